@@ -1,0 +1,60 @@
+import { prepare } from "./src/cli/prepare.ts";
+import { ConfigError } from "./src/config/errors.ts";
+import { logFolder } from "./src/config/values.ts";
+import { KvConfigError } from "./src/kv/kv_config.ts";
+import { createLog, LogError } from "./src/log.ts";
+import { Namesrv, StartError } from "./src/namesrv.ts";
+import { DenoTransport } from "./src/remoting/deno_transport.ts";
+
+const prepared = await prepare(Deno.args, Deno.env, Deno);
+if (prepared.kind === "exit") {
+  await write(Deno.stdout, prepared.out);
+  await write(Deno.stderr, prepared.err);
+  Deno.exit(prepared.code);
+}
+const { configuration } = prepared;
+const { options } = configuration;
+
+try {
+  const { log, setLevel, close } = createLog({
+    level: options.logLevel,
+    console: options.logConsole,
+    dir: logFolder(options),
+    maxBytes: options.logFileMaxBytes,
+    fileCount: options.logFileCount,
+  });
+  for (const { level, event, fields } of configuration.notices) log[level](event, fields);
+  const transport = new DenoTransport();
+  const namesrv = await Namesrv.start({ configuration, transport, log, setLogLevel: setLevel });
+
+  let stopping = false;
+  const stop = async (signal: string) => {
+    if (stopping) Deno.exit(1);
+    stopping = true;
+    log.info("signal", { signal });
+    let code = 0;
+    await namesrv.stop().catch((error) => {
+      log.error("not stopped cleanly", { error });
+      code = 1;
+    });
+    close();
+    Deno.exit(code);
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => void stop(signal));
+  }
+
+  const tip = `The Name Server boot success. serializeType=JSON, address ${namesrv.address}`;
+  log.info(tip);
+  await write(Deno.stdout, `${tip}\n`);
+} catch (error) {
+  const foreseen = [ConfigError, KvConfigError, LogError, StartError];
+  if (!foreseen.some((type) => error instanceof type)) throw error;
+  await write(Deno.stderr, `${(error as Error).message}\n`);
+  Deno.exit(1);
+}
+
+async function write(stream: { write(bytes: Uint8Array): Promise<number> }, text: string) {
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length;) at += await stream.write(bytes.subarray(at));
+}

@@ -1,0 +1,148 @@
+import { parseArgs } from "@std/cli/parse-args";
+import { type OptionName, optionOf } from "../config/options.ts";
+import { allowedValues, parseValue, quoteValue } from "../config/values.ts";
+
+/** What the arguments ask for. */
+export interface CommandLine {
+  readonly help: boolean;
+  readonly version: boolean;
+  readonly printConfigItem: boolean;
+  readonly configFile?: string;
+  /** Options of the configuration that the arguments set, as text that is known to be allowed. */
+  readonly overrides: ReadonlyMap<OptionName, string>;
+}
+
+/** An argument that is not understood. The message is one line and names it. */
+export class CommandLineError extends Error {
+  override readonly name = "CommandLineError";
+}
+
+interface Argument {
+  readonly name: string;
+  readonly letter?: string;
+  /** What stands for the argument's value in the usage text; without it the argument is a flag. */
+  readonly value?: string;
+  /** The option of the configuration that it sets. */
+  readonly option?: OptionName;
+  readonly doc: string;
+}
+
+const ARGUMENTS: readonly Argument[] = [
+  { name: "configFile", letter: "c", value: "FILE", doc: "configuration file: properties or YAML" },
+  {
+    name: "namesrvAddr",
+    letter: "n",
+    value: "ADDR",
+    option: "namesrvAddr",
+    doc: "accepted and reported, without further effect",
+  },
+  {
+    name: "printConfigItem",
+    letter: "p",
+    doc: "print every option with its value, then exit",
+  },
+  { name: "help", letter: "h", doc: "print this text, then exit" },
+  { name: "version", doc: "print the version, then exit" },
+  {
+    name: "listenPort",
+    value: "PORT",
+    option: "listenPort",
+    doc: "TCP port; wins over all files",
+  },
+  {
+    name: "bindAddress",
+    value: "ADDR",
+    option: "bindAddress",
+    doc: "address or host name to listen on; wins over all files",
+  },
+];
+
+/**
+ * Reads the arguments of mqnamesrv and our own. Besides the usual forms (`-c FILE`,
+ * `--configFile FILE`, `--configFile=FILE`) it takes those of commons-cli, which the reference
+ * uses: `-cFILE`, `-c=FILE`, `-configFile FILE`, and the beginning of a long name.
+ *
+ * @throws CommandLineError at anything that is not understood
+ */
+export function parseCommandLine(args: readonly string[]): CommandLine {
+  const strange: string[] = [];
+  const parsed = parseArgs(args.map(normalize), {
+    boolean: ARGUMENTS.filter(({ value }) => !value).map(({ name }) => name),
+    string: ["_", ...ARGUMENTS.filter(({ value }) => value).map(({ name }) => name)],
+    alias: Object.fromEntries(
+      ARGUMENTS.flatMap(({ name, letter }) => letter ? [[name, letter]] : []),
+    ),
+    unknown: (arg, key) => {
+      strange.push(key === undefined ? `unexpected argument: ${arg}` : `unknown option: ${arg}`);
+      return false;
+    },
+  });
+  // What follows `--` is not asked about.
+  strange.push(...parsed._.map((arg) => `unexpected argument: ${arg}`));
+
+  const values = new Map<string, string>();
+  for (const { name, value } of ARGUMENTS) {
+    const given = parsed[name];
+    if (value === undefined || given === undefined) continue;
+    if (given === "") throw new CommandLineError(`missing ${value} after --${name}`);
+    values.set(name, String(given));
+  }
+  if (strange[0] !== undefined) throw new CommandLineError(strange[0]);
+  return {
+    help: parsed.help === true,
+    version: parsed.version === true,
+    printConfigItem: parsed.printConfigItem === true,
+    configFile: values.get("configFile"),
+    overrides: readOverrides(values),
+  };
+}
+
+/**
+ * Makes the forms that only commons-cli knows, and the beginnings of long names, into forms that
+ * parseArgs reads. Whatever is no such form stays, for parseArgs to judge.
+ */
+function normalize(arg: string): string {
+  const [, hyphens, key = "", assigned] = /^(--?)([^-=][^=]*)(=.*)?$/s.exec(arg) ?? [];
+  const isLetter = hyphens === "-" && key.length === 1;
+  const argument = ARGUMENTS.find(({ name, letter }) =>
+    isLetter ? letter === key : key !== "" && name.startsWith(key)
+  );
+  if (argument) {
+    if (assigned !== undefined && argument.value === undefined) {
+      throw new CommandLineError(`--${argument.name} takes no value: ${arg}`);
+    }
+    return `--${argument.name}${assigned ?? ""}`;
+  }
+  const glued = ARGUMENTS.find(({ letter, value }) =>
+    hyphens === "-" && value !== undefined && letter === key[0]
+  );
+  return glued ? `--${glued.name}=${arg.slice(2)}` : arg;
+}
+
+function readOverrides(values: ReadonlyMap<string, string>): ReadonlyMap<OptionName, string> {
+  const overrides = new Map<OptionName, string>();
+  for (const { name, option } of ARGUMENTS) {
+    const text = values.get(name);
+    if (option === undefined || text === undefined) continue;
+    if (parseValue(option, text) === undefined) {
+      const allowed = allowedValues(optionOf(option));
+      throw new CommandLineError(`--${quoteValue(name, text)}: must be ${allowed}`);
+    }
+    overrides.set(option, text);
+  }
+  return overrides;
+}
+
+/** The text of `--help`. */
+export function usage(): string {
+  const rows = ARGUMENTS.map(({ name, letter, value, doc }) => {
+    const short = letter ? `-${letter}, ` : "    ";
+    return { forms: `  ${short}--${name}${value ? ` ${value}` : ""}`, doc };
+  });
+  const width = Math.max(...rows.map(({ forms }) => forms.length)) + 2;
+  return [
+    "usage: rocketmq-namesrv [options]",
+    "",
+    ...rows.map(({ forms, doc }) => forms.padEnd(width) + doc),
+  ].join("\n");
+}

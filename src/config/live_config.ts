@@ -1,0 +1,178 @@
+import type { DurableFile } from "../durable_file.ts";
+import { formatOf } from "./config_file.ts";
+import {
+  ConfigDeniedError,
+  ConfigFileError,
+  ConfigSyntaxError,
+  ConfigValueError,
+} from "./errors.ts";
+import type { LoadedConfiguration } from "./load.ts";
+import { type OptionName, optionOf, type Options, resolveOptionName } from "./options.ts";
+import { parseProperties } from "./properties.ts";
+import { formatForRequest } from "./report.ts";
+import {
+  allowedValues,
+  findContradictions,
+  isLegalText,
+  LEGAL_TEXT,
+  parseValue,
+  quoteValue,
+  setValue,
+} from "./values.ts";
+
+/** How much a request may send: far more than all options, read in a few milliseconds. */
+const LIMITS = { maxLength: 131_072, maxKeys: 1000 };
+
+/** The file that keeps what updates change. */
+export type ConfigStore = Pick<DurableFile, "readBytes" | "write">;
+
+type Listener = (value: Options[OptionName]) => void;
+
+/** What an update asks for, after it was found to be allowed. */
+interface Plan {
+  readonly options: ReadonlyMap<OptionName, Options[OptionName]>;
+  readonly extras: ReadonlyMap<string, string>;
+}
+
+/**
+ * The configuration of a running server, and the only way to change it. A change is on disk before
+ * it is in effect; a change that can't be had whole is not made at all.
+ */
+export class LiveConfig {
+  /** The values in effect: always the same object, whose fields follow accepted updates. */
+  readonly values: Readonly<Options>;
+  readonly #options: Options;
+  readonly #given: ReadonlySet<OptionName>;
+  readonly #extras: Map<string, string>;
+  readonly #store: ConfigStore;
+  readonly #denied: ReadonlySet<string>;
+  readonly #listeners = new Map<OptionName, Listener[]>();
+  /** Updates follow one another: each starts when the one before has ended, well or badly. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** @param store the file at `loaded.options.configStorePath` */
+  constructor(loaded: LoadedConfiguration, store: ConfigStore) {
+    this.#options = { ...loaded.options };
+    this.values = this.#options;
+    this.#given = loaded.given;
+    this.#extras = new Map(loaded.extras);
+    this.#store = store;
+    this.#denied = new Set(loaded.options.configBlackList.split(";").map((key) => key.trim()));
+  }
+
+  /** The body of GET_NAMESRV_CONFIG (request code 319). */
+  format(): string {
+    return formatForRequest({ options: this.values, given: this.#given, extras: this.#extras });
+  }
+
+  /**
+   * Carries out an UPDATE_NAMESRV_CONFIG (request code 318). Keys that neither name an option nor
+   * stand in the configuration file are ignored.
+   *
+   * @param text the request's body, in properties syntax
+   * @returns the keys that were given a value, once it is on disk and in effect
+   * @throws ConfigSyntaxError at a text that is not properties, or too long
+   * @throws ConfigDeniedError at a key that no request may change
+   * @throws ConfigValueError at values that are not allowed, or that only count after a restart
+   * @throws ConfigFileError when the store is not what its ending says, DurableFileError when it
+   *   can't be read or written
+   */
+  update(text: string): Promise<readonly string[]> {
+    const update = this.#last.then(() => this.#update(text));
+    this.#last = update.catch(() => {});
+    return update;
+  }
+
+  /** Calls `listener` with each new value of an option. It must not throw. */
+  onChange<N extends OptionName>(name: N, listener: (value: Options[N]) => void): void {
+    const listeners = this.#listeners.get(name) ?? [];
+    listeners.push(listener as Listener);
+    this.#listeners.set(name, listeners);
+  }
+
+  async #update(text: string): Promise<readonly string[]> {
+    const entries = parseProperties(text, "request", LIMITS);
+    for (const key of entries.keys()) {
+      if (this.#isDenied(key)) throw new ConfigDeniedError(key);
+    }
+    const plan = this.#plan(entries);
+    const changes = new Map([
+      ...[...plan.options].map(([name, value]): [string, string] => [name, String(value)]),
+      ...plan.extras,
+    ]);
+    if (changes.size === 0) return [];
+    await this.#persist(changes);
+    this.#apply(plan);
+    return [...changes.keys()];
+  }
+
+  /** Paths and TLS never, whatever the options say: a request once chose a path (CVE-2023-37582). */
+  #isDenied(key: string): boolean {
+    const name = resolveOptionName(key);
+    return this.#denied.has(key) || key === "configBlackList" || key.startsWith("tls.") ||
+      (name !== undefined && (this.#denied.has(name) || optionOf(name).type === "path"));
+  }
+
+  #plan(entries: ReadonlyMap<string, string>): Plan {
+    const options = new Map<OptionName, Options[OptionName]>();
+    const extras = new Map<string, string>();
+    const problems: string[] = [];
+    for (const [key, text] of entries) {
+      const name = resolveOptionName(key);
+      if (name === undefined) {
+        if (!this.#extras.has(key)) continue;
+        if (isLegalText(text)) extras.set(key, text);
+        else problems.push(`${key}: must be ${LEGAL_TEXT}`);
+        continue;
+      }
+      const option = optionOf(name);
+      const value = parseValue(name, text);
+      if (value === undefined) {
+        problems.push(`${quoteValue(key, text)}: must be ${allowedValues(option)}`);
+      } else if (option.applies === "live") {
+        options.set(name, value);
+      } else if (value !== this.values[name]) {
+        const file = this.values.configStorePath;
+        problems.push(`${quoteValue(key, text)}: needs a restart, change it in ${file}`);
+      }
+    }
+    if (problems.length === 0) problems.push(...this.#contradictions(options));
+    if (problems.length > 0) throw new ConfigValueError(problems);
+    return { options, extras };
+  }
+
+  #contradictions(changes: Plan["options"]): string[] {
+    const candidate = { ...this.values };
+    for (const [name, value] of changes) setValue(candidate, name, value);
+    return findContradictions(candidate).map(({ name, reason }) =>
+      `${quoteValue(name, String(candidate[name]))}: ${reason}`
+    );
+  }
+
+  /** Edits the changes into the store: what else is there, comments and order, stays. */
+  async #persist(changes: ReadonlyMap<string, string>): Promise<void> {
+    const path = this.values.configStorePath;
+    const bytes = await this.#store.readBytes() ?? new Uint8Array();
+    const format = formatOf(path);
+    let stored: string;
+    let edited: string;
+    try {
+      stored = format.decode(bytes, path);
+      edited = format.edit(stored, changes, path);
+    } catch (error) {
+      // It is the file that can't be read, and not the text of the request.
+      if (error instanceof ConfigSyntaxError) throw new ConfigFileError(error.message);
+      throw error;
+    }
+    if (edited !== stored) await this.#store.write(edited);
+  }
+
+  #apply({ options, extras }: Plan): void {
+    const changed = [...options].filter(([name, value]) => value !== this.values[name]);
+    for (const [name, value] of changed) setValue(this.#options, name, value);
+    for (const [key, value] of extras) this.#extras.set(key, value);
+    for (const [name, value] of changed) {
+      for (const listener of this.#listeners.get(name) ?? []) listener(value);
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import type { LoadedConfiguration } from "./load.ts";
+import { OPTION_NAMES, type OptionName, type Options } from "./options.ts";
+import { formatProperty } from "./properties.ts";
+import { formatValue, HIDDEN } from "./values.ts";
+
+/** What a configuration is reported from. */
+export type Reported = Pick<LoadedConfiguration, "options" | "given" | "extras">;
+
+/** Every option with its value, a sorted `key=value` line each. Secrets are hidden. */
+export function formatAllOptions(options: Readonly<Options>): string {
+  return formatLines(OPTION_NAMES.map((name) => [name, formatValue(name, options[name])]));
+}
+
+/**
+ * The body of GET_NAMESRV_CONFIG (request code 319): sorted `key=value` lines. As in the reference,
+ * what has no value is left out, tls.* keys are there when a file gives them, and so are keys of
+ * the file that name no option. Secrets are hidden.
+ */
+export function formatForRequest({ options, given, extras }: Reported): string {
+  const isReported = (name: OptionName) =>
+    name.startsWith("tls.") ? given.has(name) : options[name] !== "";
+  return formatLines([
+    ...OPTION_NAMES.filter(isReported).map((name): [string, string] => [
+      name,
+      formatValue(name, options[name]),
+    ]),
+    ...[...extras].map(([key, value]): [string, string] => [
+      key,
+      looksSecret(key) ? HIDDEN : value,
+    ]),
+  ]);
+}
+
+/** Keys of other components, such as tls.client.keyPassword, may stand in a shared file. */
+function looksSecret(key: string): boolean {
+  return /password|passwd|secret|token|credential/i.test(key);
+}
+
+function formatLines(entries: [key: string, value: string][]): string {
+  return entries
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => formatProperty(key, value) + "\n")
+    .join("");
+}

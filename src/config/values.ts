@@ -1,0 +1,133 @@
+import { join } from "node:path";
+import { isOptionName, type Option, type OptionName, optionOf, type Options } from "./options.ts";
+import { formatProperty } from "./properties.ts";
+
+/** What stands for a secret in every output. */
+export const HIDDEN = "******";
+
+/**
+ * The value that `text` gives to an option, or undefined when it is not one of the allowed. Blanks
+ * around it do not count, as in the reference, except in a secret.
+ */
+export function parseValue(name: OptionName, text: string): Options[OptionName] | undefined {
+  const option: Option = optionOf(name);
+  const trimmed = text.trim();
+  switch (option.type) {
+    case "boolean": {
+      const word = trimmed.toLowerCase();
+      return word === "true" ? true : word === "false" ? false : undefined;
+    }
+    case "int": {
+      if (!/^[+-]?[0-9]{1,15}$/.test(trimmed)) return undefined;
+      const number = Number(trimmed) + 0;
+      return number >= option.min && number <= option.max ? number : undefined;
+    }
+    case "enum":
+      return option.values.find((value) => value.toLowerCase() === trimmed.toLowerCase()) as
+        | Options[OptionName]
+        | undefined;
+    case "string":
+    case "path":
+      return isLegalText(text) ? (isSecret(option) ? text : trimmed) : undefined;
+  }
+}
+
+/** In words, which values an option may have. */
+export function allowedValues(option: Option): string {
+  switch (option.type) {
+    case "boolean":
+      return "true or false";
+    case "int":
+      return `a whole number from ${option.min} to ${option.max}`;
+    case "enum":
+      return `one of ${option.values.join(", ")}`;
+    case "string":
+    case "path":
+      return LEGAL_TEXT;
+  }
+}
+
+const MAX_TEXT = 4096;
+
+/** In words, what isLegalText is about. */
+export const LEGAL_TEXT = `at most ${MAX_TEXT} characters, none of them a control character`;
+
+/** Whether a text may be a value: it is short enough, and a line of its own in every output. */
+export function isLegalText(text: string): boolean {
+  // deno-lint-ignore no-control-regex
+  return text.length <= MAX_TEXT && !/[\x00-\x08\x0a-\x1f\x7f\u0085\u2028\u2029]/.test(text);
+}
+
+function isSecret(option: Option): boolean {
+  return option.type === "string" && option.secret === true;
+}
+
+/** An option's value as text; a secret is hidden. */
+export function formatValue(name: OptionName, value: Options[OptionName]): string {
+  return isSecret(optionOf(name)) && value !== "" ? HIDDEN : String(value);
+}
+
+/** `key=value` for a message about a value: on one line, cut to a readable length, never a secret. */
+export function quoteValue(key: string, text: string): string {
+  const hidden = isOptionName(key) && isSecret(optionOf(key));
+  const shown = text.length > 200 ? `${text.slice(0, 200)}...` : text;
+  return formatProperty(key, hidden ? HIDDEN : shown);
+}
+
+/** Gives an option of `options` a value that parseValue returned for it. */
+export function setValue(options: Options, name: OptionName, value: Options[OptionName]): void {
+  (options as Record<OptionName, Options[OptionName]>)[name] = value;
+}
+
+/** An option whose value, allowed by itself, does not go with the rest. */
+export interface Contradiction {
+  readonly name: OptionName;
+  readonly reason: string;
+}
+
+/** Bytes of unsent answers between which a connection is not read. */
+export interface WaterMarks {
+  readonly high: number;
+  readonly low: number;
+}
+
+/** The water marks in bytes, with the zeros of the two options replaced by what they stand for. */
+export function waterMarks(options: Readonly<Options>): WaterMarks {
+  const high = options.writeBufferHighWaterMark || 1_048_576;
+  const low = options.writeBufferLowWaterMark || Math.floor(high / 2);
+  return { high, low };
+}
+
+/** The folder of the log files, or an empty text for none. */
+export function logFolder(options: Readonly<Options>): string {
+  if (options.logDir !== "" || options.rocketmqHome === "") return options.logDir;
+  return join(options.rocketmqHome, "logs", "rocketmqlogs");
+}
+
+/** What in a set of options does not go together, or can't be had here. */
+export function findContradictions(options: Readonly<Options>): Contradiction[] {
+  const found: Contradiction[] = [];
+  const { high, low } = waterMarks(options);
+  if (low > high) {
+    found.push({
+      name: "writeBufferLowWaterMark",
+      reason: `must be at most writeBufferHighWaterMark, which is ${high}`,
+    });
+  }
+  if (options.maxBufferedRequestBytes < options.frameMaxLength) {
+    found.push({
+      name: "maxBufferedRequestBytes",
+      reason: `must be at least frameMaxLength, which is ${options.frameMaxLength}`,
+    });
+  }
+  if (options.enableControllerInNamesrv) {
+    found.push({
+      name: "enableControllerInNamesrv",
+      reason: "must be false: the controller is not part of this server, run it by itself",
+    });
+  }
+  if (options.bindAddress === "") {
+    found.push({ name: "bindAddress", reason: "must be an address or a host name" });
+  }
+  return found;
+}

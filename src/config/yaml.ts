@@ -1,0 +1,92 @@
+import { parse } from "@std/yaml";
+import { ConfigSyntaxError } from "./errors.ts";
+
+/**
+ * The entries of a YAML document: scalars by key, nested keys joined with dots. Scalars stay the
+ * text that they are, so that `1.10` and `010` come through as written.
+ *
+ * @param source what the text is, for error messages
+ * @throws ConfigSyntaxError when it is not one YAML mapping of scalars
+ */
+export function parseYaml(text: string, source: string): Map<string, string> {
+  let document: unknown;
+  try {
+    document = parse(text, { schema: "failsafe" });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigSyntaxError(`${source}: ${reason.replace(/:?\s*\n[^]*$/, "")}`);
+  }
+  const entries = new Map<string, string>();
+  if (document === null || document === undefined) return entries;
+  if (typeof document !== "object" || Array.isArray(document)) {
+    throw new ConfigSyntaxError(`${source}: must hold keys and values (key: value)`);
+  }
+  flatten(document, "", entries, source);
+  return entries;
+}
+
+function flatten(node: object, prefix: string, into: Map<string, string>, source: string): void {
+  for (const [name, value] of Object.entries(node)) {
+    const key = prefix + name;
+    if (into.has(key)) throw new ConfigSyntaxError(`${source}: ${key} is there twice`);
+    if (value === null) into.set(key, "");
+    else if (typeof value === "string") into.set(key, value);
+    else if (typeof value === "object" && !Array.isArray(value)) {
+      flatten(value, `${key}.`, into, source);
+    } else throw new ConfigSyntaxError(`${source}: ${key} must be a single value`);
+  }
+}
+
+/**
+ * The document with some keys given other values. Its lines stay as they are where the change can
+ * be made line by line; a document that is too artful for that is written anew, without comments.
+ *
+ * @throws ConfigSyntaxError when `text` can't be read
+ */
+export function editYaml(
+  text: string,
+  changes: ReadonlyMap<string, string>,
+  source: string,
+): string {
+  const wanted = new Map([...parseYaml(text, source), ...changes]);
+  const edited = editLines(text, changes);
+  if (holds(edited, wanted, source)) return edited;
+  return [...wanted].map(([key, value]) => formatLine(key, value) + "\n").join("");
+}
+
+/** Replaces top-level `key: value` lines and appends what has none. */
+function editLines(text: string, changes: ReadonlyMap<string, string>): string {
+  const newline = text.includes("\r\n") ? "\r\n" : "\n";
+  const lines = text.replace(/(?:\r?\n)+$/, "").split(/\r?\n/);
+  const missing = new Map(changes);
+  const edited = lines.map((line) => {
+    const [, key, comment = ""] = /^([\w.-]+):(?:\s[^#]*)?(\s#.*)?$/.exec(line) ?? [];
+    if (key === undefined || !missing.has(key)) return line;
+    const value = missing.get(key)!;
+    missing.delete(key);
+    return formatLine(key, value) + comment;
+  });
+  for (const [key, value] of missing) edited.push(formatLine(key, value));
+  if (edited[0] === "") edited.shift();
+  return edited.join(newline) + newline;
+}
+
+function formatLine(key: string, value: string): string {
+  return `${formatScalar(key)}: ${formatScalar(value)}`;
+}
+
+/** Plain where every reader takes it for the same text; else in double quotes, as JSON writes it. */
+function formatScalar(text: string): string {
+  return /^[A-Za-z0-9_/][\w./-]*$/.test(text) ? text : JSON.stringify(text);
+}
+
+function holds(text: string, wanted: ReadonlyMap<string, string>, source: string): boolean {
+  try {
+    const found = parseYaml(text, source);
+    return found.size === wanted.size &&
+      [...wanted].every(([key, value]) => found.get(key) === value);
+  } catch (error) {
+    if (error instanceof ConfigSyntaxError) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,297 @@
+import type { DurableFile } from "../durable_file.ts";
+import type { Log } from "../log.ts";
+import { formatKvFile, KvFileError, type KvTable, parseKvFile } from "./kv_file.ts";
+
+/** A KV table that can't be loaded, or that has no room for a change. */
+export class KvConfigError extends Error {
+  override name = "KvConfigError";
+}
+
+/** Told of each value that has changed or gone, once the disk has it. */
+export type KvListener = (namespace: string, key: string) => void;
+
+/** A change that waits for the disk. A value of `undefined` deletes. */
+interface Change {
+  namespace: string;
+  key: string;
+  value: string | undefined;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+/** Bounds what clients can make this server keep and write, in characters of the file's JSON. */
+const MAX_SIZE = 16 * 1024 * 1024;
+
+/**
+ * The KV table, namespace -> key -> value (semantics.md, "KV config"), and its file. Readers see
+ * only what is safely on disk. Any string is a legal namespace, key and value.
+ */
+export class KvConfig {
+  readonly #file: DurableFile;
+  readonly #log: Log;
+  readonly #maxSize: number;
+  readonly #listeners: KvListener[] = [];
+  /** Never changed in place: a commit replaces it. */
+  #table: KvTable;
+  #size: number;
+  /** The suffix under which the next write keeps the file's present content. */
+  #keepAs: ".bak" | ".broken";
+  #waiting: Change[] = [];
+  #writing: Promise<void> | undefined;
+  #failing = false;
+
+  private constructor(
+    file: DurableFile,
+    log: Log,
+    maxSize: number,
+    table: KvTable,
+    keepAs: ".bak" | ".broken",
+  ) {
+    this.#file = file;
+    this.#log = log;
+    this.#maxSize = maxSize;
+    this.#table = table;
+    this.#size = sizeOfTable(table);
+    this.#keepAs = keepAs;
+  }
+
+  /**
+   * Reads the table. Without a file it is empty, also where a `.bak` is left: a write never leaves
+   * the file missing, so somebody took it away. Where the file's content is broken, the `.bak` is
+   * used, with a warning; the next write then keeps the broken content as `<path>.broken`, so that
+   * it does not replace the good backup.
+   *
+   * @param maxSize how far the table may grow, in characters of its JSON
+   * @throws {KvConfigError} naming the file and the reason, when it can't be read, or when it is
+   *   broken and its backup is of no use either. No file is touched.
+   */
+  static async load(file: DurableFile, log: Log, maxSize = MAX_SIZE): Promise<KvConfig> {
+    const { path } = file;
+    let broken: string;
+    try {
+      const table = await readTable(file, "", log);
+      if (table === undefined) await reportMissing(file, log);
+      else log.info("KV table loaded", { file: path, namespaces: table.size });
+      return new KvConfig(file, log, maxSize, table ?? new Map(), ".bak");
+    } catch (error) {
+      broken = messageOf(error);
+      if (!(error instanceof KvFileError)) throw new KvConfigError(broken, { cause: error });
+    }
+
+    let backup: KvTable | undefined;
+    let reason = "there is none";
+    try {
+      backup = await readTable(file, ".bak", log);
+    } catch (error) {
+      reason = messageOf(error);
+    }
+    if (backup === undefined) {
+      throw new KvConfigError(`KV file ${path} is broken: ${broken}; its backup .bak: ${reason}`);
+    }
+    log.warn("KV FILE IS BROKEN: ITS BACKUP IS USED, the last changes may be missing", {
+      file: path,
+      reason: broken,
+      backup: `${path}.bak`,
+      namespaces: backup.size,
+    });
+    return new KvConfig(file, log, maxSize, backup, ".broken");
+  }
+
+  /** The value, or `undefined` when there is none. */
+  get(namespace: string, key: string): string | undefined {
+    return this.#table.get(namespace)?.get(key);
+  }
+
+  /** The namespace as it is now, a map that never changes; `undefined` when there is none. */
+  list(namespace: string): ReadonlyMap<string, string> | undefined {
+    return this.#table.get(namespace);
+  }
+
+  /** Every namespace, key and value. */
+  *entries(): Generator<[namespace: string, key: string, value: string]> {
+    for (const [namespace, values] of this.#table) {
+      for (const [key, value] of values) yield [namespace, key, value];
+    }
+  }
+
+  /**
+   * Sets a value. Resolves when the disk has it; changes that wait at once share one write.
+   *
+   * @throws {KvConfigError} when the table is full
+   * @throws {DurableFileError} when the disk fails; the table is as before then
+   */
+  put(namespace: string, key: string, value: string): Promise<void> {
+    return this.#change(namespace, key, value);
+  }
+
+  /**
+   * Removes a value, if there is one. The namespace stays, even empty, as in the reference.
+   *
+   * @throws {DurableFileError} when the disk fails; the table is as before then
+   */
+  delete(namespace: string, key: string): Promise<void> {
+    return this.#change(namespace, key, undefined);
+  }
+
+  /** Calls `listener` after each change that has taken effect. */
+  onChange(listener: KvListener): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Resolves when no change waits any more, whether the disk took them or not. */
+  async flush(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing;
+  }
+
+  #change(namespace: string, key: string, value: string | undefined): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.push({ namespace, key, value, resolve, reject });
+    this.#writing ??= this.#writeWaiting();
+    return promise;
+  }
+
+  async #writeWaiting(): Promise<void> {
+    // Lets the requests of one read from the network share the first write too.
+    await Promise.resolve();
+    while (this.#waiting.length > 0) {
+      const changes = this.#waiting;
+      this.#waiting = [];
+      await this.#commit(changes);
+    }
+    this.#writing = undefined;
+  }
+
+  /** Puts changes into a copy of the table, the copy on disk, and then the copy in the table's place. */
+  async #commit(changes: Change[]): Promise<void> {
+    const draft = new Draft(this.#table, this.#size, this.#maxSize);
+    const accepted: Change[] = [];
+    const effective: Change[] = [];
+    for (const change of changes) {
+      try {
+        if (draft.apply(change)) effective.push(change);
+        accepted.push(change);
+      } catch (error) {
+        change.reject(error);
+      }
+    }
+    if (effective.length > 0) {
+      try {
+        await this.#file.write(formatKvFile(draft.table), this.#keepAs);
+      } catch (error) {
+        this.#reportFailure(error);
+        for (const change of accepted) change.reject(error);
+        return;
+      }
+      this.#keepAs = ".bak";
+      this.#table = draft.table;
+      this.#size = draft.size;
+      this.#reportSuccess(effective);
+    }
+    for (const change of accepted) change.resolve();
+  }
+
+  #reportFailure(error: unknown): void {
+    // Once, not for each request that a full disk refuses.
+    if (!this.#failing) this.#log.error("KV changes can't be written", { error });
+    this.#failing = true;
+  }
+
+  #reportSuccess(changes: Change[]): void {
+    if (this.#failing) this.#log.info("KV changes are written again", { file: this.#file.path });
+    this.#failing = false;
+    for (const { namespace, key, value } of changes) {
+      this.#log.info(value === undefined ? "KV deleted" : "KV put", { namespace, key, value });
+      for (const listener of this.#listeners) {
+        try {
+          listener(namespace, key);
+        } catch (error) {
+          this.#log.error("a KV listener failed", { namespace, key, error });
+        }
+      }
+    }
+  }
+}
+
+/** A copy of a table, as deep as its changes need. */
+class Draft {
+  readonly table: Map<string, ReadonlyMap<string, string>>;
+  size: number;
+  readonly #maxSize: number;
+  readonly #copied = new Map<string, Map<string, string>>();
+
+  constructor(table: KvTable, size: number, maxSize: number) {
+    this.table = new Map(table);
+    this.size = size;
+    this.#maxSize = maxSize;
+  }
+
+  /** Returns whether the change made a difference. Throws {@link KvConfigError} when it has no room. */
+  apply({ namespace, key, value }: Change): boolean {
+    const old = this.table.get(namespace)?.get(key);
+    if (value === old) return false;
+    const isNew = !this.table.has(namespace);
+    const growth = sizeOfEntry(key, value) - sizeOfEntry(key, old) +
+      (isNew ? sizeOfText(namespace) : 0);
+    if (growth > 0 && this.size + growth > this.#maxSize) {
+      throw new KvConfigError(`the KV table is full: ${this.#maxSize} characters of JSON at most`);
+    }
+    this.size += growth;
+    const values = this.#writable(namespace);
+    if (value === undefined) values.delete(key);
+    else values.set(key, value);
+    return true;
+  }
+
+  #writable(namespace: string): Map<string, string> {
+    let values = this.#copied.get(namespace);
+    if (values === undefined) {
+      values = new Map(this.table.get(namespace));
+      this.#copied.set(namespace, values);
+      this.table.set(namespace, values);
+    }
+    return values;
+  }
+}
+
+/** `undefined` without a file. Throws `KvFileError` for content that is no KV table. */
+async function readTable(
+  file: DurableFile,
+  suffix: string,
+  log: Log,
+): Promise<KvTable | undefined> {
+  const bytes = await file.readBytes(suffix);
+  if (bytes === undefined) return undefined;
+  return parseKvFile(bytes, (namespace, key) => {
+    log.warn("null in the KV file left out", { file: file.path + suffix, namespace, key });
+  });
+}
+
+async function reportMissing(file: DurableFile, log: Log): Promise<void> {
+  const backup = await file.readBytes(".bak").catch(() => undefined);
+  log.info("no KV file: the KV table is empty", {
+    file: file.path,
+    unusedBackup: backup === undefined ? undefined : `${file.path}.bak`,
+  });
+}
+
+function sizeOfTable(table: KvTable): number {
+  let size = 0;
+  for (const [namespace, values] of table) {
+    size += sizeOfText(namespace);
+    for (const [key, value] of values) size += sizeOfEntry(key, value);
+  }
+  return size;
+}
+
+function sizeOfEntry(key: string, value: string | undefined): number {
+  return value === undefined ? 0 : sizeOfText(key) + sizeOfText(value);
+}
+
+/** With quotes, and the colon or comma that follows. */
+function sizeOfText(text: string): number {
+  return JSON.stringify(text).length + 1;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

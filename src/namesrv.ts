@@ -1,0 +1,264 @@
+import { setImmediate } from "node:timers";
+import { LiveConfig } from "./config/live_config.ts";
+import type { LoadedConfiguration } from "./config/load.ts";
+import { waterMarks } from "./config/values.ts";
+import { DurableFile } from "./durable_file.ts";
+import { KvConfig } from "./kv/kv_config.ts";
+import type { Log, LogLevel } from "./log.ts";
+import { osReason } from "./os_error.ts";
+import { brokerHandlers } from "./processor/broker_handlers.ts";
+import { configHandlers } from "./processor/config_handlers.ts";
+import { Dispatcher } from "./processor/dispatcher.ts";
+import { kvHandlers } from "./processor/kv_handlers.ts";
+import { ProductEnvironment } from "./processor/product_environment.ts";
+import { RegistrationDecoder } from "./processor/registration_decoder.ts";
+import { RequestClass } from "./processor/request_class.ts";
+import { routeQueryHandlers } from "./processor/route_query.ts";
+import { topicHandlers } from "./processor/topic_handlers.ts";
+import { ORDER_TOPIC_CONFIG, RequestCode } from "./protocol/codes.ts";
+import { RemotingClient } from "./remoting/client.ts";
+import { ByteBudget } from "./remoting/memory_budget.ts";
+import { RemotingServer } from "./remoting/server.ts";
+import type { Transport } from "./remoting/transport.ts";
+import type { MinBrokerIdChange } from "./route/min_broker_id.ts";
+import { RouteCache } from "./route/route_cache.ts";
+import { RouteInfoManager } from "./route/route_info_manager.ts";
+import { RouteTables } from "./route/tables.ts";
+
+const NOTIFY_TIMEOUT = 300;
+const ADDRESS_SERVICE_TIMEOUT = 3000;
+const PRINT_KV_DELAY = 60_000;
+const PRINT_KV_INTERVAL = 600_000;
+const WATER_MARK_INTERVAL = 1000;
+/** How long connections may take to let go of their last answers. */
+const STOP_LIMIT = 700;
+/** Milliseconds of work on brokers, topics, KV and configuration before route queries come again. */
+const DEFAULT_CLASS_SLICE = 5;
+
+/** A server that can't be started. The message is one line that says why. */
+export class StartError extends Error {
+  override name = "StartError";
+}
+
+/** What a {@link Namesrv} gets from outside. */
+export interface NamesrvParts {
+  configuration: LoadedConfiguration;
+  transport: Transport;
+  log: Log;
+  setLogLevel(level: LogLevel): void;
+}
+
+/** A name server: its parts, started and stopped in the order of the reference's controller. */
+export class Namesrv {
+  readonly #log: Log;
+  readonly #config: LiveConfig;
+  readonly #kv: KvConfig;
+  readonly #routes: RouteInfoManager;
+  readonly #server: RemotingServer;
+  readonly #timers: ReturnType<typeof setInterval>[];
+  #stopping = false;
+
+  /**
+   * Starts a server.
+   *
+   * @returns it, when it listens
+   * @throws {StartError} when the address can't be listened on
+   * @throws {KvConfigError} when the KV table can't be loaded
+   */
+  static async start(parts: NamesrvParts): Promise<Namesrv> {
+    const { configuration, log } = parts;
+    const { options } = configuration;
+    const config = new LiveConfig(configuration, new DurableFile(options.configStorePath));
+    const kv = await KvConfig.load(new DurableFile(options.kvConfigPath), log);
+    return new Namesrv(parts, config, kv);
+  }
+
+  private constructor(parts: NamesrvParts, config: LiveConfig, kv: KvConfig) {
+    const { transport, log, setLogLevel } = parts;
+    const options = config.values;
+    this.#log = log;
+    this.#config = config;
+    this.#kv = kv;
+
+    const client = new RemotingClient(transport, options.frameMaxLength);
+    const budget = new ByteBudget(() => options.maxBufferedRequestBytes);
+    const cache = new RouteCache(() => options.routeCacheMaxBytes);
+    const tables = new RouteTables(cache);
+    cache.attach(tables);
+    this.#routes = new RouteInfoManager(tables, {
+      options,
+      log,
+      now: Date.now,
+      defer: nextTurn,
+      notify: (change) => notifyMinBrokerIdChange(client, change, log),
+    });
+
+    const clientRequests = new RequestClass({
+      capacity: () => options.clientRequestThreadPoolQueueCapacity,
+      concurrency: () => options.clientRequestThreadPoolNums,
+      slice: Infinity,
+      budget,
+      nextTurn,
+    });
+    const otherRequests = new RequestClass({
+      capacity: () => options.defaultThreadPoolQueueCapacity,
+      concurrency: () => options.defaultThreadPoolNums,
+      slice: DEFAULT_CLASS_SLICE,
+      budget,
+      nextTurn,
+    });
+    const productEnvironment = new ProductEnvironment({
+      options,
+      client,
+      get: getText,
+      log,
+      now: Date.now,
+    });
+    const startTime = Date.now();
+    const decoder = new RegistrationDecoder(() => options.maxInflatedBodyBytes, nextTurn);
+    const dispatcher = new Dispatcher(
+      [
+        {
+          requestClass: clientRequests,
+          handlers: routeQueryHandlers({
+            tables,
+            cache,
+            kv,
+            productEnvironment,
+            options,
+            startTime,
+            now: Date.now,
+          }),
+        },
+        {
+          requestClass: otherRequests,
+          handlers: [
+            ...brokerHandlers({ routes: this.#routes, kv, decoder, options, log }),
+            ...topicHandlers(this.#routes, options),
+            ...kvHandlers(kv),
+            ...configHandlers(config, log),
+          ],
+        },
+      ],
+      log,
+      (connection) => {
+        if (!this.#stopping) this.#routes.disconnected(connection);
+      },
+    );
+    log.info("request processors registered");
+
+    kv.onChange((namespace, key) => {
+      if (namespace === ORDER_TOPIC_CONFIG) cache.topicChanged(key);
+    });
+    for (const name of ["clusterTest", "orderMessageEnable", "supportActingMaster"] as const) {
+      config.onChange(name, () => cache.clear());
+    }
+    config.onChange("scanNotActiveBrokerInterval", () => this.#routes.reschedule());
+    config.onChange("logLevel", setLogLevel);
+
+    this.#routes.start();
+    this.#timers = this.#startSchedules(clientRequests, otherRequests);
+    log.info("schedules started", { scanInterval: options.scanNotActiveBrokerInterval });
+
+    this.#server = new RemotingServer({
+      transport,
+      handler: dispatcher,
+      options,
+      waterMarks: { high: () => waterMarks(options).high, low: () => waterMarks(options).low },
+      budget,
+      log,
+    });
+    try {
+      this.port = this.#server.listen(options.bindAddress, options.listenPort);
+    } catch (error) {
+      this.#stopSchedules();
+      const { bindAddress, listenPort } = options;
+      const flags = `--allow-net=${bindAddress}:${listenPort}`;
+      const reason = osReason(error, flags);
+      throw new StartError(
+        `cannot listen on ${bindAddress}:${listenPort} (bindAddress, listenPort): ${reason}`,
+      );
+    }
+    log.info("listening", { address: options.bindAddress, port: this.port });
+  }
+
+  /** The port that it listens on. */
+  readonly port: number;
+
+  /** The address that it listens on, as the boot line shows it. */
+  get address(): string {
+    return `${this.#config.values.bindAddress}:${this.port}`;
+  }
+
+  /** Stops accepting, answers what was read, forgets nothing that is to be on disk. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#log.info("stopping", { connections: this.#server.connections });
+    await this.#server.stop(STOP_LIMIT);
+    this.#log.info("connections closed");
+    this.#stopSchedules();
+    await this.#kv.flush();
+    this.#log.info("stopped");
+  }
+
+  #startSchedules(clientRequests: RequestClass, otherRequests: RequestClass) {
+    const printKv = () => printKvTable(this.#kv, this.#log);
+    const waterMark = () => {
+      if (!this.#log.debugEnabled) return;
+      this.#log.debug("water mark", {
+        clientRequests: clientRequests.waiting,
+        otherRequests: otherRequests.waiting,
+      });
+    };
+    return [
+      setTimeout(printKv, PRINT_KV_DELAY),
+      setInterval(printKv, PRINT_KV_INTERVAL),
+      setInterval(waterMark, WATER_MARK_INTERVAL),
+    ];
+  }
+
+  #stopSchedules(): void {
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#routes.stop();
+  }
+}
+
+function nextTurn(task: () => void): void {
+  setImmediate(task);
+}
+
+function printKvTable(kv: KvConfig, log: Log): void {
+  const entries = [...kv.entries()];
+  log.info("configTable", { size: entries.length });
+  for (const [namespace, key, value] of entries) {
+    log.info("configTable entry", { namespace, key, value });
+  }
+}
+
+function notifyMinBrokerIdChange(
+  client: RemotingClient,
+  change: MinBrokerIdChange,
+  log: Log,
+): void {
+  const { brokerName, minBrokerId, minBrokerAddr, offlineBrokerAddr, haBrokerAddr } = change;
+  log.info("min broker id changed", { broker: brokerName, minBrokerId, minBrokerAddr });
+  const extFields: [string, string][] = [
+    ["minBrokerId", `${minBrokerId}`],
+    ["minBrokerAddr", minBrokerAddr],
+  ];
+  if (offlineBrokerAddr !== undefined) extFields.push(["offlineBrokerAddr", offlineBrokerAddr]);
+  if (haBrokerAddr !== undefined) extFields.push(["haBrokerAddr", haBrokerAddr]);
+  const request = { code: RequestCode.NOTIFY_MIN_BROKER_ID_CHANGE, extFields };
+  for (const addr of change.notify) {
+    client.invokeOneway(addr, request, NOTIFY_TIMEOUT).catch((error) => {
+      log.warn("broker not notified", { broker: brokerName, addr, error });
+    });
+  }
+}
+
+async function getText(url: string): Promise<string> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(ADDRESS_SERVICE_TIMEOUT) });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`HTTP status ${response.status}`);
+  return text;
+}

@@ -1,0 +1,199 @@
+import { crc32 } from "node:zlib";
+import type { KvConfig } from "../kv/kv_config.ts";
+import type { Log } from "../log.ts";
+import { ORDER_TOPIC_CONFIG, RequestCode, ResponseCode } from "../protocol/codes.ts";
+import {
+  type DataVersion,
+  encodeDataVersion,
+  readDataVersion,
+  sameDataVersion,
+  ZERO_DATA_VERSION,
+} from "../protocol/data_version.ts";
+import { FastjsonReader } from "../protocol/fastjson_reader.ts";
+import type { RegisterBrokerBody } from "../protocol/register_broker_body.ts";
+import {
+  encodeBrokerMemberGroup,
+  encodeClusterInfo,
+  encodeKvTable,
+} from "../protocol/route_data.ts";
+import type { Command, Response } from "../remoting/command.ts";
+import type { Connection } from "../remoting/connection.ts";
+import type { RouteInfoManager } from "../route/route_info_manager.ts";
+import { RequestError } from "./errors.ts";
+import {
+  optionalBoolean,
+  optionalInt,
+  optionalLong,
+  requiredField,
+  requiredLong,
+} from "./fields.ts";
+import type { RegistrationDecoder } from "./registration_decoder.ts";
+import type { Handler } from "./request_class.ts";
+
+/** The options that registrations depend on. */
+export interface BrokerOptions {
+  returnOrderTopicConfigToBroker: boolean;
+  detectCompressedRegistration: boolean;
+}
+
+/** What these handlers work with. */
+export interface BrokerHandlersParts {
+  routes: RouteInfoManager;
+  kv: KvConfig;
+  decoder: RegistrationDecoder;
+  options: Readonly<BrokerOptions>;
+  log: Log;
+}
+
+/** The remark that the reference leaves on a successful GET_BROKER_MEMBER_GROUP. */
+const NO_CODE_SET = "not set any response code";
+
+/** Requests by which brokers come, live and go, and those that ask about brokers. */
+export function brokerHandlers(parts: BrokerHandlersParts): [number, Handler][] {
+  const { routes, kv, decoder, options, log } = parts;
+  const { tables } = routes;
+  return [
+    [RequestCode.REGISTER_BROKER, register],
+    [RequestCode.UNREGISTER_BROKER, unregister],
+    [RequestCode.BROKER_HEARTBEAT, heartbeat],
+    [RequestCode.QUERY_DATA_VERSION, queryDataVersion],
+    [RequestCode.GET_BROKER_CLUSTER_INFO, clusterInfo],
+    [RequestCode.GET_BROKER_MEMBER_GROUP, memberGroup],
+    [RequestCode.WIPE_WRITE_PERM_OF_BROKER, wipeWritePerm],
+    [RequestCode.ADD_WRITE_PERM_OF_BROKER, addWritePerm],
+  ];
+
+  function register(request: Command, connection: Connection): Response | Promise<Response> {
+    const header = registrationHeader(request);
+    if (!crcMatches(request)) {
+      log.warn("registration refused: crc32 differs", {
+        peer: connection.peer,
+        broker: header.brokerName,
+      });
+      return { code: ResponseCode.SYSTEM_ERROR, remark: "crc32 not match", extFields: [] };
+    }
+    const apply = (body: RegisterBrokerBody): Response => {
+      // Its broker is gone already; nobody would ever take it out again.
+      if (connection.closed) return { code: ResponseCode.SUCCESS };
+      const result = routes.register({ ...header, body, connection });
+      if (result.kind === "refused") {
+        const remark = "register broker failed";
+        return { code: ResponseCode.SYSTEM_ERROR, remark, extFields: [] };
+      }
+      const extFields: [string, string][] = [];
+      if (result.kind === "accepted" && result.masterAddr !== undefined) {
+        extFields.push(["haServerAddr", result.haServerAddr!], ["masterAddr", result.masterAddr]);
+      }
+      return { code: ResponseCode.SUCCESS, extFields, body: orderTopicConfig() };
+    };
+    if (request.body === null) {
+      return apply({ dataVersion: ZERO_DATA_VERSION, topics: [], mappings: new Map() });
+    }
+    const compressed = optionalBoolean(request, "compressed") ||
+      (options.detectCompressedRegistration && isZlib(request.body));
+    const body = decoder.decode(request.body, compressed, request.version);
+    return body instanceof Promise ? body.then(apply) : apply(body);
+  }
+
+  function orderTopicConfig(): Uint8Array | undefined {
+    if (!options.returnOrderTopicConfigToBroker) return undefined;
+    const table = kv.list(ORDER_TOPIC_CONFIG);
+    return table === undefined ? undefined : encodeKvTable(table);
+  }
+
+  function unregister(request: Command): Response {
+    const queued = routes.unregister({ ...brokerFields(request) });
+    if (!queued) {
+      log.warn("unregistration refused: too many wait", brokerFields(request));
+      throw new RequestError(ResponseCode.SYSTEM_ERROR, "too many brokers wait to be unregistered");
+    }
+    return { code: ResponseCode.SUCCESS };
+  }
+
+  function heartbeat(request: Command): Response {
+    requiredField(request, "brokerName");
+    routes.heartbeat(requiredField(request, "clusterName"), requiredField(request, "brokerAddr"));
+    return { code: ResponseCode.SUCCESS };
+  }
+
+  function queryDataVersion(request: Command): Response {
+    const { clusterName, brokerAddr } = brokerFields(request);
+    const asked = readVersion(request.body);
+    const known = routes.dataVersion(clusterName, brokerAddr);
+    routes.heartbeat(clusterName, brokerAddr);
+    const changed = asked === undefined || known === undefined || !sameDataVersion(asked, known);
+    return {
+      code: ResponseCode.SUCCESS,
+      extFields: [["changed", `${changed}`]],
+      body: known === undefined ? undefined : encodeDataVersion(known),
+    };
+  }
+
+  function clusterInfo(): Response {
+    const body = encodeClusterInfo(tables.brokers(), tables.clusters());
+    return { code: ResponseCode.SUCCESS, body };
+  }
+
+  function memberGroup(request: Command): Response {
+    const clusterName = requiredField(request, "clusterName");
+    const brokerName = requiredField(request, "brokerName");
+    const brokerAddrs = tables.broker(brokerName)?.brokerAddrs ?? new Map();
+    const body = encodeBrokerMemberGroup(clusterName, brokerName, brokerAddrs);
+    return { code: ResponseCode.SUCCESS, remark: NO_CODE_SET, body };
+  }
+
+  function wipeWritePerm(request: Command, connection: Connection): Response {
+    const broker = requiredField(request, "brokerName");
+    const count = routes.wipeWritePerm(broker);
+    log.info("write permission wiped", { peer: connection.peer, broker, topics: count });
+    return { code: ResponseCode.SUCCESS, extFields: [["wipeTopicCount", `${count}`]] };
+  }
+
+  function addWritePerm(request: Command, connection: Connection): Response {
+    const broker = requiredField(request, "brokerName");
+    const count = routes.addWritePerm(broker);
+    log.info("write permission added", { peer: connection.peer, broker, topics: count });
+    return { code: ResponseCode.SUCCESS, extFields: [["addTopicCount", `${count}`]] };
+  }
+}
+
+function brokerFields(request: Command) {
+  return {
+    clusterName: requiredField(request, "clusterName"),
+    brokerName: requiredField(request, "brokerName"),
+    brokerAddr: requiredField(request, "brokerAddr"),
+    brokerId: requiredLong(request, "brokerId"),
+  };
+}
+
+function registrationHeader(request: Command) {
+  const timeout = optionalLong(request, "heartbeatTimeoutMillis");
+  return {
+    ...brokerFields(request),
+    haServerAddr: requiredField(request, "haServerAddr"),
+    zoneName: request.extFields.get("__ZONE_NAME"),
+    heartbeatTimeoutMillis: timeout === undefined ? undefined : Number(timeout),
+    enableActingMaster: optionalBoolean(request, "enableActingMaster"),
+  };
+}
+
+/** 0 or no bodyCrc32 means that none was given (protocol.md, "RegisterBrokerBody"). */
+function crcMatches(request: Command): boolean {
+  const expected = optionalInt(request, "bodyCrc32") ?? 0;
+  if (expected === 0) return true;
+  const actual = request.body === null ? 0 : crc32(request.body) & 0x7fffffff;
+  return actual === expected;
+}
+
+/** A zlib header (RFC 1950, section 2.2). No JSON text starts like one. */
+function isZlib(body: Uint8Array): boolean {
+  return body.length > 2 && (body[0] & 0x0f) === 8 && ((body[0] << 8) | body[1]) % 31 === 0;
+}
+
+function readVersion(body: Uint8Array | null): DataVersion | undefined {
+  if (body === null) return undefined;
+  const reader = new FastjsonReader(body);
+  const version = readDataVersion(reader);
+  reader.end();
+  return version;
+}

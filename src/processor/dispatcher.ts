@@ -1,0 +1,50 @@
+import type { Log } from "../log.ts";
+import { ResponseCode } from "../protocol/codes.ts";
+import type { Command, Response } from "../remoting/command.ts";
+import type { Connection, RequestHandler } from "../remoting/connection.ts";
+import { errorResponse } from "./errors.ts";
+import type { Handler, RequestClass } from "./request_class.ts";
+
+/** The handlers of one class of requests, by request code. */
+export interface DispatcherEntry {
+  requestClass: RequestClass;
+  handlers: readonly (readonly [number, Handler])[];
+}
+
+/** The one table from request code to handler, and the one place where errors become answers. */
+export class Dispatcher implements RequestHandler {
+  readonly #table = new Map<number, { requestClass: RequestClass; handler: Handler }>();
+  readonly #log: Log;
+  readonly #disconnected: (connection: Connection) => void;
+
+  constructor(
+    entries: readonly DispatcherEntry[],
+    log: Log,
+    disconnected: (connection: Connection) => void,
+  ) {
+    for (const { requestClass, handlers } of entries) {
+      for (const [code, handler] of handlers) this.#table.set(code, { requestClass, handler });
+    }
+    this.#log = log;
+    this.#disconnected = disconnected;
+  }
+
+  handle(request: Command, connection: Connection): Response | Promise<Response> {
+    const entry = this.#table.get(request.code);
+    if (entry === undefined) {
+      const remark = ` request type ${request.code} not supported`;
+      return { code: ResponseCode.REQUEST_CODE_NOT_SUPPORTED, remark };
+    }
+    try {
+      const response = entry.requestClass.run(entry.handler, request, connection);
+      if (!(response instanceof Promise)) return response;
+      return response.catch((error) => errorResponse(error, request, this.#log));
+    } catch (error) {
+      return errorResponse(error, request, this.#log);
+    }
+  }
+
+  disconnected(connection: Connection): void {
+    this.#disconnected(connection);
+  }
+}

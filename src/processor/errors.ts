@@ -1,0 +1,27 @@
+import type { Log } from "../log.ts";
+import { ResponseCode } from "../protocol/codes.ts";
+import { FastjsonError } from "../protocol/fastjson_reader.ts";
+import type { Command, Response } from "../remoting/command.ts";
+
+/** A request that can't be granted: its code and remark are the answer. */
+export class RequestError extends Error {
+  override name = "RequestError";
+  readonly code: number;
+
+  /** @param code a ResponseCode */
+  constructor(code: number, remark: string) {
+    super(remark);
+    this.code = code;
+  }
+}
+
+/** The answer to a request that failed, whatever was thrown. What nobody foresaw is logged. */
+export function errorResponse(error: unknown, request: Command, log: Log): Response {
+  if (error instanceof RequestError) return { code: error.code, remark: error.message };
+  if (error instanceof FastjsonError) {
+    return { code: ResponseCode.SYSTEM_ERROR, remark: `unreadable body: ${error.message}` };
+  }
+  log.error("request failed", { code: request.code, error });
+  const remark = error instanceof Error ? error.message : String(error);
+  return { code: ResponseCode.SYSTEM_ERROR, remark };
+}

@@ -1,0 +1,50 @@
+import { RequestCode, ResponseCode } from "../protocol/codes.ts";
+import { encodeKvTable } from "../protocol/route_data.ts";
+import type { KvConfig } from "../kv/kv_config.ts";
+import type { Command, Response } from "../remoting/command.ts";
+import { RequestError } from "./errors.ts";
+import { requiredField } from "./fields.ts";
+import type { Handler } from "./request_class.ts";
+
+/** Requests about the KV table. Changes are answered when they are on disk. */
+export function kvHandlers(kv: KvConfig): [number, Handler][] {
+  return [
+    [RequestCode.PUT_KV_CONFIG, put],
+    [RequestCode.GET_KV_CONFIG, get],
+    [RequestCode.DELETE_KV_CONFIG, remove],
+    [RequestCode.GET_KVLIST_BY_NAMESPACE, list],
+  ];
+
+  async function put(request: Command): Promise<Response> {
+    const namespace = request.extFields.get("namespace") ?? "null";
+    const key = request.extFields.get("key") ?? "null";
+    // A null key once kept brokers from starting; the reference lets its name through.
+    if (namespace === "null" || key === "null") {
+      throw new RequestError(ResponseCode.SYSTEM_ERROR, "namespace or key is null");
+    }
+    await kv.put(namespace, key, requiredField(request, "value"));
+    return { code: ResponseCode.SUCCESS };
+  }
+
+  function get(request: Command): Response {
+    const namespace = requiredField(request, "namespace");
+    const key = requiredField(request, "key");
+    const value = kv.get(namespace, key);
+    if (value !== undefined) return { code: ResponseCode.SUCCESS, extFields: [["value", value]] };
+    const remark = `No config item, Namespace: ${namespace} Key: ${key}`;
+    return { code: ResponseCode.QUERY_NOT_FOUND, remark, extFields: [] };
+  }
+
+  async function remove(request: Command): Promise<Response> {
+    await kv.delete(requiredField(request, "namespace"), requiredField(request, "key"));
+    return { code: ResponseCode.SUCCESS };
+  }
+
+  function list(request: Command): Response {
+    const namespace = requiredField(request, "namespace");
+    const table = kv.list(namespace);
+    if (table !== undefined) return { code: ResponseCode.SUCCESS, body: encodeKvTable(table) };
+    const remark = `No config item, Namespace: ${namespace}`;
+    return { code: ResponseCode.QUERY_NOT_FOUND, remark };
+  }
+}

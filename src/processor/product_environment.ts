@@ -1,0 +1,84 @@
+import type { Log } from "../log.ts";
+import { RequestCode, ResponseCode } from "../protocol/codes.ts";
+import type { RemotingClient } from "../remoting/client.ts";
+import type { Command, Response } from "../remoting/command.ts";
+
+const CALL_TIMEOUT = 3000;
+/** How long an answer of the address service is used. */
+const ADDRESSES_LIFETIME = 120_000;
+
+/** The options that say where the other environment's name servers are. */
+export interface ProductEnvironmentOptions {
+  productEnvName: string;
+  productEnvNamesrvAddr: string;
+  addressServiceDomain: string;
+}
+
+/** What a {@link ProductEnvironment} works with. */
+export interface ProductEnvironmentParts {
+  options: Readonly<ProductEnvironmentOptions>;
+  client: Pick<RemotingClient, "invoke">;
+  /** Gets the text of a URL; rejects when there is none. */
+  get(url: string): Promise<string>;
+  log: Log;
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
+
+/** The name servers that clusterTest falls back to (semantics.md, "Options", clusterTest). */
+export class ProductEnvironment {
+  readonly #parts: ProductEnvironmentParts;
+  #found: { url: string; at: number; addresses: string[] } | undefined;
+
+  constructor(parts: ProductEnvironmentParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Asks the other environment for a route, in the words of a client's request.
+   *
+   * @returns its answer; `undefined` when it has none or can't be reached, which is logged
+   */
+  async route(request: Command): Promise<Response | undefined> {
+    const { client, log, options } = this.#parts;
+    const outgoing = {
+      code: RequestCode.GET_ROUTEINFO_BY_TOPIC,
+      version: request.version,
+      extFields: [...request.extFields],
+    };
+    const fields = { topic: request.extFields.get("topic"), environment: options.productEnvName };
+    for (const address of await this.#addresses()) {
+      try {
+        const answer = await client.invoke(address, outgoing, CALL_TIMEOUT);
+        if (answer.code !== ResponseCode.SUCCESS || answer.body === null) return undefined;
+        return { code: ResponseCode.SUCCESS, body: answer.body };
+      } catch (error) {
+        log.warn("product environment does not answer", { ...fields, address, error });
+      }
+    }
+    return undefined;
+  }
+
+  async #addresses(): Promise<string[]> {
+    const { options, get, log, now } = this.#parts;
+    if (options.productEnvNamesrvAddr !== "") return split(options.productEnvNamesrvAddr);
+    const { addressServiceDomain, productEnvName } = options;
+    const url = `http://${addressServiceDomain}/rocketmq/nsaddr-${
+      encodeURIComponent(productEnvName)
+    }`;
+    const found = this.#found;
+    if (found?.url === url && now() - found.at < ADDRESSES_LIFETIME) return found.addresses;
+    let addresses = found?.url === url ? found.addresses : [];
+    try {
+      addresses = split(await get(url));
+    } catch (error) {
+      log.warn("address service does not answer", { url, error });
+    }
+    this.#found = { url, at: now(), addresses };
+    return addresses;
+  }
+}
+
+function split(addresses: string): string[] {
+  return addresses.split(";").map((address) => address.trim()).filter((address) => address !== "");
+}

@@ -1,0 +1,110 @@
+import { inflate, inflateSync } from "node:zlib";
+import { FastjsonError } from "../protocol/fastjson_reader.ts";
+import {
+  readInflatedBody,
+  readPlainBody,
+  type RegisterBrokerBody,
+} from "../protocol/register_broker_body.ts";
+
+/** Milliseconds of decoding in a row before others get their turn. */
+const SLICE = 4;
+/** Bodies up to these sizes are decoded at once: that is over before a turn could be given away. */
+const SMALL_PLAIN = 16 * 1024;
+const SMALL_COMPRESSED = 2 * 1024;
+
+/**
+ * Decodes the bodies of registrations, large ones in slices and one after the other, in the order
+ * in which they came.
+ */
+export class RegistrationDecoder {
+  readonly #maxInflated: () => number;
+  readonly #nextTurn: (task: () => void) => void;
+  #last: Promise<unknown> | undefined;
+
+  /**
+   * @param maxInflated the most bytes that a compressed body may inflate to
+   * @param nextTurn runs something after the events that wait now
+   */
+  constructor(maxInflated: () => number, nextTurn: (task: () => void) => void) {
+    this.#maxInflated = maxInflated;
+    this.#nextTurn = nextTurn;
+  }
+
+  /**
+   * Decodes a body (protocol.md, "RegisterBrokerBody").
+   *
+   * @param version ordinal of the broker's MQVersion
+   * @throws {FastjsonError} or rejects with it, when it can't be read
+   */
+  decode(
+    body: Uint8Array,
+    compressed: boolean,
+    version: number,
+  ): RegisterBrokerBody | Promise<RegisterBrokerBody> {
+    const small = body.length <= (compressed ? SMALL_COMPRESSED : SMALL_PLAIN);
+    if (small && this.#last === undefined) return finish(this.#steps(body, compressed, version));
+    const before = this.#last ?? Promise.resolve();
+    const decoded = before.then(() => this.#decodeLarge(body, compressed, version));
+    const last = decoded.catch(() => {}).finally(() => {
+      if (this.#last === last) this.#last = undefined;
+    });
+    this.#last = last;
+    return decoded;
+  }
+
+  #steps(
+    body: Uint8Array,
+    compressed: boolean,
+    version: number,
+  ): Generator<void, RegisterBrokerBody> {
+    if (!compressed) return readPlainBody(body, version, Date.now());
+    try {
+      return readInflatedBody(inflateSync(body, this.#inflateOptions()), version);
+    } catch (error) {
+      throw notInflated(error);
+    }
+  }
+
+  async #decodeLarge(
+    body: Uint8Array,
+    compressed: boolean,
+    version: number,
+  ): Promise<RegisterBrokerBody> {
+    const steps = compressed
+      ? readInflatedBody(await this.#inflate(body), version)
+      : readPlainBody(body, version, Date.now());
+    for (;;) {
+      const end = performance.now() + SLICE;
+      do {
+        const step = steps.next();
+        if (step.done) return step.value;
+      } while (performance.now() < end);
+      await new Promise<void>((resolve) => this.#nextTurn(resolve));
+    }
+  }
+
+  #inflate(body: Uint8Array): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      inflate(body, this.#inflateOptions(), (error, bytes) => {
+        if (error) reject(notInflated(error));
+        else resolve(bytes);
+      });
+    });
+  }
+
+  #inflateOptions(): { maxOutputLength: number } {
+    return { maxOutputLength: this.#maxInflated() };
+  }
+}
+
+function finish<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+function notInflated(error: unknown): FastjsonError {
+  if (error instanceof FastjsonError) return error;
+  return new FastjsonError(`no zlib stream: ${error instanceof Error ? error.message : error}`);
+}

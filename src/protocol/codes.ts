@@ -1,0 +1,83 @@
+/** Request codes that a name server answers or sends (protocol: RocketMQ remoting, RequestCode). */
+export const RequestCode = {
+  PUT_KV_CONFIG: 100,
+  GET_KV_CONFIG: 101,
+  DELETE_KV_CONFIG: 102,
+  REGISTER_BROKER: 103,
+  UNREGISTER_BROKER: 104,
+  GET_ROUTEINFO_BY_TOPIC: 105,
+  GET_BROKER_CLUSTER_INFO: 106,
+  WIPE_WRITE_PERM_OF_BROKER: 205,
+  GET_ALL_TOPIC_LIST_FROM_NAMESERVER: 206,
+  DELETE_TOPIC_IN_NAMESRV: 216,
+  REGISTER_TOPIC_IN_NAMESRV: 217,
+  GET_KVLIST_BY_NAMESPACE: 219,
+  GET_TOPICS_BY_CLUSTER: 224,
+  GET_SYSTEM_TOPIC_LIST_FROM_NS: 304,
+  GET_UNIT_TOPIC_LIST: 311,
+  GET_HAS_UNIT_SUB_TOPIC_LIST: 312,
+  GET_HAS_UNIT_SUB_UNUNIT_TOPIC_LIST: 313,
+  UPDATE_NAMESRV_CONFIG: 318,
+  GET_NAMESRV_CONFIG: 319,
+  QUERY_DATA_VERSION: 322,
+  ADD_WRITE_PERM_OF_BROKER: 327,
+  GET_BROKER_MEMBER_GROUP: 901,
+  BROKER_HEARTBEAT: 904,
+  NOTIFY_MIN_BROKER_ID_CHANGE: 905,
+} as const;
+
+/** Response codes that a name server gives (protocol: RocketMQ remoting, ResponseCode). */
+export const ResponseCode = {
+  SUCCESS: 0,
+  SYSTEM_ERROR: 1,
+  SYSTEM_BUSY: 2,
+  REQUEST_CODE_NOT_SUPPORTED: 3,
+  NO_PERMISSION: 16,
+  TOPIC_NOT_EXIST: 17,
+  QUERY_NOT_FOUND: 22,
+} as const;
+
+/** Ordinals of MQVersion at which the protocol changes. */
+export const MqVersion = {
+  /** From here on, REGISTER_BROKER carries a RegisterBrokerBody. */
+  V3_0_11: 37,
+  /** From here on, clients read standard JSON in a route. */
+  V4_9_4: 401,
+  /** From here on, a compressed RegisterBrokerBody ends with static topic mappings. */
+  V5_0_0: 413,
+  /** The version that this name server speaks. */
+  V5_5_0: 513,
+} as const;
+
+/** Bits of a topic's or a queue data's `perm`. */
+export const Perm = { INHERIT: 1, WRITE: 2, READ: 4, PRIORITY: 8 } as const;
+
+/** Bits of a topic's `topicSysFlag`. */
+export const TopicSysFlag = { UNIT: 1, UNIT_SUB: 2 } as const;
+
+/** The brokerId of a master. */
+export const MASTER_ID = 0;
+
+/** The KV namespace that holds the order configuration of topics. */
+export const ORDER_TOPIC_CONFIG = "ORDER_TOPIC_CONFIG";
+
+/** Topics of this prefix are asked by brokers for their own group, never for sending. */
+export const SYNC_BROKER_MEMBER_PREFIX = "rmq_sys_SYNC_BROKER_MEMBER_";
+
+/** Names of languages by their code in a binary header. */
+export const LANGUAGES = [
+  "JAVA",
+  "CPP",
+  "DOTNET",
+  "PYTHON",
+  "DELPHI",
+  "ERLANG",
+  "RUBY",
+  "OTHER",
+  "HTTP",
+  "GO",
+  "PHP",
+  "OMS",
+  "RUST",
+  "NODE_JS",
+] as const;

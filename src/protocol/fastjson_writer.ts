@@ -1,0 +1,66 @@
+import type { Long } from "./long.ts";
+
+/**
+ * The two forms of JSON that leave this server:
+ * - `fastjson`: maps with numeric keys have them unquoted (`{0:"a"}`), text is UTF-8 as it is;
+ * - `standard`: every key quoted and sorted, non-ASCII characters as `\uXXXX`.
+ */
+export type Dialect = "fastjson" | "standard";
+
+// deno-lint-ignore no-control-regex
+const PLAIN_FASTJSON = /^[^\u0000-\u001f"\\\u007f-\u009f\u2028\u2029\ud800-\udfff]*$/;
+// deno-lint-ignore no-control-regex
+const NOT_ASCII = /[^\u0000-\u007e]/g;
+
+/** A JSON string, with its quotes. */
+export function jsonString(text: string, dialect: Dialect): string {
+  if (dialect === "fastjson") {
+    return PLAIN_FASTJSON.test(text) ? `"${text}"` : JSON.stringify(text);
+  }
+  return JSON.stringify(text).replace(NOT_ASCII, escapeUnit);
+}
+
+/**
+ * A 64-bit integer. In the standard dialect those beyond 2^53 are quoted, as the reference does, so
+ * that a JavaScript reader keeps their digits.
+ */
+export function jsonLong(value: Long, dialect: Dialect): string {
+  return typeof value === "bigint" && dialect === "standard" ? `"${value}"` : `${value}`;
+}
+
+/** A map with integer keys, its values encoded already. The standard dialect sorts its keys. */
+export function jsonNumericMap(
+  entries: Iterable<readonly [Long, string]>,
+  dialect: Dialect,
+): string {
+  if (dialect === "fastjson") {
+    return `{${Array.from(entries, ([key, value]) => `${key}:${value}`).join(",")}}`;
+  }
+  const sorted = Array.from(entries, ([key, value]) => [`${key}`, value] as const).sort(byKey);
+  return `{${sorted.map(([key, value]) => `"${key}":${value}`).join(",")}}`;
+}
+
+/** A map with string keys, its values encoded already. The standard dialect sorts its keys. */
+export function jsonMap(
+  entries: Iterable<readonly [string, string]>,
+  dialect: Dialect,
+): string {
+  const list = Array.from(entries);
+  if (dialect === "standard") list.sort(byKey);
+  return `{${list.map(([key, value]) => `${jsonString(key, dialect)}:${value}`).join(",")}}`;
+}
+
+/** An array of strings. */
+export function jsonStrings(texts: Iterable<string>, dialect: Dialect): string {
+  const parts: string[] = [];
+  for (const text of texts) parts.push(jsonString(text, dialect));
+  return `[${parts.join(",")}]`;
+}
+
+function escapeUnit(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
+}
+
+function byKey(a: readonly [string, string], b: readonly [string, string]): number {
+  return a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0;
+}

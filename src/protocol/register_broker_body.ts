@@ -1,0 +1,282 @@
+import { MqVersion, Perm } from "./codes.ts";
+import { type DataVersion, readDataVersion } from "./data_version.ts";
+import { FastjsonError, FastjsonReader } from "./fastjson_reader.ts";
+import type { Long } from "./long.ts";
+import { parseInt32 } from "./long.ts";
+import type { TopicQueueMappingInfo } from "./route_data.ts";
+
+/** What a registration says of one topic. */
+export interface TopicConfig {
+  readonly topicName: string;
+  readonly readQueueNums: number;
+  readonly writeQueueNums: number;
+  readonly perm: number;
+  readonly topicSysFlag: number;
+}
+
+/** The body of REGISTER_BROKER. */
+export interface RegisterBrokerBody {
+  dataVersion: DataVersion;
+  topics: TopicConfig[];
+  /** `undefined` when the body says nothing of filter servers. */
+  filterServers?: string[];
+  /** By topic. */
+  mappings: Map<string, TopicQueueMappingInfo>;
+}
+
+/** How often the readers below let others run, in topics. */
+const TOPICS_PER_STEP = 256;
+const DEFAULT_QUEUE_NUMS = 16;
+
+const utf8 = new TextDecoder();
+
+/**
+ * Reads a body that is not compressed (protocol.md, "RegisterBrokerBody"). It is a generator so
+ * that its caller can let others run in between; its result is the return value.
+ *
+ * @param version ordinal of the broker's MQVersion: below 3.0.11 the body is a bare wrapper
+ * @param now stands for the data version of a body that has none, which is thereby new each time
+ * @throws {FastjsonError} when it can't be read
+ */
+export function* readPlainBody(
+  bytes: Uint8Array,
+  version: number,
+  now: number,
+): Generator<void, RegisterBrokerBody> {
+  const reader = new FastjsonReader(bytes);
+  const body: RegisterBrokerBody = {
+    dataVersion: { stateVersion: 0, timestamp: now, counter: 0 },
+    topics: [],
+    mappings: new Map(),
+  };
+  if (version < MqVersion.V3_0_11) {
+    yield* readWrapper(reader, body);
+  } else {
+    if (!reader.beginObject()) throw new FastjsonError("the registration is null");
+    for (let key = reader.nextKey(); key !== undefined; key = reader.nextKey()) {
+      if (key === "filterServerList") body.filterServers = readStrings(reader);
+      else if (key === "topicConfigSerializeWrapper") yield* readWrapper(reader, body);
+      else reader.skip();
+    }
+  }
+  reader.end();
+  return body;
+}
+
+/**
+ * Reads an inflated body (protocol.md, "RegisterBrokerBody", compressed). A generator, as
+ * {@link readPlainBody} is.
+ *
+ * @throws {FastjsonError} when it can't be read
+ */
+export function* readInflatedBody(
+  bytes: Uint8Array,
+  version: number,
+): Generator<void, RegisterBrokerBody> {
+  const parts = new LengthPrefixed(bytes);
+  const dataVersion = readDataVersion(new FastjsonReader(parts.bytes("the data version")));
+  if (dataVersion === undefined) throw new FastjsonError("the data version is null");
+  const topics: TopicConfig[] = [];
+  const topicCount = parts.count("topics");
+  for (let i = 0; i < topicCount; i++) {
+    topics.push(parseTopicConfig(parts.text("a topic")));
+    if (i % TOPICS_PER_STEP === TOPICS_PER_STEP - 1) yield;
+  }
+  const filterServers = readStrings(new FastjsonReader(parts.bytes("the filter servers")));
+  const mappings = new Map<string, TopicQueueMappingInfo>();
+  if (version >= MqVersion.V5_0_0) {
+    const mappingCount = parts.count("mappings");
+    for (let i = 0; i < mappingCount; i++) {
+      const info = readMappingInfo(new FastjsonReader(parts.bytes("a mapping")));
+      if (info?.topic != null) mappings.set(info.topic, info);
+      if (i % TOPICS_PER_STEP === TOPICS_PER_STEP - 1) yield;
+    }
+  }
+  return { dataVersion, topics, filterServers, mappings };
+}
+
+function* readWrapper(reader: FastjsonReader, body: RegisterBrokerBody): Generator<void> {
+  if (!reader.beginObject()) return;
+  for (let key = reader.nextKey(); key !== undefined; key = reader.nextKey()) {
+    switch (key) {
+      case "dataVersion":
+        body.dataVersion = readDataVersion(reader) ?? body.dataVersion;
+        break;
+      case "topicConfigTable":
+        body.topics = yield* readTopicTable(reader);
+        break;
+      case "topicQueueMappingInfoMap":
+        body.mappings = yield* readMappings(reader);
+        break;
+      default:
+        reader.skip();
+    }
+  }
+}
+
+function* readTopicTable(reader: FastjsonReader): Generator<void, TopicConfig[]> {
+  const topics: TopicConfig[] = [];
+  if (!reader.beginObject()) return topics;
+  for (let name = reader.nextKey(); name !== undefined; name = reader.nextKey()) {
+    const topic = readTopicConfig(reader, name);
+    if (topic !== undefined) topics.push(topic);
+    if (topics.length % TOPICS_PER_STEP === 0) yield;
+  }
+  return topics;
+}
+
+function readTopicConfig(reader: FastjsonReader, name: string): TopicConfig | undefined {
+  if (!reader.beginObject()) return undefined;
+  let topicName = name;
+  let readQueueNums = DEFAULT_QUEUE_NUMS;
+  let writeQueueNums = DEFAULT_QUEUE_NUMS;
+  let perm: number = Perm.READ | Perm.WRITE;
+  let topicSysFlag = 0;
+  for (let key = reader.nextKey(); key !== undefined; key = reader.nextKey()) {
+    switch (key) {
+      case "topicName":
+        topicName = reader.readString() ?? name;
+        break;
+      case "readQueueNums":
+        readQueueNums = reader.readInt(DEFAULT_QUEUE_NUMS);
+        break;
+      case "writeQueueNums":
+        writeQueueNums = reader.readInt(DEFAULT_QUEUE_NUMS);
+        break;
+      case "perm":
+        perm = reader.readInt(perm);
+        break;
+      case "topicSysFlag":
+        topicSysFlag = reader.readInt();
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  return { topicName, readQueueNums, writeQueueNums, perm, topicSysFlag };
+}
+
+/** The text form of a compressed body: name, read and write queues, perm, filter type, attributes. */
+function parseTopicConfig(text: string): TopicConfig {
+  const fields = text.split(" ", 5);
+  const [topicName] = fields;
+  const [readQueueNums, writeQueueNums, perm] = fields.slice(1, 4).map(parseInt32);
+  if (
+    fields.length < 5 || readQueueNums === undefined || writeQueueNums === undefined ||
+    perm === undefined
+  ) {
+    throw new FastjsonError(`unreadable topic ${JSON.stringify(text.slice(0, 80))}`);
+  }
+  return { topicName, readQueueNums, writeQueueNums, perm, topicSysFlag: 0 };
+}
+
+function* readMappings(reader: FastjsonReader): Generator<void, Map<string, TopicQueueMappingInfo>> {
+  const mappings = new Map<string, TopicQueueMappingInfo>();
+  if (!reader.beginObject()) return mappings;
+  for (let topic = reader.nextKey(); topic !== undefined; topic = reader.nextKey()) {
+    const info = readMappingInfo(reader);
+    if (info !== undefined) mappings.set(topic, info);
+    if (mappings.size % TOPICS_PER_STEP === 0) yield;
+  }
+  return mappings;
+}
+
+function readMappingInfo(reader: FastjsonReader): TopicQueueMappingInfo | undefined {
+  if (!reader.beginObject()) return undefined;
+  let topic: string | null = null;
+  let bname: string | null = null;
+  let scope: string | null = "__global__";
+  let totalQueues = 0;
+  let epoch: Long = 0;
+  let dirty = false;
+  const currIdMap = new Map<number, number>();
+  for (let key = reader.nextKey(); key !== undefined; key = reader.nextKey()) {
+    switch (key) {
+      case "topic":
+        topic = reader.readString();
+        break;
+      case "bname":
+        bname = reader.readString();
+        break;
+      case "scope":
+        scope = reader.readString();
+        break;
+      case "totalQueues":
+        totalQueues = reader.readInt();
+        break;
+      case "epoch":
+        epoch = reader.readLong();
+        break;
+      case "dirty":
+        dirty = reader.readBoolean();
+        break;
+      case "currIdMap":
+        readIdMap(reader, currIdMap);
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  return { topic, bname, scope, totalQueues, epoch, dirty, currIdMap };
+}
+
+function readIdMap(reader: FastjsonReader, ids: Map<number, number>): void {
+  if (!reader.beginObject()) return;
+  for (let key = reader.nextKey(); key !== undefined; key = reader.nextKey()) {
+    const id = parseInt32(key);
+    if (id === undefined) throw new FastjsonError(`a queue id is no integer: ${key.slice(0, 40)}`);
+    ids.set(id, reader.readInt());
+  }
+}
+
+function readStrings(reader: FastjsonReader): string[] | undefined {
+  if (!reader.beginArray()) return undefined;
+  const strings: string[] = [];
+  while (reader.nextElement()) {
+    const text = reader.readString();
+    if (text !== null) strings.push(text);
+  }
+  return strings;
+}
+
+/** Reads `int32 length, bytes` again and again, never past the end. */
+class LengthPrefixed {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** A number of parts to come, each of which takes four bytes at least. */
+  count(what: string): number {
+    const count = this.#int32(what);
+    if (count < 0 || count > (this.#bytes.length - this.#at) / 4) {
+      throw new FastjsonError(`${count} ${what} announced, more than the body holds`);
+    }
+    return count;
+  }
+
+  bytes(what: string): Uint8Array {
+    const length = this.#int32(what);
+    if (length < 0 || length > this.#bytes.length - this.#at) {
+      throw new FastjsonError(`the length of ${what}, ${length}, goes past the end of the body`);
+    }
+    this.#at += length;
+    return this.#bytes.subarray(this.#at - length, this.#at);
+  }
+
+  text(what: string): string {
+    return utf8.decode(this.bytes(what));
+  }
+
+  #int32(what: string): number {
+    if (this.#bytes.length - this.#at < 4) {
+      throw new FastjsonError(`the body ends before ${what}`);
+    }
+    this.#at += 4;
+    return this.#view.getInt32(this.#at - 4);
+  }
+}

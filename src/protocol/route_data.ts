@@ -1,0 +1,197 @@
+import {
+  type Dialect,
+  jsonLong,
+  jsonMap,
+  jsonNumericMap,
+  jsonString,
+  jsonStrings,
+} from "./fastjson_writer.ts";
+import { FastjsonError, type JsonValue, parseFastjson } from "./fastjson_reader.ts";
+import type { Long } from "./long.ts";
+
+/** Queues of one topic on the brokers of one name. */
+export interface QueueData {
+  readonly brokerName: string;
+  readonly readQueueNums: number;
+  readonly writeQueueNums: number;
+  /** Bits of Perm. */
+  readonly perm: number;
+  readonly topicSysFlag: number;
+}
+
+/** A group of brokers under one name: a master and its slaves. */
+export interface BrokerData {
+  readonly cluster: string;
+  readonly brokerName: string;
+  /** brokerId (0 is the master) to "address:port". */
+  readonly brokerAddrs: ReadonlyMap<Long, string>;
+  readonly enableActingMaster: boolean;
+  readonly zoneName?: string;
+}
+
+/** Where the logic queues of a static topic are, as one broker tells it. */
+export interface TopicQueueMappingInfo {
+  readonly topic: string | null;
+  readonly bname: string | null;
+  readonly scope: string | null;
+  readonly totalQueues: number;
+  readonly epoch: Long;
+  readonly dirty: boolean;
+  /** Global queue id to the queue id on this broker. */
+  readonly currIdMap: ReadonlyMap<number, number>;
+}
+
+/** Where a topic is: the answer to GET_ROUTEINFO_BY_TOPIC. */
+export interface TopicRouteData {
+  queueDatas: readonly QueueData[];
+  brokerDatas: readonly BrokerData[];
+  /** "address:port" of a broker to its filter servers. */
+  filterServerTable: ReadonlyMap<string, readonly string[]>;
+  topicQueueMappingByBroker?: ReadonlyMap<string, TopicQueueMappingInfo>;
+  orderTopicConf?: string;
+}
+
+const utf8 = new TextEncoder();
+
+/** The body of GET_ROUTEINFO_BY_TOPIC (protocol.md, "Other bodies"). */
+export function encodeTopicRoute(route: TopicRouteData, dialect: Dialect): Uint8Array {
+  const { brokerDatas, filterServerTable, orderTopicConf, queueDatas } = route;
+  const filters = Array.from(
+    filterServerTable,
+    ([addr, servers]) => [addr, jsonStrings(servers, dialect)] as const,
+  );
+  let text = `{"brokerDatas":[${brokerDatas.map((it) => brokerJson(it, dialect)).join(",")}]`;
+  text += `,"filterServerTable":${jsonMap(filters, dialect)}`;
+  if (orderTopicConf !== undefined) {
+    text += `,"orderTopicConf":${jsonString(orderTopicConf, dialect)}`;
+  }
+  text += `,"queueDatas":[${queueDatas.map((it) => queueJson(it, dialect)).join(",")}]`;
+  if (route.topicQueueMappingByBroker !== undefined) {
+    const mappings = Array.from(
+      route.topicQueueMappingByBroker,
+      ([name, info]) => [name, mappingJson(info, dialect)] as const,
+    );
+    text += `,"topicQueueMappingByBroker":${jsonMap(mappings, dialect)}`;
+  }
+  return utf8.encode(`${text}}`);
+}
+
+/** The body of GET_BROKER_CLUSTER_INFO. Every reader gets numeric keys unquoted. */
+export function encodeClusterInfo(
+  brokers: Iterable<BrokerData>,
+  clusters: Iterable<readonly [string, Iterable<string>]>,
+): Uint8Array {
+  const brokerEntries = Array.from(
+    brokers,
+    (broker) => [broker.brokerName, brokerJson(broker, "fastjson")] as const,
+  );
+  const clusterEntries = Array.from(
+    clusters,
+    ([cluster, names]) => [cluster, jsonStrings(names, "fastjson")] as const,
+  );
+  return utf8.encode(
+    `{"brokerAddrTable":${jsonMap(brokerEntries, "fastjson")},` +
+      `"clusterAddrTable":${jsonMap(clusterEntries, "fastjson")}}`,
+  );
+}
+
+/** The body of GET_BROKER_MEMBER_GROUP. Every reader gets numeric keys unquoted. */
+export function encodeBrokerMemberGroup(
+  cluster: string,
+  brokerName: string,
+  brokerAddrs: ReadonlyMap<Long, string>,
+): Uint8Array {
+  return utf8.encode(
+    `{"brokerMemberGroup":{"brokerAddrs":${addrsJson(brokerAddrs, "fastjson")},` +
+      `"brokerName":${jsonString(brokerName, "fastjson")},` +
+      `"cluster":${jsonString(cluster, "fastjson")}}}`,
+  );
+}
+
+/** The body of the requests that list topics. */
+export function encodeTopicList(topics: Iterable<string>, brokerAddr?: string): Uint8Array {
+  const start = brokerAddr === undefined
+    ? "{"
+    : `{"brokerAddr":${jsonString(brokerAddr, "fastjson")},`;
+  return utf8.encode(`${start}"topicList":${jsonStrings(topics, "fastjson")}}`);
+}
+
+/** The body of GET_KVLIST_BY_NAMESPACE, and of REGISTER_BROKER's answer. */
+export function encodeKvTable(table: Iterable<readonly [string, string]>): Uint8Array {
+  const entries = Array.from(
+    table,
+    ([key, value]) => [key, jsonString(value, "fastjson")] as const,
+  );
+  return utf8.encode(`{"table":${jsonMap(entries, "fastjson")}}`);
+}
+
+/**
+ * The queue data of a TopicRouteData, as REGISTER_TOPIC_IN_NAMESRV carries it.
+ *
+ * @throws {FastjsonError} when the body is something else
+ */
+export function decodeQueueDatas(body: Uint8Array): QueueData[] {
+  const route = parseFastjson(body);
+  if (route === null) return [];
+  if (!(route instanceof Map)) throw new FastjsonError("a route is not an object");
+  const list = route.get("queueDatas") ?? [];
+  if (!Array.isArray(list)) throw new FastjsonError("queueDatas is not an array");
+  return list.map((item) => {
+    if (!(item instanceof Map)) throw new FastjsonError("a queue data is not an object");
+    const brokerName = item.get("brokerName");
+    if (typeof brokerName !== "string") {
+      throw new FastjsonError("the field <brokerName> of a queue data is missing");
+    }
+    return {
+      brokerName,
+      readQueueNums: intField(item, "readQueueNums"),
+      writeQueueNums: intField(item, "writeQueueNums"),
+      perm: intField(item, "perm"),
+      topicSysFlag: intField(item, "topicSysFlag"),
+    };
+  });
+}
+
+function intField(object: ReadonlyMap<string, JsonValue>, name: string): number {
+  const value = object.get(name) ?? 0;
+  if (typeof value !== "number" || value !== (value | 0)) {
+    throw new FastjsonError(`the field <${name}> of a queue data is no 32-bit integer`);
+  }
+  return value;
+}
+
+function brokerJson(broker: BrokerData, dialect: Dialect): string {
+  const text = `{"brokerAddrs":${addrsJson(broker.brokerAddrs, dialect)},` +
+    `"brokerName":${jsonString(broker.brokerName, dialect)},` +
+    `"cluster":${jsonString(broker.cluster, dialect)},` +
+    `"enableActingMaster":${broker.enableActingMaster}`;
+  return broker.zoneName === undefined
+    ? `${text}}`
+    : `${text},"zoneName":${jsonString(broker.zoneName, dialect)}}`;
+}
+
+function addrsJson(addrs: ReadonlyMap<Long, string>, dialect: Dialect): string {
+  const entries = Array.from(addrs, ([id, addr]) => [id, jsonString(addr, dialect)] as const);
+  return jsonNumericMap(entries, dialect);
+}
+
+function queueJson(queue: QueueData, dialect: Dialect): string {
+  return `{"brokerName":${jsonString(queue.brokerName, dialect)},"perm":${queue.perm},` +
+    `"readQueueNums":${queue.readQueueNums},"topicSysFlag":${queue.topicSysFlag},` +
+    `"writeQueueNums":${queue.writeQueueNums}}`;
+}
+
+function mappingJson(info: TopicQueueMappingInfo, dialect: Dialect): string {
+  const fields: string[] = [];
+  const text = (name: string, value: string | null) => {
+    if (value !== null) fields.push(`"${name}":${jsonString(value, dialect)}`);
+  };
+  text("bname", info.bname);
+  const ids = Array.from(info.currIdMap, ([id, local]) => [id, `${local}`] as const);
+  fields.push(`"currIdMap":${jsonNumericMap(ids, dialect)}`);
+  fields.push(`"dirty":${info.dirty}`, `"epoch":${jsonLong(info.epoch, dialect)}`);
+  text("scope", info.scope);
+  text("topic", info.topic);
+  fields.push(`"totalQueues":${info.totalQueues}`);
+  return `{${fields.join(",")}}`;
+}

@@ -1,0 +1,153 @@
+import { FrameError } from "./command.ts";
+
+const V2_SIGNATURE = new Uint8Array([13, 10, 13, 10, 0, 13, 10, 81, 85, 73, 84, 10]);
+const V1_START = new TextEncoder().encode("PROXY ");
+/** The longest PROXY protocol v1 line, with its CRLF (its specification, section 2.1). */
+const V1_MAX_LENGTH = 107;
+const TLS_HANDSHAKE = 0x16;
+
+const AF_INET = 1;
+const AF_INET6 = 2;
+
+/** Who connected, as a PROXY protocol header tells it. */
+export interface ProxiedPeer {
+  /** "address:port" of the client; `undefined` when the proxy speaks for itself (LOCAL, UNKNOWN). */
+  address?: string;
+  /** TLVs of a version 2 header, by type. */
+  attributes: ReadonlyMap<number, Uint8Array>;
+}
+
+/** What the bytes of a connection after its preamble are. */
+export interface Opening {
+  kind: "frames" | "tls";
+  /** What came after the preamble: at least one byte. */
+  rest: Uint8Array;
+  peer?: ProxiedPeer;
+}
+
+/**
+ * Reads what may stand before the first frame (protocol.md, "Connection, before the first frame"):
+ * a PROXY protocol header, version 1 or 2, then TLS or frames. They can't be confused: the first
+ * byte of each would be that of a frame longer than any that the server accepts.
+ */
+export class Preamble {
+  #bytes = new Uint8Array(0);
+  #peer: ProxiedPeer | undefined;
+
+  /**
+   * Takes the bytes that came. Returns `undefined` while more are needed to tell.
+   *
+   * @throws {FrameError} when a PROXY header starts and is malformed
+   */
+  push(chunk: Uint8Array): Opening | undefined {
+    let bytes = this.#bytes.length === 0 ? chunk : concat(this.#bytes, chunk);
+    if (this.#peer === undefined) {
+      const header = readProxyHeader(bytes);
+      if (header === "incomplete") return this.#wait(bytes);
+      if (header !== undefined) {
+        this.#peer = header.peer;
+        bytes = bytes.subarray(header.length);
+      }
+    }
+    if (bytes.length === 0) return this.#wait(bytes);
+    const kind = bytes[0] === TLS_HANDSHAKE ? "tls" : "frames";
+    return { kind, rest: bytes, peer: this.#peer };
+  }
+
+  #wait(bytes: Uint8Array): undefined {
+    // The chunk's memory is the caller's: what has to wait is copied.
+    this.#bytes = bytes.slice();
+    return undefined;
+  }
+}
+
+interface ProxyHeader {
+  length: number;
+  peer: ProxiedPeer;
+}
+
+/** `undefined` when the bytes don't start with a PROXY header. */
+function readProxyHeader(bytes: Uint8Array): ProxyHeader | "incomplete" | undefined {
+  if (bytes.length === 0) return "incomplete";
+  if (bytes[0] === V2_SIGNATURE[0]) return readV2(bytes);
+  if (bytes[0] === V1_START[0]) return readV1(bytes);
+  return undefined;
+}
+
+function readV1(bytes: Uint8Array): ProxyHeader | "incomplete" {
+  checkStart(bytes, V1_START);
+  const end = bytes.subarray(0, V1_MAX_LENGTH).indexOf(0x0a);
+  if (end < 0) {
+    if (bytes.length >= V1_MAX_LENGTH) throw new FrameError("a PROXY v1 line has no end");
+    return "incomplete";
+  }
+  const line = new TextDecoder().decode(bytes.subarray(0, end + 1));
+  const [, family, source, destination, port] =
+    /^PROXY (TCP4|TCP6|UNKNOWN)(?: (\S+) (\S+) (\d{1,5}) \d{1,5}| .*)?\r\n$/.exec(line) ?? [];
+  const peer: ProxiedPeer = { attributes: new Map() };
+  if (family === undefined) throw new FrameError("malformed PROXY v1 header");
+  if (family !== "UNKNOWN") {
+    const valid = family === "TCP4" ? isIpv4 : isIpv6;
+    if (source === undefined || !valid(source) || !valid(destination) || Number(port) > 65535) {
+      throw new FrameError("malformed PROXY v1 header");
+    }
+    peer.address = family === "TCP4" ? `${source}:${port}` : `[${source}]:${port}`;
+  }
+  return { length: end + 1, peer };
+}
+
+function readV2(bytes: Uint8Array): ProxyHeader | "incomplete" {
+  checkStart(bytes, V2_SIGNATURE);
+  if (bytes.length < 16) return "incomplete";
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const version = bytes[12] >> 4;
+  const command = bytes[12] & 0xf;
+  if (version !== 2 || command > 1) throw new FrameError("malformed PROXY v2 header");
+  const length = 16 + view.getUint16(14);
+  if (bytes.length < length) return "incomplete";
+  const family = bytes[13] >> 4;
+  const addressLength = family === AF_INET ? 12 : family === AF_INET6 ? 36 : 0;
+  if (16 + addressLength > length) throw new FrameError("malformed PROXY v2 header");
+  const peer: ProxiedPeer = { attributes: readTlvs(bytes, 16 + addressLength, length) };
+  if (command === 1 && family === AF_INET) {
+    peer.address = `${bytes.subarray(16, 20).join(".")}:${view.getUint16(24)}`;
+  } else if (command === 1 && family === AF_INET6) {
+    const groups = Array.from({ length: 8 }, (_, i) => view.getUint16(16 + 2 * i).toString(16));
+    peer.address = `[${groups.join(":")}]:${view.getUint16(48)}`;
+  }
+  return { length, peer };
+}
+
+function readTlvs(bytes: Uint8Array, start: number, end: number): Map<number, Uint8Array> {
+  const tlvs = new Map<number, Uint8Array>();
+  let at = start;
+  while (at + 3 <= end) {
+    const length = (bytes[at + 1] << 8) | bytes[at + 2];
+    if (at + 3 + length > end) throw new FrameError("a TLV goes past its PROXY v2 header");
+    tlvs.set(bytes[at], bytes.slice(at + 3, at + 3 + length));
+    at += 3 + length;
+  }
+  return tlvs;
+}
+
+function checkStart(bytes: Uint8Array, start: Uint8Array): void {
+  const length = Math.min(bytes.length, start.length);
+  for (let i = 0; i < length; i++) {
+    if (bytes[i] !== start[i]) throw new FrameError("neither a frame nor a PROXY header");
+  }
+}
+
+function isIpv4(text: string): boolean {
+  return /^(\d{1,3}\.){3}\d{1,3}$/.test(text) && text.split(".").every((part) => Number(part) <= 255);
+}
+
+function isIpv6(text: string): boolean {
+  return URL.canParse(`http://[${text}]/`);
+}
+
+function concat(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
+  const both = new Uint8Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}

@@ -1,0 +1,37 @@
+import { type Long, minLong } from "../protocol/long.ts";
+import type { BrokerData } from "../protocol/route_data.ts";
+
+/** The smallest brokerId of a group changed; its brokers are to be told (request code 905). */
+export interface MinBrokerIdChange {
+  readonly brokerName: string;
+  readonly minBrokerId: Long;
+  readonly minBrokerAddr: string;
+  readonly offlineBrokerAddr?: string;
+  readonly haBrokerAddr?: string;
+  /** Addresses of the brokers to tell. */
+  readonly notify: readonly string[];
+}
+
+/**
+ * What to tell the brokers of a group as it is now. After a broker left, all that are left hear of
+ * it; after one came, the others do.
+ *
+ * @returns `undefined` when nobody is there
+ */
+export function minBrokerIdChange(
+  broker: BrokerData,
+  cause: { offlineBrokerAddr?: string; haBrokerAddr?: string },
+): MinBrokerIdChange | undefined {
+  const { brokerAddrs, brokerName } = broker;
+  const minBrokerId = minLong(brokerAddrs.keys());
+  if (minBrokerId === undefined) return undefined;
+  const tellAll = cause.offlineBrokerAddr !== undefined || brokerAddrs.size === 1;
+  const notify = [...brokerAddrs].filter(([id]) => tellAll || id !== minBrokerId);
+  return {
+    ...cause,
+    brokerName,
+    minBrokerId,
+    minBrokerAddr: brokerAddrs.get(minBrokerId)!,
+    notify: notify.map(([, addr]) => addr),
+  };
+}

@@ -1,0 +1,234 @@
+import type { Log } from "../log.ts";
+import { Perm } from "../protocol/codes.ts";
+import type { DataVersion } from "../protocol/data_version.ts";
+import type { QueueData } from "../protocol/route_data.ts";
+import type { MinBrokerIdChange } from "./min_broker_id.ts";
+import { registerBroker, type Registration, type RegistrationResult } from "./registration.ts";
+import type { BrokerConnection, LiveBroker, RouteTables } from "./tables.ts";
+import { type Unregistration, unregisterBrokers } from "./unregistration.ts";
+
+/** The first scan for brokers that fell silent, after the start. */
+const FIRST_SCAN_DELAY = 5000;
+
+/** The values that a {@link RouteInfoManager} reads, each time it needs them. */
+export interface RouteOptions {
+  deleteTopicWithBrokerRegistration: boolean;
+  notifyMinBrokerIdChanged: boolean;
+  scanNotActiveBrokerInterval: number;
+  unRegisterBrokerQueueCapacity: number;
+}
+
+/** What the manager needs from outside. */
+export interface RouteEnvironment {
+  options: Readonly<RouteOptions>;
+  log: Log;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Runs something soon, after what is going on. */
+  defer(task: () => void): void;
+  /** Tells brokers that the smallest id of their group changed. */
+  notify(change: MinBrokerIdChange): void;
+}
+
+/** Changes the tables as brokers and operators ask, and forgets brokers that are gone. */
+export class RouteInfoManager {
+  readonly tables: RouteTables;
+  readonly #env: RouteEnvironment;
+  /** Asked for by brokers; bounded by an option. */
+  #asked: Unregistration[] = [];
+  /** Live entries whose connection or time is over; bounded by the live table. */
+  #lost = new Set<LiveBroker>();
+  #deferred = false;
+  #scanTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(tables: RouteTables, env: RouteEnvironment) {
+    this.tables = tables;
+    this.#env = env;
+  }
+
+  /** Starts to scan for brokers that fell silent. */
+  start(): void {
+    this.#scheduleScan(FIRST_SCAN_DELAY);
+  }
+
+  /** Scans at the interval that the option has now. */
+  reschedule(): void {
+    if (this.#scanTimer !== undefined) {
+      this.#scheduleScan(this.#env.options.scanNotActiveBrokerInterval);
+    }
+  }
+
+  /** Stops scanning, and forgets the brokers that are still to be forgotten. */
+  stop(): void {
+    clearTimeout(this.#scanTimer);
+    this.#scanTimer = undefined;
+    this.flush();
+  }
+
+  /** Applies a registration (semantics.md, "registerBroker"). */
+  register(registration: Registration): RegistrationResult {
+    // What left before this came must not take away what this brings.
+    this.flush();
+    const { options, log, now } = this.#env;
+    const result = registerBroker(this.tables, registration, options, now());
+    const { clusterName, brokerName, brokerAddr, brokerId, body } = registration;
+    const broker = { cluster: clusterName, broker: brokerName, id: brokerId, addr: brokerAddr };
+    switch (result.kind) {
+      case "refused":
+        log.warn("registration refused: one topic before the first full registration", broker);
+        break;
+      case "stale":
+        log.warn("registration ignored: the id is held by a newer state", {
+          ...broker,
+          holder: result.holder,
+        });
+        break;
+      case "accepted": {
+        const { newBroker, changedTopics, minBrokerIdChange } = result;
+        const fields = { ...broker, topics: body.topics.length, changed: changedTopics };
+        if (newBroker) log.info("broker registered", fields);
+        else if (changedTopics > 0) log.info("broker changed topics", fields);
+        else if (log.debugEnabled) log.debug("broker registered again", fields);
+        if (minBrokerIdChange !== undefined) this.#notify(minBrokerIdChange);
+      }
+    }
+    return result;
+  }
+
+  /** Queues an unregistration. Returns false when too many wait. */
+  unregister(request: Unregistration): boolean {
+    if (this.#asked.length >= this.#env.options.unRegisterBrokerQueueCapacity) return false;
+    this.#asked.push(request);
+    this.#flushSoon();
+    return true;
+  }
+
+  /** Forgets all brokers that a connection stood for. */
+  disconnected(connection: BrokerConnection): void {
+    for (const live of this.tables.liveBrokersOf(connection)) this.#lose(live, "connection lost");
+  }
+
+  /** Closes the connections of brokers that were silent for too long, and forgets them. */
+  scan(): void {
+    const now = this.#env.now();
+    for (const live of this.tables.liveBrokers()) {
+      if (live.lastUpdateTimestamp + live.heartbeatTimeoutMillis >= now) continue;
+      this.#lose(live, "heartbeat timeout");
+      live.connection.close();
+    }
+  }
+
+  /** Forgets now what waits to be forgotten. */
+  flush(): void {
+    if (this.#asked.length === 0 && this.#lost.size === 0) return;
+    const batch = this.#asked;
+    this.#asked = [];
+    for (const live of this.#lost) {
+      // An entry that was replaced meanwhile belongs to a newer connection.
+      const current = this.tables.liveBroker(live.clusterName, live.brokerAddr);
+      if (current === live) batch.push(live);
+    }
+    this.#lost.clear();
+    for (const { clusterName, brokerName, brokerAddr } of batch) {
+      this.#env.log.info("broker unregistered", {
+        cluster: clusterName,
+        broker: brokerName,
+        addr: brokerAddr,
+      });
+    }
+    for (const change of unregisterBrokers(this.tables, batch)) this.#notify(change);
+  }
+
+  /** Refreshes a broker's time of life. An unknown one changes nothing. */
+  heartbeat(clusterName: string, brokerAddr: string): void {
+    const live = this.tables.liveBroker(clusterName, brokerAddr);
+    if (live !== undefined) live.lastUpdateTimestamp = this.#env.now();
+  }
+
+  /** The data version that a broker registered last. */
+  dataVersion(clusterName: string, brokerAddr: string): DataVersion | undefined {
+    return this.tables.liveBroker(clusterName, brokerAddr)?.dataVersion;
+  }
+
+  /** Adds queue data to a topic, if all of its brokers are known; else nothing changes. */
+  registerTopic(topic: string, queueDatas: readonly QueueData[]): void {
+    const unknown = queueDatas.find((data) => this.tables.broker(data.brokerName) === undefined);
+    if (unknown !== undefined) {
+      this.#env.log.warn("topic not registered: unknown broker", {
+        topic,
+        broker: unknown.brokerName,
+      });
+      return;
+    }
+    for (const data of queueDatas) this.tables.putQueueData(topic, data);
+    if (queueDatas.length > 0) this.#env.log.info("topic registered", { topic });
+  }
+
+  /** Forgets a topic, or only what the brokers of one cluster have of it. */
+  deleteTopic(topic: string, clusterName?: string): void {
+    let deleted = false;
+    if (clusterName === undefined) {
+      deleted = this.tables.removeTopic(topic);
+    } else {
+      for (const brokerName of this.tables.cluster(clusterName) ?? []) {
+        if (this.tables.removeQueueData(topic, brokerName)) deleted = true;
+      }
+    }
+    if (deleted) this.#env.log.info("topic deleted", { topic, cluster: clusterName });
+  }
+
+  /** Takes the right to write from all topics of a broker name. Returns how many it has. */
+  wipeWritePerm(brokerName: string): number {
+    return this.#changePerm(brokerName, (perm) => perm & ~Perm.WRITE);
+  }
+
+  /** Gives all topics of a broker name the rights to read and write. Returns how many it has. */
+  addWritePerm(brokerName: string): number {
+    return this.#changePerm(brokerName, () => Perm.READ | Perm.WRITE);
+  }
+
+  #changePerm(brokerName: string, change: (perm: number) => number): number {
+    let count = 0;
+    for (const topic of this.tables.topics()) {
+      const data = this.tables.queueData(topic, brokerName);
+      if (data === undefined) continue;
+      count++;
+      this.tables.putQueueData(topic, { ...data, perm: change(data.perm) });
+    }
+    return count;
+  }
+
+  #lose(live: LiveBroker, reason: string): void {
+    if (this.#lost.has(live)) return;
+    this.#lost.add(live);
+    const { clusterName, brokerName, brokerAddr } = live;
+    this.#env.log.warn("broker lost", {
+      cluster: clusterName,
+      broker: brokerName,
+      addr: brokerAddr,
+      reason,
+    });
+    this.#flushSoon();
+  }
+
+  #notify(change: MinBrokerIdChange): void {
+    if (this.#env.options.notifyMinBrokerIdChanged) this.#env.notify(change);
+  }
+
+  #flushSoon(): void {
+    if (this.#deferred) return;
+    this.#deferred = true;
+    this.#env.defer(() => {
+      this.#deferred = false;
+      this.flush();
+    });
+  }
+
+  #scheduleScan(delay: number): void {
+    clearTimeout(this.#scanTimer);
+    this.#scanTimer = setTimeout(() => {
+      this.#scheduleScan(this.#env.options.scanNotActiveBrokerInterval);
+      this.scan();
+    }, delay);
+  }
+}

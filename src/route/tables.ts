@@ -1,0 +1,289 @@
+import type { DataVersion } from "../protocol/data_version.ts";
+import type { Long } from "../protocol/long.ts";
+import type { BrokerData, QueueData, TopicQueueMappingInfo } from "../protocol/route_data.ts";
+
+/** What the tables know of the connection that a broker registered over. */
+export interface BrokerConnection {
+  close(): void;
+}
+
+/** An entry of the live table. */
+export interface LiveBroker {
+  readonly clusterName: string;
+  readonly brokerAddr: string;
+  readonly brokerName: string;
+  readonly haServerAddr: string;
+  readonly dataVersion: DataVersion;
+  readonly heartbeatTimeoutMillis: number;
+  readonly connection: BrokerConnection;
+  /** Milliseconds since the epoch. */
+  lastUpdateTimestamp: number;
+}
+
+/** Hears of every change that some route shows. */
+export interface RouteListener {
+  topicChanged(topic: string): void;
+  /** Addresses, flags or filter servers of all brokers of this name. */
+  brokerChanged(brokerName: string): void;
+}
+
+interface Broker extends BrokerData {
+  readonly brokerAddrs: Map<Long, string>;
+  enableActingMaster: boolean;
+  zoneName: string | undefined;
+}
+
+/** Distinct queue data remembered per broker name; a broker has a handful. */
+const SHARED_QUEUE_DATA_LIMIT = 4096;
+
+/**
+ * The tables of semantics.md, and the changes that keep their invariants: an address stands under
+ * one brokerId only; a broker name without addresses, a cluster without names and a topic without
+ * queue data are in no table. Rules about who may change what are not here.
+ */
+export class RouteTables {
+  readonly #topics = new Map<string, QueueData[]>();
+  readonly #mappings = new Map<string, Map<string, TopicQueueMappingInfo>>();
+  readonly #brokers = new Map<string, Broker>();
+  readonly #clusters = new Map<string, Set<string>>();
+  readonly #live = new Map<string, LiveBroker>();
+  readonly #liveByConnection = new Map<BrokerConnection, Set<LiveBroker>>();
+  readonly #filterServers = new Map<string, readonly string[]>();
+  /** Equal queue data is one object: a broker has few kinds of it and thousands of topics. */
+  readonly #sharedQueueData = new Map<string, Map<string, QueueData>>();
+  readonly #listener: RouteListener;
+
+  constructor(listener: RouteListener) {
+    this.#listener = listener;
+  }
+
+  /** Names of all topics. */
+  topics(): Iterable<string> {
+    return this.#topics.keys();
+  }
+
+  /** The number of topics. */
+  get topicCount(): number {
+    return this.#topics.size;
+  }
+
+  /** Queue data of a topic, one for each broker name. */
+  queueDatas(topic: string): readonly QueueData[] | undefined {
+    return this.#topics.get(topic);
+  }
+
+  /** Queue data of a topic on the brokers of one name. */
+  queueData(topic: string, brokerName: string): QueueData | undefined {
+    return this.#topics.get(topic)?.find((data) => data.brokerName === brokerName);
+  }
+
+  /** Static mappings of a topic, by the broker name that each tells for itself. */
+  mappings(topic: string): ReadonlyMap<string, TopicQueueMappingInfo> | undefined {
+    return this.#mappings.get(topic);
+  }
+
+  /** All groups of brokers. */
+  brokers(): Iterable<BrokerData> {
+    return this.#brokers.values();
+  }
+
+  /** The brokers of one name. */
+  broker(brokerName: string): BrokerData | undefined {
+    return this.#brokers.get(brokerName);
+  }
+
+  /** Clusters and the broker names in each. */
+  clusters(): Iterable<readonly [string, ReadonlySet<string>]> {
+    return this.#clusters;
+  }
+
+  /** Broker names of a cluster. */
+  cluster(clusterName: string): ReadonlySet<string> | undefined {
+    return this.#clusters.get(clusterName);
+  }
+
+  /** All live entries. */
+  liveBrokers(): Iterable<LiveBroker> {
+    return this.#live.values();
+  }
+
+  /** The live entry of an address. */
+  liveBroker(clusterName: string, brokerAddr: string): LiveBroker | undefined {
+    return this.#live.get(addressKey(clusterName, brokerAddr));
+  }
+
+  /** The live entries that one connection stands for. */
+  liveBrokersOf(connection: BrokerConnection): Iterable<LiveBroker> {
+    return this.#liveByConnection.get(connection) ?? [];
+  }
+
+  /** Filter servers of an address. */
+  filterServers(clusterName: string, brokerAddr: string): readonly string[] | undefined {
+    return this.#filterServers.get(addressKey(clusterName, brokerAddr));
+  }
+
+  /**
+   * Puts an address under a broker name and id, takes it from under any other id, and makes the
+   * name and the cluster where they are new.
+   */
+  putBroker(broker: {
+    clusterName: string;
+    brokerName: string;
+    brokerId: Long;
+    brokerAddr: string;
+    enableActingMaster: boolean;
+    zoneName: string | undefined;
+  }): void {
+    const { clusterName, brokerName, brokerId, brokerAddr, enableActingMaster, zoneName } = broker;
+    let names = this.#clusters.get(clusterName);
+    if (names === undefined) this.#clusters.set(clusterName, names = new Set());
+    names.add(brokerName);
+    let data = this.#brokers.get(brokerName);
+    let changed = data === undefined;
+    if (data === undefined) {
+      data = {
+        cluster: clusterName,
+        brokerName,
+        brokerAddrs: new Map(),
+        enableActingMaster,
+        zoneName,
+      };
+      this.#brokers.set(brokerName, data);
+    }
+    changed ||= data.enableActingMaster !== enableActingMaster || data.zoneName !== zoneName;
+    data.enableActingMaster = enableActingMaster;
+    data.zoneName = zoneName;
+    for (const [id, addr] of data.brokerAddrs) {
+      if (addr === brokerAddr && id !== brokerId) changed = data.brokerAddrs.delete(id);
+    }
+    changed ||= data.brokerAddrs.get(brokerId) !== brokerAddr;
+    data.brokerAddrs.set(brokerId, brokerAddr);
+    if (changed) this.#listener.brokerChanged(brokerName);
+  }
+
+  /**
+   * Takes an address from a broker name, and the name from its clusters when that was its last.
+   *
+   * @returns what became of the name
+   */
+  removeBrokerAddr(brokerName: string, brokerAddr: string): "gone" | "reduced" | "unchanged" {
+    const data = this.#brokers.get(brokerName);
+    if (data === undefined) return "gone";
+    let removed = false;
+    for (const [id, addr] of data.brokerAddrs) {
+      if (addr === brokerAddr) removed = data.brokerAddrs.delete(id);
+    }
+    if (!removed) return "unchanged";
+    this.#listener.brokerChanged(brokerName);
+    if (data.brokerAddrs.size > 0) return "reduced";
+    this.#brokers.delete(brokerName);
+    this.#sharedQueueData.delete(brokerName);
+    for (const [clusterName, names] of this.#clusters) {
+      if (names.delete(brokerName) && names.size === 0) this.#clusters.delete(clusterName);
+    }
+    return "gone";
+  }
+
+  /** Writes a live entry in place of any that its address had. */
+  putLiveBroker(live: LiveBroker): void {
+    this.removeLiveBroker(live.clusterName, live.brokerAddr);
+    this.#live.set(addressKey(live.clusterName, live.brokerAddr), live);
+    const ofConnection = this.#liveByConnection.get(live.connection);
+    if (ofConnection === undefined) this.#liveByConnection.set(live.connection, new Set([live]));
+    else ofConnection.add(live);
+  }
+
+  /** Forgets a live entry. Returns it, if there was one. */
+  removeLiveBroker(clusterName: string, brokerAddr: string): LiveBroker | undefined {
+    const key = addressKey(clusterName, brokerAddr);
+    const live = this.#live.get(key);
+    if (live === undefined) return undefined;
+    this.#live.delete(key);
+    const ofConnection = this.#liveByConnection.get(live.connection);
+    ofConnection?.delete(live);
+    if (ofConnection?.size === 0) this.#liveByConnection.delete(live.connection);
+    return live;
+  }
+
+  /** Sets the filter servers of an address; none removes them. */
+  setFilterServers(
+    clusterName: string,
+    brokerName: string,
+    brokerAddr: string,
+    servers: readonly string[],
+  ): void {
+    const key = addressKey(clusterName, brokerAddr);
+    const known = this.#filterServers.get(key) ?? [];
+    if (known.length === servers.length && known.every((it, i) => it === servers[i])) return;
+    if (servers.length === 0) this.#filterServers.delete(key);
+    else this.#filterServers.set(key, servers);
+    this.#listener.brokerChanged(brokerName);
+  }
+
+  /** Writes queue data of a topic. Returns whether that changed anything. */
+  putQueueData(topic: string, data: QueueData): boolean {
+    const datas = this.#topics.get(topic);
+    if (datas === undefined) {
+      this.#topics.set(topic, [this.#shared(data)]);
+    } else {
+      const at = datas.findIndex((known) => known.brokerName === data.brokerName);
+      if (at < 0) datas.push(this.#shared(data));
+      else if (sameQueueData(datas[at], data)) return false;
+      else datas[at] = this.#shared(data);
+    }
+    this.#listener.topicChanged(topic);
+    return true;
+  }
+
+  /** Takes a broker name's queue data from a topic, and the topic when that was its last. */
+  removeQueueData(topic: string, brokerName: string): boolean {
+    const datas = this.#topics.get(topic);
+    const at = datas?.findIndex((data) => data.brokerName === brokerName) ?? -1;
+    if (datas === undefined || at < 0) return false;
+    if (datas.length === 1) return this.removeTopic(topic);
+    datas.splice(at, 1);
+    this.#listener.topicChanged(topic);
+    return true;
+  }
+
+  /** Forgets a topic. */
+  removeTopic(topic: string): boolean {
+    this.#mappings.delete(topic);
+    if (!this.#topics.delete(topic)) return false;
+    this.#listener.topicChanged(topic);
+    return true;
+  }
+
+  /** Stores a static mapping of a topic. */
+  putMapping(topic: string, info: TopicQueueMappingInfo): void {
+    if (info.bname === null) return;
+    const mappings = this.#mappings.get(topic);
+    if (mappings === undefined) this.#mappings.set(topic, new Map([[info.bname, info]]));
+    else mappings.set(info.bname, info);
+    this.#listener.topicChanged(topic);
+  }
+
+  #shared(data: QueueData): QueueData {
+    const { brokerName, readQueueNums, writeQueueNums, perm, topicSysFlag } = data;
+    let known = this.#sharedQueueData.get(brokerName);
+    if (known === undefined) this.#sharedQueueData.set(brokerName, known = new Map());
+    const key = `${readQueueNums},${writeQueueNums},${perm},${topicSysFlag}`;
+    let shared = known.get(key);
+    if (shared === undefined) {
+      // A broker that changes its mind for ever must not fill the memory.
+      if (known.size >= SHARED_QUEUE_DATA_LIMIT) known.clear();
+      known.set(key, shared = data);
+    }
+    return shared;
+  }
+}
+
+/** An address is known within its cluster. The length keeps the two parts of the key apart. */
+function addressKey(clusterName: string, brokerAddr: string): string {
+  return `${clusterName.length}:${clusterName}${brokerAddr}`;
+}
+
+function sameQueueData(a: QueueData, b: QueueData): boolean {
+  return a.perm === b.perm && a.readQueueNums === b.readQueueNums &&
+    a.writeQueueNums === b.writeQueueNums && a.topicSysFlag === b.topicSysFlag;
+}

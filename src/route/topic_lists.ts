@@ -1,0 +1,51 @@
+import { TopicSysFlag } from "../protocol/codes.ts";
+import type { RouteTables } from "./tables.ts";
+
+/** Topics that some broker of a cluster has, each once. */
+export function* topicsOfCluster(tables: RouteTables, clusterName: string): Generator<string> {
+  const names = tables.cluster(clusterName);
+  if (names === undefined) return;
+  for (const topic of tables.topics()) {
+    if (tables.queueDatas(topic)!.some((data) => names.has(data.brokerName))) yield topic;
+  }
+}
+
+/** Topics whose first queue data has certain bits of topicSysFlag set, and others not. */
+export function* topicsByFlag(
+  tables: RouteTables,
+  set: number,
+  notSet = 0,
+): Generator<string> {
+  for (const topic of tables.topics()) {
+    const flag = tables.queueDatas(topic)![0].topicSysFlag;
+    if ((flag & set) === set && (flag & notSet) === 0) yield topic;
+  }
+}
+
+/** Topics of units. */
+export function unitTopics(tables: RouteTables): Iterable<string> {
+  return topicsByFlag(tables, TopicSysFlag.UNIT);
+}
+
+/** Topics that units subscribe to. */
+export function unitSubTopics(tables: RouteTables): Iterable<string> {
+  return topicsByFlag(tables, TopicSysFlag.UNIT_SUB);
+}
+
+/** Topics that units subscribe to and that are not of a unit. */
+export function unitSubUnunitTopics(tables: RouteTables): Iterable<string> {
+  return topicsByFlag(tables, TopicSysFlag.UNIT_SUB, TopicSysFlag.UNIT);
+}
+
+/** Names of clusters and brokers, each once, with the address of one broker. */
+export function systemTopics(tables: RouteTables): { topics: Set<string>; brokerAddr?: string } {
+  const topics = new Set<string>();
+  for (const [cluster, names] of tables.clusters()) {
+    topics.add(cluster);
+    for (const name of names) topics.add(name);
+  }
+  for (const broker of tables.brokers()) {
+    for (const brokerAddr of broker.brokerAddrs.values()) return { topics, brokerAddr };
+  }
+  return { topics };
+}

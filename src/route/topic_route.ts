@@ -1,0 +1,75 @@
+import { MASTER_ID, Perm, SYNC_BROKER_MEMBER_PREFIX } from "../protocol/codes.ts";
+import { minLong } from "../protocol/long.ts";
+import type { BrokerData, QueueData, TopicRouteData } from "../protocol/route_data.ts";
+import type { RouteTables } from "./tables.ts";
+
+/**
+ * Where a topic is, as semantics.md, "pickupTopicRouteData", tells it.
+ *
+ * @returns `undefined` when no broker has the topic
+ */
+export function pickupTopicRoute(
+  tables: RouteTables,
+  topic: string,
+  options: { supportActingMaster: boolean },
+): TopicRouteData | undefined {
+  const queueDatas = tables.queueDatas(topic);
+  if (queueDatas === undefined) return undefined;
+  const actingMaster = options.supportActingMaster && !topic.startsWith(SYNC_BROKER_MEMBER_PREFIX);
+  const brokerDatas: BrokerData[] = [];
+  const filterServerTable = new Map<string, readonly string[]>();
+  for (const queueData of queueDatas) {
+    const broker = tables.broker(queueData.brokerName);
+    if (broker === undefined) continue;
+    for (const addr of broker.brokerAddrs.values()) {
+      const servers = tables.filterServers(broker.cluster, addr);
+      if (servers !== undefined) filterServerTable.set(addr, servers);
+    }
+    brokerDatas.push(actingMaster ? withActingMaster(broker, queueData) : broker);
+  }
+  if (brokerDatas.length === 0) return undefined;
+  return {
+    queueDatas,
+    brokerDatas,
+    filterServerTable,
+    topicQueueMappingByBroker: tables.mappings(topic),
+  };
+}
+
+/**
+ * The part of a route that a client in a zone is to see: groups without a master, and those of its
+ * own zone. Static mappings stay whole, as in the reference.
+ */
+export function filterByZone(route: TopicRouteData, zoneName: string): TopicRouteData {
+  const zone = zoneName.toLowerCase();
+  const removed = new Set<string>();
+  const removedAddrs = new Set<string>();
+  for (const broker of route.brokerDatas) {
+    if (!broker.brokerAddrs.has(MASTER_ID) || broker.zoneName?.toLowerCase() === zone) continue;
+    removed.add(broker.brokerName);
+    for (const addr of broker.brokerAddrs.values()) removedAddrs.add(addr);
+  }
+  return {
+    ...route,
+    brokerDatas: route.brokerDatas.filter((broker) => !removed.has(broker.brokerName)),
+    queueDatas: route.queueDatas.filter((data) => !removed.has(data.brokerName)),
+    filterServerTable: new Map(
+      [...route.filterServerTable].filter(([addr]) => !removedAddrs.has(addr)),
+    ),
+  };
+}
+
+/** A group that lost its master, with its smallest id shown as the master when nobody may write. */
+function withActingMaster(broker: BrokerData, queueData: QueueData): BrokerData {
+  if (
+    !broker.enableActingMaster || broker.brokerAddrs.has(MASTER_ID) ||
+    (queueData.perm & Perm.WRITE) !== 0
+  ) return broker;
+  const brokerAddrs = new Map(broker.brokerAddrs);
+  const minBrokerId = minLong(brokerAddrs.keys());
+  if (minBrokerId === undefined) return broker;
+  const addr = brokerAddrs.get(minBrokerId)!;
+  brokerAddrs.delete(minBrokerId);
+  brokerAddrs.set(MASTER_ID, addr);
+  return { ...broker, brokerAddrs };
+}
