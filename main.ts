@@ -1,6 +1,7 @@
 import { prepare } from "./src/cli/prepare.ts";
 import { ConfigError } from "./src/config/errors.ts";
 import { logFolder } from "./src/config/values.ts";
+import { DurableFileError } from "./src/durable_file.ts";
 import { KvConfigError } from "./src/kv/kv_config.ts";
 import { createLog, LogError } from "./src/log.ts";
 import { Namesrv, StartError } from "./src/namesrv.ts";
@@ -48,7 +49,7 @@ try {
   log.info(tip);
   await write(Deno.stdout, `${tip}\n`);
 } catch (error) {
-  const foreseen = [ConfigError, KvConfigError, LogError, StartError];
+  const foreseen = [ConfigError, DurableFileError, KvConfigError, LogError, StartError];
   if (!foreseen.some((type) => error instanceof type)) throw error;
   await write(Deno.stderr, `${(error as Error).message}\n`);
   Deno.exit(1);

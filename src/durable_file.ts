@@ -100,9 +100,12 @@ export class DurableFile {
 
   async #replace(bytes: Uint8Array, suffix: string): Promise<void> {
     const fs = this.#fs;
-    const path = await this.#step("following links", dirname(this.path), () => this.#followLinks());
+    const linkFlags =
+      "--allow-read and --allow-write for its folder and for that of its link's target";
+    const path = await this.#step("following links", linkFlags, () => this.#followLinks());
     const folder = dirname(path);
-    const step = <T>(name: string, run: () => Promise<T>) => this.#step(name, folder, run);
+    const flags = `--allow-read=${folder} --allow-write=${folder}`;
+    const step = <T>(name: string, run: () => Promise<T>) => this.#step(name, flags, run);
 
     await step("making its folder", () => fs.mkdir(folder, { recursive: true }));
     // Opened first: a folder that can't be synced must be known before anything has changed.
@@ -195,11 +198,11 @@ export class DurableFile {
     return Deno.build.os === "windows" ? undefined : await this.#fs.open(folder, { read: true });
   }
 
-  async #step<T>(name: string, folder: string, run: () => Promise<T>): Promise<T> {
+  async #step<T>(name: string, flags: string, run: () => Promise<T>): Promise<T> {
     try {
       return await run();
     } catch (error) {
-      let reason = osReason(error, `--allow-read=${folder} --allow-write=${folder}`);
+      let reason = osReason(error, flags);
       if (error instanceof Deno.errors.Busy) {
         reason += " (a mounted file? mount its folder instead)";
       }

@@ -54,6 +54,7 @@ export class Namesrv {
   readonly #config: LiveConfig;
   readonly #kv: KvConfig;
   readonly #routes: RouteInfoManager;
+  readonly #dispatcher: Dispatcher;
   readonly #server: RemotingServer;
   readonly #timers: ReturnType<typeof setInterval>[];
   #stopping = false;
@@ -116,7 +117,7 @@ export class Namesrv {
     });
     const startTime = Date.now();
     const decoder = new RegistrationDecoder(() => options.maxInflatedBodyBytes, nextTurn);
-    const dispatcher = new Dispatcher(
+    this.#dispatcher = new Dispatcher(
       [
         {
           requestClass: clientRequests,
@@ -162,7 +163,7 @@ export class Namesrv {
 
     this.#server = new RemotingServer({
       transport,
-      handler: dispatcher,
+      handler: this.#dispatcher,
       options,
       waterMarks: { high: () => waterMarks(options).high, low: () => waterMarks(options).low },
       budget,
@@ -190,10 +191,19 @@ export class Namesrv {
     return `${this.#config.values.bindAddress}:${this.port}`;
   }
 
-  /** Stops accepting, answers what was read, forgets nothing that is to be on disk. */
+  /**
+   * Stops accepting, answers what was read, forgets nothing that is to be on disk. Before that,
+   * with enableShutdownGracefully, clients are sent away for shutdownWaitTimeSeconds.
+   */
   async stop(): Promise<void> {
-    this.#stopping = true;
+    const { enableShutdownGracefully, shutdownWaitTimeSeconds: seconds } = this.#config.values;
     this.#log.info("stopping", { connections: this.#server.connections });
+    if (enableShutdownGracefully) {
+      this.#dispatcher.goAway();
+      this.#log.info("clients are sent away", { seconds });
+      await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    }
+    this.#stopping = true;
     await this.#server.stop(STOP_LIMIT);
     this.#log.info("connections closed");
     this.#stopSchedules();

@@ -316,50 +316,50 @@ const TLS = {
     ["disabled", "permissive", "enforcing"],
     "permissive",
     "restart",
-    "full",
-    "disabled: TLS connections are closed. permissive: both kinds on one port. enforcing: plain " +
-      "connections are closed.",
+    "mapped",
+    "TLS is not part of this version: connections that begin with a TLS handshake are closed. " +
+      "enforcing stops the start.",
   ),
   "tls.test.mode.enable": flag(
     true,
     "restart",
-    "full",
+    "none",
     "A self-signed certificate is made at start, and the certificate options are not used.",
   ),
   "tls.server.need.client.auth": choice(
     ["none", "optional", "require"],
     "none",
     "restart",
-    "full",
+    "none",
     "Whether clients are asked for a certificate.",
   ),
-  "tls.server.keyPath": path("", "full", "PEM file of the server's private key (PKCS #8)."),
+  "tls.server.keyPath": path("", "none", "PEM file of the server's private key (PKCS #8)."),
   "tls.server.keyPassword": {
-    ...text("", "restart", "full", "Password of the private key. Shown nowhere."),
+    ...text("", "restart", "none", "Password of the private key. Shown nowhere."),
     secret: true,
   },
-  "tls.server.certPath": path("", "full", "PEM file of the server's certificate chain."),
+  "tls.server.certPath": path("", "none", "PEM file of the server's certificate chain."),
   "tls.server.authClient": flag(
     false,
     "restart",
-    "full",
+    "none",
     "A client's certificate must be signed by an authority of tls.server.trustCertPath.",
   ),
   "tls.server.trustCertPath": path(
     "",
-    "full",
+    "none",
     "PEM file of the authorities for client certificates.",
   ),
   "tls.ciphers": text(
     "",
     "restart",
-    "full",
+    "none",
     "Cipher suites, with `,` between; empty: the defaults.",
   ),
   "tls.protocols": text(
     "",
     "restart",
-    "full",
+    "none",
     "Protocol versions such as TLSv1.3, with `,` between; empty: the defaults.",
   ),
   "tls.config.file": path(
@@ -437,16 +437,16 @@ const OWN = {
   ),
   productEnvNamesrvAddr: text(
     "",
-    "live",
+    "restart",
     "full",
     "Name servers (`host:port;host:port`) that clusterTest asks instead of those that the address " +
       "service lists.",
   ),
   addressServiceDomain: text(
     "jmenv.tbsite.net",
-    "live",
+    "restart",
     "full",
-    "Host, and port where it needs one, of the address service that clusterTest asks.",
+    "Host, and port where it is not 8080, of the address service that clusterTest asks.",
   ),
 } as const satisfies Record<string, Option>;
 

@@ -120,6 +120,12 @@ export function findContradictions(options: Readonly<Options>): Contradiction[] 
       reason: `must be at least frameMaxLength, which is ${options.frameMaxLength}`,
     });
   }
+  if (options["tls.server.mode"] === "enforcing") {
+    found.push({
+      name: "tls.server.mode",
+      reason: "must be disabled or permissive: TLS is not part of this version",
+    });
+  }
   if (options.enableControllerInNamesrv) {
     found.push({
       name: "enableControllerInNamesrv",

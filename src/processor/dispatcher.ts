@@ -1,5 +1,5 @@
 import type { Log } from "../log.ts";
-import { ResponseCode } from "../protocol/codes.ts";
+import { MqVersion, ResponseCode } from "../protocol/codes.ts";
 import type { Command, Response } from "../remoting/command.ts";
 import type { Connection, RequestHandler } from "../remoting/connection.ts";
 import { errorResponse } from "./errors.ts";
@@ -16,6 +16,7 @@ export class Dispatcher implements RequestHandler {
   readonly #table = new Map<number, { requestClass: RequestClass; handler: Handler }>();
   readonly #log: Log;
   readonly #disconnected: (connection: Connection) => void;
+  #goingAway = false;
 
   constructor(
     entries: readonly DispatcherEntry[],
@@ -29,7 +30,15 @@ export class Dispatcher implements RequestHandler {
     this.#disconnected = disconnected;
   }
 
+  /** From now on, clients that understand it are sent to another name server. */
+  goAway(): void {
+    this.#goingAway = true;
+  }
+
   handle(request: Command, connection: Connection): Response | Promise<Response> {
+    if (this.#goingAway && request.version > MqVersion.V5_3_1) {
+      return { code: ResponseCode.GO_AWAY, remark: "please go away" };
+    }
     const entry = this.#table.get(request.code);
     if (entry === undefined) {
       const remark = ` request type ${request.code} not supported`;

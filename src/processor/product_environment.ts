@@ -4,6 +4,8 @@ import type { RemotingClient } from "../remoting/client.ts";
 import type { Command, Response } from "../remoting/command.ts";
 
 const CALL_TIMEOUT = 3000;
+/** Where the reference looks for an address service whose port is not named. */
+const ADDRESS_SERVICE_PORT = 8080;
 /** How long an answer of the address service is used. */
 const ADDRESSES_LIFETIME = 120_000;
 
@@ -63,9 +65,10 @@ export class ProductEnvironment {
     const { options, get, log, now } = this.#parts;
     if (options.productEnvNamesrvAddr !== "") return split(options.productEnvNamesrvAddr);
     const { addressServiceDomain, productEnvName } = options;
-    const url = `http://${addressServiceDomain}/rocketmq/nsaddr-${
-      encodeURIComponent(productEnvName)
-    }`;
+    const host = addressServiceDomain.includes(":")
+      ? addressServiceDomain
+      : `${addressServiceDomain}:${ADDRESS_SERVICE_PORT}`;
+    const url = `http://${host}/rocketmq/nsaddr-${encodeURIComponent(productEnvName)}`;
     const found = this.#found;
     if (found?.url === url && now() - found.at < ADDRESSES_LIFETIME) return found.addresses;
     let addresses = found?.url === url ? found.addresses : [];

@@ -35,6 +35,7 @@ export const ResponseCode = {
   NO_PERMISSION: 16,
   TOPIC_NOT_EXIST: 17,
   QUERY_NOT_FOUND: 22,
+  GO_AWAY: 1500,
 } as const;
 
 /** Ordinals of MQVersion at which the protocol changes. */
@@ -45,6 +46,8 @@ export const MqVersion = {
   V4_9_4: 401,
   /** From here on, a compressed RegisterBrokerBody ends with static topic mappings. */
   V5_0_0: 413,
+  /** Later ones understand GO_AWAY. */
+  V5_3_1: 475,
   /** The version that this name server speaks. */
   V5_5_0: 513,
 } as const;

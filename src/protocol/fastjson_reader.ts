@@ -30,7 +30,8 @@ const CLOSE_ARRAY = 0x5d;
 const COLON = 0x3a;
 const COMMA = 0x2c;
 
-const utf8 = new TextDecoder();
+// U+FEFF is a character of a name like any other.
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * Pulls values out of JSON bytes as fastjson writes and reads them: unquoted keys (`{0:"a"}`),

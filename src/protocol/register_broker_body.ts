@@ -28,7 +28,8 @@ export interface RegisterBrokerBody {
 const TOPICS_PER_STEP = 256;
 const DEFAULT_QUEUE_NUMS = 16;
 
-const utf8 = new TextDecoder();
+// U+FEFF is a character of a name like any other.
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * Reads a body that is not compressed (protocol.md, "RegisterBrokerBody"). It is a generator so

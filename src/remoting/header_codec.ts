@@ -4,7 +4,8 @@ import { jsonMap, jsonString } from "../protocol/fastjson_writer.ts";
 import { type CommandHeader, FrameError, SerializeType } from "./command.ts";
 
 const NO_FIELDS: ReadonlyMap<string, string> = new Map();
-const utf8 = new TextDecoder();
+// U+FEFF is a character of a name like any other.
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** What goes into the header of a command that leaves. */
 export interface OutgoingHeader {

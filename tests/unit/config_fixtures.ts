@@ -1,0 +1,31 @@
+import type { FileReader } from "../../src/config/config_file.ts";
+import type { Environment } from "../../src/config/load.ts";
+
+/** What reading a path gives: bytes, text as UTF-8, or an error. */
+export type FileContent = string | Uint8Array | Error;
+
+/** Files in memory. What is not there is not found, as on a disk. */
+export function filesWith(contents: Record<string, FileContent> = {}): FileReader {
+  const files = new Map(Object.entries(contents));
+  return {
+    readFile(path) {
+      const content = files.get(path) ?? new Deno.errors.NotFound("No such file");
+      if (content instanceof Error) return Promise.reject(content);
+      return Promise.resolve(
+        typeof content === "string" ? new TextEncoder().encode(content) : content,
+      );
+    },
+  };
+}
+
+/** An environment with these variables, and with none that may not be read. */
+export function environmentWith(variables: Record<string, string> = {}): Environment {
+  return { get: (name) => new Map(Object.entries(variables)).get(name) };
+}
+
+/** What Deno throws where a permission is missing. */
+export function notCapable(kind: string, target: string): Error {
+  return new Deno.errors.NotCapable(
+    `Requires ${kind} access to "${target}", run again with the --allow-${kind} flag`,
+  );
+}

@@ -1,0 +1,195 @@
+/**
+ * Writes what follows from the table of options: docs/configuration.md, the two files in conf, and
+ * the block between the markers in README.md. With `--check` it writes nothing, and fails when one
+ * of them is stale. Runs in the project's folder.
+ *
+ * @module
+ */
+import {
+  type Option,
+  OPTION_GROUPS,
+  OPTION_NAMES,
+  type OptionName,
+  optionOf,
+} from "../src/config/options.ts";
+
+/** A generated file: its path in the project, and what it should hold. */
+export interface GeneratedFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+const README = "README.md";
+const BLOCK = /(<!-- options:begin -->\n)[^]*?(<!-- options:end -->)/;
+
+const INTRODUCTION = `<!-- deno-fmt-ignore-file -->
+<!-- Generated from src/config/options.ts by \`deno task docs\`. -->
+
+# Configuration
+
+Every option has a default: the server starts without any configuration.
+
+## Where values come from
+
+Later sources win:
+
+1. Defaults, and the environment variable \`ROCKETMQ_HOME\` for \`rocketmqHome\`.
+2. The configuration file: the one that \`-c\` names, or else \`~/namesrv/namesrv.properties\` when it exists. The reference does not read the latter at start; here it is read, so that live updates survive a restart.
+3. The \`tls.*\` keys of \`tls.config.file\`.
+4. The command line: \`--listenPort\`, \`--bindAddress\`, \`-n\`.
+
+\`~\` is \`HOME\`, or \`USERPROFILE\`. Without both, it is the current folder, and the log says so.
+
+\`-p\` prints every option with the value that it has after all this.
+
+## Files
+
+A file whose name ends in \`.yaml\` or \`.yml\` is YAML: keys and single values; nested keys are joined with dots. Any other file has the syntax of \`java.util.Properties\`, in UTF-8 or else ISO-8859-1. \`conf\` holds one of each with all options commented out.
+
+- A value that is not allowed stops the start. Each is told with file, key, value and what is allowed. The reference would ignore it.
+- A key that names no option is told with the option nearest to it. It is kept, and GET_NAMESRV_CONFIG reports it.
+- Letter case does not count in \`true\`, \`false\` and values that are chosen from a list. Blanks around values do not count, except in a password.
+
+## Live updates
+
+UPDATE_NAMESRV_CONFIG (\`mqadmin updateNamesrvConfig\`) changes the options that are marked live. It is answered when the change is on disk and in effect, or it changes nothing at all:
+
+- Paths, \`tls.*\`, \`configBlackList\` and the keys that \`configBlackList\` names are refused with NO_PERMISSION.
+- Wrong values, and options that need a restart, are refused with a remark that says so. The reference would accept and ignore them.
+- Keys that name no option are ignored, unless the configuration file has them.
+
+Changes go to \`configStorePath\`, edited into what the file holds: comments, order and other keys stay, and defaults and values of the command line are not written. The content before stays beside it as \`.bak\`.
+
+## Options
+
+*Effect*: **full**, as in the reference; **mapped**, steers what stands here for a JVM thread pool or a Netty buffer; **none**, kept and reported only.
+`;
+
+/** All generated files. `readme` is README.md as it is now, if there is one. */
+export function generate(readme: string | undefined): GeneratedFile[] {
+  const files = [
+    { path: "docs/configuration.md", text: configurationPage() },
+    { path: "conf/namesrv.properties", text: sampleFile("=") },
+    { path: "conf/namesrv.yaml", text: sampleFile(": ") },
+  ];
+  if (readme !== undefined && BLOCK.test(readme)) {
+    const block = () =>
+      `<!-- deno-fmt-ignore-start -->\n\n${shortTable()}\n<!-- deno-fmt-ignore-end -->\n`;
+    const text = readme.replace(BLOCK, (_, begin, end) => begin + block() + end);
+    files.push({ path: README, text });
+  }
+  return files;
+}
+
+function configurationPage(): string {
+  const groups = OPTION_GROUPS.map(({ title, names }) =>
+    `\n### ${title}\n\n` + table(
+      ["Option", "Default", "Allowed", "Live", "Effect", "What it does"],
+      names.map((name) => {
+        const option = optionOf(name);
+        return [
+          `\`${name}\``,
+          defaultText(option),
+          allowedText(option),
+          option.applies === "live" ? "yes" : "",
+          option.effect,
+          option.doc,
+        ];
+      }),
+    )
+  );
+  return INTRODUCTION + groups.join("");
+}
+
+/** The options that do something here. */
+function shortTable(): string {
+  return table(
+    ["Option", "Default", "Live", "What it does"],
+    OPTION_NAMES.filter((name) => optionOf(name).effect !== "none").map((name) => {
+      const option = optionOf(name);
+      const live = option.applies === "live" ? "yes" : "";
+      return [`\`${name}\``, defaultText(option), live, option.doc];
+    }),
+  );
+}
+
+/** A file with every option commented out at its default. */
+function sampleFile(separator: string): string {
+  const lines = [
+    "# Every option of the name server, commented out and at its default.",
+    "# Generated from src/config/options.ts; docs/configuration.md says more.",
+  ];
+  for (const { title, names } of OPTION_GROUPS) {
+    lines.push("", `# ---- ${title} ----`);
+    for (const name of names) lines.push("", ...sample(name, separator));
+  }
+  return lines.join("\n") + "\n";
+}
+
+function sample(name: OptionName, separator: string): string[] {
+  const option = optionOf(name);
+  const notes = [
+    allowedText(option) && `${allowedText(option)}.`,
+    option.applies === "live" ? "Live." : "",
+    option.effect === "none" ? "Without effect here." : "",
+    option.type === "path" && option.defaultDoc ? `Default: ${option.defaultDoc}.` : "",
+  ].filter(Boolean).join(" ");
+  return [
+    ...wrap(`${option.doc} ${notes}`.trim(), 96).map((line) => `# ${line}`),
+    `#${name}${separator}${option.default}`.trimEnd(),
+  ];
+}
+
+/** What an option may be, where its default does not tell. */
+function allowedText(option: Option): string {
+  if (option.type === "int") return `${option.min} to ${option.max}`;
+  return option.type === "enum" ? option.values.join(", ") : "";
+}
+
+function defaultText(option: Option): string {
+  if (option.type === "path" && option.defaultDoc) return escapeCell(option.defaultDoc);
+  return option.default === "" ? "" : `\`${option.default}\``;
+}
+
+function table(head: string[], rows: string[][]): string {
+  const line = (cells: string[]) => `| ${cells.join(" | ")} |\n`;
+  return line(head) + line(head.map(() => "---")) + rows.map(line).join("");
+}
+
+function escapeCell(text: string): string {
+  return text.replace(/[<>]/g, (char) => char === "<" ? "&lt;" : "&gt;");
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1)!;
+    if (line === "") lines[lines.length - 1] = word;
+    else if (line.length + 1 + word.length <= width) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+if (import.meta.main) {
+  const check = Deno.args.includes("--check");
+  for (const { path, text } of generate(await readIfThere(README))) {
+    if (await readIfThere(path) === text) continue;
+    if (check) {
+      console.error(`${path} is stale: run deno task docs`);
+      Deno.exitCode = 1;
+    } else {
+      await Deno.writeTextFile(path, text);
+      console.log(`wrote ${path}`);
+    }
+  }
+}
