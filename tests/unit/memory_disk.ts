@@ -1,0 +1,148 @@
+import { dirname } from "node:path";
+import type { FileStatus, FileSystem, OpenFile } from "../../src/durable_file.ts";
+
+class Inode {
+  written = new Uint8Array();
+  synced = new Uint8Array();
+  constructor(readonly status: FileStatus) {}
+}
+
+/** What a crash leaves: everything, or only what had been synced. */
+export type Crash = "process" | "power, names written" | "power, names lost";
+
+/**
+ * A disk in memory that knows what has been synced, and asks a test before each call. A write
+ * takes only half of what it is given, as real ones may.
+ */
+export class MemoryDisk implements FileSystem {
+  /** Every call so far, as `name path`. */
+  readonly calls: string[] = [];
+  /** Called before each call has an effect; what it throws, the call throws. */
+  before: (call: string) => void | Promise<void> = () => {};
+  #names = new Map<string, Inode>();
+  #syncedNames = new Map<string, Inode>();
+  readonly #folders = new Set<string>();
+
+  /** A disk with one file on it, synced. */
+  static with(path: string, text: string): MemoryDisk {
+    const disk = new MemoryDisk();
+    disk.put(path, text);
+    return disk;
+  }
+
+  /** Puts a synced file on the disk. */
+  put(path: string, text: string, status: Partial<FileStatus> = {}): void {
+    const inode = new Inode({ ...OWN_FILE, ...status });
+    inode.written = inode.synced = new TextEncoder().encode(text);
+    this.#folders.add(dirname(path));
+    this.#names.set(path, inode);
+    this.#syncedNames.set(path, inode);
+  }
+
+  /** The text at `path` now, or what would be there after a crash; `undefined` without a file. */
+  text(path: string, after: Crash = "process"): string | undefined {
+    const names = after === "power, names lost" ? this.#syncedNames : this.#names;
+    const inode = names.get(path);
+    if (inode === undefined) return undefined;
+    return new TextDecoder().decode(after === "process" ? inode.written : inode.synced);
+  }
+
+  /** The names of all files, sorted. */
+  names(): string[] {
+    return [...this.#names.keys()].sort();
+  }
+
+  status(path: string): FileStatus {
+    return this.#find(path).status;
+  }
+
+  async lstat(path: string): Promise<FileStatus> {
+    await this.#call("lstat", path);
+    return this.status(path);
+  }
+
+  async readLink(path: string): Promise<string> {
+    await this.#call("readLink", path);
+    return new TextDecoder().decode(this.#find(path).written);
+  }
+
+  async readFile(path: string): Promise<Uint8Array> {
+    await this.#call("readFile", path);
+    return this.#find(path).written;
+  }
+
+  async mkdir(path: string): Promise<void> {
+    await this.#call("mkdir", path);
+    this.#folders.add(path);
+  }
+
+  async open(path: string, options: Deno.OpenOptions): Promise<OpenFile> {
+    await this.#call("open", path);
+    if (this.#folders.has(path)) return this.#openFolder(path);
+    if (!this.#folders.has(dirname(path))) throw new Deno.errors.NotFound(path);
+    if (options.createNew !== true) throw new Error("only new files are opened");
+    if (this.#names.has(path)) throw new Deno.errors.AlreadyExists(path);
+    const inode = new Inode({ ...OWN_FILE, mode: options.mode ?? null });
+    this.#names.set(path, inode);
+    return {
+      write: async (bytes) => {
+        await this.#call("write", path);
+        const taken = bytes.slice(0, Math.ceil(bytes.length / 2));
+        inode.written = new Uint8Array([...inode.written, ...taken]);
+        return taken.length;
+      },
+      sync: async () => {
+        await this.#call("sync", path);
+        inode.synced = inode.written;
+      },
+      close() {},
+    };
+  }
+
+  async chown(path: string, uid: number | null, gid: number | null): Promise<void> {
+    await this.#call("chown", path);
+    Object.assign(this.#find(path).status, { uid, gid });
+  }
+
+  async chmod(path: string, mode: number): Promise<void> {
+    await this.#call("chmod", path);
+    Object.assign(this.#find(path).status, { mode });
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.#call("rename", `${from} ${to}`);
+    this.#names.set(to, this.#find(from));
+    this.#names.delete(from);
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.#call("remove", path);
+    this.#find(path);
+    this.#names.delete(path);
+  }
+
+  async #call(name: string, path: string): Promise<void> {
+    const call = `${name} ${path}`;
+    this.calls.push(call);
+    await this.before(call);
+  }
+
+  #find(path: string): Inode {
+    const inode = this.#names.get(path);
+    if (inode === undefined) throw new Deno.errors.NotFound(path);
+    return inode;
+  }
+
+  #openFolder(path: string): OpenFile {
+    return {
+      write: () => Promise.reject(new Deno.errors.IsADirectory(path)),
+      sync: async () => {
+        await this.#call("sync", path);
+        this.#syncedNames = new Map(this.#names);
+      },
+      close() {},
+    };
+  }
+}
+
+const OWN_FILE: FileStatus = { isFile: true, isSymlink: false, mode: 0o644, uid: 1000, gid: 1000 };
