@@ -29,6 +29,8 @@ const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
 const COLON = 0x3a;
 const COMMA = 0x2c;
+const LETTER_U = 0x75;
+const LETTER_X = 0x78;
 
 // U+FEFF is a character of a name like any other.
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -160,7 +162,10 @@ export class FastjsonReader {
     if (word === "null") return null;
     if (word === "true") return true;
     if (word === "false") return false;
-    return parseLong(word) ?? Number(word);
+    const long = parseLong(word);
+    if (long !== undefined) return long;
+    if (/^[+-]?\d+$/.test(word)) this.#fail(`${quoteShort(word)} is beyond 64 bits`);
+    return Number(word);
   }
 
   /** Nothing but blanks may follow. */
@@ -288,31 +293,36 @@ export class FastjsonReader {
     let text = "";
     let run = start;
     let at = start;
-    while (at < this.#end && bytes[at] !== quote) {
-      if (bytes[at] !== BACKSLASH) {
-        at++;
-        continue;
-      }
-      text += utf8.decode(bytes.subarray(run, at));
-      const escape = at + 1 < this.#end ? String.fromCharCode(bytes[at + 1]) : "";
-      at += 2;
-      if (escape === "u" || escape === "x") {
-        const length = escape === "u" ? 4 : 2;
-        const hex = String.fromCharCode(...bytes.subarray(at, Math.min(at + length, this.#end)));
-        if (hex.length < length || !/^[0-9a-fA-F]+$/.test(hex)) this.#fail("a bad \\u escape");
-        text += String.fromCharCode(parseInt(hex, 16));
+    for (; at < this.#end && bytes[at] !== quote; at++) {
+      if (bytes[at] !== BACKSLASH) continue;
+      if (at > run) text += utf8.decode(bytes.subarray(run, at));
+      const escape = bytes[++at];
+      if (escape === LETTER_U || escape === LETTER_X) {
+        const length = escape === LETTER_U ? 4 : 2;
+        text += String.fromCharCode(this.#hex(at + 1, length));
         at += length;
       } else {
         const char = ESCAPES.get(escape);
         if (char === undefined) this.#fail("a bad escape in a string");
         text += char;
       }
-      run = at;
+      run = at + 1;
     }
     if (at >= this.#end) this.#fail("a string has no end");
-    text += utf8.decode(bytes.subarray(run, at));
+    if (at > run) text += utf8.decode(bytes.subarray(run, at));
     this.#at = at + 1;
     return text;
+  }
+
+  /** The number that so many hexadecimal digits are. */
+  #hex(start: number, length: number): number {
+    let value = 0;
+    for (let at = start; at < start + length; at++) {
+      const digit = at < this.#end ? hexDigit(this.#bytes[at]) : -1;
+      if (digit < 0) this.#fail("a bad \\u escape");
+      value = value * 16 + digit;
+    }
+    return value;
   }
 
   /**
@@ -356,19 +366,22 @@ export class FastjsonReader {
   }
 }
 
-const ESCAPES = new Map([
-  ['"', '"'],
-  ["'", "'"],
-  ["\\", "\\"],
-  ["/", "/"],
-  ["b", "\b"],
-  ["f", "\f"],
-  ["n", "\n"],
-  ["r", "\r"],
-  ["t", "\t"],
-  ["v", "\v"],
-  ["0", "\0"],
-]);
+/** By the byte after a backslash. */
+const ESCAPES = new Map(
+  [
+    ['"', '"'],
+    ["'", "'"],
+    ["\\", "\\"],
+    ["/", "/"],
+    ["b", "\b"],
+    ["f", "\f"],
+    ["n", "\n"],
+    ["r", "\r"],
+    ["t", "\t"],
+    ["v", "\v"],
+    ["0", "\0"],
+  ].map(([escape, char]) => [escape.charCodeAt(0), char]),
+);
 
 /**
  * Reads a whole text in fastjson's dialect.
@@ -392,8 +405,14 @@ function isWordByte(byte: number): boolean {
     byte === 0x2b || byte === 0x2e;
 }
 
+function hexDigit(byte: number): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const letter = byte | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
+}
+
 function isNumber(word: string): boolean {
-  return /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(word);
+  return /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/.test(word);
 }
 
 function quoteShort(text: string): string {

@@ -8,7 +8,7 @@ import type { Long } from "./long.ts";
 export type Dialect = "fastjson" | "standard";
 
 // deno-lint-ignore no-control-regex
-const PLAIN_FASTJSON = /^[^\u0000-\u001f"\\\u007f-\u009f\u2028\u2029\ud800-\udfff]*$/;
+const PLAIN_FASTJSON = /^[^\u0000-\u001f"\\\ud800-\udfff]*$/;
 // deno-lint-ignore no-control-regex
 const NOT_ASCII = /[^\u0000-\u007e]/g;
 
@@ -36,7 +36,7 @@ export function jsonNumericMap(
   if (dialect === "fastjson") {
     return `{${Array.from(entries, ([key, value]) => `${key}:${value}`).join(",")}}`;
   }
-  const sorted = Array.from(entries, ([key, value]) => [`${key}`, value] as const).sort(byKey);
+  const sorted = Array.from(entries).sort(byKey);
   return `{${sorted.map(([key, value]) => `"${key}":${value}`).join(",")}}`;
 }
 
@@ -61,6 +61,6 @@ function escapeUnit(unit: string): string {
   return `\\u${unit.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
-function byKey(a: readonly [string, string], b: readonly [string, string]): number {
+function byKey<K extends Long | string>(a: readonly [K, string], b: readonly [K, string]): number {
   return a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0;
 }

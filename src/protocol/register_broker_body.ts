@@ -75,7 +75,7 @@ export function* readInflatedBody(
   version: number,
 ): Generator<void, RegisterBrokerBody> {
   const parts = new LengthPrefixed(bytes);
-  const dataVersion = readDataVersion(new FastjsonReader(parts.bytes("the data version")));
+  const dataVersion = parts.json("the data version", readDataVersion);
   if (dataVersion === undefined) throw new FastjsonError("the data version is null");
   const topics: TopicConfig[] = [];
   const topicCount = parts.count("topics");
@@ -83,12 +83,12 @@ export function* readInflatedBody(
     topics.push(parseTopicConfig(parts.text("a topic")));
     if (i % TOPICS_PER_STEP === TOPICS_PER_STEP - 1) yield;
   }
-  const filterServers = readStrings(new FastjsonReader(parts.bytes("the filter servers")));
+  const filterServers = parts.json("the filter servers", readStrings);
   const mappings = new Map<string, TopicQueueMappingInfo>();
   if (version >= MqVersion.V5_0_0) {
     const mappingCount = parts.count("mappings");
     for (let i = 0; i < mappingCount; i++) {
-      const info = readMappingInfo(new FastjsonReader(parts.bytes("a mapping")));
+      const info = parts.json("a mapping", readMappingInfo);
       if (info?.topic != null) mappings.set(info.topic, info);
       if (i % TOPICS_PER_STEP === TOPICS_PER_STEP - 1) yield;
     }
@@ -118,10 +118,11 @@ function* readWrapper(reader: FastjsonReader, body: RegisterBrokerBody): Generat
 function* readTopicTable(reader: FastjsonReader): Generator<void, TopicConfig[]> {
   const topics: TopicConfig[] = [];
   if (!reader.beginObject()) return topics;
+  let count = 0;
   for (let name = reader.nextKey(); name !== undefined; name = reader.nextKey()) {
     const topic = readTopicConfig(reader, name);
     if (topic !== undefined) topics.push(topic);
-    if (topics.length % TOPICS_PER_STEP === 0) yield;
+    if (++count % TOPICS_PER_STEP === 0) yield;
   }
   return topics;
 }
@@ -171,13 +172,16 @@ function parseTopicConfig(text: string): TopicConfig {
   return { topicName, readQueueNums, writeQueueNums, perm, topicSysFlag: 0 };
 }
 
-function* readMappings(reader: FastjsonReader): Generator<void, Map<string, TopicQueueMappingInfo>> {
+function* readMappings(
+  reader: FastjsonReader,
+): Generator<void, Map<string, TopicQueueMappingInfo>> {
   const mappings = new Map<string, TopicQueueMappingInfo>();
   if (!reader.beginObject()) return mappings;
+  let count = 0;
   for (let topic = reader.nextKey(); topic !== undefined; topic = reader.nextKey()) {
     const info = readMappingInfo(reader);
     if (info !== undefined) mappings.set(topic, info);
-    if (mappings.size % TOPICS_PER_STEP === 0) yield;
+    if (++count % TOPICS_PER_STEP === 0) yield;
   }
   return mappings;
 }
@@ -267,6 +271,13 @@ class LengthPrefixed {
     }
     this.#at += length;
     return this.#bytes.subarray(this.#at - length, this.#at);
+  }
+
+  json<T>(what: string, read: (reader: FastjsonReader) => T): T {
+    const reader = new FastjsonReader(this.bytes(what));
+    const value = read(reader);
+    reader.end();
+    return value;
   }
 
   text(what: string): string {

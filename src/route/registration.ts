@@ -4,6 +4,7 @@ import { type Long, minLong } from "../protocol/long.ts";
 import type { RegisterBrokerBody } from "../protocol/register_broker_body.ts";
 import { type MinBrokerIdChange, minBrokerIdChange } from "./min_broker_id.ts";
 import type { BrokerConnection, RouteTables } from "./tables.ts";
+import { unregisterBrokers } from "./unregistration.ts";
 
 const DEFAULT_HEARTBEAT_TIMEOUT = 120_000;
 
@@ -26,7 +27,7 @@ export interface Registration {
 export type RegistrationResult =
   /** A single-topic update came before the broker's first full registration. */
   | { kind: "refused" }
-  /** Another broker holds this id with a newer state. */
+  /** Another broker holds this id with a newer state; the one that registered is forgotten. */
   | { kind: "stale"; holder: string }
   | {
     kind: "accepted";
@@ -41,8 +42,8 @@ export type RegistrationResult =
   };
 
 /**
- * Applies a registration by the rules of semantics.md, "registerBroker". It is applied whole or
- * not at all.
+ * Applies a registration by the rules of semantics.md, "registerBroker". What it says is taken over
+ * whole or not at all.
  *
  * @param now milliseconds since the epoch
  */
@@ -57,17 +58,17 @@ export function registerBroker(
   const oldAddr = known?.brokerAddrs.get(brokerId);
 
   if (oldAddr !== undefined && oldAddr !== brokerAddr) {
-    const rival = tables.liveBroker(clusterName, oldAddr);
+    const rival = tables.liveBroker(clusterName, brokerName, oldAddr);
     if (
       rival !== undefined && rival.dataVersion.stateVersion > body.dataVersion.stateVersion
     ) {
-      tables.removeLiveBroker(clusterName, brokerAddr);
+      unregisterBrokers(tables, [registration]);
       return { kind: "stale", holder: oldAddr };
     }
   }
-  if (oldAddr === undefined && body.topics.length === 1) return { kind: "refused" };
+  const registerFirst = oldAddr === undefined;
+  if (registerFirst && body.topics.length === 1) return { kind: "refused" };
 
-  const registerFirst = known === undefined || oldAddr === undefined || oldAddr === "";
   const minBrokerIdBefore = minLong(known?.brokerAddrs.keys() ?? []) ?? 0;
   const enableActingMaster = registration.enableActingMaster ?? false;
   const { zoneName } = registration;
@@ -81,7 +82,7 @@ export function registerBroker(
   });
   const broker = tables.broker(brokerName)!;
 
-  const live = tables.liveBroker(clusterName, brokerAddr);
+  const live = tables.liveBroker(clusterName, brokerName, brokerAddr);
   const versionChanged = live === undefined || !sameDataVersion(live.dataVersion, body.dataVersion);
   const isMaster = brokerId === MASTER_ID;
   const isPrimeSlave = !isMaster && registration.enableActingMaster !== undefined &&
@@ -106,11 +107,13 @@ export function registerBroker(
     lastUpdateTimestamp: now,
   });
   if (body.filterServers !== undefined) {
-    tables.setFilterServers(clusterName, brokerName, brokerAddr, body.filterServers);
+    tables.setFilterServers(brokerName, brokerAddr, body.filterServers);
   }
 
   const masterAddr = isMaster ? undefined : broker.brokerAddrs.get(MASTER_ID);
-  const master = masterAddr === undefined ? undefined : tables.liveBroker(clusterName, masterAddr);
+  const master = masterAddr === undefined
+    ? undefined
+    : tables.liveBroker(clusterName, brokerName, masterAddr);
   return {
     kind: "accepted",
     newBroker: live === undefined,
@@ -143,7 +146,7 @@ function putTopics(
     const mapping = body.mappings.get(topicName);
     if (mapping !== undefined) tables.putMapping(topicName, mapping);
   }
-  if (all) for (const [topic, info] of body.mappings) tables.putMapping(topic, info);
+  if (all) { for (const [topic, info] of body.mappings) tables.putMapping(topic, info); }
   return changed;
 }
 

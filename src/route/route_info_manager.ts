@@ -5,7 +5,7 @@ import type { QueueData } from "../protocol/route_data.ts";
 import type { MinBrokerIdChange } from "./min_broker_id.ts";
 import { registerBroker, type Registration, type RegistrationResult } from "./registration.ts";
 import type { BrokerConnection, LiveBroker, RouteTables } from "./tables.ts";
-import { type Unregistration, unregisterBrokers } from "./unregistration.ts";
+import { unregisterBrokers, type Unregistration } from "./unregistration.ts";
 
 /** The first scan for brokers that fell silent, after the start. */
 const FIRST_SCAN_DELAY = 5000;
@@ -121,13 +121,8 @@ export class RouteInfoManager {
   /** Forgets now what waits to be forgotten. */
   flush(): void {
     if (this.#asked.length === 0 && this.#lost.size === 0) return;
-    const batch = this.#asked;
+    const batch = [...this.#asked, ...this.#lost];
     this.#asked = [];
-    for (const live of this.#lost) {
-      // An entry that was replaced meanwhile belongs to a newer connection.
-      const current = this.tables.liveBroker(live.clusterName, live.brokerAddr);
-      if (current === live) batch.push(live);
-    }
     this.#lost.clear();
     for (const { clusterName, brokerName, brokerAddr } of batch) {
       this.#env.log.info("broker unregistered", {
@@ -140,14 +135,18 @@ export class RouteInfoManager {
   }
 
   /** Refreshes a broker's time of life. An unknown one changes nothing. */
-  heartbeat(clusterName: string, brokerAddr: string): void {
-    const live = this.tables.liveBroker(clusterName, brokerAddr);
+  heartbeat(clusterName: string, brokerName: string, brokerAddr: string): void {
+    const live = this.tables.liveBroker(clusterName, brokerName, brokerAddr);
     if (live !== undefined) live.lastUpdateTimestamp = this.#env.now();
   }
 
   /** The data version that a broker registered last. */
-  dataVersion(clusterName: string, brokerAddr: string): DataVersion | undefined {
-    return this.tables.liveBroker(clusterName, brokerAddr)?.dataVersion;
+  dataVersion(
+    clusterName: string,
+    brokerName: string,
+    brokerAddr: string,
+  ): DataVersion | undefined {
+    return this.tables.liveBroker(clusterName, brokerName, brokerAddr)?.dataVersion;
   }
 
   /** Adds queue data to a topic, if all of its brokers are known; else nothing changes. */
@@ -179,23 +178,12 @@ export class RouteInfoManager {
 
   /** Takes the right to write from all topics of a broker name. Returns how many it has. */
   wipeWritePerm(brokerName: string): number {
-    return this.#changePerm(brokerName, (perm) => perm & ~Perm.WRITE);
+    return this.tables.changePerm(brokerName, (perm) => perm & ~Perm.WRITE);
   }
 
   /** Gives all topics of a broker name the rights to read and write. Returns how many it has. */
   addWritePerm(brokerName: string): number {
-    return this.#changePerm(brokerName, () => Perm.READ | Perm.WRITE);
-  }
-
-  #changePerm(brokerName: string, change: (perm: number) => number): number {
-    let count = 0;
-    for (const topic of this.tables.topics()) {
-      const data = this.tables.queueData(topic, brokerName);
-      if (data === undefined) continue;
-      count++;
-      this.tables.putQueueData(topic, { ...data, perm: change(data.perm) });
-    }
-    return count;
+    return this.tables.changePerm(brokerName, () => Perm.READ | Perm.WRITE);
   }
 
   #lose(live: LiveBroker, reason: string): void {

@@ -40,6 +40,10 @@ const SHARED_QUEUE_DATA_LIMIT = 4096;
  * The tables of semantics.md, and the changes that keep their invariants: an address stands under
  * one brokerId only; a broker name without addresses, a cluster without names and a topic without
  * queue data are in no table. Rules about who may change what are not here.
+ *
+ * Live entries and filter servers are kept by broker name and address: were it by address alone,
+ * two names that claim one address would take them from each other, and a name without its live
+ * entry would never be forgotten.
  */
 export class RouteTables {
   readonly #topics = new Map<string, QueueData[]>();
@@ -52,6 +56,7 @@ export class RouteTables {
   /** Equal queue data is one object: a broker has few kinds of it and thousands of topics. */
   readonly #sharedQueueData = new Map<string, Map<string, QueueData>>();
   readonly #listener: RouteListener;
+  #lastIndex = 0;
 
   constructor(listener: RouteListener) {
     this.#listener = listener;
@@ -74,7 +79,8 @@ export class RouteTables {
 
   /** Queue data of a topic on the brokers of one name. */
   queueData(topic: string, brokerName: string): QueueData | undefined {
-    return this.#topics.get(topic)?.find((data) => data.brokerName === brokerName);
+    const datas = this.#topics.get(topic);
+    return datas?.[this.#indexOf(datas, brokerName)];
   }
 
   /** Static mappings of a topic, by the broker name that each tells for itself. */
@@ -107,9 +113,14 @@ export class RouteTables {
     return this.#live.values();
   }
 
-  /** The live entry of an address. */
-  liveBroker(clusterName: string, brokerAddr: string): LiveBroker | undefined {
-    return this.#live.get(addressKey(clusterName, brokerAddr));
+  /** The live entry of a broker, as far as it says that it is of this cluster. */
+  liveBroker(
+    clusterName: string,
+    brokerName: string,
+    brokerAddr: string,
+  ): LiveBroker | undefined {
+    const live = this.#live.get(brokerKey(brokerName, brokerAddr));
+    return live?.clusterName === clusterName ? live : undefined;
   }
 
   /** The live entries that one connection stands for. */
@@ -117,9 +128,9 @@ export class RouteTables {
     return this.#liveByConnection.get(connection) ?? [];
   }
 
-  /** Filter servers of an address. */
-  filterServers(clusterName: string, brokerAddr: string): readonly string[] | undefined {
-    return this.#filterServers.get(addressKey(clusterName, brokerAddr));
+  /** Filter servers of a broker. */
+  filterServers(brokerName: string, brokerAddr: string): readonly string[] | undefined {
+    return this.#filterServers.get(brokerKey(brokerName, brokerAddr));
   }
 
   /**
@@ -154,7 +165,7 @@ export class RouteTables {
     data.enableActingMaster = enableActingMaster;
     data.zoneName = zoneName;
     for (const [id, addr] of data.brokerAddrs) {
-      if (addr === brokerAddr && id !== brokerId) changed = data.brokerAddrs.delete(id);
+      if (addr === brokerAddr && id !== brokerId) data.brokerAddrs.delete(id);
     }
     changed ||= data.brokerAddrs.get(brokerId) !== brokerAddr;
     data.brokerAddrs.set(brokerId, brokerAddr);
@@ -164,11 +175,11 @@ export class RouteTables {
   /**
    * Takes an address from a broker name, and the name from its clusters when that was its last.
    *
-   * @returns what became of the name
+   * @returns what this made of the name
    */
   removeBrokerAddr(brokerName: string, brokerAddr: string): "gone" | "reduced" | "unchanged" {
     const data = this.#brokers.get(brokerName);
-    if (data === undefined) return "gone";
+    if (data === undefined) return "unchanged";
     let removed = false;
     for (const [id, addr] of data.brokerAddrs) {
       if (addr === brokerAddr) removed = data.brokerAddrs.delete(id);
@@ -184,35 +195,29 @@ export class RouteTables {
     return "gone";
   }
 
-  /** Writes a live entry in place of any that its address had. */
+  /** Writes a live entry in place of any that the broker had. */
   putLiveBroker(live: LiveBroker): void {
-    this.removeLiveBroker(live.clusterName, live.brokerAddr);
-    this.#live.set(addressKey(live.clusterName, live.brokerAddr), live);
+    this.removeLiveBroker(live.brokerName, live.brokerAddr);
+    this.#live.set(brokerKey(live.brokerName, live.brokerAddr), live);
     const ofConnection = this.#liveByConnection.get(live.connection);
     if (ofConnection === undefined) this.#liveByConnection.set(live.connection, new Set([live]));
     else ofConnection.add(live);
   }
 
-  /** Forgets a live entry. Returns it, if there was one. */
-  removeLiveBroker(clusterName: string, brokerAddr: string): LiveBroker | undefined {
-    const key = addressKey(clusterName, brokerAddr);
+  /** Forgets a live entry. */
+  removeLiveBroker(brokerName: string, brokerAddr: string): void {
+    const key = brokerKey(brokerName, brokerAddr);
     const live = this.#live.get(key);
-    if (live === undefined) return undefined;
+    if (live === undefined) return;
     this.#live.delete(key);
     const ofConnection = this.#liveByConnection.get(live.connection);
     ofConnection?.delete(live);
     if (ofConnection?.size === 0) this.#liveByConnection.delete(live.connection);
-    return live;
   }
 
-  /** Sets the filter servers of an address; none removes them. */
-  setFilterServers(
-    clusterName: string,
-    brokerName: string,
-    brokerAddr: string,
-    servers: readonly string[],
-  ): void {
-    const key = addressKey(clusterName, brokerAddr);
+  /** Sets the filter servers of a broker; none removes them. */
+  setFilterServers(brokerName: string, brokerAddr: string, servers: readonly string[]): void {
+    const key = brokerKey(brokerName, brokerAddr);
     const known = this.#filterServers.get(key) ?? [];
     if (known.length === servers.length && known.every((it, i) => it === servers[i])) return;
     if (servers.length === 0) this.#filterServers.delete(key);
@@ -226,7 +231,7 @@ export class RouteTables {
     if (datas === undefined) {
       this.#topics.set(topic, [this.#shared(data)]);
     } else {
-      const at = datas.findIndex((known) => known.brokerName === data.brokerName);
+      const at = this.#indexOf(datas, data.brokerName);
       if (at < 0) datas.push(this.#shared(data));
       else if (sameQueueData(datas[at], data)) return false;
       else datas[at] = this.#shared(data);
@@ -238,10 +243,12 @@ export class RouteTables {
   /** Takes a broker name's queue data from a topic, and the topic when that was its last. */
   removeQueueData(topic: string, brokerName: string): boolean {
     const datas = this.#topics.get(topic);
-    const at = datas?.findIndex((data) => data.brokerName === brokerName) ?? -1;
+    const at = datas === undefined ? -1 : this.#indexOf(datas, brokerName);
     if (datas === undefined || at < 0) return false;
     if (datas.length === 1) return this.removeTopic(topic);
-    datas.splice(at, 1);
+    // The order is free, and moving one is cheaper than moving all behind it.
+    const last = datas.pop()!;
+    if (at < datas.length) datas[at] = last;
     this.#listener.topicChanged(topic);
     return true;
   }
@@ -254,13 +261,36 @@ export class RouteTables {
     return true;
   }
 
-  /** Stores a static mapping of a topic. */
+  /** Changes `perm` of all that a broker name has. Returns how many topics that is. */
+  changePerm(brokerName: string, change: (perm: number) => number): number {
+    let count = 0;
+    for (const topic of this.#topics.keys()) {
+      const data = this.queueData(topic, brokerName);
+      if (data === undefined) continue;
+      count++;
+      this.putQueueData(topic, { ...data, perm: change(data.perm) });
+    }
+    return count;
+  }
+
+  /** Stores a static mapping of a topic, if some broker has the topic. */
   putMapping(topic: string, info: TopicQueueMappingInfo): void {
-    if (info.bname === null) return;
+    if (info.bname === null || !this.#topics.has(topic)) return;
     const mappings = this.#mappings.get(topic);
     if (mappings === undefined) this.#mappings.set(topic, new Map([[info.bname, info]]));
     else mappings.set(info.bname, info);
     this.#listener.topicChanged(topic);
+  }
+
+  /**
+   * Where a broker name stands among a topic's queue data, or -1. Whoever goes over all topics of a
+   * broker finds it at about the same place in each.
+   */
+  #indexOf(datas: readonly QueueData[], brokerName: string): number {
+    if (datas[this.#lastIndex]?.brokerName === brokerName) return this.#lastIndex;
+    const at = datas.findIndex((data) => data.brokerName === brokerName);
+    if (at >= 0) this.#lastIndex = at;
+    return at;
   }
 
   #shared(data: QueueData): QueueData {
@@ -278,9 +308,9 @@ export class RouteTables {
   }
 }
 
-/** An address is known within its cluster. The length keeps the two parts of the key apart. */
-function addressKey(clusterName: string, brokerAddr: string): string {
-  return `${clusterName.length}:${clusterName}${brokerAddr}`;
+/** The length keeps the two parts of the key apart. */
+function brokerKey(brokerName: string, brokerAddr: string): string {
+  return `${brokerName.length}:${brokerName}${brokerAddr}`;
 }
 
 function sameQueueData(a: QueueData, b: QueueData): boolean {

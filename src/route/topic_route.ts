@@ -22,7 +22,7 @@ export function pickupTopicRoute(
     const broker = tables.broker(queueData.brokerName);
     if (broker === undefined) continue;
     for (const addr of broker.brokerAddrs.values()) {
-      const servers = tables.filterServers(broker.cluster, addr);
+      const servers = tables.filterServers(broker.brokerName, addr);
       if (servers !== undefined) filterServerTable.set(addr, servers);
     }
     brokerDatas.push(actingMaster ? withActingMaster(broker, queueData) : broker);

@@ -1,0 +1,69 @@
+/** The recorded frames of a real cluster, as steps that can be done again. */
+
+import { type Command as Frame, decodeFrame } from "../interop/frames.ts";
+
+/** The files in `recorded`. */
+export type RecordingName = "cluster-5.5.0" | "acting-master-binary-5.5.0";
+
+/** What a client did. `line` counts the lines of the file from 1. */
+export type Step =
+  | { kind: "open"; line: number; conn: number }
+  | { kind: "close"; line: number; conn: number }
+  | {
+    kind: "request";
+    line: number;
+    conn: number;
+    /** The frame as it was sent. */
+    bytes: Uint8Array;
+    request: Frame;
+    /** What the reference answered; none to a oneway request. */
+    answer?: { bytes: Uint8Array; frame: Frame };
+  };
+
+/** A step of kind "request". */
+export type RequestStep = Extract<Step, { kind: "request" }>;
+
+interface Line {
+  conn: number;
+  from: "client" | "server";
+  hex?: string;
+  event?: "open" | "close";
+}
+
+/** Reads a recording. Throws when an answer has no request, or a request lacks its answer. */
+export async function readRecording(name: RecordingName): Promise<Step[]> {
+  const path = new URL(`recorded/${name}.jsonl.gz`, import.meta.url);
+  const file = await Deno.open(path);
+  const text = await new Response(file.readable.pipeThrough(new DecompressionStream("gzip")))
+    .text();
+  const steps: Step[] = [];
+  const waiting = new Map<string, RequestStep>();
+  for (const [index, json] of text.trim().split("\n").entries()) {
+    const { conn, from, hex, event }: Line = JSON.parse(json);
+    const line = index + 1;
+    if (event !== undefined) {
+      if (from === "client") steps.push({ kind: event, line, conn });
+      continue;
+    }
+    const bytes = Uint8Array.fromHex(hex!);
+    const frame = decodeFrame(bytes);
+    const pair = `${conn} ${frame.opaque}`;
+    if (from === "server") {
+      const request = waiting.get(pair);
+      if (request === undefined) throw new Error(`${name}, line ${line}: answers nothing`);
+      request.answer = { bytes, frame };
+      waiting.delete(pair);
+      continue;
+    }
+    const step: RequestStep = { kind: "request", line, conn, bytes, request: frame };
+    steps.push(step);
+    if ((frame.flag & 2) === 0) waiting.set(pair, step);
+  }
+  for (const { line } of waiting.values()) throw new Error(`${name}, line ${line}: not answered`);
+  return steps;
+}
+
+/** Whether a step is a request, of this code if one is given. */
+export function isRequest(step: Step, code?: number): step is RequestStep {
+  return step.kind === "request" && (code === undefined || step.request.code === code);
+}

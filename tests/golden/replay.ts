@@ -1,0 +1,105 @@
+/** Does a recording's steps again, one after the other, against a running server. */
+
+import type { Command, Request } from "../interop/frames.ts";
+import { Peer } from "../system/peer.ts";
+import { isRequest, type RequestStep, type Step } from "./recording.ts";
+
+const LEAVING_LIMIT_MS = 5000;
+const REGISTER_BROKER = 103;
+const UNREGISTER_BROKER = 104;
+const GET_BROKER_CLUSTER_INFO = 106;
+
+/**
+ * A replay. A request is sent when the one before has its answer. The recorded server had seconds
+ * to forget a broker that left before anybody asked again; here the next step waits for that.
+ */
+export class Replay implements AsyncDisposable {
+  readonly #port: number;
+  readonly #control: Peer;
+  readonly #connections = new Map<number, Peer>();
+  /** Addresses of the brokers that spoke on a recorded connection. */
+  readonly #brokers = new Map<number, Set<string>>();
+
+  private constructor(port: number, control: Peer) {
+    this.#port = port;
+    this.#control = control;
+  }
+
+  /** A replay against a server on a port of 127.0.0.1. */
+  static async start(port: number): Promise<Replay> {
+    return new Replay(port, await Peer.connect(port));
+  }
+
+  /** Does a step; resolves with the answer where one was recorded. */
+  async take(step: Step): Promise<Command | undefined> {
+    switch (step.kind) {
+      case "open":
+        this.#connections.set(step.conn, await Peer.connect(this.#port));
+        return undefined;
+      case "close":
+        await this.close(step.conn);
+        return undefined;
+      case "request":
+        return await this.#request(step);
+    }
+  }
+
+  /** Does several steps, and tells of each answer. */
+  async takeAll(
+    steps: Iterable<Step>,
+    onAnswer: (step: RequestStep, answer: Command) => void = () => {},
+  ): Promise<void> {
+    for (const step of steps) {
+      const answer = await this.take(step);
+      if (isRequest(step) && answer !== undefined) onAnswer(step, answer);
+    }
+  }
+
+  /** Closes a recorded connection, as its client does that ends or is killed. */
+  async close(conn: number): Promise<void> {
+    const peer = this.#connections.get(conn)!;
+    await peer.end();
+    if (peer.unexpected.length > 0) {
+      throw new Error(`answers that nobody asked for: opaque ${peer.unexpected.join(", ")}`);
+    }
+    this.#connections.delete(conn);
+    for (const addr of this.#brokers.get(conn) ?? []) await this.#forgotten(addr);
+    this.#brokers.delete(conn);
+  }
+
+  /** Asks something that was not recorded, on a connection of its own. */
+  ask(request: Request): Promise<Command> {
+    return this.#control.call(request);
+  }
+
+  /** Closes all connections. Throws when an answer came that nobody asked for. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const conn of [...this.#connections.keys()]) await this.close(conn);
+    await this.#control.end();
+  }
+
+  async #request({ conn, bytes, request, answer }: RequestStep): Promise<Command | undefined> {
+    const peer = this.#connections.get(conn)!;
+    const answered = answer === undefined ? undefined : peer.answer(request.opaque);
+    await peer.send(bytes);
+    const ours = await answered;
+    const addr = request.extFields?.get("brokerAddr");
+    if (request.code === REGISTER_BROKER) {
+      const brokers = this.#brokers.get(conn) ?? new Set();
+      this.#brokers.set(conn, brokers.add(addr!));
+    } else if (request.code === UNREGISTER_BROKER) {
+      await this.#forgotten(addr!);
+    }
+    return ours;
+  }
+
+  async #forgotten(addr: string): Promise<void> {
+    const deadline = Date.now() + LEAVING_LIMIT_MS;
+    while (Date.now() < deadline) {
+      const { body } = await this.ask({ code: GET_BROKER_CLUSTER_INFO });
+      if (!new TextDecoder().decode(body).includes(`"${addr}"`)) return;
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    throw new Error(`${addr} has left and is still in the cluster info`);
+  }
+}

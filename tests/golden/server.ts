@@ -1,0 +1,79 @@
+/** A name server in this process, with a folder of its own. */
+
+import { loadConfiguration } from "../../src/config/load.ts";
+import type { Log } from "../../src/log.ts";
+import { Namesrv } from "../../src/namesrv.ts";
+import { DenoTransport } from "../../src/remoting/deno_transport.ts";
+import type { Socket, Transport } from "../../src/remoting/transport.ts";
+
+/** A frame that the server sent to a broker. */
+export interface Notification {
+  /** "host:port" of the broker. */
+  to: string;
+  bytes: Uint8Array;
+}
+
+/** A running name server. */
+export interface GoldenServer extends AsyncDisposable {
+  port: number;
+  /**
+   * What it sent to brokers. The recorded brokers' ports are those of any broker, so that nothing
+   * leaves this process.
+   */
+  notifications: Notification[];
+}
+
+/** Starts a name server with these options beside its paths and its address. */
+export async function startServer(options: Record<string, string> = {}): Promise<GoldenServer> {
+  const folder = await Deno.makeTempDir({ prefix: "namesrv-golden-" });
+  const configFile = `${folder}/namesrv.properties`;
+  const entries = Object.entries({
+    bindAddress: "127.0.0.1",
+    listenPort: "0",
+    kvConfigPath: `${folder}/kvConfig.json`,
+    ...options,
+  });
+  await Deno.writeTextFile(configFile, entries.map(([key, value]) => `${key}=${value}\n`).join(""));
+  const environment = { get: (name: string) => name === "ROCKETMQ_HOME" ? folder : undefined };
+  const notifications: Notification[] = [];
+  const namesrv = await Namesrv.start({
+    configuration: await loadConfiguration({ configFile }, environment, Deno),
+    transport: withoutOutside(new DenoTransport(), notifications),
+    log: silent,
+    setLogLevel: () => {},
+  });
+  return {
+    port: namesrv.port,
+    notifications,
+    async [Symbol.asyncDispose]() {
+      await namesrv.stop();
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
+
+const silent: Log = {
+  debugEnabled: false,
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+};
+
+function withoutOutside(transport: Transport, notifications: Notification[]): Transport {
+  return {
+    listen: (options, accept) => transport.listen(options, accept),
+    connect: (hostname, port) =>
+      Promise.resolve<Socket>({
+        remoteAddress: `${hostname}:${port}`,
+        unsent: 0,
+        full: false,
+        start: () => {},
+        write: (bytes) => void notifications.push({ to: `${hostname}:${port}`, bytes }),
+        pause: () => {},
+        resume: () => {},
+        end: () => {},
+        destroy: () => {},
+      }),
+  };
+}
