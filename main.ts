@@ -16,8 +16,9 @@ if (prepared.kind === "exit") {
 const { configuration } = prepared;
 const { options } = configuration;
 
+let opened: ReturnType<typeof createLog> | undefined;
 try {
-  const { log, setLevel, close } = createLog({
+  const { log, setLevel, close } = opened = createLog({
     level: options.logLevel,
     console: options.logConsole,
     dir: logFolder(options),
@@ -51,7 +52,9 @@ try {
 } catch (error) {
   const foreseen = [ConfigError, DurableFileError, KvConfigError, LogError, StartError];
   if (!foreseen.some((type) => error instanceof type)) throw error;
-  await write(Deno.stderr, `${(error as Error).message}\n`);
+  const { message } = error as Error;
+  opened?.log.error(message);
+  if (opened === undefined || !options.logConsole) await write(Deno.stderr, `${message}\n`);
   Deno.exit(1);
 }
 

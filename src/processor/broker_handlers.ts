@@ -102,25 +102,28 @@ export function brokerHandlers(parts: BrokerHandlersParts): [number, Handler][] 
   }
 
   function unregister(request: Command): Response {
-    const queued = routes.unregister({ ...brokerFields(request) });
-    if (!queued) {
-      log.warn("unregistration refused: too many wait", brokerFields(request));
+    const broker = brokerFields(request);
+    if (!routes.unregister(broker)) {
+      log.warn("unregistration refused: too many wait", broker);
       throw new RequestError(ResponseCode.SYSTEM_ERROR, "too many brokers wait to be unregistered");
     }
     return { code: ResponseCode.SUCCESS };
   }
 
   function heartbeat(request: Command): Response {
-    requiredField(request, "brokerName");
-    routes.heartbeat(requiredField(request, "clusterName"), requiredField(request, "brokerAddr"));
+    routes.heartbeat(
+      requiredField(request, "clusterName"),
+      requiredField(request, "brokerName"),
+      requiredField(request, "brokerAddr"),
+    );
     return { code: ResponseCode.SUCCESS };
   }
 
   function queryDataVersion(request: Command): Response {
-    const { clusterName, brokerAddr } = brokerFields(request);
+    const { clusterName, brokerName, brokerAddr } = brokerFields(request);
     const asked = readVersion(request.body);
-    const known = routes.dataVersion(clusterName, brokerAddr);
-    routes.heartbeat(clusterName, brokerAddr);
+    const known = routes.dataVersion(clusterName, brokerName, brokerAddr);
+    routes.heartbeat(clusterName, brokerName, brokerAddr);
     const changed = asked === undefined || known === undefined || !sameDataVersion(asked, known);
     return {
       code: ResponseCode.SUCCESS,

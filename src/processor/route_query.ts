@@ -32,8 +32,7 @@ export interface RouteQueryParts {
   now(): number;
 }
 
-const FAQ_HINT =
-  "\nSee https://rocketmq.apache.org/docs/bestPractice/06FAQ for further details.";
+const FAQ_HINT = "\nSee https://rocketmq.apache.org/docs/bestPractice/06FAQ for further details.";
 
 /** GET_ROUTEINFO_BY_TOPIC: the request that clients ask all day. */
 export function routeQueryHandlers(parts: RouteQueryParts): [number, Handler][] {

@@ -1,0 +1,106 @@
+/**
+ * Fetches and builds what the suite runs: the reference's jars from Maven, the small Java programs
+ * beside them, and the Go client. All of it lands in `.cache/interop`, which git ignores, and is
+ * kept for the next run.
+ */
+
+import { Failure } from "./suite.ts";
+
+/** The brokers, tools and clients that are tried, newest first. */
+export const VERSIONS = ["5.5.0", "4.9.7"] as const;
+export type Version = typeof VERSIONS[number];
+
+const HERE = import.meta.dirname!;
+/** The folder of this project, without a slash at its end. */
+export const PROJECT = HERE.replace(/\/tests\/interop$/, "");
+/** Where everything fetched, built and logged is kept. */
+export const CACHE = `${PROJECT}/.cache/interop`;
+
+/** What was fetched and built. */
+export interface Artifacts {
+  /** The value of `java -cp` for the reference's classes and ours of `tests/interop/java`. */
+  classPath(version: Version): string;
+  /** The path of the Go client's program. */
+  goClient: string;
+}
+
+/** The programs that the suite needs and this machine has not, by the command that showed it. */
+export async function missingTools(): Promise<string[]> {
+  const needed: [string, string][] = [
+    ["java", "-version"],
+    ["javac", "-version"],
+    ["mvn", "--version"],
+    ["go", "version"],
+  ];
+  const missing: string[] = [];
+  for (const [program, argument] of needed) {
+    try {
+      const output = await new Deno.Command(program, { args: [argument], stdin: "null" }).output();
+      if (!output.success) missing.push(program);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      missing.push(program);
+    }
+  }
+  return missing;
+}
+
+/** Fetches and builds what is not there yet. Throws {@linkcode Failure} with the tool's output. */
+export async function prepare(versions: readonly Version[]): Promise<Artifacts> {
+  await Deno.mkdir(CACHE, { recursive: true });
+  for (const version of versions) {
+    const jars = `${CACHE}/lib-${version}`;
+    await once(`${jars}/.complete`, async () => {
+      await Deno.mkdir(jars, { recursive: true });
+      await run("mvn", [
+        "--batch-mode",
+        "--quiet",
+        `--file=${HERE}/java/pom.xml`,
+        `-Drocketmq.version=${version}`,
+        "dependency:copy-dependencies",
+        `-DoutputDirectory=${jars}`,
+      ]);
+    });
+    const classes = `${CACHE}/classes-${version}`;
+    await Deno.mkdir(classes, { recursive: true });
+    const sources: string[] = [];
+    for await (const entry of Deno.readDir(`${HERE}/java`)) {
+      if (entry.name.endsWith(".java")) sources.push(`${HERE}/java/${entry.name}`);
+    }
+    await Deno.copyFile(`${HERE}/java/rmq.logback.xml`, `${classes}/rmq.logback.xml`);
+    // Cheaper than finding out whether it is needed: a second.
+    await run("javac", ["-nowarn", "-cp", `${jars}/*`, "-d", classes, ...sources]);
+  }
+  const goClient = `${CACHE}/goclient`;
+  await run("go", ["build", "-o", goClient, "."], `${HERE}/go`);
+  return {
+    classPath: (version) => `${CACHE}/classes-${version}:${CACHE}/lib-${version}/*`,
+    goClient,
+  };
+}
+
+/** Does the work unless the marker file says that it was done; writes the marker after it. */
+async function once(marker: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await Deno.stat(marker);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    await work();
+    await Deno.writeTextFile(marker, "");
+  }
+}
+
+async function run(program: string, args: string[], cwd?: string): Promise<void> {
+  const output = await new Deno.Command(program, {
+    args,
+    cwd,
+    stdin: "null",
+    signal: AbortSignal.timeout(600_000),
+  }).output();
+  if (output.success) return;
+  const text = new TextDecoder();
+  throw new Failure(
+    `${program} ${args.join(" ")} ended with ${output.code}\n` +
+      text.decode(output.stdout) + text.decode(output.stderr),
+  );
+}

@@ -1,0 +1,411 @@
+/** Starts, watches and ends the processes of a run: name servers, brokers, clients. */
+
+import { type Artifacts, CACHE, PROJECT, type Version } from "./artifacts.ts";
+import { FrameClient } from "./frames.ts";
+import { check, Failure, sleep, within } from "./suite.ts";
+
+/** Where the processes write; every run starts with it empty. */
+export const LOGS = `${CACHE}/logs`;
+/** Where the processes live; every run starts with it empty. */
+export const HOMES = `${CACHE}/homes`;
+
+/** How a process is started. */
+export interface Launch {
+  /** Names its log file. */
+  name: string;
+  program: string;
+  args: string[];
+  env?: Record<string, string>;
+  cwd?: string;
+  /** Whether {@linkcode Process.write} is used. */
+  input?: boolean;
+}
+
+/** One process that the suite started; its output is in a log file. */
+export class Process {
+  readonly name: string;
+  readonly logFile: string;
+  readonly status: Promise<Deno.CommandStatus>;
+  #child: Deno.ChildProcess;
+  #input: WritableStreamDefaultWriter<Uint8Array> | undefined;
+  #ended = false;
+
+  constructor(launch: Launch, logFile: string, log: Deno.FsFile) {
+    this.name = launch.name;
+    this.logFile = logFile;
+    this.#child = new Deno.Command(launch.program, {
+      args: launch.args,
+      env: launch.env,
+      cwd: launch.cwd,
+      stdin: launch.input ? "piped" : "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.#input = launch.input ? this.#child.stdin.getWriter() : undefined;
+    const copy = async (stream: ReadableStream<Uint8Array>) => {
+      for await (const chunk of stream) await log.write(chunk);
+    };
+    const output = Promise.all([copy(this.#child.stdout), copy(this.#child.stderr)]);
+    this.status = this.#child.status.then(async (status) => {
+      this.#ended = true;
+      await output;
+      log.close();
+      return status;
+    });
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Writes to its input. */
+  async write(text: string): Promise<void> {
+    await this.#input?.write(new TextEncoder().encode(text));
+  }
+
+  /** What it has written so far. */
+  output(): Promise<string> {
+    return Deno.readTextFile(this.logFile);
+  }
+
+  /** Waits for a text in its output; throws {@linkcode Failure} when it ends or time is up. */
+  async says(text: string, ms: number): Promise<void> {
+    const deadline = performance.now() + ms;
+    while (!(await this.output()).includes(text)) {
+      check(!this.#ended, `${this.name} ended before it said "${text}"; see ${this.logFile}`);
+      check(
+        performance.now() < deadline,
+        `${this.name} did not say "${text}" within ${ms} ms; see ${this.logFile}`,
+      );
+      await sleep(50);
+    }
+  }
+
+  /** Stops it from running (or lets it run again) as if its machine were stuck. */
+  freeze(frozen: boolean): void {
+    this.#signal(frozen ? "SIGSTOP" : "SIGCONT");
+  }
+
+  /** Sends a signal and waits for the end; after `ms` the process is killed for good. */
+  async stop(signal: Deno.Signal = "SIGTERM", ms = 20_000): Promise<void> {
+    if (this.#ended) return;
+    this.#signal(signal);
+    try {
+      await within(ms, `ending ${this.name} with ${signal}`, this.status);
+    } catch (error) {
+      this.#signal("SIGKILL");
+      await this.status;
+      throw error;
+    }
+  }
+
+  /** Ends it at once, without waiting for anything. */
+  kill(): void {
+    this.#signal("SIGKILL");
+  }
+
+  #signal(signal: Deno.Signal): void {
+    try {
+      if (!this.#ended) this.#child.kill(signal);
+    } catch (error) {
+      if (!(error instanceof TypeError) && !(error instanceof Deno.errors.NotFound)) throw error;
+      // it had just ended
+    }
+  }
+}
+
+/** Every process of the run, so that none outlives it. */
+export class Processes {
+  #all = new Set<Process>();
+  #names = new Map<string, number>();
+
+  /** Starts a process that is ended with the run at the latest. */
+  async start(launch: Launch): Promise<Process> {
+    await Deno.mkdir(LOGS, { recursive: true });
+    const count = (this.#names.get(launch.name) ?? 0) + 1;
+    this.#names.set(launch.name, count);
+    const logFile = `${LOGS}/${launch.name}${count === 1 ? "" : `-${count}`}.log`;
+    const log = await Deno.open(logFile, { create: true, write: true, truncate: true });
+    const process = new Process(launch, logFile, log);
+    this.#all.add(process);
+    process.status.then(() => this.#all.delete(process));
+    return process;
+  }
+
+  /** Runs a program to its end and returns its output (both streams) and exit code. */
+  async run(launch: Launch, ms: number): Promise<{ code: number; output: string }> {
+    const process = await this.start(launch);
+    try {
+      const status = await within(ms, launch.name, process.status);
+      return { code: status.code, output: await process.output() };
+    } finally {
+      process.kill();
+    }
+  }
+
+  /** Kills what still runs. */
+  killAll(): void {
+    for (const process of this.#all) process.kill();
+  }
+
+  /** Kills what still runs and waits until it is gone. */
+  async end(): Promise<void> {
+    const ends = [...this.#all].map((process) => process.status);
+    this.killAll();
+    await Promise.all(ends);
+  }
+}
+
+/**
+ * A port of 127.0.0.1 where also the neighbours at these offsets are free.
+ * It is taken below the range of outgoing connections, so that none of those can take it again.
+ */
+export function freePort(...offsets: number[]): number {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    const listeners: Deno.Listener[] = [];
+    try {
+      for (const offset of [0, ...offsets]) {
+        listeners.push(Deno.listen({ hostname: "0.0.0.0", port: port + offset }));
+      }
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    } finally {
+      for (const listener of listeners) listener.close();
+    }
+  }
+  throw new Failure("found no free port");
+}
+
+/** Which name server a run is about. */
+export type Kind = "ours" | "reference";
+
+/** A running name server. */
+export interface NameServer {
+  kind: Kind;
+  port: number;
+  /** `host:port` */
+  address: string;
+}
+
+/** The part of a properties file that a map stands for. */
+const properties = (entries: Record<string, string>): string =>
+  Object.entries(entries).map(([key, value]) => `${key}=${value}\n`).join("");
+
+/** Gives a running name server this configuration, and its defaults where a case changes them. */
+async function configured(address: string, config: Record<string, string>): Promise<NameServer> {
+  const client = await FrameClient.connect(address);
+  const body = properties({
+    supportActingMaster: "false",
+    notifyMinBrokerIdChanged: "false",
+    ...config,
+  });
+  const { code, remark } = await client.call({ code: 318, body });
+  client.close();
+  check(code === 0, `${address} does not take the configuration: ${remark}`);
+  return { kind: "ours", port: Number(address.split(":")[1]), address };
+}
+
+/** A fresh folder for one process. */
+async function makeHome(name: string): Promise<string> {
+  await Deno.mkdir(HOMES, { recursive: true });
+  return await Deno.makeTempDir({ dir: HOMES, prefix: `${name}-` });
+}
+
+/** Packages that 4.x brokers reach into; a JVM since 16 keeps them closed. */
+const OPENED = ["java.nio", "sun.nio.ch", "jdk.internal.ref"];
+
+/** The cluster that every broker of the suite is in. */
+export const CLUSTER = "DefaultCluster";
+
+/** How a broker is started. */
+export interface BrokerOptions {
+  version: Version;
+  name: string;
+  /** 0, a master, when left out. */
+  id?: number;
+  /** `host:port` of the name server. */
+  namesrv: string;
+  /** Whether it writes binary headers. */
+  binary?: boolean;
+  /** Further lines of its configuration. */
+  config?: Record<string, string>;
+}
+
+/** A broker that was started. */
+export interface Broker {
+  name: string;
+  /** `host:port` */
+  address: string;
+  process: Process;
+  /** How it was started, to start it again. */
+  launch: Launch;
+}
+
+/** Starts the name servers, brokers and clients of a run. */
+export class Launcher {
+  constructor(
+    readonly processes: Processes,
+    readonly artifacts: Artifacts,
+    /** Which name server the run is about. */
+    readonly kind: Kind,
+    /** `host:port` of a name server that runs already and is used instead of starting ours. */
+    readonly running?: string,
+  ) {}
+
+  /** The command of `deno task start`, so that the server has the permissions that users give. */
+  static async serverCommand(): Promise<string[]> {
+    const config = JSON.parse(await Deno.readTextFile(`${PROJECT}/deno.json`));
+    const task = config.tasks.start;
+    const command: string = typeof task === "string" ? task : task.command;
+    const words = command.split(" ");
+    check(words[0] === "deno" && words[1] === "run", `tasks.start is not plain: ${command}`);
+    return words.slice(1);
+  }
+
+  /** Starts a name server with this configuration and waits until it listens. */
+  async nameServer(kind: Kind, config: Record<string, string>): Promise<NameServer> {
+    if (kind === "ours" && this.running !== undefined) {
+      return await configured(this.running, config);
+    }
+    const port = freePort();
+    const home = await makeHome("namesrv");
+    const file = `${home}/namesrv.properties`;
+    await Deno.writeTextFile(
+      file,
+      properties({ listenPort: String(port), kvConfigPath: `${home}/kvConfig.json`, ...config }),
+    );
+    const process = await this.processes.start(
+      kind === "ours"
+        ? {
+          name: "namesrv",
+          program: Deno.execPath(),
+          args: [...await Launcher.serverCommand(), "-c", file],
+          env: { ROCKETMQ_HOME: home, NO_COLOR: "1" },
+          cwd: PROJECT,
+        }
+        : {
+          name: "namesrv-reference",
+          program: "java",
+          args: [
+            ...this.#javaOptions("5.5.0", home, "256m"),
+            "org.apache.rocketmq.namesrv.NamesrvStartup",
+            "-c",
+            file,
+          ],
+          env: await this.#javaEnv(home),
+        },
+    );
+    await process.says("The Name Server boot success", 60_000);
+    return { kind, port, address: `127.0.0.1:${port}` };
+  }
+
+  /** Starts a broker and returns without waiting for it. */
+  async broker(options: BrokerOptions): Promise<Broker> {
+    const port = freePort(-2, 1);
+    const home = await makeHome(options.name);
+    const file = `${home}/broker.properties`;
+    const slave = (options.id ?? 0) !== 0;
+    await Deno.writeTextFile(
+      file,
+      properties({
+        brokerClusterName: CLUSTER,
+        brokerName: options.name,
+        brokerId: String(options.id ?? 0),
+        brokerRole: slave ? "SLAVE" : "ASYNC_MASTER",
+        brokerIP1: "127.0.0.1",
+        brokerIP2: "127.0.0.1",
+        listenPort: String(port),
+        haListenPort: String(port + 1),
+        namesrvAddr: options.namesrv,
+        registerNameServerPeriod: "10000",
+        storePathRootDir: `${home}/store`,
+        storePathCommitLog: `${home}/store/commitlog`,
+        mappedFileSizeCommitLog: "16777216",
+        mappedFileSizeConsumeQueue: "60000",
+        diskMaxUsedSpaceRatio: "99",
+        ...options.config,
+      }),
+    );
+    const launch = {
+      name: `${options.name}${slave ? "-slave" : ""}-${options.version}`,
+      program: "java",
+      args: [
+        ...this.#javaOptions(options.version, home, "512m"),
+        "-XX:MaxDirectMemorySize=512m",
+        "-Drocketmq.broker.diskSpaceWarningLevelRatio=0.99",
+        ...(options.binary ? ["-Drocketmq.serialize.type=ROCKETMQ"] : []),
+        "org.apache.rocketmq.broker.BrokerStartup",
+        "-c",
+        file,
+      ],
+      env: await this.#javaEnv(home),
+    };
+    const process = await this.processes.start(launch);
+    return { name: options.name, address: `127.0.0.1:${port}`, process, launch };
+  }
+
+  /** Starts a Java program of the reference's or ours with this version's classes. */
+  async java(
+    version: Version,
+    name: string,
+    args: string[],
+    options: { input?: boolean; binary?: boolean } = {},
+  ): Promise<Process> {
+    const home = await makeHome(name);
+    return await this.processes.start({
+      name: `${name}-${version}`,
+      program: "java",
+      args: [
+        ...this.#javaOptions(version, home, "256m"),
+        ...(options.binary ? ["-Drocketmq.serialize.type=ROCKETMQ"] : []),
+        ...args,
+      ],
+      env: await this.#javaEnv(home),
+      input: options.input,
+    });
+  }
+
+  /** Starts the Go client. */
+  async go(name: string, args: string[]): Promise<Process> {
+    return await this.processes.start({
+      name: `go-${name}`,
+      program: this.artifacts.goClient,
+      args,
+      env: { HOME: await makeHome(name) },
+    });
+  }
+
+  /** 4.x programs do not start without a logback file for each of them. */
+  async #javaEnv(home: string): Promise<Record<string, string>> {
+    await Deno.mkdir(`${home}/conf`);
+    for (const program of ["broker", "namesrv", "tools"]) {
+      await Deno.writeTextFile(
+        `${home}/conf/logback_${program}.xml`,
+        `<configuration>
+  <appender name="console" class="ch.qos.logback.core.ConsoleAppender">
+    <encoder><pattern>%d %p %c - %m%n</pattern></encoder>
+  </appender>
+  <root level="WARN"><appender-ref ref="console"/></root>
+</configuration>
+`,
+      );
+    }
+    return { ROCKETMQ_HOME: home, HOME: home };
+  }
+
+  #javaOptions(version: Version, home: string, heap: string): string[] {
+    return [
+      "-Xms128m",
+      `-Xmx${heap}`,
+      "-XX:+UseSerialGC",
+      "-XX:TieredStopAtLevel=1",
+      ...OPENED.map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`),
+      `-Duser.home=${home}`,
+      `-Djava.io.tmpdir=${home}`,
+      "-cp",
+      this.artifacts.classPath(version),
+    ];
+  }
+}

@@ -1,0 +1,136 @@
+/** Asks a name server with frames of our own what it knows, apart from what a tool says. */
+
+import { type Command, FrameClient, type Json, parseJson, type Request } from "./frames.ts";
+import { check } from "./suite.ts";
+
+/** Response codes that the cases expect. */
+export const SUCCESS = 0;
+export const SYSTEM_ERROR = 1;
+export const TOPIC_NOT_EXIST = 17;
+export const QUERY_NOT_FOUND = 22;
+
+/** A topic's numbers on one broker. */
+export interface QueueData {
+  read: bigint;
+  write: bigint;
+  perm: bigint;
+}
+
+/** A topic's route, keyed by broker name. */
+export interface Route {
+  queues: Map<string, QueueData>;
+  /** broker name -> broker id -> address */
+  brokers: Map<string, Map<string, string>>;
+  /** broker name -> mapping, of static topics */
+  mappings: Map<string, Map<string, Json>>;
+}
+
+/** Reads a member of a JSON object; throws when it is not one. */
+export function member(value: Json | undefined, name: string): Json | undefined {
+  check(value instanceof Map, `not an object with ${name}: ${String(value)}`);
+  return value.get(name);
+}
+
+const entries = (value: Json | undefined): [string, Json][] =>
+  value instanceof Map ? [...value] : [];
+const items = (value: Json | undefined): Json[] => Array.isArray(value) ? value : [];
+
+/** A connection per question: the server under test may be stopped in between. */
+export class Observer {
+  /** @param address `host:port` of the name server */
+  constructor(readonly address: string) {}
+
+  /** Sends one request over a connection of its own. */
+  async ask(request: Request): Promise<Command> {
+    const client = await FrameClient.connect(this.address);
+    try {
+      return await client.call(request, 10_000);
+    } finally {
+      client.close();
+    }
+  }
+
+  /** Sends a request that must succeed, and reads its body. */
+  async body(request: Request): Promise<Json> {
+    const response = await this.ask(request);
+    check(response.code === SUCCESS, `code ${request.code}: ${response.code} ${response.remark}`);
+    return parseJson(new TextDecoder().decode(response.body)).value;
+  }
+
+  /** The route of a topic, or undefined when the name server knows none. */
+  async route(topic: string): Promise<Route | undefined> {
+    const response = await this.ask({ code: 105, extFields: { topic } });
+    if (response.code === TOPIC_NOT_EXIST) return undefined;
+    check(response.code === SUCCESS, `route of ${topic}: ${response.code} ${response.remark}`);
+    return routeOf(parseJson(new TextDecoder().decode(response.body)).value);
+  }
+
+  /** Broker name -> broker id -> address, of all clusters. */
+  async brokers(): Promise<Map<string, Map<string, string>>> {
+    const table = member(await this.body({ code: 106 }), "brokerAddrTable");
+    return new Map(entries(table).map(([name, data]) => [name, addresses(data)]));
+  }
+
+  /** Every address that some broker name has. */
+  async addresses(): Promise<string[]> {
+    return [...(await this.brokers()).values()].flatMap((group) => [...group.values()]).sort();
+  }
+
+  /** The names of all topics, sorted. */
+  async topics(): Promise<string[]> {
+    return items(member(await this.body({ code: 206 }), "topicList")).map(String).sort();
+  }
+
+  /** A value of the KV table, or undefined. */
+  async kv(namespace: string, key: string): Promise<string | undefined> {
+    const response = await this.ask({ code: 101, extFields: { namespace, key } });
+    if (response.code === QUERY_NOT_FOUND) return undefined;
+    check(response.code === SUCCESS, `get ${namespace}/${key}: ${response.code}`);
+    return response.extFields?.get("value");
+  }
+
+  /** The options as the name server states them. */
+  async options(): Promise<Map<string, string>> {
+    const response = await this.ask({ code: 319 });
+    check(response.code === SUCCESS, `get configuration: ${response.code} ${response.remark}`);
+    const lines = new TextDecoder().decode(response.body).trimEnd().split("\n");
+    return new Map(lines.map((line): [string, string] => {
+      const at = line.indexOf("=");
+      return [line.slice(0, at), line.slice(at + 1)];
+    }));
+  }
+}
+
+function addresses(brokerData: Json | undefined): Map<string, string> {
+  const table = entries(member(brokerData, "brokerAddrs"));
+  return new Map(table.map(([id, address]) => [id, String(address)]));
+}
+
+/** Reads a TopicRouteData body, from whichever program printed it. */
+export function routeOf(body: Json): Route {
+  const route: Route = { queues: new Map(), brokers: new Map(), mappings: new Map() };
+  for (const data of items(member(body, "queueDatas"))) {
+    route.queues.set(String(member(data, "brokerName")), {
+      read: BigInt(String(member(data, "readQueueNums"))),
+      write: BigInt(String(member(data, "writeQueueNums"))),
+      perm: BigInt(String(member(data, "perm"))),
+    });
+  }
+  for (const data of items(member(body, "brokerDatas"))) {
+    route.brokers.set(String(member(data, "brokerName")), addresses(data));
+  }
+  for (const [name, mapping] of entries(member(body, "topicQueueMappingByBroker"))) {
+    if (mapping instanceof Map) route.mappings.set(name, mapping);
+  }
+  return route;
+}
+
+/** A value of Maps, lists, numbers and texts as one line, to compare and to show. */
+export function show(value: unknown): string {
+  if (value instanceof Map) {
+    return `{${[...value].map(([key, item]) => `${key}: ${show(item)}`).sort().join(", ")}}`;
+  }
+  if (Array.isArray(value)) return `[${value.map(show).join(", ")}]`;
+  if (typeof value === "object" && value !== null) return show(new Map(Object.entries(value)));
+  return String(value);
+}

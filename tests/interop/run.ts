@@ -1,0 +1,98 @@
+/**
+ * The interop suite: the name server with real brokers, tools and clients, and beside the reference.
+ *
+ *     deno task interop [--only TEXT] [--brokers VERSION] [--namesrv HOST:PORT | --namesrv-jar]
+ *
+ * Needs Java (17 or newer) with javac, Maven and Go. Without one of them nothing is tried: a banner
+ * says so, and with CI=true in the environment that is a failure.
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { missingTools, prepare, type Version, VERSIONS } from "./artifacts.ts";
+import { actingMaster, ordinaryCluster, unusualRegistrations } from "./cases_brokers.ts";
+import { HOMES, Launcher, LOGS, Processes } from "./cluster.ts";
+import { differential } from "./differential.ts";
+import { notifications } from "./differential_notify.ts";
+import { Suite } from "./suite.ts";
+
+const HELP = `Usage: deno task interop [options]
+  --only TEXT           only the groups and scenarios whose name contains TEXT
+  --brokers VERSION     only brokers and tools of this version (${VERSIONS.join(" or ")})
+  --namesrv HOST:PORT   with this running name server instead of starting ours; no differential test
+  --namesrv-jar         with the reference name server instead of ours: this proves the suite itself
+`;
+
+const options = parseArgs(Deno.args, {
+  string: ["only", "brokers", "namesrv"],
+  boolean: ["namesrv-jar", "help"],
+  alias: { help: "h" },
+  unknown: (argument) => exit(`unknown argument: ${argument}\n${HELP}`, 1),
+});
+if (options.help) exit(HELP, 0);
+const versions = VERSIONS.filter((it) => it === (options.brokers ?? it));
+if (versions.length === 0) exit(`--brokers ${options.brokers}: one of ${VERSIONS.join(", ")}`, 1);
+if (options.namesrv !== undefined && !/^[^:]+:\d+$/.test(options.namesrv)) {
+  exit(`--namesrv ${options.namesrv}: must be HOST:PORT`, 1);
+}
+
+const missing = await missingTools();
+if (missing.length > 0) {
+  const line = "!".repeat(72);
+  console.log(`${line}
+!!  SKIPPED: the interop suite did not run.
+!!  Not found on this machine: ${missing.join(", ")}.
+!!  Nothing was shown about real brokers, mqadmin and clients.
+${line}`);
+  const failed = Deno.env.get("CI") === "true" ? 1 : 0;
+  exit(`0 passed, ${failed} failed`, failed);
+}
+
+for (const folder of [LOGS, HOMES]) {
+  await Deno.remove(folder, { recursive: true }).catch(() => {}); // none from an earlier run
+}
+const processes = new Processes();
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  Deno.addSignalListener(signal, () => {
+    processes.killAll();
+    exit(`ended by ${signal}`, 1);
+  });
+}
+
+const suite = new Suite(LOGS);
+try {
+  suite.note("fetching and building: a few minutes on the first run");
+  const artifacts = await prepare([...new Set<Version>(["5.5.0", ...versions])]);
+  const kind = options["namesrv-jar"] ? "reference" : "ours";
+  const launcher = new Launcher(processes, artifacts, kind, options.namesrv);
+  const only = options.only ?? "";
+  if (options.namesrv === undefined) {
+    await differential(suite, launcher, only);
+    await notifications(suite, launcher, only);
+  } else {
+    suite.note("no differential test: it needs fresh servers");
+  }
+  for (const version of versions) {
+    const groups = [
+      { name: `${version} cluster`, run: ordinaryCluster },
+      { name: `${version} registrations`, run: unusualRegistrations },
+      ...(version.startsWith("5.")
+        ? [{ name: `${version} acting master`, run: actingMaster }]
+        : []),
+    ];
+    for (const { name, run } of groups.filter((group) => group.name.includes(only))) {
+      try {
+        await run(suite, launcher, version);
+      } catch (error) {
+        await suite.case(`${name}: set up`, () => Promise.reject(error));
+      }
+    }
+  }
+} finally {
+  await processes.end();
+}
+exit(`${suite.passed} passed, ${suite.failed} failed`, suite.failed > 0 ? 1 : 0);
+
+function exit(lastWords: string, code: number): never {
+  console.log(lastWords);
+  Deno.exit(code);
+}

@@ -1,0 +1,235 @@
+import assert from "node:assert/strict";
+import { describe, it } from "@std/testing/bdd";
+import { type Command, decodeFrame, parseJson } from "../interop/frames.ts";
+import { registration, routeQuery } from "./brokers.ts";
+import { Peer } from "./peer.ts";
+import { Home, ServerProcess, withLimit } from "./server_process.ts";
+
+const SECOND = 1000;
+
+/** The addresses of a route's brokers. */
+function addressesIn(route: Command): string[] {
+  assert.equal(route.code, 0, route.remark ?? "");
+  const { value } = parseJson(new TextDecoder().decode(route.body));
+  const brokers = (value as Map<string, unknown>).get("brokerDatas") as Map<string, unknown>[];
+  return brokers.flatMap((it) => [...(it.get("brokerAddrs") as Map<string, string>).values()]);
+}
+
+describe("clusterTest", () => {
+  /** A server that knows the topic `here` or `there`, and a peer of it. */
+  async function serverWith(topic: string, addr: string, options: Record<string, string>) {
+    const home = await Home.make();
+    const file = await home.configFile(options);
+    const server = await ServerProcess.start({ home, args: ["-c", file] });
+    const broker = await Peer.connect(server.port);
+    const topics = [{ name: topic }, { name: "shared" }];
+    const { code } = await broker.call(registration({ name: "broker-a", addr, topics }));
+    assert.equal(code, 0);
+    return {
+      port: server.port,
+      peer: broker,
+      async [Symbol.asyncDispose]() {
+        await broker[Symbol.asyncDispose]();
+        await server[Symbol.asyncDispose]();
+        await home[Symbol.asyncDispose]();
+      },
+    };
+  }
+
+  async function assertFallsBack(peer: Peer): Promise<void> {
+    assert.deepEqual(addressesIn(await peer.call(routeQuery("here"))), ["10.0.0.1:10911"]);
+    assert.deepEqual(addressesIn(await peer.call(routeQuery("there"))), ["10.0.0.2:10911"]);
+    assert.deepEqual(addressesIn(await peer.call(routeQuery("shared"))), ["10.0.0.1:10911"]);
+    assert.equal((await peer.call(routeQuery("nowhere"))).code, 17);
+  }
+
+  it("asks the name servers of productEnvNamesrvAddr for topics that are unknown here", async () => {
+    await using other = await serverWith("there", "10.0.0.2:10911", {});
+    // The first of the two does not answer.
+    await using server = await serverWith("here", "10.0.0.1:10911", {
+      clusterTest: "true",
+      productEnvNamesrvAddr: `127.0.0.1:1;127.0.0.1:${other.port}`,
+    });
+    await assertFallsBack(server.peer);
+    await server.peer.call({ code: 318, body: "clusterTest=false\n" });
+    assert.equal((await server.peer.call(routeQuery("there"))).code, 17);
+  });
+
+  it("asks the name servers that the address service lists for productEnvName", async () => {
+    await using other = await serverWith("there", "10.0.0.2:10911", {});
+    const asked: string[] = [];
+    await using service = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen() {} },
+      (request) => {
+        asked.push(new URL(request.url).pathname);
+        return new Response(`127.0.0.1:${other.port}\n`);
+      },
+    );
+    await using server = await serverWith("here", "10.0.0.1:10911", {
+      clusterTest: "true",
+      productEnvName: "blue",
+      addressServiceDomain: `127.0.0.1:${service.addr.port}`,
+    });
+    await assertFallsBack(server.peer);
+    assert.deepEqual([...new Set(asked)], ["/rocketmq/nsaddr-blue"]);
+  });
+
+  it("says TOPIC_NOT_EXIST when nobody answers there", async () => {
+    await using server = await serverWith("here", "10.0.0.1:10911", {
+      clusterTest: "true",
+      addressServiceDomain: "127.0.0.1:1",
+    });
+    assert.equal((await server.peer.call(routeQuery("there"))).code, 17);
+  });
+});
+
+describe("NOTIFY_MIN_BROKER_ID_CHANGE", () => {
+  it("goes to the brokers that are left when the master is lost", async () => {
+    await using home = await Home.make();
+    const file = await home.configFile({ notifyMinBrokerIdChanged: "true" });
+    await using server = await ServerProcess.start({ home, args: ["-c", file] });
+    using slaveListener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const slaveAddr = `127.0.0.1:${slaveListener.addr.port}`;
+    const masterAddr = "10.0.0.1:10911";
+    const group = {
+      name: "broker-a",
+      topics: [{ name: "A" }, { name: "B" }],
+      enableActingMaster: true,
+    };
+
+    await using slave = await Peer.connect(server.port);
+    await using master = await Peer.connect(server.port);
+    assert.equal((await slave.call(registration({ ...group, id: 1, addr: slaveAddr }))).code, 0);
+    assert.equal((await master.call(registration({ ...group, id: 0, addr: masterAddr }))).code, 0);
+    const came = await readNotification(slaveListener);
+    assert.deepEqual(came, {
+      code: 905,
+      flag: 2,
+      extFields: {
+        minBrokerId: "0",
+        minBrokerAddr: masterAddr,
+        haBrokerAddr: "127.0.0.1:10912",
+      },
+    });
+
+    master.close();
+    const left = await readNotification(slaveListener);
+    assert.deepEqual(left, {
+      code: 905,
+      flag: 2,
+      extFields: {
+        minBrokerId: "1",
+        minBrokerAddr: slaveAddr,
+        offlineBrokerAddr: masterAddr,
+      },
+    });
+  });
+
+  it("that can't be delivered is told once, and holds nothing up", async () => {
+    await using home = await Home.make();
+    const file = await home.configFile({ notifyMinBrokerIdChanged: "true" });
+    await using server = await ServerProcess.start({ home, args: ["-c", file] });
+    await using peer = await Peer.connect(server.port);
+    const group = { name: "broker-a", topics: [{ name: "A" }, { name: "B" }] };
+    await peer.call(registration({ ...group, id: 1, addr: "127.0.0.1:1" }));
+    const [registered, listed] = peer.callAll([
+      registration({ ...group, id: 0, addr: "127.0.0.1:2" }),
+      { code: 106 },
+    ]);
+    assert.equal((await registered).code, 0);
+    assert.equal((await listed).code, 0);
+    await server.err.find(/WARN .*127\.0\.0\.1:1/);
+    const { err } = await server.stop();
+    assert.equal(err.filter((line) => /WARN .*127\.0\.0\.1:1\b/.test(line)).length, 1);
+  });
+});
+
+/** The first frame on the next connection. */
+async function readNotification(listener: Deno.TcpListener) {
+  using conn = await withLimit(listener.accept(), "nobody connected");
+  const bytes = new Uint8Array(await new Response(conn.readable).arrayBuffer());
+  const { code, flag, extFields } = decodeFrame(bytes);
+  return { code, flag, extFields: Object.fromEntries(extFields!) };
+}
+
+describe("an idle connection", () => {
+  it("is closed after serverChannelMaxIdleTimeSeconds, and a busy one is not", async () => {
+    await using home = await Home.make();
+    const file = await home.configFile({ serverChannelMaxIdleTimeSeconds: "2" });
+    await using server = await ServerProcess.start({ home, args: ["-c", file] });
+    await using idle = await Peer.connect(server.port);
+    await using busy = await Peer.connect(server.port);
+    let closed = false;
+    const done = idle.closed.then(() => closed = true);
+    while (!closed) {
+      assert.equal((await busy.call({ code: 106 })).code, 0);
+      await Promise.race([done, new Promise((resolve) => setTimeout(resolve, SECOND / 4))]);
+    }
+    assert.equal((await busy.call({ code: 106 })).code, 0);
+    const line = await server.err.find(/idle/);
+    assert.ok(line.includes(idle.address), line);
+  });
+});
+
+describe("a broker", () => {
+  it("that is silent for longer than its heartbeat timeout leaves the route", async () => {
+    await using home = await Home.make();
+    const file = await home.configFile({ scanNotActiveBrokerInterval: "100" });
+    await using server = await ServerProcess.start({ home, args: ["-c", file] });
+    await using broker = await Peer.connect(server.port);
+    await using client = await Peer.connect(server.port);
+    const request = registration({
+      name: "broker-a",
+      addr: "10.0.0.1:10911",
+      topics: [{ name: "A" }, { name: "B" }],
+    });
+    request.extFields!.heartbeatTimeoutMillis = "1000";
+    assert.equal((await broker.call(request)).code, 0);
+    assert.equal((await client.call(routeQuery("A"))).code, 0);
+    await withLimit(broker.closed, "the connection is still open");
+    await server.err.find(/broker unregistered/);
+    assert.equal((await client.call(routeQuery("A"))).code, 17);
+  });
+
+  it("whose connection is lost leaves the route, with all that stood on it", async () => {
+    await using home = await Home.make();
+    await using server = await ServerProcess.start({ home });
+    await using container = await Peer.connect(server.port);
+    await using client = await Peer.connect(server.port);
+    const topics = [{ name: "A" }, { name: "B" }];
+    for (const [name, addr] of [["broker-a", "10.0.0.1:10911"], ["broker-b", "10.0.0.2:10911"]]) {
+      assert.equal((await container.call(registration({ name, addr, topics }))).code, 0);
+    }
+    assert.equal(addressesIn(await client.call(routeQuery("A"))).length, 2);
+    container.close();
+    await server.err.find(/broker unregistered .*broker-b/);
+    assert.equal((await client.call(routeQuery("A"))).code, 17);
+    const { body } = await client.call({ code: 106 });
+    assert.equal(
+      new TextDecoder().decode(body),
+      '{"brokerAddrTable":{},"clusterAddrTable":{}}',
+    );
+  });
+});
+
+describe("needWaitForService", () => {
+  it("refuses route queries until waitSecondsForService are over, and nothing else", async () => {
+    await using home = await Home.make();
+    const file = await home.configFile({
+      needWaitForService: "true",
+      waitSecondsForService: "1",
+    });
+    await using server = await ServerProcess.start({ home, args: ["-c", file] });
+    await using peer = await Peer.connect(server.port);
+    const early = await peer.call(routeQuery("A"));
+    assert.deepEqual([early.code, early.remark], [1, "name server not ready"]);
+    assert.equal((await peer.call({ code: 106 })).code, 0);
+    const ready = async () => {
+      while ((await peer.call(routeQuery("A"))).code === 1) {
+        await new Promise((resolve) => setTimeout(resolve, SECOND / 20));
+      }
+      return (await peer.call(routeQuery("A"))).code;
+    };
+    assert.equal(await withLimit(ready(), "the server is not ready"), 17);
+  });
+});

@@ -1,0 +1,33 @@
+/** The worker of route_asker.ts. It is told what to ask, says when it has begun, and is told to stop. */
+
+import { routeQuery } from "./brokers.ts";
+import { Peer } from "./peer.ts";
+import type { Asked } from "./route_asker.ts";
+
+const scope = globalThis as unknown as {
+  onmessage: (event: MessageEvent) => void;
+  postMessage(message: unknown): void;
+};
+
+scope.onmessage = ({ data: { port, topic } }) => void ask(port, topic);
+
+async function ask(port: number, topic: string): Promise<void> {
+  let over = false;
+  scope.onmessage = () => over = true;
+  await using peer = await Peer.connect(port);
+  const timed = async () => {
+    const begin = performance.now();
+    const { code, body } = await peer.call(routeQuery(topic));
+    return { code, body: new TextDecoder().decode(body), time: performance.now() - begin };
+  };
+  const first = await timed();
+  scope.postMessage("started");
+  const asked: Asked = { answers: 1, others: 0, code: first.code, longest: first.time };
+  while (!over) {
+    const { code, body, time } = await timed();
+    asked.answers++;
+    if (code !== first.code || body !== first.body) asked.others++;
+    asked.longest = Math.max(asked.longest, time);
+  }
+  scope.postMessage(asked);
+}

@@ -1,0 +1,222 @@
+/** The name server as a process of its own, started the way that the task `start` does it. */
+
+import denoJson from "../../deno.json" with { type: "json" };
+
+const BOOT = /^The Name Server boot success\. serializeType=JSON, address (.+):(\d+)$/;
+const LINE_LIMIT_MS = 10_000;
+const MAIN = new URL("../../main.ts", import.meta.url).pathname;
+
+/** The flags between `deno` and `main.ts` of the task `start`. */
+export const START_FLAGS: readonly string[] = denoJson.tasks.start.command.split(" ")
+  .slice(1).filter((word) => word !== "main.ts");
+
+/** How a server is started. */
+export interface Launch {
+  home: Home;
+  /** Arguments of the server; a free port is chosen unless they name one. */
+  args?: readonly string[];
+  env?: Readonly<Record<string, string>>;
+  /** Deno's flags, in place of {@linkcode START_FLAGS}. */
+  flags?: readonly string[];
+}
+
+/** A home folder that is removed in the end. */
+export class Home implements AsyncDisposable {
+  private constructor(readonly path: string) {}
+
+  /** A new, empty folder. */
+  static async make(): Promise<Home> {
+    return new Home(await Deno.makeTempDir({ prefix: "namesrv-system-" }));
+  }
+
+  /** The path of a file in it. */
+  file(name: string): string {
+    return `${this.path}/${name}`;
+  }
+
+  /** Writes a file, with its folders; returns its path. */
+  async write(name: string, text: string): Promise<string> {
+    const path = this.file(name);
+    await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    await Deno.writeTextFile(path, text);
+    return path;
+  }
+
+  /** A configuration file of these options, for -c. */
+  configFile(options: Readonly<Record<string, string>>): Promise<string> {
+    const lines = Object.entries(options).map(([key, value]) => `${key}=${value}\n`);
+    return this.write("test.properties", lines.join(""));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.path, { recursive: true });
+  }
+}
+
+/** What a process that has ended left behind. */
+export interface Ended {
+  code: number;
+  out: string[];
+  err: string[];
+}
+
+/** A server that listens. Disposing kills it if it still runs. */
+export class ServerProcess implements AsyncDisposable {
+  readonly out: Lines;
+  readonly err: Lines;
+  /** What the boot line says. */
+  host = "";
+  port = 0;
+  readonly #child: Deno.ChildProcess;
+  /** Resolves when the process has ended, and all it wrote was read. */
+  readonly ended: Promise<Ended>;
+
+  private constructor(child: Deno.ChildProcess) {
+    this.#child = child;
+    this.out = new Lines(child.stdout);
+    this.err = new Lines(child.stderr);
+    this.ended = this.#end();
+  }
+
+  /** Starts a server and resolves when it says that it listens. */
+  static async start(launch: Launch): Promise<ServerProcess> {
+    const process = await ServerProcess.spawn(launch);
+    try {
+      const line = await process.out.find(BOOT);
+      const [, host, port] = BOOT.exec(line)!;
+      process.host = host;
+      process.port = Number(port);
+      return process;
+    } catch (error) {
+      await process[Symbol.asyncDispose]();
+      throw new Error(`the server did not start:\n${process.err.all.join("\n")}`, { cause: error });
+    }
+  }
+
+  /** Starts a server that ends by itself, and resolves with what it left behind. */
+  static async run(launch: Launch): Promise<Ended> {
+    await using process = await ServerProcess.spawn(launch);
+    return await withLimit(process.ended, "the process still runs");
+  }
+
+  /** Starts a server. */
+  static async spawn(
+    { home, args = [], env = {}, flags = START_FLAGS }: Launch,
+  ): Promise<ServerProcess> {
+    const port = args.some((it) => it.startsWith("--listenPort")) ? [] : ["--listenPort=0"];
+    const command = new Deno.Command(Deno.execPath(), {
+      args: [...flags, MAIN, ...args, ...port],
+      cwd: home.path,
+      clearEnv: true,
+      env: { HOME: home.path, DENO_DIR: await denoDir(), NO_COLOR: "1", ...env },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    });
+    return new ServerProcess(command.spawn());
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** Sends a signal, unless the process has ended. */
+  kill(signal: Deno.Signal): void {
+    try {
+      this.#child.kill(signal);
+    } catch (error) {
+      // It has ended, whether `ended` has resolved yet or not.
+      if (!(error instanceof TypeError)) throw error;
+    }
+  }
+
+  /** Ends the server in good order. */
+  async stop(): Promise<Ended> {
+    this.kill("SIGTERM");
+    return await withLimit(this.ended, "the server has not stopped");
+  }
+
+  /** Resident memory in bytes. */
+  async residentBytes(): Promise<number> {
+    // Deno lets only -A read /proc, so cat does.
+    const { stdout } = await new Deno.Command("cat", { args: [`/proc/${this.pid}/status`] })
+      .output();
+    return 1024 * Number(/^VmRSS:\s+(\d+) kB/m.exec(new TextDecoder().decode(stdout))![1]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.kill("SIGKILL");
+    await this.ended;
+  }
+
+  async #end(): Promise<Ended> {
+    const { code } = await this.#child.status;
+    await Promise.all([this.out.complete, this.err.complete]);
+    return { code, out: this.out.all, err: this.err.all };
+  }
+}
+
+/** The lines that a process writes. */
+export class Lines {
+  readonly all: string[] = [];
+  /** Resolves when there will be no more. */
+  readonly complete: Promise<void>;
+  #changed = Promise.withResolvers<void>();
+  #ended = false;
+
+  constructor(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
+    this.complete = this.#read(stream);
+  }
+
+  /** Resolves with the first line that matches, when it is there. */
+  async find(pattern: RegExp): Promise<string> {
+    const search = async () => {
+      for (let i = 0;; i++) {
+        while (i >= this.all.length) {
+          if (this.#ended) throw new Error(`no line matches ${pattern}`);
+          await this.#changed.promise;
+        }
+        if (pattern.test(this.all[i])) return this.all[i];
+      }
+    };
+    return await withLimit(search(), `no line matches ${pattern}`);
+  }
+
+  async #read(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
+    let rest = "";
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+      const lines = (rest + text).split("\n");
+      rest = lines.pop()!;
+      this.all.push(...lines);
+      this.#wake();
+    }
+    if (rest !== "") this.all.push(rest);
+    this.#ended = true;
+    this.#wake();
+  }
+
+  #wake(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+}
+
+/** Rejects when a promise takes longer than lines and processes may. */
+export async function withLimit<T>(promise: Promise<T>, otherwise: string): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new Error(`${otherwise} after ${LINE_LIMIT_MS} ms`)),
+    LINE_LIMIT_MS,
+  );
+  try {
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Where Deno keeps what it has downloaded: the server's own home folder has nothing of it. */
+async function denoDir(): Promise<string> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
+  return JSON.parse(new TextDecoder().decode(stdout)).denoDir;
+}
