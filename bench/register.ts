@@ -1,0 +1,142 @@
+/**
+ * Registration load: brokers that register many topics for the first time, that say the same again, and
+ * that change one topic; and what route queries notice of it.
+ */
+import {
+  type BodyForm,
+  type Broker,
+  broker,
+  Client,
+  registration,
+  registrationBody,
+  topicNames,
+  type TopicTable,
+} from "./brokers.ts";
+import type { LoadOptions, LoadResult } from "./load.ts";
+import type { Context, Sample } from "./scenarios.ts";
+import type { Server } from "./servers.ts";
+
+const BROKERS = 10;
+const TOPICS = 10_000;
+/** How often every broker says the same again, and how often it changes a topic. */
+const UNCHANGED_TURNS = 5;
+const CHANGED_TURNS = 3;
+const ROUTE_QUERIES_A_SECOND = 2_000;
+const TIMESTAMP = 1_700_000_000_000;
+
+/** A broker on a connection of its own, with a frame that is ready to be sent. */
+interface Sender {
+  client: Client;
+  from: Broker;
+}
+
+/**
+ * Registers the same 10 000 topics from ten brokers.
+ * @param load runs route queries against the server and resolves with what they saw
+ * @throws {Error} when a registration is refused
+ */
+export async function measureRegistrations(
+  server: Server,
+  context: Context,
+  form: BodyForm,
+  load: (options: Partial<LoadOptions>) => Promise<LoadResult>,
+): Promise<Sample> {
+  const topics = topicNames(TOPICS);
+  const senders = await connect(server, 0);
+  await warmUp(server, form);
+
+  const first = await measure(server, context, prepare(senders, { topics, ...version(1) }, form));
+  const unchanged = await measure(
+    server,
+    context,
+    times(UNCHANGED_TURNS).flatMap(() => prepare(senders, { topics, ...version(1) }, form)),
+  );
+  const changed = await measure(
+    server,
+    context,
+    times(CHANGED_TURNS).flatMap((turn) => prepare(senders, changedTable(topics, turn + 2), form)),
+  );
+
+  // Now with route queries beside them; everything is prepared before, so that nothing else is measured.
+  const storm = times(CHANGED_TURNS).flatMap((turn) =>
+    prepare(senders, changedTable(topics, turn + 2 + CHANGED_TURNS), form)
+  );
+  const seconds = Math.max(2, context.scale.seconds);
+  const routes = load({
+    connections: 20,
+    rate: ROUTE_QUERIES_A_SECOND,
+    topics: topics.slice(0, 100),
+    seconds,
+  });
+  const until = performance.now() + (context.scale.warmupSeconds + seconds) * 1000;
+  for (let index = 0; performance.now() < until; index++) await storm[index % storm.length]!();
+  const { p99, max } = await routes;
+
+  for (const { client } of senders) client.close();
+  return {
+    firstWallMs: first.wallMs,
+    firstCpuMs: first.cpuMs,
+    unchangedWallMs: unchanged.wallMs,
+    unchangedCpuMs: unchanged.cpuMs,
+    changedWallMs: changed.wallMs,
+    changedCpuMs: changed.cpuMs,
+    routeP99: p99,
+    routeMax: max,
+  };
+}
+
+/** Small registrations of brokers that play no further part, for the sake of just-in-time compilers. */
+async function warmUp(server: Server, form: BodyForm): Promise<void> {
+  const senders = await connect(server, BROKERS);
+  const topics = topicNames(1_000, "WarmUp");
+  for (let turn = 1; turn <= 10; turn++) {
+    for (const send of prepare(senders, { topics, ...version(turn) }, form)) await send();
+  }
+  for (const { client } of senders) client.close();
+}
+
+function connect(server: Server, firstIndex: number): Promise<Sender[]> {
+  return Promise.all(
+    times(BROKERS).map(async (index) => ({
+      client: await Client.connect(server.port),
+      from: broker(firstIndex + index),
+    })),
+  );
+}
+
+/** Encodes one registration of each broker; what it returns sends them, one a call. */
+function prepare(senders: Sender[], table: TopicTable, form: BodyForm): (() => Promise<void>)[] {
+  return senders.map(({ client, from }) => {
+    const saidAt = TIMESTAMP + client.nextOpaque();
+    const frame = registration(from, registrationBody(table, form, saidAt), form, 0);
+    return async () => void await client.succeed(frame);
+  });
+}
+
+/** Mean wall and CPU milliseconds of a registration. */
+async function measure(
+  server: Server,
+  { libc }: Context,
+  registrations: (() => Promise<void>)[],
+): Promise<{ wallMs: number; cpuMs: number }> {
+  const cpuBefore = libc.cpuOf(server.pid);
+  const started = performance.now();
+  for (const send of registrations) await send();
+  const wall = performance.now() - started;
+  // What a server leaves for later, say the collection of its garbage, is a part of the price.
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const cpu = libc.cpuOf(server.pid) - cpuBefore;
+  return { wallMs: wall / registrations.length, cpuMs: cpu / registrations.length };
+}
+
+function version(counter: number): { counter: number; timestamp: number } {
+  return { counter, timestamp: TIMESTAMP + counter };
+}
+
+function changedTable(topics: readonly string[], counter: number): TopicTable {
+  return { topics, ...version(counter), queues: new Map([[topics[counter]!, 16]]) };
+}
+
+function times(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => index);
+}

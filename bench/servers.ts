@@ -1,0 +1,250 @@
+/** The servers under test: started alone, pinned, answering, and stopped again. */
+import { Client } from "./brokers.ts";
+import { Code, encodeRequest } from "./frames.ts";
+
+/** `ours`, Apache RocketMQ's own, and the two bare loops that are the limit of what Deno can do. */
+export const SERVER_KINDS = ["ours", "reference", "bare node:net", "bare Deno.listen"] as const;
+export type ServerKind = typeof SERVER_KINDS[number];
+
+/** Where things run and what the reference is started with. */
+export interface Machine {
+  /** CPU lists as taskset takes them; undefined: nothing is pinned. */
+  serverCpus?: string;
+  loadCpu?: string;
+  /** The folder of the reference's jars; undefined: this machine has no reference. */
+  referenceJars?: string;
+  /** `-Xms` and `-Xmx` of the reference. */
+  heap: string;
+}
+
+const PROJECT = new URL("..", import.meta.url).pathname;
+const HERE = new URL(".", import.meta.url).pathname;
+const REFERENCE_VERSION = "5.5.0";
+/** The body of a bare loop's canned answer: as large as the route of the bench's topics. */
+const CANNED_BODY_BYTES = "496";
+const START_LIMIT_MS = 60_000;
+
+/** A running server process. */
+export class Server {
+  readonly #process: Deno.ChildProcess;
+  readonly #home: string;
+
+  private constructor(
+    readonly kind: ServerKind,
+    readonly port: number,
+    process: Deno.ChildProcess,
+    home: string,
+    /** Milliseconds from starting the process to its first answer. */
+    readonly firstAnswerMs: number,
+  ) {
+    this.#process = process;
+    this.#home = home;
+  }
+
+  /** taskset becomes the program that it starts, so this is the server itself. */
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  /**
+   * Starts a server on a free port, with a home folder of its own, and waits for its first answer.
+   * @throws {Error} when it ends or does not answer within a minute; with what it printed
+   */
+  static async start(kind: ServerKind, machine: Machine): Promise<Server> {
+    const home = await Deno.makeTempDir({ prefix: "namesrv-bench-" });
+    const port = freePort();
+    const command = await commandOf(kind, machine, port, home);
+    const pinned = machine.serverCpus ? ["taskset", "-c", machine.serverCpus, ...command] : command;
+    const log = await Deno.open(`${home}/output`, { create: true, write: true });
+    const started = performance.now();
+    const process = new Deno.Command(pinned[0]!, {
+      args: pinned.slice(1),
+      cwd: PROJECT,
+      env: { HOME: home, ROCKETMQ_HOME: home },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    // Both into one file: what is said last is then at its end, and nothing blocks on a full pipe.
+    const writers = [process.stdout, process.stderr].map((stream) => copy(stream, log));
+    Promise.all(writers).finally(() => log.close());
+    let ended = false;
+    process.status.then(() => ended = true);
+    while (performance.now() - started < START_LIMIT_MS && !ended) {
+      if (await answers(port)) {
+        return new Server(kind, port, process, home, performance.now() - started);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    if (!ended) process.kill("SIGKILL");
+    const said = (await Deno.readTextFile(`${home}/output`)).trim().split("\n").slice(-15);
+    throw new Error(`${kind} did not start: ${pinned.join(" ")}\n${said.join("\n")}`);
+  }
+
+  /** The JVM's live heap in bytes, after a full collection. Undefined for the others: they have none. */
+  async liveHeapBytes(): Promise<number | undefined> {
+    if (this.kind !== "reference") return undefined;
+    await output("jcmd", [String(this.pid), "GC.run"]);
+    const info = await output("jcmd", [String(this.pid), "GC.heap_info"]);
+    const used = /heap\s+total \d+K, used (\d+)K/.exec(info);
+    if (!used) throw new Error(`jcmd GC.heap_info said: ${info}`);
+    return Number(used[1]) * 1024;
+  }
+
+  /** Ends the process and removes its home. */
+  async stop(): Promise<void> {
+    try {
+      this.#process.kill("SIGKILL");
+    } catch {
+      // It has ended by itself; the scenario has already failed for that.
+    }
+    await this.#process.status;
+    await Deno.remove(this.#home, { recursive: true });
+  }
+}
+
+/**
+ * Finds the folder with the reference's jars: `given`, or the one that the interop suite uses too, filled by
+ * Maven when it is still empty. Undefined without Java or Maven: the reference is optional.
+ */
+export async function findReference(given?: string): Promise<string | undefined> {
+  if (!await runs("java", "-version")) return undefined;
+  if (given) return given;
+  const jars = `${PROJECT}.cache/interop/lib-${REFERENCE_VERSION}`;
+  if (await exists(`${jars}/.complete`)) return jars;
+  if (!await runs("mvn", "--version")) return undefined;
+  await Deno.mkdir(jars, { recursive: true });
+  await output("mvn", [
+    "--batch-mode",
+    "--quiet",
+    `--file=${PROJECT}tests/interop/java/pom.xml`,
+    `-Drocketmq.version=${REFERENCE_VERSION}`,
+    "dependency:copy-dependencies",
+    `-DoutputDirectory=${jars}`,
+  ]);
+  await Deno.writeTextFile(`${jars}/.complete`, "");
+  return jars;
+}
+
+/** Whether programs can be pinned to CPUs here. */
+export function canPin(): Promise<boolean> {
+  return runs("taskset", "--version");
+}
+
+/** Moves this process, all its threads, to a CPU. */
+export async function pinSelf(cpu: string): Promise<void> {
+  await output("taskset", ["-a", "-c", "-p", cpu, String(Deno.pid)]);
+}
+
+/** Runs a program of the bench's folder in a process of its own, on the generator's CPU. @returns what it prints */
+export function runHelper(
+  machine: Machine,
+  permissions: string[],
+  program: string,
+  args: string[],
+): Promise<string> {
+  const command = denoRun(permissions, `${HERE}${program}`, args);
+  const pinned = machine.loadCpu ? ["taskset", "-c", machine.loadCpu, ...command] : command;
+  return output(pinned[0]!, pinned.slice(1));
+}
+
+async function commandOf(
+  kind: ServerKind,
+  machine: Machine,
+  port: number,
+  home: string,
+): Promise<string[]> {
+  const bare = (transport: string) =>
+    denoRun(["--allow-net"], `${HERE}bare.ts`, [transport, String(port), CANNED_BODY_BYTES]);
+  switch (kind) {
+    case "bare node:net":
+      return bare("node");
+    case "bare Deno.listen":
+      return bare("listen");
+    case "ours": {
+      // As `deno task start` does it, whatever that is by now.
+      const { tasks } = JSON.parse(await Deno.readTextFile(`${PROJECT}deno.json`));
+      const [, ...args] = String(tasks.start.command).split(" ");
+      return [Deno.execPath(), ...args, "--listenPort", String(port)];
+    }
+    case "reference": {
+      const configuration = `${home}/namesrv.properties`;
+      await Deno.writeTextFile(configuration, `listenPort=${port}\n`);
+      return [
+        "java",
+        "-server",
+        `-Xms${machine.heap}`,
+        `-Xmx${machine.heap}`,
+        "-XX:+UseG1GC",
+        "-XX:G1HeapRegionSize=16m",
+        `-Duser.home=${home}`,
+        "-cp",
+        `${machine.referenceJars}/*`,
+        "org.apache.rocketmq.namesrv.NamesrvStartup",
+        "-c",
+        configuration,
+      ];
+    }
+  }
+}
+
+function denoRun(permissions: string[], program: string, args: string[]): string[] {
+  // Checked by `deno task check`: checking again at every start would only take time from the load.
+  return [Deno.execPath(), "run", "--no-check", "--no-prompt", ...permissions, program, ...args];
+}
+
+async function answers(port: number): Promise<boolean> {
+  try {
+    const client = await Client.connect(port);
+    await client.call(encodeRequest(Code.GET_BROKER_CLUSTER_INFO, client.nextOpaque()));
+    client.close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return port;
+}
+
+async function copy(from: ReadableStream<Uint8Array>, to: Deno.FsFile): Promise<void> {
+  for await (const chunk of from) {
+    for (let at = 0; at < chunk.length;) at += await to.write(chunk.subarray(at));
+  }
+}
+
+async function output(program: string, args: string[]): Promise<string> {
+  const { success, code, stdout, stderr } = await new Deno.Command(program, {
+    args,
+    stdin: "null",
+  }).output();
+  const text = new TextDecoder();
+  if (success) return text.decode(stdout);
+  throw new Error(
+    `${program} ended with code ${code}: ${text.decode(stdout)}${text.decode(stderr)}`,
+  );
+}
+
+async function runs(program: string, argument: string): Promise<boolean> {
+  try {
+    await output(program, [argument]);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
