@@ -5,7 +5,7 @@ import { DurableFileError } from "./src/durable_file.ts";
 import { KvConfigError } from "./src/kv/kv_config.ts";
 import { createLog, LogError } from "./src/log.ts";
 import { Namesrv, StartError } from "./src/namesrv.ts";
-import { DenoTransport } from "./src/remoting/deno_transport.ts";
+import { NodeTransport } from "./src/remoting/node_transport.ts";
 
 const prepared = await prepare(Deno.args, Deno.env, Deno);
 if (prepared.kind === "exit") {
@@ -26,7 +26,7 @@ try {
     fileCount: options.logFileCount,
   });
   for (const { level, event, fields } of configuration.notices) log[level](event, fields);
-  const transport = new DenoTransport();
+  const transport = new NodeTransport();
   const namesrv = await Namesrv.start({ configuration, transport, log, setLogLevel: setLevel });
 
   let stopping = false;

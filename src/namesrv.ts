@@ -57,6 +57,7 @@ export class Namesrv {
   readonly #dispatcher: Dispatcher;
   readonly #server: RemotingServer;
   readonly #timers: ReturnType<typeof setInterval>[];
+  #port = 0;
   #stopping = false;
 
   /**
@@ -71,7 +72,9 @@ export class Namesrv {
     const { options } = configuration;
     const config = new LiveConfig(configuration, new DurableFile(options.configStorePath));
     const kv = await KvConfig.load(new DurableFile(options.kvConfigPath), log);
-    return new Namesrv(parts, config, kv);
+    const namesrv = new Namesrv(parts, config, kv);
+    await namesrv.#listen();
+    return namesrv;
   }
 
   private constructor(parts: NamesrvParts, config: LiveConfig, kv: KvConfig) {
@@ -169,26 +172,16 @@ export class Namesrv {
       budget,
       log,
     });
-    try {
-      this.port = this.#server.listen(options.bindAddress, options.listenPort);
-    } catch (error) {
-      this.#stopSchedules();
-      const { bindAddress, listenPort } = options;
-      const flags = `--allow-net=${bindAddress}:${listenPort}`;
-      const reason = osReason(error, flags);
-      throw new StartError(
-        `cannot listen on ${bindAddress}:${listenPort} (bindAddress, listenPort): ${reason}`,
-      );
-    }
-    log.info("listening", { address: options.bindAddress, port: this.port });
   }
 
   /** The port that it listens on. */
-  readonly port: number;
+  get port(): number {
+    return this.#port;
+  }
 
   /** The address that it listens on, as the boot line shows it. */
   get address(): string {
-    return `${this.#config.values.bindAddress}:${this.port}`;
+    return `${this.#config.values.bindAddress}:${this.#port}`;
   }
 
   /**
@@ -209,6 +202,20 @@ export class Namesrv {
     this.#stopSchedules();
     await this.#kv.flush();
     this.#log.info("stopped");
+  }
+
+  async #listen(): Promise<void> {
+    const { bindAddress, listenPort } = this.#config.values;
+    try {
+      this.#port = await this.#server.listen(bindAddress, listenPort);
+    } catch (error) {
+      this.#stopSchedules();
+      const reason = osReason(error, `--allow-net=${bindAddress}:${listenPort}`);
+      throw new StartError(
+        `cannot listen on ${bindAddress}:${listenPort} (bindAddress, listenPort): ${reason}`,
+      );
+    }
+    this.#log.info("listening", { address: bindAddress, port: this.#port });
   }
 
   #startSchedules(clientRequests: RequestClass, otherRequests: RequestClass) {

@@ -30,7 +30,8 @@ export interface ProductEnvironmentParts {
 /** The name servers that clusterTest falls back to (semantics.md, "Options", clusterTest). */
 export class ProductEnvironment {
   readonly #parts: ProductEnvironmentParts;
-  #found: { url: string; at: number; addresses: string[] } | undefined;
+  /** What the address service was asked last, when, and what came of it. */
+  #asked: { url: string; at: number; addresses: Promise<string[]> } | undefined;
 
   constructor(parts: ProductEnvironmentParts) {
     this.#parts = parts;
@@ -62,23 +63,29 @@ export class ProductEnvironment {
   }
 
   async #addresses(): Promise<string[]> {
-    const { options, get, log, now } = this.#parts;
+    const { options, now } = this.#parts;
     if (options.productEnvNamesrvAddr !== "") return split(options.productEnvNamesrvAddr);
     const { addressServiceDomain, productEnvName } = options;
     const host = addressServiceDomain.includes(":")
       ? addressServiceDomain
       : `${addressServiceDomain}:${ADDRESS_SERVICE_PORT}`;
     const url = `http://${host}/rocketmq/nsaddr-${encodeURIComponent(productEnvName)}`;
-    const found = this.#found;
-    if (found?.url === url && now() - found.at < ADDRESSES_LIFETIME) return found.addresses;
-    let addresses = found?.url === url ? found.addresses : [];
+    const before = this.#asked?.url === url ? this.#asked : undefined;
+    if (before !== undefined && now() - before.at < ADDRESSES_LIFETIME) return before.addresses;
+    const addresses = this.#askService(url, before?.addresses);
+    this.#asked = { url, at: now(), addresses };
+    return await addresses;
+  }
+
+  /** The addresses that the service lists; those of before, when it does not answer. */
+  async #askService(url: string, before?: Promise<string[]>): Promise<string[]> {
+    const { get, log } = this.#parts;
     try {
-      addresses = split(await get(url));
+      return split(await get(url));
     } catch (error) {
       log.warn("address service does not answer", { url, error });
+      return await before ?? [];
     }
-    this.#found = { url, at: now(), addresses };
-    return addresses;
   }
 }
 

@@ -1,5 +1,5 @@
 import { type CommandHeader, type OutgoingRequest } from "./command.ts";
-import { Flag, FrameError } from "./command.ts";
+import { Flag } from "./command.ts";
 import { FrameDecoder } from "./frame_decoder.ts";
 import { encodeRequest } from "./frame_encoder.ts";
 import { decodeHeader } from "./header_codec.ts";
@@ -85,7 +85,8 @@ export class RemotingClient {
           }
         },
         onDrain: () => {},
-        onEnd: (reason) => fail(new FrameError(`${address} closed the connection: ${reason}`)),
+        onEnd: () => fail(new Error(`${address} closed the connection`)),
+        onClose: (reason) => fail(new Error(`${address} closed the connection: ${reason}`)),
       });
     });
   }
@@ -97,7 +98,7 @@ export class RemotingClient {
  * @throws {TypeError} when it is something else
  */
 export function parseAddress(address: string): { hostname: string; port: number } {
-  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(address);
+  const match = /^(?:\[([^\]]+)\]|([^:\[\]]+)):(\d{1,5})$/.exec(address);
   const port = Number(match?.[3]);
   if (match === null || port > 65535) throw new TypeError(`no "host:port": ${address}`);
   return { hostname: match[1] ?? match[2], port };

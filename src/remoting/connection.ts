@@ -2,9 +2,18 @@ import type { Log } from "../log.ts";
 import { type Command, Flag, FrameError, type Response } from "./command.ts";
 import { type Frame, FrameDecoder, type MemoryBudget } from "./frame_decoder.ts";
 import type { FrameEncoder } from "./frame_encoder.ts";
-import { decodeHeader } from "./header_codec.ts";
+import type { HeaderMemo } from "./header_memo.ts";
 import { Preamble, type ProxiedPeer } from "./preamble.ts";
 import type { Socket, SocketHandler } from "./transport.ts";
+
+/** Bytes of answers that are collected for one write at the most, plus one answer. */
+const WRITE_BATCH = 256 * 1024;
+
+/**
+ * Requests of one connection that may wait for their answers. Who sends more is read no further
+ * until some have left: answers must not pile up for a peer that does not take them.
+ */
+const MAX_IN_FLIGHT = 64;
 
 /** Answers requests. What it knows of a connection is a handle to close it. */
 export interface RequestHandler {
@@ -19,11 +28,10 @@ export interface ConnectionContext {
   handler: RequestHandler;
   /** Empty whenever no connection is at work with it. */
   encoder: FrameEncoder;
+  memo: HeaderMemo;
   budget: MemoryBudget;
   log: Log;
   frameMaxLength: number;
-  /** Unsent bytes of one connection above which no more of its requests are taken. */
-  highWaterMark(): number;
   now(): number;
   /** The connection has let go of its socket. */
   closed(connection: Connection): void;
@@ -38,11 +46,12 @@ export class Connection implements SocketHandler {
   #proxied: ProxiedPeer | undefined;
   /** Requests taken whose answers are still to come. */
   #inFlight = 0;
-  /** Frames wait because the peer does not read its answers. */
+  /** Frames wait: the peer does not read its answers, or too many of them are due. */
   #stalled = false;
-  /** No request is taken any more; closes after the last answer. */
+  /** No more is read; closes after the last answer. */
   #finishing = false;
-  #ended = false;
+  /** The peer is gone, or sends no more: it only gets the answers that it waits for. */
+  #gone = false;
   #lastActive: number;
   #unsentSeen = 0;
 
@@ -65,7 +74,7 @@ export class Connection implements SocketHandler {
 
   /** Whether the peer is gone, or is being closed. */
   get closed(): boolean {
-    return this.#ended;
+    return this.#gone;
   }
 
   /** Starts reading. */
@@ -75,18 +84,18 @@ export class Connection implements SocketHandler {
 
   /** Closes at once. Requests that are being worked at lose their answers. */
   close(): void {
+    this.#leave();
     this.#socket.destroy();
-    this.onEnd();
   }
 
-  /** Takes no more requests, answers those that it took, and closes. */
+  /** Reads no more, answers what it has read, and closes. */
   finish(): void {
     this.#finishing = true;
     this.#socket.pause();
-    if (this.#inFlight === 0) this.#socket.end();
+    this.#endWhenDone();
   }
 
-  /** Whether no byte came or went since the given time (milliseconds). */
+  /** Whether no byte came or went since the given time (milliseconds), and no answer is due. */
   idleSince(time: number): boolean {
     const unsent = this.#socket.unsent;
     if (unsent < this.#unsentSeen) this.#lastActive = this.#context.now();
@@ -95,7 +104,6 @@ export class Connection implements SocketHandler {
   }
 
   onData(chunk: Uint8Array): void {
-    if (this.#finishing || this.#ended) return;
     this.#lastActive = this.#context.now();
     try {
       const frames = this.#preamble === undefined ? chunk : this.#open(this.#preamble, chunk);
@@ -110,27 +118,17 @@ export class Connection implements SocketHandler {
 
   onDrain(): void {
     this.#lastActive = this.#context.now();
-    if (!this.#stalled || this.#finishing || this.#ended) return;
-    this.#stalled = false;
-    try {
-      this.#takeFrames();
-    } catch (error) {
-      this.#fail(error);
-      return;
-    }
-    if (!this.#stalled) this.#socket.resume();
+    this.#goOn();
   }
 
-  onEnd(reason?: string): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#decoder.release();
-    const { log } = this.#context;
-    if (log.debugEnabled) log.debug("connection closed", { peer: this.peer, reason });
-    this.#context.handler.disconnected(this);
+  onEnd(): void {
+    this.#leave();
+    this.#endWhenDone();
+  }
+
+  onClose(reason?: string): void {
+    this.#leave(reason);
     this.#context.closed(this);
-    // The peer may have closed its side only: it still gets the answers that it waits for.
-    if (this.#inFlight === 0) this.#socket.end();
   }
 
   /** What stands after the preamble; `undefined` while that is not over. */
@@ -144,42 +142,39 @@ export class Connection implements SocketHandler {
   }
 
   #takeFrames(): void {
-    const { encoder, highWaterMark } = this.#context;
-    const limit = highWaterMark();
+    const { encoder } = this.#context;
     try {
-      while (!this.#ended) {
-        if (encoder.length + this.#socket.unsent > limit) {
-          this.#stall();
-          break;
-        }
+      while (!this.#gone && !this.#overloaded) {
         const frame = this.#decoder.next();
         if (frame === undefined) break;
         this.#request(frame);
+        if (encoder.length >= WRITE_BATCH) this.#send();
       }
     } finally {
       this.#send();
     }
+    this.#stallWhenOverloaded();
   }
 
   #request(frame: Frame): void {
-    const header = decodeHeader(frame.header, frame.serializeType);
+    const request = this.#context.memo.decode(frame);
     // Nothing is asked on these connections, so an answer is one to nobody.
-    if ((header.flag & Flag.RESPONSE) !== 0) return;
-    const body = frame.body.length === 0 ? null : frame.owned ? frame.body : frame.body.slice();
-    const request: Command = { ...header, serializeType: frame.serializeType, body };
+    if ((request.flag & Flag.RESPONSE) !== 0) return;
+    if (frame.end > frame.headerEnd) request.body = frame.owned ? frame.body : frame.body.slice();
     const response = this.#context.handler.handle(request, this);
     if (!(response instanceof Promise)) {
       this.#answer(request, response);
       return;
     }
     this.#inFlight++;
-    void response.then((late) => {
+    response.then((late) => {
       this.#inFlight--;
+      this.#lastActive = this.#context.now();
       this.#answer(request, late);
       this.#send();
-      if (this.#socket.unsent > this.#context.highWaterMark()) this.#stall();
-      if ((this.#finishing || this.#ended) && this.#inFlight === 0) this.#socket.end();
-    });
+      this.#stallWhenOverloaded();
+      this.#goOn();
+    }).catch((error) => this.#fail(error));
   }
 
   #answer(request: Command, response: Response): void {
@@ -187,12 +182,46 @@ export class Connection implements SocketHandler {
   }
 
   #send(): void {
-    for (const part of this.#context.encoder.take()) this.#socket.write(part);
+    this.#context.encoder.flush(this.#socket);
   }
 
-  #stall(): void {
+  get #overloaded(): boolean {
+    return this.#inFlight >= MAX_IN_FLIGHT || this.#socket.full;
+  }
+
+  #stallWhenOverloaded(): void {
+    if (!this.#overloaded) return;
     this.#stalled = true;
     this.#socket.pause();
+  }
+
+  /** Takes the frames that wait, if they may be taken now, and then reads again. */
+  #goOn(): void {
+    if (this.#stalled && !this.#overloaded) {
+      this.#stalled = false;
+      try {
+        this.#takeFrames();
+      } catch (error) {
+        this.#fail(error);
+      }
+      if (!this.#stalled && !this.#finishing) this.#socket.resume();
+    }
+    this.#endWhenDone();
+  }
+
+  #endWhenDone(): void {
+    const last = this.#finishing || this.#gone;
+    if (last && this.#inFlight === 0 && !this.#stalled) this.#socket.end();
+  }
+
+  /** Nothing more comes from the peer: it is forgotten here, and by those who count on it. */
+  #leave(reason?: string): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#decoder.release();
+    const { log } = this.#context;
+    if (log.debugEnabled) log.debug("connection closed", { peer: this.peer, reason });
+    this.#context.handler.disconnected(this);
   }
 
   #fail(error: unknown): void {

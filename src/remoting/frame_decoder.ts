@@ -1,12 +1,37 @@
 import { FrameError, SerializeType } from "./command.ts";
 
-/** A frame's parts. */
-export interface Frame {
-  serializeType: SerializeType;
-  header: Uint8Array;
-  body: Uint8Array;
-  /** False: header and body are views of what was pushed, and change when that does. */
-  owned: boolean;
+/**
+ * A frame: a range of bytes. Its parts are cut out only when they are asked for, as most frames are
+ * answered without, and a view costs more than all that is done with most of them.
+ */
+export class Frame {
+  readonly serializeType: SerializeType;
+  readonly bytes: Uint8Array;
+  readonly headerStart: number;
+  readonly headerEnd: number;
+  /** Where the body ends. */
+  readonly end: number;
+  /** False: the bytes are those that were pushed, and change when those do. */
+  readonly owned: boolean;
+
+  /** @param at where the length field stands */
+  constructor(bytes: Uint8Array, at: number, length: number, owned: boolean) {
+    const marker = int32(bytes, at + 4);
+    this.serializeType = (marker >>> 24) as SerializeType;
+    this.bytes = bytes;
+    this.headerStart = at + 8;
+    this.headerEnd = at + 8 + (marker & 0xffffff);
+    this.end = at + 4 + length;
+    this.owned = owned;
+  }
+
+  get header(): Uint8Array {
+    return this.bytes.subarray(this.headerStart, this.headerEnd);
+  }
+
+  get body(): Uint8Array {
+    return this.bytes.subarray(this.headerEnd, this.end);
+  }
 }
 
 /** Memory that all connections share for what has come in and is not answered yet. */
@@ -31,9 +56,10 @@ export class FrameDecoder {
   /** The bytes pushed last, not copied; everything before `#at` is consumed. */
   #chunk: Uint8Array = NO_BYTES;
   #at = 0;
-  /** An unfinished frame, from its length field on. */
-  #partial = NO_BYTES;
-  #partialLength = 0;
+  /** Copies of bytes pushed before the chunk, consumed up to `#keptAt`. */
+  #kept = NO_BYTES;
+  #keptAt = 0;
+  #keptEnd = 0;
 
   /** @param maxLength the largest value of a frame's length field */
   constructor(maxLength: number, budget: MemoryBudget) {
@@ -54,7 +80,7 @@ export class FrameDecoder {
    * @throws {FrameError} on a length or marker that no frame can have, or when memory is short
    */
   next(): Frame | undefined {
-    if (this.#partialLength > 0) return this.#nextFromPartial();
+    if (this.#keptEnd > 0) return this.#nextKept();
     const available = this.#chunk.length - this.#at;
     if (available < 8) {
       if (available >= 4) this.#checkLength(int32(this.#chunk, this.#at));
@@ -63,7 +89,7 @@ export class FrameDecoder {
     const length = int32(this.#chunk, this.#at);
     this.#check(length, int32(this.#chunk, this.#at + 4));
     if (available < 4 + length) return undefined;
-    const frame = cut(this.#chunk, this.#at, length, false);
+    const frame = new Frame(this.#chunk, this.#at, length, false);
     this.#at += 4 + length;
     return frame;
   }
@@ -73,67 +99,71 @@ export class FrameDecoder {
     const rest = this.#chunk.subarray(this.#at);
     this.#chunk = NO_BYTES;
     this.#at = 0;
-    if (rest.length > 0) this.#append(rest);
-  }
-
-  /** Whether bytes are waiting: of an unfinished frame, or of frames not taken yet. */
-  get pending(): number {
-    return this.#partialLength + this.#chunk.length - this.#at;
+    this.#append(rest, Infinity);
   }
 
   /** Gives the memory back. The decoder is of no use after it. */
   release(): void {
-    this.#budget.give(this.#partial.length);
-    this.#partial = NO_BYTES;
-    this.#partialLength = 0;
+    this.#forget();
     this.#chunk = NO_BYTES;
     this.#at = 0;
   }
 
-  #nextFromPartial(): Frame | undefined {
-    if (!this.#fill(8)) {
-      if (this.#partialLength >= 4) this.#checkLength(int32(this.#partial, 0));
+  #nextKept(): Frame | undefined {
+    if (!this.#fill(8, FIRST_CAPACITY)) {
+      if (this.#keptEnd - this.#keptAt >= 4) this.#checkLength(int32(this.#kept, this.#keptAt));
       return undefined;
     }
-    const length = int32(this.#partial, 0);
-    this.#check(length, int32(this.#partial, 4));
-    if (!this.#fill(4 + length)) return undefined;
-    const frame = cut(this.#partial, 0, length, true);
-    // Never used again, so the frame's views stay good for as long as their holder likes.
-    const rest = this.#partial.subarray(4 + length, this.#partialLength);
-    this.#budget.give(this.#partial.length);
-    this.#partial = NO_BYTES;
-    this.#partialLength = 0;
-    // More than one frame is there only when a connection was paused with frames unread.
-    this.#append(rest);
+    const length = int32(this.#kept, this.#keptAt);
+    this.#check(length, int32(this.#kept, this.#keptAt + 4));
+    if (!this.#fill(4 + length, 4 + length)) return undefined;
+    const end = this.#keptAt + 4 + length;
+    const last = end === this.#keptEnd;
+    // A buffer that held one frame is never used again: the frame may have it.
+    const frame = new Frame(this.#kept, this.#keptAt, length, last && this.#keptAt === 0);
+    if (last) this.#forget();
+    else this.#keptAt = end;
     return frame;
   }
 
-  /** Moves bytes of the chunk to the partial frame until it holds `size`; false when too few. */
-  #fill(size: number): boolean {
-    const missing = size - this.#partialLength;
+  /** Moves bytes of the chunk to the kept ones until those are `size`; false when too few. */
+  #fill(size: number, capacity: number): boolean {
+    const missing = size - (this.#keptEnd - this.#keptAt);
     if (missing <= 0) return true;
     const taken = this.#chunk.subarray(this.#at, this.#at + missing);
-    this.#append(taken);
+    this.#append(taken, capacity);
     this.#at += taken.length;
     return taken.length === missing;
   }
 
-  #append(bytes: Uint8Array): void {
+  /** @param capacity what is enough for the kept bytes, as far as is known */
+  #append(bytes: Uint8Array, capacity: number): void {
     if (bytes.length === 0) return;
-    const needed = this.#partialLength + bytes.length;
-    if (needed > this.#partial.length) {
-      let capacity = Math.max(FIRST_CAPACITY, this.#partial.length);
-      while (capacity < needed) capacity *= 2;
-      if (!this.#budget.take(capacity - this.#partial.length)) {
-        throw new FrameError("no memory left for unfinished frames (maxBufferedRequestBytes)");
-      }
-      const grown = new Uint8Array(capacity);
-      grown.set(this.#partial.subarray(0, this.#partialLength));
-      this.#partial = grown;
+    if (this.#keptEnd + bytes.length > this.#kept.length) this.#grow(bytes.length, capacity);
+    this.#kept.set(bytes, this.#keptEnd);
+    this.#keptEnd += bytes.length;
+  }
+
+  #grow(more: number, capacity: number): void {
+    const waiting = this.#kept.subarray(this.#keptAt, this.#keptEnd);
+    const needed = waiting.length + more;
+    const doubled = Math.max(FIRST_CAPACITY, 2 * this.#kept.length);
+    const size = Math.max(needed, this.#kept.length, Math.min(doubled, capacity));
+    if (!this.#budget.take(size - this.#kept.length)) {
+      throw new FrameError("no memory left for unfinished frames (maxBufferedRequestBytes)");
     }
-    this.#partial.set(bytes, this.#partialLength);
-    this.#partialLength = needed;
+    const grown = new Uint8Array(size);
+    grown.set(waiting);
+    this.#kept = grown;
+    this.#keptAt = 0;
+    this.#keptEnd = waiting.length;
+  }
+
+  #forget(): void {
+    this.#budget.give(this.#kept.length);
+    this.#kept = NO_BYTES;
+    this.#keptAt = 0;
+    this.#keptEnd = 0;
   }
 
   #checkLength(length: number): void {
@@ -156,17 +186,6 @@ export class FrameDecoder {
       );
     }
   }
-}
-
-function cut(bytes: Uint8Array, at: number, length: number, owned: boolean): Frame {
-  const marker = int32(bytes, at + 4);
-  const headerEnd = at + 8 + (marker & 0xffffff);
-  return {
-    serializeType: (marker >>> 24) as SerializeType,
-    header: bytes.subarray(at + 8, headerEnd),
-    body: bytes.subarray(headerEnd, at + 4 + length),
-    owned,
-  };
 }
 
 function int32(bytes: Uint8Array, at: number): number {

@@ -1,11 +1,14 @@
 import { type OutgoingHeader } from "./header_codec.ts";
 import { encodeHeader } from "./header_codec.ts";
-import { type Command, Flag, type OutgoingRequest, type Response } from "./command.ts";
-import { SerializeType } from "./command.ts";
+import { type Command, Flag, FrameError, type OutgoingRequest } from "./command.ts";
+import { type Response, SerializeType } from "./command.ts";
+import type { Socket } from "./transport.ts";
 
 const FIRST_CAPACITY = 64 * 1024;
 /** Bodies from this size on are sent as they are, not copied beside their header. */
 const LARGE_BODY = 32 * 1024;
+/** The marker of a frame has 24 bits for the length of its header. */
+const MAX_HEADER = 0xffffff;
 
 const ascii = new TextEncoder();
 const PLAIN_SUCCESS = ascii.encode('{"code":0,"flag":1,"language":"OTHER","opaque":');
@@ -13,15 +16,20 @@ const PLAIN_SUCCESS_END = ascii.encode(',"serializeTypeCurrentRPC":"JSON","versi
 
 /**
  * Encodes answers one after the other into one buffer, so that all that is ready leaves in one
- * write. The buffer is used again: {@link take} gives copies.
+ * write. The buffer is used again where the system took its bytes at once.
  */
 export class FrameEncoder {
   #buffer = new Uint8Array(FIRST_CAPACITY);
   #length = 0;
   /** Finished parts before what stands in the buffer. */
   #parts: Uint8Array[] = [];
+  #partsLength = 0;
 
-  /** Appends the answer to a request, in the request's own serialization. */
+  /**
+   * Appends the answer to a request, in the request's own serialization.
+   *
+   * @throws {FrameError} when its header is longer than any header can be; nothing is appended then
+   */
   response(request: Command, response: Response): void {
     const { code, remark, extFields } = response;
     const json = request.serializeType === SerializeType.JSON;
@@ -39,23 +47,32 @@ export class FrameEncoder {
     this.#frame(header, request.serializeType, response.body);
   }
 
-  /** Takes out what was appended, as one or a few chunks to be written in order. */
-  take(): Uint8Array[] {
-    this.#cut();
-    const parts = this.#parts;
-    this.#parts = [];
-    return parts;
+  /** Writes out what was appended, in order. */
+  flush(socket: Pick<Socket, "write">): void {
+    if (this.#partsLength > 0) {
+      for (const part of this.#parts) socket.write(part);
+      this.#parts = [];
+      this.#partsLength = 0;
+    }
+    if (this.#length === 0) return;
+    const taken = socket.write(this.#buffer.subarray(0, this.#length));
+    this.#length = 0;
+    // One huge batch must not hold its memory for good.
+    if (!taken || this.#buffer.length > 16 * FIRST_CAPACITY) {
+      this.#buffer = new Uint8Array(FIRST_CAPACITY);
+    }
   }
 
-  /** Bytes appended and not taken. */
+  /** Bytes appended and not written. */
   get length(): number {
-    let length = this.#length;
-    for (const part of this.#parts) length += part.length;
-    return length;
+    return this.#length + this.#partsLength;
   }
 
   #frame(header: OutgoingHeader, type: SerializeType, body: Uint8Array | undefined): void {
     const bytes = encodeHeader(header, type);
+    if (bytes.length > MAX_HEADER) {
+      throw new FrameError(`an answer's header of ${bytes.length} bytes does not fit into a frame`);
+    }
     const at = this.#start(bytes.length, body);
     this.#buffer.set(bytes, at);
     this.#finish(type, bytes.length, body);
@@ -93,20 +110,13 @@ export class FrameEncoder {
     this.#length += 8 + headerLength;
     if (body === undefined || bodyLength === 0) return;
     if (bodyLength >= LARGE_BODY) {
-      this.#cut();
-      this.#parts.push(body);
+      this.#parts.push(this.#buffer.slice(0, this.#length), body);
+      this.#partsLength += this.#length + bodyLength;
+      this.#length = 0;
     } else {
       this.#buffer.set(body, this.#length);
       this.#length += bodyLength;
     }
-  }
-
-  #cut(): void {
-    if (this.#length === 0) return;
-    this.#parts.push(this.#buffer.slice(0, this.#length));
-    this.#length = 0;
-    // One huge batch must not hold its memory for good.
-    if (this.#buffer.length > 16 * FIRST_CAPACITY) this.#buffer = new Uint8Array(FIRST_CAPACITY);
   }
 }
 

@@ -6,8 +6,12 @@ const V1_START = new TextEncoder().encode("PROXY ");
 const V1_MAX_LENGTH = 107;
 const TLS_HANDSHAKE = 0x16;
 
+const LOCAL = 0;
 const AF_INET = 1;
 const AF_INET6 = 2;
+const AF_UNIX = 3;
+/** Bytes of both addresses in a version 2 header, by their family. */
+const ADDRESS_LENGTHS = new Map([[AF_INET, 12], [AF_INET6, 36], [AF_UNIX, 216]]);
 
 /** Who connected, as a PROXY protocol header tells it. */
 export interface ProxiedPeer {
@@ -82,16 +86,19 @@ function readV1(bytes: Uint8Array): ProxyHeader | "incomplete" {
     return "incomplete";
   }
   const line = new TextDecoder().decode(bytes.subarray(0, end + 1));
-  const [, family, source, destination, port] =
-    /^PROXY (TCP4|TCP6|UNKNOWN)(?: (\S+) (\S+) (\d{1,5}) \d{1,5}| .*)?\r\n$/.exec(line) ?? [];
+  const [, family, source, destination, ...ports] =
+    /^PROXY (TCP4|TCP6|UNKNOWN)(?: (\S+) (\S+) (\d{1,5}) (\d{1,5})| .*)?\r\n$/.exec(line) ?? [];
   const peer: ProxiedPeer = { attributes: new Map() };
   if (family === undefined) throw new FrameError("malformed PROXY v1 header");
   if (family !== "UNKNOWN") {
     const valid = family === "TCP4" ? isIpv4 : isIpv6;
-    if (source === undefined || !valid(source) || !valid(destination) || Number(port) > 65535) {
+    if (
+      source === undefined || !valid(source) || !valid(destination) ||
+      ports.some((port) => Number(port) > 65535)
+    ) {
       throw new FrameError("malformed PROXY v1 header");
     }
-    peer.address = family === "TCP4" ? `${source}:${port}` : `[${source}]:${port}`;
+    peer.address = family === "TCP4" ? `${source}:${ports[0]}` : `[${source}]:${ports[0]}`;
   }
   return { length: end + 1, peer };
 }
@@ -105,13 +112,16 @@ function readV2(bytes: Uint8Array): ProxyHeader | "incomplete" {
   if (version !== 2 || command > 1) throw new FrameError("malformed PROXY v2 header");
   const length = 16 + view.getUint16(14);
   if (bytes.length < length) return "incomplete";
+  const peer: ProxiedPeer = { attributes: new Map() };
   const family = bytes[13] >> 4;
-  const addressLength = family === AF_INET ? 12 : family === AF_INET6 ? 36 : 0;
+  const addressLength = ADDRESS_LENGTHS.get(family);
+  // A proxy that speaks for itself may send anything here, and so for a family that nobody knows.
+  if (command === LOCAL || addressLength === undefined) return { length, peer };
   if (16 + addressLength > length) throw new FrameError("malformed PROXY v2 header");
-  const peer: ProxiedPeer = { attributes: readTlvs(bytes, 16 + addressLength, length) };
-  if (command === 1 && family === AF_INET) {
+  peer.attributes = readTlvs(bytes, 16 + addressLength, length);
+  if (family === AF_INET) {
     peer.address = `${bytes.subarray(16, 20).join(".")}:${view.getUint16(24)}`;
-  } else if (command === 1 && family === AF_INET6) {
+  } else if (family === AF_INET6) {
     const groups = Array.from({ length: 8 }, (_, i) => view.getUint16(16 + 2 * i).toString(16));
     peer.address = `[${groups.join(":")}]:${view.getUint16(48)}`;
   }
@@ -138,11 +148,12 @@ function checkStart(bytes: Uint8Array, start: Uint8Array): void {
 }
 
 function isIpv4(text: string): boolean {
-  return /^(\d{1,3}\.){3}\d{1,3}$/.test(text) && text.split(".").every((part) => Number(part) <= 255);
+  return /^(\d{1,3}\.){3}\d{1,3}$/.test(text) &&
+    text.split(".").every((part) => Number(part) <= 255);
 }
 
 function isIpv6(text: string): boolean {
-  return URL.canParse(`http://[${text}]/`);
+  return /^[0-9a-fA-F:.]+$/.test(text) && URL.canParse(`http://[${text}]/`);
 }
 
 function concat(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {

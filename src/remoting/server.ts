@@ -2,6 +2,7 @@ import type { Log } from "../log.ts";
 import { Connection, type ConnectionContext, type RequestHandler } from "./connection.ts";
 import type { MemoryBudget } from "./frame_decoder.ts";
 import { FrameEncoder } from "./frame_encoder.ts";
+import { HeaderMemo } from "./header_memo.ts";
 import type { Listener, Transport, WaterMarks } from "./transport.ts";
 
 const IDLE_SCAN_INTERVAL = 1000;
@@ -9,6 +10,7 @@ const IDLE_SCAN_INTERVAL = 1000;
 /** The values that a {@link RemotingServer} reads, each time it needs them. */
 export interface RemotingOptions {
   frameMaxLength: number;
+  /** 0 closes no connection. */
   serverChannelMaxIdleTimeSeconds: number;
   serverSocketBacklog: number;
 }
@@ -43,8 +45,8 @@ export class RemotingServer {
       budget,
       log,
       encoder: new FrameEncoder(),
+      memo: new HeaderMemo(),
       frameMaxLength: options.frameMaxLength,
-      highWaterMark: () => waterMarks.high(),
       now: () => Date.now(),
       closed: (connection) => this.#closed(connection),
     };
@@ -56,8 +58,8 @@ export class RemotingServer {
    * @returns the port, chosen by the system where 0 was given
    * @throws what the runtime throws when the address can't be listened on
    */
-  listen(hostname: string, port: number): number {
-    this.#listener = this.#transport.listen(
+  async listen(hostname: string, port: number): Promise<number> {
+    this.#listener = await this.#transport.listen(
       {
         hostname,
         port,
@@ -87,6 +89,7 @@ export class RemotingServer {
    */
   async stop(limit: number): Promise<void> {
     this.#listener?.close();
+    this.#listener = undefined;
     clearInterval(this.#idleScan);
     const connections = [...this.#connections];
     for (const connection of connections) connection.finish();
@@ -108,6 +111,7 @@ export class RemotingServer {
 
   #closeIdle(): void {
     const seconds = this.#options.serverChannelMaxIdleTimeSeconds;
+    if (seconds === 0) return;
     const since = Date.now() - seconds * 1000;
     for (const connection of this.#connections) {
       if (!connection.idleSince(since)) continue;

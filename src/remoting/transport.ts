@@ -1,24 +1,31 @@
 /** What a connection hears from its socket. */
 export interface SocketHandler {
-  /** Bytes came. They are good only until this returns. */
+  /** Bytes came. They are good only until this returns. Not heard while paused. */
   onData(chunk: Uint8Array): void;
-  /** What was written has left, down to the low water mark, after it had been above the high one. */
+  /** The socket was full and is no more. */
   onDrain(): void;
-  /** The peer sends no more, or the socket failed (then `reason` says why). Comes once, last. */
-  onEnd(reason?: string): void;
+  /** The peer sends no more; it may still read. Not heard while paused. */
+  onEnd(): void;
+  /** The socket is closed; `reason` says why when that was not asked for. Comes once, last. */
+  onClose(reason?: string): void;
 }
 
-/** One accepted connection, whatever runtime API carries it. */
+/** One connection, whatever runtime API carries it. */
 export interface Socket {
   /** "address:port" of the peer. */
   readonly remoteAddress: string;
   /** Bytes written and not yet taken by the operating system. */
   readonly unsent: number;
+  /** Whether the unsent bytes went above the high water mark, and not down to the low one since. */
+  readonly full: boolean;
   /** Starts reading: nothing is heard before. */
   start(handler: SocketHandler): void;
-  /** Queues bytes, sent in order. They must not change afterwards. */
-  write(bytes: Uint8Array): void;
-  /** No data is heard until {@link resume}. */
+  /**
+   * Queues bytes, sent in order. Returns whether the system took them at once; otherwise they must
+   * not change afterwards.
+   */
+  write(bytes: Uint8Array): boolean;
+  /** Neither data nor an end is heard until {@link resume}. */
   pause(): void;
   resume(): void;
   /** Closes after what was written has left. */
@@ -42,11 +49,11 @@ export interface Listener {
 
 /** The one place where the runtime's socket API is used. */
 export interface Transport {
-  /** @throws what the runtime throws when the address can't be listened on */
+  /** Rejects with what the runtime throws when the address can't be listened on. */
   listen(
     options: { hostname: string; port: number; backlog: number; waterMarks: WaterMarks },
     accept: (socket: Socket) => void,
-  ): Listener;
+  ): Promise<Listener>;
   /** Connects to a peer. Rejects with what the runtime throws, or when the time (ms) is over. */
   connect(hostname: string, port: number, timeout: number): Promise<Socket>;
 }

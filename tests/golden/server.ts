@@ -3,7 +3,7 @@
 import { loadConfiguration } from "../../src/config/load.ts";
 import type { Log } from "../../src/log.ts";
 import { Namesrv } from "../../src/namesrv.ts";
-import { DenoTransport } from "../../src/remoting/deno_transport.ts";
+import { NodeTransport } from "../../src/remoting/node_transport.ts";
 import type { Socket, Transport } from "../../src/remoting/transport.ts";
 
 /** A frame that the server sent to a broker. */
@@ -38,7 +38,7 @@ export async function startServer(options: Record<string, string> = {}): Promise
   const notifications: Notification[] = [];
   const namesrv = await Namesrv.start({
     configuration: await loadConfiguration({ configFile }, environment, Deno),
-    transport: withoutOutside(new DenoTransport(), notifications),
+    transport: withoutOutside(new NodeTransport(), notifications),
     log: silent,
     setLogLevel: () => {},
   });
@@ -69,7 +69,7 @@ function withoutOutside(transport: Transport, notifications: Notification[]): Tr
         unsent: 0,
         full: false,
         start: () => {},
-        write: (bytes) => void notifications.push({ to: `${hostname}:${port}`, bytes }),
+        write: (bytes) => notifications.push({ to: `${hostname}:${port}`, bytes }) === 0,
         pause: () => {},
         resume: () => {},
         end: () => {},

@@ -287,8 +287,7 @@ describe("loadConfiguration with tls.config.file", () => {
     const { options, given } = await load({
       configFile: "x.conf",
       files: {
-        "x.conf":
-          "tls.server.mode=disabled\ntls.server.certPath=/a\ntls.config.file=/t.properties",
+        "x.conf": "tls.server.mode=disabled\ntls.server.certPath=/a\ntls.config.file=/t.properties",
         "/t.properties": "tls.server.certPath=/b\ntls.server.need.client.auth=REQUIRE",
       },
     });

@@ -1,0 +1,197 @@
+import * as net from "node:net";
+import type { Listener, Socket, SocketHandler, Transport, WaterMarks } from "./transport.ts";
+
+const READ_BUFFER = 64 * 1024;
+/** The most that is handed to node:net at once. */
+const WRITE_PIECE = 256 * 1024;
+
+/**
+ * Connections over `node:net`. It serves thousands of busy connections in turn, which `Deno.listen`
+ * does not (bench/README.md has the figures).
+ */
+export class NodeTransport implements Transport {
+  /** One for all connections: what comes in is used up, or copied, before the next read. */
+  readonly #readBuffer = new Uint8Array(READ_BUFFER);
+
+  listen(
+    options: { hostname: string; port: number; backlog: number; waterMarks: WaterMarks },
+    accept: (socket: Socket) => void,
+  ): Promise<Listener> {
+    const { hostname, port, backlog, waterMarks } = options;
+    checkPermission(hostname, port);
+    const server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
+    server.on("connection", (accepted) => {
+      // The peer may be gone already.
+      if (accepted.remoteAddress === undefined) accepted.destroy();
+      else accept(new NodeSocket(accepted, waterMarks, this.#readBuffer));
+    });
+    return new Promise((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ host: hostname, port, backlog }, () => {
+        server.off("error", reject);
+        // A connection that could not be accepted costs nobody else anything.
+        server.on("error", () => {});
+        const address = server.address() as net.AddressInfo;
+        resolve({ port: address.port, close: () => void server.close() });
+      });
+    });
+  }
+
+  connect(hostname: string, port: number, timeout: number): Promise<Socket> {
+    return new Promise((resolve, reject) => {
+      const socket = net.connect({ host: hostname, port, noDelay: true });
+      const fail = (error: Error) => {
+        clearTimeout(timer);
+        socket.destroy();
+        reject(error);
+      };
+      const timer = setTimeout(() => fail(new Error("connect timed out")), timeout);
+      socket.once("error", fail);
+      socket.once("connect", () => {
+        clearTimeout(timer);
+        socket.off("error", fail);
+        socket.pause();
+        resolve(new NodeSocket(socket, UNBOUNDED));
+      });
+    });
+  }
+}
+
+/** node:net finds out too late for its caller to hear of it. */
+function checkPermission(hostname: string, port: number): void {
+  const host = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+  const { state } = Deno.permissions.querySync({ name: "net", host });
+  if (state !== "granted") throw new Deno.errors.NotCapable(`--allow-net=${host}`);
+}
+
+/** The few requests that this program sends itself are never held back. */
+const UNBOUNDED: WaterMarks = { high: () => Infinity, low: () => Infinity };
+
+class NodeSocket implements Socket {
+  readonly remoteAddress: string;
+  readonly #waterMarks: WaterMarks;
+  readonly #socket: net.Socket;
+  #handler: SocketHandler | undefined;
+  /** What the system did not take yet, but for the piece that node:net holds. */
+  #queue: Uint8Array[] = [];
+  #queued = 0;
+  #full = false;
+  #ending = false;
+  #reason: string | undefined;
+
+  /** @param readBuffer what reads go into; without one, each read brings its own */
+  constructor(socket: net.Socket, waterMarks: WaterMarks, readBuffer?: Uint8Array) {
+    const { remoteAddress: host, remotePort: port } = socket;
+    this.remoteAddress = host?.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+    this.#waterMarks = waterMarks;
+    this.#socket = readBuffer === undefined ? socket : this.#withBuffer(socket, readBuffer);
+    this.#socket.on("error", (error) => this.#reason = error.message);
+    this.#socket.on("drain", () => this.#drained());
+  }
+
+  get unsent(): number {
+    return this.#queued + this.#socket.writableLength;
+  }
+
+  get full(): boolean {
+    return this.#full;
+  }
+
+  start(handler: SocketHandler): void {
+    this.#handler = handler;
+    const socket = this.#socket;
+    // Not the Buffer itself: its slice() is no copy.
+    socket.on("data", ({ buffer, byteOffset, byteLength }: Uint8Array) => {
+      handler.onData(new Uint8Array(buffer, byteOffset, byteLength));
+    });
+    socket.on("end", () => handler.onEnd());
+    socket.on("close", () => this.#closed());
+    socket.resume();
+  }
+
+  write(bytes: Uint8Array): boolean {
+    const socket = this.#socket;
+    if (this.#queued === 0 && socket.writableLength === 0 && bytes.length <= WRITE_PIECE) {
+      socket.write(bytes);
+      if (socket.writableLength === 0) return true;
+    } else if (!socket.destroyed) {
+      this.#queue.push(bytes);
+      this.#queued += bytes.length;
+      this.#writeQueued();
+    }
+    if (this.unsent > this.#waterMarks.high()) this.#full = true;
+    return false;
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    this.#ending = true;
+    if (this.#queued === 0) this.#socket.destroySoon();
+  }
+
+  destroy(): void {
+    this.#queue = [];
+    this.#queued = 0;
+    this.#socket.destroy();
+  }
+
+  /** In pieces, so that it shows how much of a large answer has left. */
+  #writeQueued(): void {
+    const socket = this.#socket;
+    while (this.#queued > 0 && socket.writableLength === 0 && !socket.destroyed) {
+      const [first] = this.#queue;
+      const piece = first.subarray(0, WRITE_PIECE);
+      if (piece.length === first.length) this.#queue.shift();
+      else this.#queue[0] = first.subarray(WRITE_PIECE);
+      this.#queued -= piece.length;
+      socket.write(piece);
+    }
+  }
+
+  #drained(): void {
+    this.#writeQueued();
+    if (this.#full && this.unsent <= this.#waterMarks.low()) {
+      this.#full = false;
+      this.#handler?.onDrain();
+    }
+    if (this.#ending && this.#queued === 0) this.#socket.destroySoon();
+  }
+
+  #closed(): void {
+    this.#queue = [];
+    this.#queued = 0;
+    this.#full = false;
+    this.#handler?.onClose(this.#reason);
+  }
+
+  /**
+   * The same connection, read into a given buffer: `onread` saves a buffer and a copy with each
+   * read. node:net offers it for sockets that one makes, so the connection's handle moves to one.
+   */
+  #withBuffer(accepted: net.Socket, buffer: Uint8Array): net.Socket {
+    const holder = accepted as unknown as { _handle: unknown };
+    const handle = holder._handle;
+    holder._handle = null;
+    const options = {
+      handle,
+      allowHalfOpen: true,
+      // "drain" comes after every write that the system did not take at once.
+      highWaterMark: 1,
+      onread: {
+        buffer,
+        callback: (count: number, bytes: Uint8Array) => {
+          this.#handler?.onData(bytes.subarray(0, count));
+          return true;
+        },
+      },
+    };
+    return new net.Socket(options as net.SocketConstructorOpts);
+  }
+}

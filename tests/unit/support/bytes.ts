@@ -1,0 +1,35 @@
+/** UTF-8 bytes of a text. */
+export function utf8(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(text);
+}
+
+/** The text of UTF-8 bytes, which have to be valid. */
+export function text(bytes: Uint8Array): string {
+  return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+}
+
+/** Bytes from hexadecimal digits; blanks between them are free. */
+export function hex(digits: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.fromHex(digits.replaceAll(/\s/g, ""));
+}
+
+/** Bytes one after the other. */
+export function concat(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+/** Four bytes, big endian. */
+export function int32(value: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array([value >>> 24, value >>> 16, value >>> 8, value]);
+}
+
+/** Two bytes, big endian. */
+export function int16(value: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array([value >>> 8, value]);
+}
