@@ -9,6 +9,7 @@ import {
   sameDataVersion,
   ZERO_DATA_VERSION,
 } from "../protocol/data_version.ts";
+import { bodyFingerprint } from "../protocol/body_fingerprint.ts";
 import { FastjsonReader } from "../protocol/fastjson_reader.ts";
 import type { RegisterBrokerBody } from "../protocol/register_broker_body.ts";
 import {
@@ -18,6 +19,7 @@ import {
 } from "../protocol/route_data.ts";
 import type { Command, Response } from "../remoting/command.ts";
 import type { Connection } from "../remoting/connection.ts";
+import type { RegistrationResult } from "../route/registration.ts";
 import type { RouteInfoManager } from "../route/route_info_manager.ts";
 import { RequestError } from "./errors.ts";
 import {
@@ -72,27 +74,37 @@ export function brokerHandlers(parts: BrokerHandlersParts): [number, Handler][] 
       });
       return { code: ResponseCode.SYSTEM_ERROR, remark: "crc32 not match", extFields: [] };
     }
-    const apply = (body: RegisterBrokerBody): Response => {
-      // Its broker is gone already; nobody would ever take it out again.
-      if (connection.closed) return { code: ResponseCode.SUCCESS };
-      const result = routes.register({ ...header, body, connection });
-      if (result.kind === "refused") {
-        const remark = "register broker failed";
-        return { code: ResponseCode.SYSTEM_ERROR, remark, extFields: [] };
-      }
-      const extFields: [string, string][] = [];
-      if (result.kind === "accepted" && result.masterAddr !== undefined) {
-        extFields.push(["haServerAddr", result.haServerAddr!], ["masterAddr", result.masterAddr]);
-      }
-      return { code: ResponseCode.SUCCESS, extFields, body: orderTopicConfig() };
-    };
     if (request.body === null) {
-      return apply({ dataVersion: ZERO_DATA_VERSION, topics: [], mappings: new Map() });
+      const body = { dataVersion: ZERO_DATA_VERSION, topics: [], mappings: new Map() };
+      return answer(routes.register({ ...header, connection, body }));
     }
     const compressed = optionalBoolean(request, "compressed") ||
       (options.detectCompressedRegistration && isZlib(request.body));
+    const fingerprint = `${compressed} ${request.version} ${bodyFingerprint(request.body)}`;
+    // The usual case: the broker says the same again. Behind a body that is being read it waits.
+    const again = decoder.idle
+      ? routes.registerAgain({ ...header, connection }, fingerprint)
+      : undefined;
+    if (again !== undefined) return answer(again);
+    const apply = (body: RegisterBrokerBody): Response => {
+      // Its broker is gone already; nobody would ever take it out again.
+      if (connection.closed) return { code: ResponseCode.SUCCESS };
+      return answer(routes.register({ ...header, connection, body, fingerprint }));
+    };
     const body = decoder.decode(request.body, compressed, request.version);
     return body instanceof Promise ? body.then(apply) : apply(body);
+  }
+
+  function answer(result: RegistrationResult): Response {
+    if (result.kind === "refused") {
+      const remark = "register broker failed";
+      return { code: ResponseCode.SYSTEM_ERROR, remark, extFields: [] };
+    }
+    const extFields: [string, string][] = [];
+    if (result.kind === "accepted" && result.masterAddr !== undefined) {
+      extFields.push(["haServerAddr", result.haServerAddr!], ["masterAddr", result.masterAddr]);
+    }
+    return { code: ResponseCode.SUCCESS, extFields, body: orderTopicConfig() };
   }
 
   function orderTopicConfig(): Uint8Array | undefined {

@@ -30,6 +30,11 @@ export class RegistrationDecoder {
     this.#nextTurn = nextTurn;
   }
 
+  /** Whether no body is being decoded. */
+  get idle(): boolean {
+    return this.#last === undefined;
+  }
+
   /**
    * Decodes a body (protocol.md, "RegisterBrokerBody").
    *

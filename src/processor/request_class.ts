@@ -105,7 +105,6 @@ export class RequestClass {
   }
 
   #rest(): void {
-    if (this.#resting) return;
     this.#resting = true;
     this.#options.nextTurn(() => {
       this.#resting = false;

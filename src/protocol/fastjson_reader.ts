@@ -318,7 +318,7 @@ export class FastjsonReader {
   #hex(start: number, length: number): number {
     let value = 0;
     for (let at = start; at < start + length; at++) {
-      const digit = at < this.#end ? hexDigit(this.#bytes[at]) : -1;
+      const digit = hexDigit(this.#bytes[at]);
       if (digit < 0) this.#fail("a bad \\u escape");
       value = value * 16 + digit;
     }

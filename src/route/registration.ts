@@ -1,6 +1,7 @@
 import { MASTER_ID, Perm } from "../protocol/codes.ts";
-import { sameDataVersion } from "../protocol/data_version.ts";
+import { type DataVersion, sameDataVersion } from "../protocol/data_version.ts";
 import { type Long, minLong } from "../protocol/long.ts";
+import type { BrokerData } from "../protocol/route_data.ts";
 import type { RegisterBrokerBody } from "../protocol/register_broker_body.ts";
 import { type MinBrokerIdChange, minBrokerIdChange } from "./min_broker_id.ts";
 import type { BrokerConnection, RouteTables } from "./tables.ts";
@@ -8,8 +9,8 @@ import { unregisterBrokers } from "./unregistration.ts";
 
 const DEFAULT_HEARTBEAT_TIMEOUT = 120_000;
 
-/** A broker's word about itself and its topics. */
-export interface Registration {
+/** A broker's word about itself. */
+export interface RegistrationHeader {
   clusterName: string;
   brokerName: string;
   brokerAddr: string;
@@ -19,8 +20,14 @@ export interface Registration {
   heartbeatTimeoutMillis?: number;
   /** Missing with brokers older than 5.0. */
   enableActingMaster?: boolean;
-  body: RegisterBrokerBody;
   connection: BrokerConnection;
+}
+
+/** A broker's word about itself and its topics. */
+export interface Registration extends RegistrationHeader {
+  body: RegisterBrokerBody;
+  /** What the same body will be known by when it comes again. */
+  fingerprint?: string;
 }
 
 /** What a registration came to. */
@@ -53,7 +60,7 @@ export function registerBroker(
   options: { deleteTopicWithBrokerRegistration: boolean },
   now: number,
 ): RegistrationResult {
-  const { clusterName, brokerName, brokerAddr, brokerId, haServerAddr, body } = registration;
+  const { clusterName, brokerName, brokerAddr, brokerId, body } = registration;
   const known = tables.broker(brokerName);
   const oldAddr = known?.brokerAddrs.get(brokerId);
 
@@ -70,8 +77,86 @@ export function registerBroker(
   if (registerFirst && body.topics.length === 1) return { kind: "refused" };
 
   const minBrokerIdBefore = minLong(known?.brokerAddrs.keys() ?? []) ?? 0;
-  const enableActingMaster = registration.enableActingMaster ?? false;
-  const { zoneName } = registration;
+  const broker = placeBroker(tables, registration);
+  const live = tables.liveBroker(clusterName, brokerName, brokerAddr);
+  const versionChanged = live === undefined || !sameDataVersion(live.dataVersion, body.dataVersion);
+  const role = roleOf(registration, broker);
+  let changedTopics = 0;
+  if (role !== "slave") {
+    if (options.deleteTopicWithBrokerRegistration && body.mappings.size === 0) {
+      changedTopics += dropMissingTopics(tables, brokerName, body);
+    }
+    const permMask = role === "prime slave" && broker.enableActingMaster ? ~Perm.WRITE : ~0;
+    changedTopics += putTopics(tables, brokerName, body, registerFirst || versionChanged, permMask);
+  }
+  if (registration.fingerprint !== undefined && !options.deleteTopicWithBrokerRegistration) {
+    const key = appliedKey(registration, role, registration.fingerprint);
+    tables.putAppliedBody(brokerName, key, body.dataVersion);
+  }
+  if (body.filterServers !== undefined) {
+    tables.setFilterServers(brokerName, brokerAddr, body.filterServers);
+  }
+  const { masterAddr, haServerAddr } = keepAlive(
+    tables,
+    registration,
+    broker,
+    body.dataVersion,
+    now,
+  );
+  return {
+    kind: "accepted",
+    newBroker: live === undefined,
+    changedTopics,
+    masterAddr,
+    haServerAddr,
+    minBrokerIdChange: brokerId < minBrokerIdBefore
+      ? minBrokerIdChange(broker, { haBrokerAddr: registration.haServerAddr })
+      : undefined,
+  };
+}
+
+/**
+ * Applies a registration whose body was applied before, without the body.
+ *
+ * @param fingerprint of the body, see {@link Registration}
+ * @returns `undefined`, and nothing is changed, when the body has to be read all the same
+ */
+export function registerBrokerAgain(
+  tables: RouteTables,
+  header: RegistrationHeader,
+  fingerprint: string,
+  now: number,
+): RegistrationResult | undefined {
+  const { clusterName, brokerName, brokerAddr, brokerId } = header;
+  const known = tables.broker(brokerName);
+  const live = tables.liveBroker(clusterName, brokerName, brokerAddr);
+  if (live === undefined || known?.brokerAddrs.get(brokerId) !== brokerAddr) return undefined;
+  const key = appliedKey(header, roleOf(header, known), fingerprint);
+  const version = tables.appliedBody(brokerName, key);
+  if (version === undefined || !sameDataVersion(version, live.dataVersion)) return undefined;
+  const broker = placeBroker(tables, header);
+  const master = keepAlive(tables, header, broker, version, now);
+  return { kind: "accepted", newBroker: false, changedTopics: 0, ...master };
+}
+
+type Role = "master" | "prime slave" | "slave";
+
+/** Topics are taken from masters, and from the slaves that stand in for one. */
+function roleOf(header: RegistrationHeader, broker: BrokerData): Role {
+  if (header.brokerId === MASTER_ID) return "master";
+  // Brokers older than 5.0 know of no acting masters.
+  if (header.enableActingMaster === undefined) return "slave";
+  return header.brokerId === minLong(broker.brokerAddrs.keys()) ? "prime slave" : "slave";
+}
+
+/** What a body did depends on who sent it. */
+function appliedKey(header: RegistrationHeader, role: Role, fingerprint: string): string {
+  return `${role} ${fingerprint} ${header.brokerAddr}`;
+}
+
+function placeBroker(tables: RouteTables, header: RegistrationHeader): BrokerData {
+  const { clusterName, brokerName, brokerId, brokerAddr, zoneName } = header;
+  const enableActingMaster = header.enableActingMaster ?? false;
   tables.putBroker({
     clusterName,
     brokerName,
@@ -80,50 +165,32 @@ export function registerBroker(
     enableActingMaster,
     zoneName,
   });
-  const broker = tables.broker(brokerName)!;
+  return tables.broker(brokerName)!;
+}
 
-  const live = tables.liveBroker(clusterName, brokerName, brokerAddr);
-  const versionChanged = live === undefined || !sameDataVersion(live.dataVersion, body.dataVersion);
-  const isMaster = brokerId === MASTER_ID;
-  const isPrimeSlave = !isMaster && registration.enableActingMaster !== undefined &&
-    brokerId === minLong(broker.brokerAddrs.keys());
-  let changedTopics = 0;
-  if (isMaster || isPrimeSlave) {
-    if (options.deleteTopicWithBrokerRegistration && body.mappings.size === 0) {
-      changedTopics += dropMissingTopics(tables, brokerName, body);
-    }
-    const permMask = isPrimeSlave && enableActingMaster ? ~Perm.WRITE : ~0;
-    changedTopics += putTopics(tables, brokerName, body, registerFirst || versionChanged, permMask);
-  }
-
+/** Writes the live entry. Returns what a slave is to know of its master, when that lives. */
+function keepAlive(
+  tables: RouteTables,
+  header: RegistrationHeader,
+  broker: BrokerData,
+  dataVersion: DataVersion,
+  now: number,
+): { masterAddr?: string; haServerAddr?: string } {
+  const { clusterName, brokerName, brokerAddr, brokerId, haServerAddr, connection } = header;
   tables.putLiveBroker({
     clusterName,
     brokerAddr,
     brokerName,
     haServerAddr,
-    dataVersion: body.dataVersion,
-    heartbeatTimeoutMillis: registration.heartbeatTimeoutMillis ?? DEFAULT_HEARTBEAT_TIMEOUT,
-    connection: registration.connection,
+    dataVersion,
+    heartbeatTimeoutMillis: header.heartbeatTimeoutMillis ?? DEFAULT_HEARTBEAT_TIMEOUT,
+    connection,
     lastUpdateTimestamp: now,
   });
-  if (body.filterServers !== undefined) {
-    tables.setFilterServers(brokerName, brokerAddr, body.filterServers);
-  }
-
-  const masterAddr = isMaster ? undefined : broker.brokerAddrs.get(MASTER_ID);
-  const master = masterAddr === undefined
-    ? undefined
-    : tables.liveBroker(clusterName, brokerName, masterAddr);
-  return {
-    kind: "accepted",
-    newBroker: live === undefined,
-    changedTopics,
-    masterAddr: master?.brokerAddr,
-    haServerAddr: master?.haServerAddr,
-    minBrokerIdChange: brokerId < minBrokerIdBefore
-      ? minBrokerIdChange(broker, { haBrokerAddr: haServerAddr })
-      : undefined,
-  };
+  const masterAddr = brokerId === MASTER_ID ? undefined : broker.brokerAddrs.get(MASTER_ID);
+  if (masterAddr === undefined) return {};
+  const master = tables.liveBroker(clusterName, brokerName, masterAddr);
+  return { masterAddr: master?.brokerAddr, haServerAddr: master?.haServerAddr };
 }
 
 /** Queue data, and static mappings, of the topics that are new, changed or missing. */
@@ -146,7 +213,9 @@ function putTopics(
     const mapping = body.mappings.get(topicName);
     if (mapping !== undefined) tables.putMapping(topicName, mapping);
   }
-  if (all) { for (const [topic, info] of body.mappings) tables.putMapping(topic, info); }
+  if (all) {
+    for (const [topic, info] of body.mappings) tables.putMapping(topic, info);
+  }
   return changed;
 }
 

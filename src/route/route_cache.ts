@@ -85,9 +85,10 @@ export class RouteCache implements RouteListener {
   /** Evicts the entries stored longest ago that nobody asked for since; false if it can't fit. */
   #makeRoom(size: number): boolean {
     const limit = this.#limit();
-    if (size > limit) return false;
+    const fits = size <= limit;
+    const most = fits ? limit - size : limit;
     for (const [topic, entry] of this.#entries) {
-      if (this.#size + size <= limit) break;
+      if (this.#size <= most) break;
       this.#remove(topic, entry);
       if (!entry.used) continue;
       // It gets a second chance, at the end of the line that this loop comes to last.
@@ -95,6 +96,6 @@ export class RouteCache implements RouteListener {
       this.#entries.set(topic, entry);
       this.#size += entry.size;
     }
-    return true;
+    return fits;
   }
 }

@@ -3,7 +3,13 @@ import { Perm } from "../protocol/codes.ts";
 import type { DataVersion } from "../protocol/data_version.ts";
 import type { QueueData } from "../protocol/route_data.ts";
 import type { MinBrokerIdChange } from "./min_broker_id.ts";
-import { registerBroker, type Registration, type RegistrationResult } from "./registration.ts";
+import {
+  registerBroker,
+  registerBrokerAgain,
+  type Registration,
+  type RegistrationHeader,
+  type RegistrationResult,
+} from "./registration.ts";
 import type { BrokerConnection, LiveBroker, RouteTables } from "./tables.ts";
 import { unregisterBrokers, type Unregistration } from "./unregistration.ts";
 
@@ -91,6 +97,23 @@ export class RouteInfoManager {
         else if (log.debugEnabled) log.debug("broker registered again", fields);
         if (minBrokerIdChange !== undefined) this.#notify(minBrokerIdChange);
       }
+    }
+    return result;
+  }
+
+  /**
+   * Applies a registration whose body was applied before, without the body.
+   *
+   * @returns `undefined` when the body has to be read all the same
+   */
+  registerAgain(header: RegistrationHeader, fingerprint: string): RegistrationResult | undefined {
+    this.flush();
+    const { log, now } = this.#env;
+    const result = registerBrokerAgain(this.tables, header, fingerprint, now());
+    if (result !== undefined && log.debugEnabled) {
+      const { clusterName, brokerName, brokerId, brokerAddr } = header;
+      const broker = { cluster: clusterName, broker: brokerName, id: brokerId, addr: brokerAddr };
+      log.debug("broker registered again", broker);
     }
     return result;
   }

@@ -35,6 +35,8 @@ interface Broker extends BrokerData {
 
 /** Distinct queue data remembered per broker name; a broker has a handful. */
 const SHARED_QUEUE_DATA_LIMIT = 4096;
+/** Applied bodies remembered per broker name; a broker that splits its registration has several. */
+const APPLIED_BODIES_LIMIT = 256;
 
 /**
  * The tables of semantics.md, and the changes that keep their invariants: an address stands under
@@ -55,6 +57,8 @@ export class RouteTables {
   readonly #filterServers = new Map<string, readonly string[]>();
   /** Equal queue data is one object: a broker has few kinds of it and thousands of topics. */
   readonly #sharedQueueData = new Map<string, Map<string, QueueData>>();
+  /** See {@link appliedBody}. */
+  readonly #appliedBodies = new Map<string, Map<string, DataVersion>>();
   readonly #listener: RouteListener;
   #lastIndex = 0;
 
@@ -189,6 +193,7 @@ export class RouteTables {
     if (data.brokerAddrs.size > 0) return "reduced";
     this.#brokers.delete(brokerName);
     this.#sharedQueueData.delete(brokerName);
+    this.#appliedBodies.delete(brokerName);
     for (const [clusterName, names] of this.#clusters) {
       if (names.delete(brokerName) && names.size === 0) this.#clusters.delete(clusterName);
     }
@@ -246,6 +251,7 @@ export class RouteTables {
     const at = datas === undefined ? -1 : this.#indexOf(datas, brokerName);
     if (datas === undefined || at < 0) return false;
     if (datas.length === 1) return this.removeTopic(topic);
+    this.#appliedBodies.delete(brokerName);
     // The order is free, and moving one is cheaper than moving all behind it.
     const last = datas.pop()!;
     if (at < datas.length) datas[at] = last;
@@ -256,9 +262,28 @@ export class RouteTables {
   /** Forgets a topic. */
   removeTopic(topic: string): boolean {
     this.#mappings.delete(topic);
-    if (!this.#topics.delete(topic)) return false;
+    const datas = this.#topics.get(topic);
+    if (datas === undefined) return false;
+    for (const { brokerName } of datas) this.#appliedBodies.delete(brokerName);
+    this.#topics.delete(topic);
     this.#listener.topicChanged(topic);
     return true;
+  }
+
+  /** Remembers that a body was applied: all topics in it are here. */
+  putAppliedBody(brokerName: string, key: string, version: DataVersion): void {
+    let applied = this.#appliedBodies.get(brokerName);
+    if (applied === undefined) this.#appliedBodies.set(brokerName, applied = new Map());
+    if (applied.size >= APPLIED_BODIES_LIMIT) applied.clear();
+    applied.set(key, version);
+  }
+
+  /**
+   * The data version of a body that was applied, and of which no topic has been taken away since;
+   * `undefined` when it has to be looked at.
+   */
+  appliedBody(brokerName: string, key: string): DataVersion | undefined {
+    return this.#appliedBodies.get(brokerName)?.get(key);
   }
 
   /** Changes `perm` of all that a broker name has. Returns how many topics that is. */
@@ -278,6 +303,7 @@ export class RouteTables {
     if (info.bname === null || !this.#topics.has(topic)) return;
     const mappings = this.#mappings.get(topic);
     if (mappings === undefined) this.#mappings.set(topic, new Map([[info.bname, info]]));
+    else if (sameMapping(mappings.get(info.bname), info)) return;
     else mappings.set(info.bname, info);
     this.#listener.topicChanged(topic);
   }
@@ -316,4 +342,11 @@ function brokerKey(brokerName: string, brokerAddr: string): string {
 function sameQueueData(a: QueueData, b: QueueData): boolean {
   return a.perm === b.perm && a.readQueueNums === b.readQueueNums &&
     a.writeQueueNums === b.writeQueueNums && a.topicSysFlag === b.topicSysFlag;
+}
+
+function sameMapping(a: TopicQueueMappingInfo | undefined, b: TopicQueueMappingInfo): boolean {
+  return a !== undefined && a.topic === b.topic && a.scope === b.scope && a.epoch === b.epoch &&
+    a.totalQueues === b.totalQueues && a.dirty === b.dirty &&
+    a.currIdMap.size === b.currIdMap.size &&
+    [...a.currIdMap].every(([id, local]) => b.currIdMap.get(id) === local);
 }
