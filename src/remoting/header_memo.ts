@@ -9,9 +9,7 @@ const MAX_LENGTH = 512;
 const BINARY_OPAQUE = 5;
 const OPAQUE_KEY = new TextEncoder().encode('"opaque":');
 const COLON = 0x3a;
-const COMMA = 0x2c;
-const CLOSE = 0x7d;
-const APOSTROPHE = 0x27;
+const utf8 = new TextDecoder();
 
 interface Entry {
   serializeType: SerializeType;
@@ -73,37 +71,46 @@ export class HeaderMemo {
       same(known.before, bytes, start, opaqueStart) && same(known.after, bytes, opaqueEnd, end) &&
       opaqueEnd > opaqueStart && (opaque | 0) === opaque
     ) {
-      // Written out: a spread of the header costs as much as all of the above.
-      const { code, language, version, flag, remark, extFields } = known.header;
-      return {
-        code,
-        language,
-        version,
-        opaque,
-        flag,
-        remark,
-        extFields,
-        serializeType,
-        body: null,
-      };
+      return toCommand(known.header, serializeType, opaque);
     }
-    const command = fresh(frame);
-    const plain = serializeType !== SerializeType.JSON || isPlain(frame, opaqueEnd);
-    if (plain && opaque !== 0 && command.opaque === opaque) {
+    const header = decodeHeader(frame.header, serializeType);
+    const certain = serializeType === SerializeType.ROCKETMQ || hasOneOpaque(frame.header);
+    if (certain && opaque !== 0 && header.opaque === opaque) {
       this.#slots[slot] = {
         serializeType,
-        header: command,
+        header,
         before: bytes.slice(start, opaqueStart),
         after: bytes.slice(opaqueEnd, end),
       };
     }
-    return command;
+    return toCommand(header, serializeType, header.opaque);
   }
+}
+
+/** A new command each time: its holders give it a body, which nothing here may keep. */
+function toCommand(
+  header: CommandHeader,
+  serializeType: SerializeType,
+  opaque: number,
+): Command {
+  // Written out: a spread of the header costs as much as finding it.
+  const { code, language, version, flag, remark, extFields } = header;
+  return {
+    code,
+    language,
+    version,
+    opaque,
+    flag,
+    remark,
+    extFields,
+    serializeType,
+    body: null,
+  };
 }
 
 function fresh(frame: Frame): Command {
   const header = decodeHeader(frame.header, frame.serializeType);
-  return { ...header, serializeType: frame.serializeType, body: null };
+  return toCommand(header, frame.serializeType, header.opaque);
 }
 
 /** Whether `"opaque":` ends before an offset. */
@@ -115,13 +122,12 @@ function isOpaqueKey(bytes: Uint8Array, start: number, end: number): boolean {
 }
 
 /**
- * Whether the opaque found is the header's own: a whole number, and not text inside of a string,
- * which only single quotes could make look like it.
+ * Whether the word stands once in a JSON header, and nothing is escaped that could spell it. If the
+ * header has an opaque then, it is the number behind that word, whatever else is in the header.
  */
-function isPlain(frame: Frame, opaqueEnd: number): boolean {
-  const next = frame.bytes[opaqueEnd];
-  return opaqueEnd < frame.headerEnd && (next === COMMA || next === CLOSE) &&
-    !frame.header.includes(APOSTROPHE);
+function hasOneOpaque(header: Uint8Array): boolean {
+  const text = utf8.decode(header);
+  return !text.includes("\\") && text.indexOf("opaque") === text.lastIndexOf("opaque");
 }
 
 function same(known: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {

@@ -4,6 +4,8 @@ import type { Listener, Socket, SocketHandler, Transport, WaterMarks } from "./t
 const READ_BUFFER = 64 * 1024;
 /** The most that is handed to node:net at once. */
 const WRITE_PIECE = 256 * 1024;
+/** For node:net: "drain" is to come after every write that the system did not take at once. */
+const HIGH_WATER = 1;
 
 /**
  * Connections over `node:net`. It serves thousands of busy connections in turn, which `Deno.listen`
@@ -38,8 +40,9 @@ export class NodeTransport implements Transport {
   }
 
   connect(hostname: string, port: number, timeout: number): Promise<Socket> {
+    const options = { host: hostname, port, noDelay: true, highWaterMark: HIGH_WATER };
     return new Promise((resolve, reject) => {
-      const socket = net.connect({ host: hostname, port, noDelay: true });
+      const socket = net.connect(options);
       const fail = (error: Error) => {
         clearTimeout(timer);
         socket.destroy();
@@ -182,8 +185,7 @@ class NodeSocket implements Socket {
     const options = {
       handle,
       allowHalfOpen: true,
-      // "drain" comes after every write that the system did not take at once.
-      highWaterMark: 1,
+      highWaterMark: HIGH_WATER,
       onread: {
         buffer,
         callback: (count: number, bytes: Uint8Array) => {

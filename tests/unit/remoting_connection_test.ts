@@ -486,6 +486,85 @@ describe("Connection: a slow reader", () => {
   });
 });
 
+describe("Connection: requests that wait for their answers", () => {
+  const LIMIT = 64;
+
+  it("are 64 at the most; the others are read when one has left", async () => {
+    const { answer, give } = heldAnswers();
+    const { socket, handler, budget } = connect({ answer, high: 1 << 20 });
+    socket.send(requests(0, LIMIT - 1));
+    assert.equal(socket.paused, false);
+    socket.send(requests(LIMIT - 1, 37));
+    assert.ok(socket.paused);
+    assert.deepEqual(handler.opaques, range(0, LIMIT));
+    assert.ok(budget.used > 0);
+    for (let count = 1; count <= 36; count++) {
+      assert.ok(socket.paused);
+      await give(count);
+      assert.deepEqual(handler.opaques, range(0, LIMIT + count));
+    }
+    assert.ok(socket.paused);
+    await give(0);
+    assert.equal(socket.paused, false);
+    assert.equal(budget.used, 0);
+    socket.send(requests(100, 1));
+    for (let opaque = 37; opaque <= 100; opaque++) await give(opaque);
+    assert.deepEqual(opaques(socket.received), [...range(1, 36), 0, ...range(37, 64)]);
+  });
+
+  it("count when they are oneway too", async () => {
+    const { answer, give } = heldAnswers();
+    const { socket, handler } = connect({ answer });
+    for (let opaque = 0; opaque < LIMIT; opaque++) socket.send(request({ opaque, flag: ONEWAY }));
+    assert.ok(socket.paused);
+    await give(5);
+    assert.equal(socket.paused, false);
+    assert.equal(handler.requests.length, LIMIT);
+    assert.deepEqual(socket.writes, []);
+  });
+
+  it("let those that are answered at once wait behind them, in order", async () => {
+    const { answer, give } = heldAnswers();
+    const { socket, handler } = connect({ answer, high: 1 << 20 });
+    handler.answer = (request) => request.opaque < LIMIT ? answer(request) : { code: 0 };
+    socket.send(requests(0, LIMIT + 50));
+    assert.deepEqual(opaques(socket.received), []);
+    await give(3);
+    assert.equal(socket.paused, false);
+    assert.deepEqual(opaques(socket.received), [3, ...range(LIMIT, 50)]);
+  });
+
+  it("are all answered before the connection finishes", async () => {
+    const { answer, give } = heldAnswers();
+    const { socket, connection } = connect({ answer, high: 1 << 20 });
+    socket.send(requests(0, LIMIT + 2));
+    connection.finish();
+    for (let opaque = 0; opaque < LIMIT + 2; opaque++) {
+      assert.equal(socket.ending, false);
+      await give(opaque);
+    }
+    assert.ok(socket.closed);
+    assert.ok(socket.paused);
+    assert.deepEqual(opaques(socket.received), range(0, LIMIT + 2));
+  });
+
+  it("may be joined by a slow reader: both have to be over", async () => {
+    const { answer, give } = heldAnswers();
+    const { socket, handler } = connect({ answer });
+    socket.stopReading();
+    socket.send(requests(0, LIMIT + 10));
+    await give(0, { code: 0, body: new Uint8Array(5000) });
+    assert.ok(socket.paused);
+    assert.equal(handler.requests.length, LIMIT);
+    socket.read();
+    assert.equal(handler.requests.length, LIMIT + 1);
+    assert.ok(socket.paused);
+    for (let opaque = 1; opaque < LIMIT + 10; opaque++) await give(opaque);
+    assert.equal(socket.paused, false);
+    assert.deepEqual(opaques(socket.received), range(0, LIMIT + 10));
+  });
+});
+
 describe("Connection: its end", () => {
   it("is told once, with its reason in the log", () => {
     const { socket, connection, handler, closed, log } = connect();

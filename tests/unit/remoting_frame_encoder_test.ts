@@ -124,7 +124,7 @@ describe("FrameEncoder", () => {
   });
 
   it("keeps bodies of every size around its limits, one after the other", () => {
-    const overhead = plainSuccess(0).length;
+    const rest = FIRST_CAPACITY - 2 * plainSuccess(1).length - (LARGE_BODY - 1);
     const sizes = [
       0,
       1,
@@ -132,10 +132,10 @@ describe("FrameEncoder", () => {
       LARGE_BODY,
       LARGE_BODY + 1,
       3,
-      // A frame that fills the buffer to its last byte, and one that is a byte too long.
-      FIRST_CAPACITY - overhead - 1,
-      FIRST_CAPACITY - overhead,
-      FIRST_CAPACITY - overhead + 1,
+      // With one of the size before LARGE_BODY: the buffer filled to its last byte, and around it.
+      rest - 1,
+      rest,
+      rest + 1,
       200_000,
       5,
     ];

@@ -41,7 +41,7 @@ class Side implements SocketHandler {
   }
 }
 
-const marks = { high: 100_000, low: 50_000 };
+let marks: { high: number; low: number };
 let listener: Listener;
 let listening: boolean;
 let sides: Side[];
@@ -97,6 +97,10 @@ function noise(length: number): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+function sum(chunks: Uint8Array[]): number {
+  return chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+}
+
 function same(actual: Uint8Array, expected: Uint8Array): boolean {
   return Buffer.from(actual.buffer, actual.byteOffset, actual.length).equals(expected);
 }
@@ -107,6 +111,7 @@ describe("NodeTransport", () => {
     clients = [];
     accepted = () => {};
     listening = true;
+    marks = { high: 100_000, low: 50_000 };
     const waterMarks = { high: () => marks.high, low: () => marks.low };
     listener = await transport.listen(
       { hostname: LOCAL, port: 0, backlog: 1024, waterMarks },
@@ -165,23 +170,41 @@ describe("NodeTransport", () => {
 
   it("is full above the high mark, and drains down to the low one", async () => {
     const { client, side } = await connect();
-    side.socket.write(new Uint8Array(marks.high));
-    assert.equal(side.socket.full, false);
+    marks = { high: 4_000_000, low: 1_000_000 };
     // More than the system's own buffers take while nobody reads.
-    const rest = new Uint8Array(20_000_000);
-    side.socket.write(rest);
-    assert.equal(side.socket.full, true);
-    const drained = new Promise<number>((resolve) => {
-      side.onDrained = () => resolve(side.socket.unsent);
+    const length = 30_000_000;
+    for (let sent = 0; sent < length; sent += 100_000) side.socket.write(new Uint8Array(100_000));
+    assert.ok(side.socket.unsent > marks.high);
+    const drained = new Promise<[number, boolean]>((resolve) => {
+      side.onDrained = () => resolve([side.socket.unsent, side.socket.full]);
     });
     await new Promise((resolve) => setTimeout(resolve, 20));
     assert.equal(side.socket.full, true);
-    assert.ok(side.socket.unsent > marks.high);
-    const received = read(client, marks.high + rest.length);
-    assert.ok(await drained <= marks.low);
-    assert.equal(side.socket.full, false);
-    assert.equal((await received).length, marks.high + rest.length);
+    const received = read(client, length);
+    const [unsent, full] = await drained;
+    assert.ok(unsent <= marks.low, `${unsent}`);
+    assert.equal(full, false);
+    assert.equal((await received).length, length);
     assert.deepEqual(side.events, ["drain"]);
+  });
+
+  it("says of each write whether its bytes may change afterwards", async () => {
+    const { client, side } = await connect();
+    await writeAll(client, utf8("x"));
+    await until(() => side.chunks.length > 0);
+    const expected: Uint8Array[] = [];
+    const taken = { yes: 0, no: 0 };
+    // The system takes what its buffers hold while nobody reads.
+    while (taken.no < 20) {
+      const chunk = noise(1 + (expected.length * 7919) % 300_000);
+      expected.push(chunk.slice());
+      const yes = side.socket.write(chunk);
+      if (yes) chunk.fill(0xff);
+      taken[yes ? "yes" : "no"]++;
+    }
+    assert.ok(taken.yes > 0);
+    side.socket.end();
+    assert.ok(same(await read(client), concat(...expected)));
   });
 
   it("hears nothing while it is paused, and all of it afterwards", async () => {
@@ -353,13 +376,35 @@ describe("NodeTransport", () => {
       socket.write(bytes);
       assert.equal(socket.full, false);
       const side = await arrived.promise;
-      await until(() => side.chunks.reduce((sum, chunk) => sum + chunk.length, 0) === bytes.length);
+      await until(() => sum(side.chunks) === bytes.length);
       assert.ok(same(concat(...side.chunks), bytes));
       side.socket.write(utf8("back"));
       await until(() => back.chunks.length > 0);
       socket.end();
       await side.ended.promise;
       assert.deepEqual(back.events, ["data", "close"]);
+    });
+
+    it("gives a socket that sends all that is written, whatever the system took at once", async () => {
+      const arrived = Promise.withResolvers<Side>();
+      accepted = (side) => {
+        side.socket.pause();
+        arrived.resolve(side);
+      };
+      const socket = await transport.connect(LOCAL, listener.port, 5000);
+      const chunks: Uint8Array[] = [];
+      const write = (size: number) => {
+        chunks.push(noise(size));
+        return socket.write(chunks.at(-1)!);
+      };
+      // What is left over is small, and so is what comes behind it.
+      while (write(1000));
+      for (const size of [100, 100, 300_000, 10]) write(size);
+      const side = await arrived.promise;
+      side.socket.resume();
+      await until(() => sum(side.chunks) === sum(chunks));
+      assert.ok(same(concat(...side.chunks), concat(...chunks)));
+      socket.destroy();
     });
 
     it("rejects when nobody listens", async () => {
