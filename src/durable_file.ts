@@ -1,4 +1,4 @@
-import { dirname, isAbsolute, join } from "node:path";
+import { basename, dirname, isAbsolute, join } from "node:path";
 import { osReason } from "./os_error.ts";
 
 /** What {@linkcode DurableFile} asks about a file. */
@@ -208,6 +208,32 @@ export class DurableFile {
       }
       throw new DurableFileError(`cannot write ${this.path}: ${name}: ${reason}`, { cause: error });
     }
+  }
+}
+
+/** No write takes as long as this. */
+const LEFTOVER_AGE_MS = 60_000;
+
+/**
+ * Removes what writes of {@linkcode DurableFile} left beside a file when a crash cut them short.
+ * What can't be looked at or removed stays.
+ *
+ * @param now milliseconds since the epoch
+ */
+export async function removeLeftovers(path: string, now: number): Promise<void> {
+  const folder = dirname(path);
+  const start = `${basename(path)}.`;
+  try {
+    for await (const { name, isFile } of Deno.readDir(folder)) {
+      if (!isFile || !name.startsWith(start)) continue;
+      if (!/^((bak|broken)\.)?\d+\.tmp$/.test(name.slice(start.length))) continue;
+      const { mtime } = await Deno.stat(join(folder, name));
+      // A younger one may be the work of another server that shares the folder.
+      if (mtime === null || now - mtime.getTime() < LEFTOVER_AGE_MS) continue;
+      await Deno.remove(join(folder, name));
+    }
+  } catch {
+    // They are only untidy.
   }
 }
 

@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers";
 import { LiveConfig } from "./config/live_config.ts";
 import type { LoadedConfiguration } from "./config/load.ts";
 import { waterMarks } from "./config/values.ts";
-import { DurableFile } from "./durable_file.ts";
+import { DurableFile, removeLeftovers } from "./durable_file.ts";
 import { KvConfig } from "./kv/kv_config.ts";
 import type { Log, LogLevel } from "./log.ts";
 import { osReason } from "./os_error.ts";
@@ -71,6 +71,9 @@ export class Namesrv {
     const { configuration, log } = parts;
     const { options } = configuration;
     const config = new LiveConfig(configuration, new DurableFile(options.configStorePath));
+    for (const path of [options.configStorePath, options.kvConfigPath]) {
+      await removeLeftovers(path, Date.now());
+    }
     const kv = await KvConfig.load(new DurableFile(options.kvConfigPath), log);
     const namesrv = new Namesrv(parts, config, kv);
     await namesrv.#listen();

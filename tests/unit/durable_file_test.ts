@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { DurableFile, DurableFileError } from "../../src/durable_file.ts";
+import { join } from "node:path";
+import { DurableFile, DurableFileError, removeLeftovers } from "../../src/durable_file.ts";
 import { type Crash, MemoryDisk } from "./memory_disk.ts";
 
 const PATH = "/data/kv.json";
@@ -317,3 +318,37 @@ function isError(part: string): (error: Error) => boolean {
     return true;
   };
 }
+
+describe("removeLeftovers", () => {
+  it("removes what crashes left a while ago, and nothing else", async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const leftovers = ["kv.json.7.tmp", "kv.json.bak.123.tmp", "kv.json.broken.5.tmp"];
+      const others = [
+        "kv.json",
+        "kv.json.bak",
+        "kv.json.tmp",
+        "kv.json.x.tmp",
+        "kv.json.7.tmp.bak",
+        "other.json.7.tmp",
+      ];
+      for (const name of [...leftovers, ...others]) {
+        await Deno.writeTextFile(join(folder, name), "");
+      }
+      await Deno.mkdir(join(folder, "kv.json.9.tmp"));
+      const path = join(folder, "kv.json");
+      const names = async () => (await Array.fromAsync(Deno.readDir(folder))).map((it) => it.name);
+
+      await removeLeftovers(path, Date.now());
+      assert.equal((await names()).length, leftovers.length + others.length + 1);
+      await removeLeftovers(path, Date.now() + 120_000);
+      assert.deepEqual((await names()).sort(), [...others, "kv.json.9.tmp"].sort());
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+
+  it("does not mind a folder that is not there", async () => {
+    await removeLeftovers("/no/such/folder/kv.json", Date.now());
+  });
+});
