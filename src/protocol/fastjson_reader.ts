@@ -258,25 +258,30 @@ export class FastjsonReader {
     const bytes = this.#bytes;
     const start = this.#at;
     let at = start;
-    while (at < this.#end && isWordByte(bytes[at])) at++;
+    let hash = 0;
+    while (at < this.#end && isWordByte(bytes[at])) hash = (Math.imul(hash, 31) + bytes[at++]) | 0;
     this.#at = at;
-    return this.#intern(start, at);
+    return this.#intern(start, at, hash);
   }
 
   #string(quote: number): string {
     const bytes = this.#bytes;
+    const end = this.#end;
     const start = this.#at + 1;
-    let plain = true;
     let at = start;
-    for (; at < this.#end; at++) {
+    // One pass finds the end, tells ASCII and hashes: most of a registration's time is spent here.
+    let all = 0;
+    let hash = 0;
+    for (; at < end; at++) {
       const byte = bytes[at];
       if (byte === quote) break;
       if (byte === BACKSLASH) return this.#escaped(start, quote);
-      if (byte > 0x7f) plain = false;
+      all |= byte;
+      hash = (Math.imul(hash, 31) + byte) | 0;
     }
-    if (at >= this.#end) this.#fail("a string has no end");
+    if (at >= end) this.#fail("a string has no end");
     this.#at = at + 1;
-    return plain ? this.#intern(start, at) : utf8.decode(bytes.subarray(start, at));
+    return all < 0x80 ? this.#intern(start, at, hash) : utf8.decode(bytes.subarray(start, at));
   }
 
   #skipString(): void {
@@ -329,14 +334,12 @@ export class FastjsonReader {
    * The ASCII string between two offsets. Bodies repeat the same keys and values ten thousand
    * times: a slot by hash gives the string made before when its characters are the same.
    */
-  #intern(start: number, end: number): string {
+  #intern(start: number, end: number, hash: number): string {
     const bytes = this.#bytes;
     const length = end - start;
     if (length > INTERN_MAX_LENGTH) return utf8.decode(bytes.subarray(start, end));
     const interned = this.#interned;
     if (interned === undefined) return asciiText(bytes, start, end);
-    let hash = length;
-    for (let i = start; i < end; i++) hash = (hash * 31 + bytes[i]) | 0;
     const slot = (hash ^ (hash >>> 15)) & (INTERN_SLOTS - 1);
     const known = interned[slot];
     if (known !== undefined && known.length === length) {
