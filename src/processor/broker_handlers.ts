@@ -47,6 +47,9 @@ export interface BrokerHandlersParts {
   log: Log;
 }
 
+/** To a broker whose connection closed before its turn came: its close would not be heard again. */
+const GONE: Response = { code: ResponseCode.SUCCESS };
+
 /** The remark that the reference leaves on a successful GET_BROKER_MEMBER_GROUP. */
 const NO_CODE_SET = "not set any response code";
 
@@ -66,7 +69,7 @@ export function brokerHandlers(parts: BrokerHandlersParts): [number, Handler][] 
   ];
 
   function register(request: Command, connection: Connection): Response | Promise<Response> {
-    const header = registrationHeader(request);
+    const header = { ...registrationHeader(request), connection };
     if (!crcMatches(request)) {
       log.warn("registration refused: crc32 differs", {
         peer: connection.peer,
@@ -74,25 +77,23 @@ export function brokerHandlers(parts: BrokerHandlersParts): [number, Handler][] 
       });
       return { code: ResponseCode.SYSTEM_ERROR, remark: "crc32 not match", extFields: [] };
     }
+    const apply = (body: RegisterBrokerBody, fingerprint?: string): Response =>
+      connection.closed ? GONE : answer(routes.register({ ...header, body, fingerprint }));
     if (request.body === null) {
-      const body = { dataVersion: ZERO_DATA_VERSION, topics: [], mappings: new Map() };
-      return answer(routes.register({ ...header, connection, body }));
+      return apply({ dataVersion: ZERO_DATA_VERSION, topics: [], mappings: new Map() });
     }
     const compressed = optionalBoolean(request, "compressed") ||
       (options.detectCompressedRegistration && isZlib(request.body));
     const fingerprint = `${compressed} ${request.version} ${bodyFingerprint(request.body)}`;
     // The usual case: the broker says the same again. Behind a body that is being read it waits.
-    const again = decoder.idle
-      ? routes.registerAgain({ ...header, connection }, fingerprint)
+    const again = decoder.idle && !connection.closed
+      ? routes.registerAgain(header, fingerprint)
       : undefined;
     if (again !== undefined) return answer(again);
-    const apply = (body: RegisterBrokerBody): Response => {
-      // Its broker is gone already; nobody would ever take it out again.
-      if (connection.closed) return { code: ResponseCode.SUCCESS };
-      return answer(routes.register({ ...header, connection, body, fingerprint }));
-    };
     const body = decoder.decode(request.body, compressed, request.version);
-    return body instanceof Promise ? body.then(apply) : apply(body);
+    return body instanceof Promise
+      ? body.then((read) => apply(read, fingerprint))
+      : apply(body, fingerprint);
   }
 
   function answer(result: RegistrationResult): Response {

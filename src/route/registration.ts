@@ -1,10 +1,10 @@
 import { MASTER_ID, Perm } from "../protocol/codes.ts";
-import { type DataVersion, sameDataVersion } from "../protocol/data_version.ts";
+import { sameDataVersion } from "../protocol/data_version.ts";
 import { type Long, minLong } from "../protocol/long.ts";
 import type { BrokerData } from "../protocol/route_data.ts";
 import type { RegisterBrokerBody } from "../protocol/register_broker_body.ts";
 import { type MinBrokerIdChange, minBrokerIdChange } from "./min_broker_id.ts";
-import type { BrokerConnection, RouteTables } from "./tables.ts";
+import type { AppliedBody, BrokerConnection, RouteTables } from "./tables.ts";
 import { unregisterBrokers } from "./unregistration.ts";
 
 const DEFAULT_HEARTBEAT_TIMEOUT = 120_000;
@@ -89,20 +89,12 @@ export function registerBroker(
     const permMask = role === "prime slave" && broker.enableActingMaster ? ~Perm.WRITE : ~0;
     changedTopics += putTopics(tables, brokerName, body, registerFirst || versionChanged, permMask);
   }
-  if (registration.fingerprint !== undefined && !options.deleteTopicWithBrokerRegistration) {
+  if (registration.fingerprint !== undefined) {
+    const { dataVersion, filterServers } = body;
     const key = appliedKey(registration, role, registration.fingerprint);
-    tables.putAppliedBody(brokerName, key, body.dataVersion);
+    tables.putAppliedBody(brokerName, key, { dataVersion, filterServers });
   }
-  if (body.filterServers !== undefined) {
-    tables.setFilterServers(brokerName, brokerAddr, body.filterServers);
-  }
-  const { masterAddr, haServerAddr } = keepAlive(
-    tables,
-    registration,
-    broker,
-    body.dataVersion,
-    now,
-  );
+  const { masterAddr, haServerAddr } = keepAlive(tables, registration, broker, body, now);
   return {
     kind: "accepted",
     newBroker: live === undefined,
@@ -132,10 +124,10 @@ export function registerBrokerAgain(
   const live = tables.liveBroker(clusterName, brokerName, brokerAddr);
   if (live === undefined || known?.brokerAddrs.get(brokerId) !== brokerAddr) return undefined;
   const key = appliedKey(header, roleOf(header, known), fingerprint);
-  const version = tables.appliedBody(brokerName, key);
-  if (version === undefined || !sameDataVersion(version, live.dataVersion)) return undefined;
+  const body = tables.appliedBody(brokerName, key);
+  if (body === undefined || !sameDataVersion(body.dataVersion, live.dataVersion)) return undefined;
   const broker = placeBroker(tables, header);
-  const master = keepAlive(tables, header, broker, version, now);
+  const master = keepAlive(tables, header, broker, body, now);
   return { kind: "accepted", newBroker: false, changedTopics: 0, ...master };
 }
 
@@ -168,12 +160,15 @@ function placeBroker(tables: RouteTables, header: RegistrationHeader): BrokerDat
   return tables.broker(brokerName)!;
 }
 
-/** Writes the live entry. Returns what a slave is to know of its master, when that lives. */
+/**
+ * Writes the live entry and the filter servers. Returns what a slave is to know of its master, when
+ * that lives.
+ */
 function keepAlive(
   tables: RouteTables,
   header: RegistrationHeader,
   broker: BrokerData,
-  dataVersion: DataVersion,
+  { dataVersion, filterServers }: AppliedBody,
   now: number,
 ): { masterAddr?: string; haServerAddr?: string } {
   const { clusterName, brokerName, brokerAddr, brokerId, haServerAddr, connection } = header;
@@ -187,6 +182,7 @@ function keepAlive(
     connection,
     lastUpdateTimestamp: now,
   });
+  if (filterServers !== undefined) tables.setFilterServers(brokerName, brokerAddr, filterServers);
   const masterAddr = brokerId === MASTER_ID ? undefined : broker.brokerAddrs.get(MASTER_ID);
   if (masterAddr === undefined) return {};
   const master = tables.liveBroker(clusterName, brokerName, masterAddr);

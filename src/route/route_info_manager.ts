@@ -107,8 +107,10 @@ export class RouteInfoManager {
    * @returns `undefined` when the body has to be read all the same
    */
   registerAgain(header: RegistrationHeader, fingerprint: string): RegistrationResult | undefined {
+    const { options, log, now } = this.#env;
+    // Only the body tells which topics are to go.
+    if (options.deleteTopicWithBrokerRegistration) return undefined;
     this.flush();
-    const { log, now } = this.#env;
     const result = registerBrokerAgain(this.tables, header, fingerprint, now());
     if (result !== undefined && log.debugEnabled) {
       const { clusterName, brokerName, brokerId, brokerAddr } = header;

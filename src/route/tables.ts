@@ -1,5 +1,6 @@
 import type { DataVersion } from "../protocol/data_version.ts";
 import type { Long } from "../protocol/long.ts";
+import type { RegisterBrokerBody } from "../protocol/register_broker_body.ts";
 import type { BrokerData, QueueData, TopicQueueMappingInfo } from "../protocol/route_data.ts";
 
 /** What the tables know of the connection that a broker registered over. */
@@ -19,6 +20,9 @@ export interface LiveBroker {
   /** Milliseconds since the epoch. */
   lastUpdateTimestamp: number;
 }
+
+/** What is remembered of a registration's body beside its topics. */
+export type AppliedBody = Pick<RegisterBrokerBody, "dataVersion" | "filterServers">;
 
 /** Hears of every change that some route shows. */
 export interface RouteListener {
@@ -58,7 +62,7 @@ export class RouteTables {
   /** Equal queue data is one object: a broker has few kinds of it and thousands of topics. */
   readonly #sharedQueueData = new Map<string, Map<string, QueueData>>();
   /** See {@link appliedBody}. */
-  readonly #appliedBodies = new Map<string, Map<string, DataVersion>>();
+  readonly #appliedBodies = new Map<string, Map<string, AppliedBody>>();
   readonly #listener: RouteListener;
   #lastIndex = 0;
 
@@ -271,18 +275,18 @@ export class RouteTables {
   }
 
   /** Remembers that a body was applied: all topics in it are here. */
-  putAppliedBody(brokerName: string, key: string, version: DataVersion): void {
+  putAppliedBody(brokerName: string, key: string, body: AppliedBody): void {
     let applied = this.#appliedBodies.get(brokerName);
     if (applied === undefined) this.#appliedBodies.set(brokerName, applied = new Map());
     if (applied.size >= APPLIED_BODIES_LIMIT) applied.clear();
-    applied.set(key, version);
+    applied.set(key, body);
   }
 
   /**
-   * The data version of a body that was applied, and of which no topic has been taken away since;
-   * `undefined` when it has to be looked at.
+   * A body that was applied, and of which no topic has been taken away since; `undefined` when it
+   * has to be read.
    */
-  appliedBody(brokerName: string, key: string): DataVersion | undefined {
+  appliedBody(brokerName: string, key: string): AppliedBody | undefined {
     return this.#appliedBodies.get(brokerName)?.get(key);
   }
 

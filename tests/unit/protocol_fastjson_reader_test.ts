@@ -211,6 +211,9 @@ describe("parseFastjson", () => {
     // Large enough for interned strings, with more names than there are slots for them.
     const names = Array.from({ length: 5000 }, (_, i) => `name-${i % 2500}-${"x".repeat(i % 140)}`);
     assert.deepEqual(read(JSON.stringify(names)), names);
+    // Some of these fall into the slot of the longer name before them.
+    const pairs = Array.from({ length: 20_000 }, (_, i) => [`p${i}z`, `p${i}`]).flat();
+    assert.deepEqual(read(JSON.stringify(pairs)), pairs);
   });
 });
 

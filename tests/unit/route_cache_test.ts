@@ -268,7 +268,8 @@ describe("RouteCache, its budget", () => {
     assert.equal(kept(cache, "abcde"), "de");
     limit = 0;
     cache.set("f", "standard", bytes());
-    assert.equal(kept(cache, "f"), "");
+    assert.equal(kept(cache, "abcdef"), "");
+    assert.equal(cache.size, 0);
   });
 });
 

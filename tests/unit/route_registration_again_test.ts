@@ -66,6 +66,11 @@ describe("a registration that comes again", () => {
     "has another body": () => registration({}, ["T1", "T3"]),
     "comes from another address": () => registration({ brokerAddr: "a:9" }),
     "comes for another id": () => registration({ brokerId: 1 }),
+    "switches to another id": (world) => {
+      const slave = registration({ brokerId: 1, brokerAddr: "a:1" });
+      world.routes.register(slave);
+      return { ...slave, brokerId: 2 };
+    },
     "comes for another cluster": () => registration({ clusterName: "D" }),
     "follows a body of another version": (world) => {
       const body = { dataVersion: version(2), topics: [topic("T1"), topic("T2")] };
@@ -137,7 +142,7 @@ describe("a registration that comes again", () => {
       const [reading, sparing] = worlds;
       for (let step = 0; step < 60; step++) {
         time.tick(10);
-        const action = pick(12);
+        const action = pick(13);
         const name = ["a", "b"][pick(2)];
         const topicName = `T${pick(4)}`;
         if (action < 8) {
@@ -148,7 +153,12 @@ describe("a registration that comes again", () => {
             brokerId: id,
             brokerAddr: `${name}:${pick(8) === 0 ? 7 : id}`,
             enableActingMaster: [undefined, false, true][pick(3)],
-            body: { dataVersion: version(pick(2)), topics, mappings: new Map() },
+            body: {
+              dataVersion: version(pick(2)),
+              topics,
+              filterServers: [[], ["f"]][pick(2)],
+              mappings: new Map(pick(8) === 0 ? [["T8", mapping("T8", name)]] : []),
+            },
           });
           const expected = reading.routes.register({ ...said, fingerprint: undefined });
           const again = sparing.routes.registerAgain(said, said.fingerprint!);
@@ -161,14 +171,42 @@ describe("a registration that comes again", () => {
             if (action === 8) world.routes.deleteTopic(topicName);
             else if (action === 9) world.routes.wipeWritePerm(name);
             else if (action === 10) world.unregister({ name, id: 0 });
-            else world.routes.deleteTopic(topicName, "C");
+            else if (action === 11) world.routes.deleteTopic(topicName, "C");
+            else world.options.deleteTopicWithBrokerRegistration = topicName === "T0";
             world.settle();
           }
         }
         assert.deepEqual(sparing.snapshot(), reading.snapshot());
       }
     }
-    assert.ok(spared > 100, `${spared} bodies were spared`);
+    assert.ok(spared > 50, `${spared} bodies were spared`);
+  });
+
+  it("brings back the filter servers that it names", () => {
+    const world = new RouteWorld();
+    const body = {
+      dataVersion: version(1),
+      topics: [topic("T1"), topic("T2")],
+      mappings: new Map(),
+    };
+    const said = [["f"], [], ["f"], undefined, ["g"]].map((filterServers) =>
+      registration({ body: { ...body, filterServers } })
+    );
+    for (const filterServers of [["f"], undefined, ["f"], ["f"], ["g"]]) {
+      register(world, said.shift()!);
+      assert.deepEqual(world.tables.filterServers("a", "a:0"), filterServers);
+    }
+  });
+
+  it("deletes topics once that is switched on", () => {
+    const world = new RouteWorld();
+    register(world, registration());
+    world.routes.registerTopic("T9", [{ ...topic("T9"), brokerName: "a" }]);
+    register(world, registration());
+    assert.deepEqual(world.topics(), ["T1", "T2", "T9"]);
+    world.options.deleteTopicWithBrokerRegistration = true;
+    register(world, registration());
+    assert.deepEqual(world.topics(), ["T1", "T2"]);
   });
 
   it("is tried again and again with the same result", () => {
