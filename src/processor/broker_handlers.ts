@@ -23,6 +23,7 @@ import type { RegistrationResult } from "../route/registration.ts";
 import type { RouteInfoManager } from "../route/route_info_manager.ts";
 import { RequestError } from "./errors.ts";
 import {
+  checkBodyLength,
   optionalBoolean,
   optionalInt,
   optionalLong,
@@ -49,6 +50,9 @@ export interface BrokerHandlersParts {
 
 /** To a broker whose connection closed before its turn came: its close would not be heard again. */
 const GONE: Response = { code: ResponseCode.SUCCESS };
+
+/** A data version takes some 60 bytes. */
+const MAX_DATA_VERSION = 4096;
 
 /** The remark that the reference leaves on a successful GET_BROKER_MEMBER_GROUP. */
 const NO_CODE_SET = "not set any response code";
@@ -134,6 +138,7 @@ export function brokerHandlers(parts: BrokerHandlersParts): [number, Handler][] 
 
   function queryDataVersion(request: Command): Response {
     const { clusterName, brokerName, brokerAddr } = brokerFields(request);
+    checkBodyLength(request, MAX_DATA_VERSION);
     const asked = readVersion(request.body);
     const known = routes.dataVersion(clusterName, brokerName, brokerAddr);
     routes.heartbeat(clusterName, brokerName, brokerAddr);

@@ -51,3 +51,17 @@ function optionalNumber<T>(
   }
   return value;
 }
+
+/**
+ * Refuses a body that is read in one go and longer than any real one: who reads long, holds
+ * everybody up. Throws {@link RequestError} that names the limit.
+ *
+ * @param limit in bytes
+ */
+export function checkBodyLength(request: Command, limit: number): void {
+  const length = request.body?.length ?? 0;
+  if (length > limit) {
+    const remark = `the body has ${length} bytes, more than ${limit}`;
+    throw new RequestError(ResponseCode.SYSTEM_ERROR, remark);
+  }
+}

@@ -10,7 +10,7 @@ import {
   unitTopics,
 } from "../route/topic_lists.ts";
 import { RequestError } from "./errors.ts";
-import { requiredField } from "./fields.ts";
+import { checkBodyLength, requiredField } from "./fields.ts";
 import type { Handler } from "./request_class.ts";
 
 /** The options that switch lists off. */
@@ -18,6 +18,9 @@ export interface TopicListOptions {
   enableAllTopicList: boolean;
   enableTopicList: boolean;
 }
+
+/** A route of a thousand brokers takes a third of this. */
+const MAX_TOPIC_ROUTE = 1024 * 1024;
 
 /** Requests that list, add and delete topics. */
 export function topicHandlers(
@@ -57,6 +60,7 @@ export function topicHandlers(
 
   function register(request: Command): Response {
     const topic = requiredField(request, "topic");
+    checkBodyLength(request, MAX_TOPIC_ROUTE);
     if (request.body !== null) routes.registerTopic(topic, decodeQueueDatas(request.body));
     return { code: ResponseCode.SUCCESS };
   }

@@ -86,7 +86,7 @@ export class RemotingClient {
         },
         onDrain: () => {},
         onEnd: () => fail(new Error(`${address} closed the connection`)),
-        onClose: (reason) => fail(new Error(`${address} closed the connection: ${reason}`)),
+        onClose: (reason) => fail(new Error(`${address} broke the connection: ${reason}`)),
       });
     });
   }

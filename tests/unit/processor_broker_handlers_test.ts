@@ -456,6 +456,15 @@ describe("QUERY_DATA_VERSION", () => {
 
   const STORED = '{"counter":1,"stateVersion":0,"timestamp":1700000000000}';
 
+  it("refuses a body that is longer than any data version", async () => {
+    const body = STORED.padEnd(4097);
+    assert.deepEqual(await server.ask(322, BROKER, { body }), {
+      code: 1,
+      remark: "the body has 4097 bytes, more than 4096",
+    });
+    assert.equal((await server.ask(322, BROKER, { body: STORED.padEnd(4096) })).code, 0);
+  });
+
   it("tells of an unknown broker that it changed, without a body", async () => {
     for (const body of ["", STORED]) {
       assert.deepEqual(await server.ask(322, BROKER, { body }), {

@@ -84,6 +84,16 @@ describe("REGISTER_TOPIC_IN_NAMESRV", () => {
     ]);
   });
 
+  it("refuses a body that is longer than any route, and changes nothing", async () => {
+    await server.register();
+    const body = queueDatas({ brokerName: "b-a" }).padEnd(1024 * 1024 + 1);
+    assert.deepEqual(await server.ask(217, { topic: "New" }, { body }), {
+      code: 1,
+      remark: "the body has 1048577 bytes, more than 1048576",
+    });
+    assert.equal(server.tables.queueDatas("New"), undefined);
+  });
+
   it("takes fastjson's dialect, and zeros for numbers that are not there", async () => {
     await server.register();
     const body = `{x:{0:1},"queueDatas":[{'brokerName':"b-a","perm":2,"y":null}]}`;

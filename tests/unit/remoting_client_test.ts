@@ -160,6 +160,17 @@ describe("RemotingClient", () => {
     await assert.rejects(client.invoke(address, REQUEST, 5000), new RegExp(`${address} closed`));
   });
 
+  it("rejects when the connection breaks", async () => {
+    serve = async (conn) => {
+      // Unread bytes are left: the system resets the connection.
+      await conn.read(new Uint8Array(1));
+    };
+    await assert.rejects(
+      client.invoke(address, { ...REQUEST, body: new Uint8Array(1_000_000) }, 5000),
+      new RegExp(`${address} broke the connection: .*ECONNRESET`),
+    );
+  });
+
   it("rejects when the peer gives no answer in time, and hangs up", async () => {
     serve = answerWith(REGISTERED.subarray(0, 20));
     await assert.rejects(
