@@ -108,7 +108,7 @@ export class ServerProcess implements AsyncDisposable {
       args: [...flags, MAIN, ...args, ...port],
       cwd: home.path,
       clearEnv: true,
-      env: { HOME: home.path, DENO_DIR: await denoDir(), NO_COLOR: "1", ...env },
+      env: { HOME: home.path, NO_COLOR: "1", ...await denoEnvironment(), ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -215,8 +215,10 @@ export async function withLimit<T>(promise: Promise<T>, otherwise: string): Prom
   }
 }
 
-/** Where Deno keeps what it has downloaded: the server's own home folder has nothing of it. */
-async function denoDir(): Promise<string> {
+/** Where Deno keeps and gets packages: the server's own home folder has nothing of them. */
+async function denoEnvironment(): Promise<Record<string, string>> {
   const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
-  return JSON.parse(new TextDecoder().decode(stdout)).denoDir;
+  const { denoDir } = JSON.parse(new TextDecoder().decode(stdout));
+  const registry = Deno.env.get("JSR_URL");
+  return registry === undefined ? { DENO_DIR: denoDir } : { DENO_DIR: denoDir, JSR_URL: registry };
 }
