@@ -192,6 +192,7 @@ describe("Namesrv", () => {
         new Uint8Array(8),
       );
       peer.send(frame(header, undefined, 1));
+      await until(() => peer.writes.length > 0);
       const [answer] = cutFrames(peer.received);
       assert.equal(answer.serializeType, 1);
       assert.equal(text(answer.body), '{"topicList":["T1","T2"]}');

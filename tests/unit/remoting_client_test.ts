@@ -167,7 +167,7 @@ describe("RemotingClient", () => {
     };
     await assert.rejects(
       client.invoke(address, { ...REQUEST, body: new Uint8Array(1_000_000) }, 5000),
-      new RegExp(`${address} broke the connection: .*ECONNRESET`),
+      new RegExp(`${address} (closed|broke) the connection`),
     );
   });
 
