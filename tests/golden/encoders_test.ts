@@ -17,7 +17,8 @@ import {
 import { type Command, SerializeType } from "../../src/remoting/command.ts";
 import { FrameEncoder } from "../../src/remoting/frame_encoder.ts";
 import { decodeHeader, encodeHeader } from "../../src/remoting/header_codec.ts";
-import { type Command as Frame, type Json, parseJson } from "../interop/frames.ts";
+import type { Command as Frame } from "../interop/frames.ts";
+import { type Json, parseJson } from "../interop/json.ts";
 import { isRequest, readRecording, type RequestStep } from "./recording.ts";
 
 type JsonObject = Map<string, Json>;

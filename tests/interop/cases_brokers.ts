@@ -4,7 +4,7 @@ import { adminCases } from "./cases_admin.ts";
 import { binaryClientCases, clientCases } from "./cases_clients.ts";
 import type { Version } from "./artifacts.ts";
 import type { Broker, Launcher } from "./cluster.ts";
-import { Observer, type Route, show } from "./observer.ts";
+import { Observer, type Route, show, SUCCESS } from "./observer.ts";
 import { Relay } from "./relay.ts";
 import { client, type Cluster, known, lines, withCluster } from "./setup.ts";
 import { check, eventually, sleep, type Suite } from "./suite.ts";
@@ -226,34 +226,37 @@ export function actingMaster(suite: Suite, launcher: Launcher, version: Version)
       // Without slaveReadEnable, a slave refuses consumers also when it acts.
       config: { enableSlaveActingMaster: "true", slaveReadEnable: "true" },
     };
-    const [master, slave] = await Promise.all([
-      launcher.broker(options),
-      launcher.broker({ ...options, id: 1 }),
-    ]);
     const topic = "ActingTopic";
     const count = 40;
-    const isUp = await cluster.case("a master and a slave with acting enabled", async () => {
-      await known(observer, [master, slave]);
+    const master = await launcher.broker(options);
+    const isUp = await cluster.case("a master with acting enabled takes messages", async () => {
+      await known(observer, [master]);
       await admin.run("updateTopic", "-c", "DefaultCluster", "-t", topic, "-r", "4", "-w", "4");
       await eventually(10_000, async () => {
         const perm = (await observer.route(topic))?.queues.get(master.name)?.perm;
         check(perm === 6n, `its permission is ${perm}`);
       });
-    });
-    if (!isUp) return;
-    await cluster.case("messages reach the slave", async () => {
       const sent = await lines(
         client(cluster, "produce", { topic, group: "producers", count }),
         "SENT",
       );
       check(sent.length === count, show(sent));
-      await eventually(15_000, async () => {
+    });
+    if (!isUp) return;
+    const slave = await launcher.broker({ ...options, id: 1 });
+    await cluster.case("a slave joins and takes them over", async () => {
+      await known(observer, [master, slave]);
+      await eventually(30_000, async () => {
         const output = await admin.run("haStatus", "-b", master.address);
         const offset = /#MasterCommitLogMaxOffset\s+(\d+)/.exec(output)?.[1];
-        check(
-          Number(offset) > 0 && new RegExp(`^\\S+:\\d+\\s+${offset}\\s+0\\s`, "m").test(output),
-          output,
-        );
+        const inSync = new RegExp(`^\\S+:\\d+\\s+${offset}\\s+0\\s`, "m").test(output);
+        check(Number(offset) > 0 && inSync, output);
+      });
+      // It fetches the configuration of topics, which GET_TOPIC_CONFIG shows, once a minute.
+      const slaveItself = new Observer(slave.address);
+      await eventually(90_000, async () => {
+        const { code, remark } = await slaveItself.ask({ code: 351, extFields: { topic } });
+        check(code === SUCCESS, `the slave does not know ${topic}: ${code} ${remark}`);
       });
     });
     await cluster.case("the killed master's slave becomes its acting master", async () => {

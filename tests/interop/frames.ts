@@ -7,7 +7,7 @@
  */
 
 import { Buffer } from "node:buffer";
-import { crc32, deflateSync } from "node:zlib";
+import { crc32 } from "node:zlib";
 
 /** How a command's header is written. */
 export type Serialization = "JSON" | "ROCKETMQ";
@@ -119,12 +119,20 @@ function binaryHeader(request: Request, opaque: number): Uint8Array {
   return Buffer.concat([head, fields]);
 }
 
-function sized(width: 2 | 4, text: string): Uint8Array {
+/** A length of this many bytes, big endian, and the text in UTF-8. */
+export function sized(width: 2 | 4, text: string): Uint8Array {
   const bytes = utf8.encode(text);
   const out = Buffer.alloc(width + bytes.length);
   out.writeUIntBE(bytes.length, 0, width);
   out.set(bytes, width);
   return out;
+}
+
+/** A big-endian int32. */
+export function int32(value: number): Uint8Array {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32BE(value);
+  return bytes;
 }
 
 /** Reads one whole frame (with its length field). Throws on anything that is no command. */
@@ -191,275 +199,4 @@ export async function* framesOf(stream: AsyncIterable<Uint8Array>): AsyncGenerat
       pending = pending.subarray(end);
     }
   }
-}
-
-/** Why a call got no answer. */
-export class NoAnswerError extends Error {
-  constructor(readonly reason: "closed" | "timeout") {
-    super(reason === "closed" ? "the server closed the connection" : "no answer in time");
-  }
-}
-
-/** A connection to a name server that pairs answers with calls by opaque. */
-export class FrameClient {
-  #connection: Deno.TcpConn;
-  #waiting = new Map<number, PromiseWithResolvers<Command>>();
-  #opaque = 1;
-  #open = true;
-  /** Resolves when either side has closed the connection. */
-  readonly closed: Promise<void>;
-
-  private constructor(connection: Deno.TcpConn) {
-    this.#connection = connection;
-    this.closed = this.#read().finally(() => {
-      this.#open = false;
-      for (const call of this.#waiting.values()) call.reject(new NoAnswerError("closed"));
-      this.#waiting.clear();
-    });
-  }
-
-  /** Connects to `host:port`. */
-  static async connect(address: string): Promise<FrameClient> {
-    const { hostname, port } = new URL(`tcp://${address}`);
-    return new FrameClient(await Deno.connect({ hostname, port: Number(port) }));
-  }
-
-  /** Sends a request and waits for its answer; throws {@linkcode NoAnswerError}. */
-  async call(request: Request, timeoutMs = 10_000): Promise<Command> {
-    const opaque = this.#opaque++;
-    const call = Promise.withResolvers<Command>();
-    call.promise.catch(() => {}); // a close may come before anybody waits
-    if (!this.#open) throw new NoAnswerError("closed");
-    this.#waiting.set(opaque, call);
-    await this.sendRaw(encodeFrame(request, opaque));
-    const timer = setTimeout(() => call.reject(new NoAnswerError("timeout")), timeoutMs);
-    try {
-      return await call.promise;
-    } finally {
-      clearTimeout(timer);
-      this.#waiting.delete(opaque);
-    }
-  }
-
-  /** Writes bytes as they are; a connection that the server has closed is not an error here. */
-  async sendRaw(bytes: Uint8Array): Promise<void> {
-    try {
-      for (let sent = 0; sent < bytes.length;) {
-        sent += await this.#connection.write(bytes.subarray(sent));
-      }
-    } catch {
-      this.#connection.close();
-    }
-  }
-
-  /** Closes the connection; closing twice is fine. */
-  close(): void {
-    try {
-      this.#connection.close();
-    } catch {
-      // the server was first
-    }
-  }
-
-  async #read(): Promise<void> {
-    try {
-      for await (const frame of framesOf(this.#connection.readable)) {
-        const response = decodeFrame(frame);
-        this.#waiting.get(response.opaque)?.resolve(response);
-      }
-    } catch {
-      // reset by the server, or closed by us: `closed` tells
-    }
-  }
-}
-
-/** A JSON value that keeps 64-bit numbers exact and objects free of prototypes. */
-export type Json = null | boolean | string | bigint | number | Json[] | Map<string, Json>;
-
-/** A parsed body, and how it was written. */
-export interface ParsedJson {
-  value: Json;
-  /** Some key stood without quotes, as fastjson writes numeric keys. */
-  unquotedKeys: boolean;
-  /** Some character outside ASCII stood as itself and not as a \uXXXX escape. */
-  rawNonAscii: boolean;
-}
-
-/** Reads JSON and fastjson's dialect of it. Throws SyntaxError with the offset. */
-export function parseJson(text: string): ParsedJson {
-  let at = 0;
-  let unquotedKeys = false;
-  const fail = (what: string): never => {
-    throw new SyntaxError(`${what} at offset ${at} of ${text.slice(0, 200)}`);
-  };
-  const token = (pattern: RegExp): string | undefined => {
-    pattern.lastIndex = at;
-    const match = pattern.exec(text)?.[0];
-    at += match?.length ?? 0;
-    return match;
-  };
-  const skip = () => token(/\s*/y);
-  const expect = (char: string) => {
-    skip();
-    if (text[at] !== char) fail(`expected ${char}`);
-    at++;
-  };
-  const next = (char: string): boolean => {
-    skip();
-    if (text[at] !== char) return false;
-    at++;
-    return true;
-  };
-  const string = (): string => JSON.parse(token(/"(?:[^"\\]|\\.)*"/y) ?? fail("expected a string"));
-  const value = (): Json => {
-    skip();
-    if (next("{")) {
-      const object = new Map<string, Json>();
-      if (next("}")) return object;
-      do {
-        skip();
-        let key: string;
-        if (text[at] === '"') key = string();
-        else {
-          key = token(/[\w$.-]+/y) ?? fail("expected a key");
-          unquotedKeys = true;
-        }
-        expect(":");
-        object.set(key, value());
-      } while (next(","));
-      expect("}");
-      return object;
-    }
-    if (next("[")) {
-      const list: Json[] = [];
-      if (next("]")) return list;
-      do list.push(value()); while (next(","));
-      expect("]");
-      return list;
-    }
-    if (text[at] === '"') return string();
-    const word = token(/[\w.+-]+/y) ?? fail("expected a value");
-    if (word === "null") return null;
-    if (word === "true" || word === "false") return word === "true";
-    if (/^-?\d+$/.test(word)) return BigInt(word);
-    const number = Number(word);
-    return Number.isNaN(number) ? fail(`bad value ${word}`) : number;
-  };
-  const parsed = value();
-  skip();
-  if (at !== text.length) fail("text after the value");
-  // deno-lint-ignore no-control-regex
-  return { value: parsed, unquotedKeys, rawNonAscii: /[^\x00-\x7f]/.test(text) };
-}
-
-/** A broker's topic as a registration carries it. */
-export interface Topic {
-  name: string;
-  read?: number;
-  write?: number;
-  perm?: number;
-  sysFlag?: number;
-}
-
-/** A static topic's mapping as a registration carries it; `epoch` is text to stay exact. */
-export interface Mapping {
-  topic: string;
-  bname: string;
-  totalQueues: number;
-  epoch: string;
-  currIdMap: Record<string, number>;
-  dirty?: boolean;
-  scope?: string;
-}
-
-/** A broker's data version; a 4.x broker sends no stateVersion. */
-export interface DataVersion {
-  counter: number;
-  timestamp: number;
-  stateVersion?: number;
-}
-
-/** What a registration's body holds. */
-export interface Registration {
-  version: DataVersion;
-  topics: Topic[];
-  filterServers?: string[];
-  mappings?: Mapping[];
-}
-
-const topicJson = (topic: Topic) => ({
-  attributes: {},
-  order: false,
-  perm: topic.perm ?? 6,
-  readQueueNums: topic.read ?? 8,
-  topicFilterType: "SINGLE_TAG",
-  topicName: topic.name,
-  topicSysFlag: topic.sysFlag ?? 0,
-  writeQueueNums: topic.write ?? 8,
-});
-
-/** A mapping as fastjson writes it: integer keys without quotes. */
-function mappingJson(mapping: Mapping): string {
-  const ids = Object.entries(mapping.currIdMap).map(([key, id]) => `${key}:${id}`).join(",");
-  return `{"bname":${JSON.stringify(mapping.bname)},"currIdMap":{${ids}},` +
-    `"dirty":${mapping.dirty ?? false},"epoch":${mapping.epoch},` +
-    `"scope":${JSON.stringify(mapping.scope ?? "__global__")},` +
-    `"topic":${JSON.stringify(mapping.topic)},"totalQueues":${mapping.totalQueues}}`;
-}
-
-function wrapperFields(registration: Registration): string[] {
-  const topics = registration.topics.map((topic) =>
-    `${JSON.stringify(topic.name)}:${JSON.stringify(topicJson(topic))}`
-  );
-  return [
-    `"dataVersion":${JSON.stringify(registration.version)}`,
-    `"topicConfigTable":{${topics.join(",")}}`,
-  ];
-}
-
-/** The body of a registration since V3_0_11, plain. */
-export function plainBody(registration: Registration): string {
-  const mappings = (registration.mappings ?? []).map((mapping) =>
-    `${JSON.stringify(mapping.topic)}:${mappingJson(mapping)}`
-  );
-  const fields = [
-    ...wrapperFields(registration),
-    `"mappingDataVersion":{"counter":0,"stateVersion":0,"timestamp":1700000000000}`,
-    `"topicQueueMappingDetailMap":{}`,
-    `"topicQueueMappingInfoMap":{${mappings.join(",")}}`,
-  ];
-  return `{"filterServerList":${JSON.stringify(registration.filterServers ?? [])},` +
-    `"topicConfigSerializeWrapper":{${fields.join(",")}}}`;
-}
-
-/** The body of a registration before V3_0_11: the topic table alone. */
-export function oldBody(registration: Registration): string {
-  return `{${wrapperFields(registration).join(",")}}`;
-}
-
-/** The zlib stream of a registration with `compressed=true`; mappings since V5_0_0 only. */
-export function compressedBody(registration: Registration, withMappings = true): Uint8Array {
-  const mappings = registration.mappings ?? [];
-  const parts = [
-    sized(4, JSON.stringify(registration.version)),
-    int32(registration.topics.length),
-    ...registration.topics.map((topic) =>
-      sized(
-        4,
-        `${topic.name} ${topic.read ?? 8} ${topic.write ?? 8} ${topic.perm ?? 6} SINGLE_TAG {}`,
-      )
-    ),
-    sized(4, JSON.stringify(registration.filterServers ?? [])),
-    ...(withMappings
-      ? [int32(mappings.length), ...mappings.map((mapping) => sized(4, mappingJson(mapping)))]
-      : []),
-  ];
-  return deflateSync(Buffer.concat(parts));
-}
-
-/** A big-endian int32. */
-export function int32(value: number): Uint8Array {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32BE(value);
-  return bytes;
 }

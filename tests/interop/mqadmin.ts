@@ -1,7 +1,8 @@
 /** The mqadmin tool: many commands in one JVM, or one as a user calls it. */
 
 import type { Version } from "./artifacts.ts";
-import type { Launcher, Process } from "./cluster.ts";
+import type { Launcher } from "./cluster.ts";
+import type { Process } from "./processes.ts";
 import { check, Failure, sleep, within } from "./suite.ts";
 
 /** The class behind the `mqadmin` script. */

@@ -1,6 +1,8 @@
 /** Asks a name server with frames of our own what it knows, apart from what a tool says. */
 
-import { type Command, FrameClient, type Json, parseJson, type Request } from "./frames.ts";
+import { FrameClient } from "./frame_client.ts";
+import { type Command, type Request } from "./frames.ts";
+import { type Json, parseJson } from "./json.ts";
 import { check } from "./suite.ts";
 
 /** Response codes that the cases expect. */

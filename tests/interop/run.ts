@@ -1,7 +1,7 @@
 /**
  * The interop suite: the name server with real brokers, tools and clients, and beside the reference.
  *
- *     deno task interop [--only TEXT] [--brokers VERSION] [--namesrv HOST:PORT | --namesrv-jar]
+ *     deno task interop [--only TEXT] [--brokers VERSION] [--namesrv IP:PORT | --namesrv-jar]
  *
  * Needs Java (17 or newer) with javac, Maven and Go. Without one of them nothing is tried: a banner
  * says so, and with CI=true in the environment that is a failure.
@@ -10,15 +10,16 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { missingTools, prepare, type Version, VERSIONS } from "./artifacts.ts";
 import { actingMaster, ordinaryCluster, unusualRegistrations } from "./cases_brokers.ts";
-import { HOMES, Launcher, LOGS, Processes } from "./cluster.ts";
-import { differential } from "./differential.ts";
-import { notifications } from "./differential_notify.ts";
+import { HOMES, Launcher } from "./cluster.ts";
+import { LOGS, Processes } from "./processes.ts";
+import { differential } from "./differential/differential.ts";
+import { notifications } from "./differential/notifications.ts";
 import { Suite } from "./suite.ts";
 
 const HELP = `Usage: deno task interop [options]
   --only TEXT           only the groups and scenarios whose name contains TEXT
   --brokers VERSION     only brokers and tools of this version (${VERSIONS.join(" or ")})
-  --namesrv HOST:PORT   with this running name server instead of starting ours; no differential test
+  --namesrv IP:PORT     with this running name server instead of starting ours; no differential test
   --namesrv-jar         with the reference name server instead of ours: this proves the suite itself
 `;
 
@@ -31,8 +32,8 @@ const options = parseArgs(Deno.args, {
 if (options.help) exit(HELP, 0);
 const versions = VERSIONS.filter((it) => it === (options.brokers ?? it));
 if (versions.length === 0) exit(`--brokers ${options.brokers}: one of ${VERSIONS.join(", ")}`, 1);
-if (options.namesrv !== undefined && !/^[^:]+:\d+$/.test(options.namesrv)) {
-  exit(`--namesrv ${options.namesrv}: must be HOST:PORT`, 1);
+if (options.namesrv !== undefined && !/^[\d.]+:\d+$/.test(options.namesrv)) {
+  exit(`--namesrv ${options.namesrv}: must be IP:PORT, which is all that the Go client takes`, 1);
 }
 
 const missing = await missingTools();
@@ -90,6 +91,7 @@ try {
 } finally {
   await processes.end();
 }
+if (suite.passed + suite.failed === 0) exit(`nothing has "${options.only}" in its name`, 1);
 exit(`${suite.passed} passed, ${suite.failed} failed`, suite.failed > 0 ? 1 : 0);
 
 function exit(lastWords: string, code: number): never {

@@ -1,7 +1,8 @@
 /** A running cluster of brokers at a name server, as the cases use it. */
 
 import type { Version } from "./artifacts.ts";
-import type { Broker, Launcher, NameServer, Process } from "./cluster.ts";
+import type { Broker, Launcher, NameServer } from "./cluster.ts";
+import type { Process } from "./processes.ts";
 import { MqAdmin } from "./mqadmin.ts";
 import { Observer } from "./observer.ts";
 import { check, eventually, type Suite, within } from "./suite.ts";

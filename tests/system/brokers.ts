@@ -1,6 +1,7 @@
 /** Requests of brokers. */
 
-import { plainBody, type Registration, type Request, type Topic } from "../interop/frames.ts";
+import { plainBody, type Registration, type Topic } from "../interop/bodies.ts";
+import type { Request } from "../interop/frames.ts";
 
 /** A broker that registers. */
 export interface Broker {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
-import { type Command, decodeFrame, parseJson } from "../interop/frames.ts";
+import { type Command, decodeFrame } from "../interop/frames.ts";
+import { parseJson } from "../interop/json.ts";
 import { registration, routeQuery } from "./brokers.ts";
 import { Peer } from "./peer.ts";
 import { Home, ServerProcess, withLimit } from "./server_process.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
-import { parseJson } from "../interop/frames.ts";
+import { parseJson } from "../interop/json.ts";
 import { kvGet, kvPut, registration, routeQuery } from "./brokers.ts";
 import { Peer } from "./peer.ts";
 import { Home, ServerProcess } from "./server_process.ts";

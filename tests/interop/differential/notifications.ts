@@ -4,10 +4,12 @@
  * from the reference and from ours can be compared.
  */
 
-import type { Kind, Launcher } from "./cluster.ts";
-import { type Command, decodeFrame, FrameClient, framesOf, plainBody } from "./frames.ts";
-import { show } from "./observer.ts";
-import { check, sleep, type Suite } from "./suite.ts";
+import type { Kind, Launcher } from "../cluster.ts";
+import { plainBody } from "../bodies.ts";
+import { FrameClient } from "../frame_client.ts";
+import { type Command, decodeFrame, framesOf } from "../frames.ts";
+import { show } from "../observer.ts";
+import { check, sleep, type Suite } from "../suite.ts";
 
 /** A broker that only listens, and the commands that came to it. */
 class Listener {

@@ -3,11 +3,14 @@
  * difference in their answers is either in the table of known ones or a failure.
  */
 
-import type { Launcher, NameServer } from "./cluster.ts";
-import { type Scenario, SCENARIOS, type Step } from "./differential_steps.ts";
-import { KNOWN } from "./differential_known.ts";
-import { type Command, FrameClient, type Json, NoAnswerError, parseJson } from "./frames.ts";
-import { check, Failure, sleep, type Suite } from "./suite.ts";
+import type { Launcher, NameServer } from "../cluster.ts";
+import { SCENARIOS } from "./scenarios.ts";
+import type { Scenario, Step } from "./steps.ts";
+import { KNOWN } from "./known.ts";
+import { FrameClient, NoAnswerError } from "../frame_client.ts";
+import { type Command } from "../frames.ts";
+import { type Json, parseJson } from "../json.ts";
+import { check, Failure, sleep, type Suite } from "../suite.ts";
 
 /** One place where two answers differ. */
 export interface Difference {

@@ -69,7 +69,8 @@ export const KNOWN: KnownDifference[] = [
     name: "a field that is missing or no number is refused: tables",
     why: "the reference's tables hold the broker, or a null, or can no longer be written",
     where: /^fields that the reference does without \/ cluster info/,
-    path: /^(body|dialect)\b/,
+    path: /^(body\.|dialect\.unquotedKeys$)/,
+    ours: /^(\(absent\)|false)$/,
   },
   {
     name: "a refused first registration leaves nothing behind",

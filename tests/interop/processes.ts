@@ -1,0 +1,176 @@
+/** Processes that the suite starts: their output is kept, and none outlives the run. */
+
+import { CACHE } from "./artifacts.ts";
+import { check, Failure, sleep, within } from "./suite.ts";
+
+/** Where the processes write; every run starts with it empty. */
+export const LOGS = `${CACHE}/logs`;
+
+/** How a process is started. */
+export interface Launch {
+  /** Names its log file. */
+  name: string;
+  program: string;
+  args: string[];
+  env?: Record<string, string>;
+  cwd?: string;
+  /** Whether {@linkcode Process.write} is used. */
+  input?: boolean;
+}
+
+/** One process that the suite started; its output is in a log file. */
+export class Process {
+  readonly name: string;
+  readonly logFile: string;
+  readonly status: Promise<Deno.CommandStatus>;
+  #child: Deno.ChildProcess;
+  #input: WritableStreamDefaultWriter<Uint8Array> | undefined;
+  #ended = false;
+
+  constructor(launch: Launch, logFile: string, log: Deno.FsFile) {
+    this.name = launch.name;
+    this.logFile = logFile;
+    this.#child = new Deno.Command(launch.program, {
+      args: launch.args,
+      env: launch.env,
+      cwd: launch.cwd,
+      stdin: launch.input ? "piped" : "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.#input = launch.input ? this.#child.stdin.getWriter() : undefined;
+    const copy = async (stream: ReadableStream<Uint8Array>) => {
+      for await (const chunk of stream) await log.write(chunk);
+    };
+    const output = Promise.all([copy(this.#child.stdout), copy(this.#child.stderr)]);
+    this.status = this.#child.status.then(async (status) => {
+      this.#ended = true;
+      await output;
+      log.close();
+      return status;
+    });
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Writes to its input. */
+  async write(text: string): Promise<void> {
+    await this.#input?.write(new TextEncoder().encode(text));
+  }
+
+  /** What it has written so far. */
+  output(): Promise<string> {
+    return Deno.readTextFile(this.logFile);
+  }
+
+  /** Waits for a text in its output; throws {@linkcode Failure} when it ends or time is up. */
+  async says(text: string, ms: number): Promise<void> {
+    const deadline = performance.now() + ms;
+    while (!(await this.output()).includes(text)) {
+      check(!this.#ended, `${this.name} ended before it said "${text}"; see ${this.logFile}`);
+      check(
+        performance.now() < deadline,
+        `${this.name} did not say "${text}" within ${ms} ms; see ${this.logFile}`,
+      );
+      await sleep(50);
+    }
+  }
+
+  /** Stops it from running (or lets it run again) as if its machine were stuck. */
+  freeze(frozen: boolean): void {
+    this.#signal(frozen ? "SIGSTOP" : "SIGCONT");
+  }
+
+  /** Sends a signal and waits for the end; after `ms` the process is killed for good. */
+  async stop(signal: Deno.Signal = "SIGTERM", ms = 20_000): Promise<void> {
+    if (this.#ended) return;
+    this.#signal(signal);
+    try {
+      await within(ms, `ending ${this.name} with ${signal}`, this.status);
+    } catch (error) {
+      this.#signal("SIGKILL");
+      await this.status;
+      throw error;
+    }
+  }
+
+  /** Ends it at once, without waiting for anything. */
+  kill(): void {
+    this.#signal("SIGKILL");
+  }
+
+  #signal(signal: Deno.Signal): void {
+    try {
+      if (!this.#ended) this.#child.kill(signal);
+    } catch (error) {
+      if (!(error instanceof TypeError) && !(error instanceof Deno.errors.NotFound)) throw error;
+      // it had just ended
+    }
+  }
+}
+
+/** Every process of the run, so that none outlives it. */
+export class Processes {
+  #all = new Set<Process>();
+  #names = new Map<string, number>();
+
+  /** Starts a process that is ended with the run at the latest. */
+  async start(launch: Launch): Promise<Process> {
+    await Deno.mkdir(LOGS, { recursive: true });
+    const count = (this.#names.get(launch.name) ?? 0) + 1;
+    this.#names.set(launch.name, count);
+    const logFile = `${LOGS}/${launch.name}${count === 1 ? "" : `-${count}`}.log`;
+    const log = await Deno.open(logFile, { create: true, write: true, truncate: true });
+    const process = new Process(launch, logFile, log);
+    this.#all.add(process);
+    process.status.then(() => this.#all.delete(process));
+    return process;
+  }
+
+  /** Runs a program to its end and returns its output (both streams) and exit code. */
+  async run(launch: Launch, ms: number): Promise<{ code: number; output: string }> {
+    const process = await this.start(launch);
+    try {
+      const status = await within(ms, launch.name, process.status);
+      return { code: status.code, output: await process.output() };
+    } finally {
+      process.kill();
+    }
+  }
+
+  /** Kills what still runs. */
+  killAll(): void {
+    for (const process of this.#all) process.kill();
+  }
+
+  /** Kills what still runs and waits until it is gone. */
+  async end(): Promise<void> {
+    const ends = [...this.#all].map((process) => process.status);
+    this.killAll();
+    await Promise.all(ends);
+  }
+}
+
+/**
+ * A port of 127.0.0.1 where also the neighbours at these offsets are free.
+ * It is taken below the range of outgoing connections, so that none of those can take it again.
+ */
+export function freePort(...offsets: number[]): number {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    const listeners: Deno.Listener[] = [];
+    try {
+      for (const offset of [0, ...offsets]) {
+        listeners.push(Deno.listen({ hostname: "0.0.0.0", port: port + offset }));
+      }
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    } finally {
+      for (const listener of listeners) listener.close();
+    }
+  }
+  throw new Failure("found no free port");
+}
