@@ -58,14 +58,14 @@ export function encodeTopicRoute(route: TopicRouteData, dialect: Dialect): Uint8
   const { brokerDatas, filterServerTable, orderTopicConf, queueDatas } = route;
   const filters = Array.from(
     filterServerTable,
-    ([addr, servers]) => [addr, jsonStrings(servers, dialect)] as const,
+    ([addr, servers]) => [addr, jsonStrings(servers)] as const,
   );
   let text = `{"brokerDatas":[${brokerDatas.map((it) => brokerJson(it, dialect)).join(",")}]`;
   text += `,"filterServerTable":${jsonMap(filters, dialect)}`;
   if (orderTopicConf !== undefined) {
-    text += `,"orderTopicConf":${jsonString(orderTopicConf, dialect)}`;
+    text += `,"orderTopicConf":${jsonString(orderTopicConf)}`;
   }
-  text += `,"queueDatas":[${queueDatas.map((it) => queueJson(it, dialect)).join(",")}]`;
+  text += `,"queueDatas":[${queueDatas.map(queueJson).join(",")}]`;
   if (route.topicQueueMappingByBroker !== undefined) {
     const mappings = Array.from(
       route.topicQueueMappingByBroker,
@@ -87,7 +87,7 @@ export function encodeClusterInfo(
   );
   const clusterEntries = Array.from(
     clusters,
-    ([cluster, names]) => [cluster, jsonStrings(names, "fastjson")] as const,
+    ([cluster, names]) => [cluster, jsonStrings(names)] as const,
   );
   return utf8.encode(
     `{"brokerAddrTable":${jsonMap(brokerEntries, "fastjson")},` +
@@ -103,24 +103,22 @@ export function encodeBrokerMemberGroup(
 ): Uint8Array {
   return utf8.encode(
     `{"brokerMemberGroup":{"brokerAddrs":${addrsJson(brokerAddrs, "fastjson")},` +
-      `"brokerName":${jsonString(brokerName, "fastjson")},` +
-      `"cluster":${jsonString(cluster, "fastjson")}}}`,
+      `"brokerName":${jsonString(brokerName)},` +
+      `"cluster":${jsonString(cluster)}}}`,
   );
 }
 
 /** The body of the requests that list topics. */
 export function encodeTopicList(topics: Iterable<string>, brokerAddr?: string): Uint8Array {
-  const start = brokerAddr === undefined
-    ? "{"
-    : `{"brokerAddr":${jsonString(brokerAddr, "fastjson")},`;
-  return utf8.encode(`${start}"topicList":${jsonStrings(topics, "fastjson")}}`);
+  const start = brokerAddr === undefined ? "{" : `{"brokerAddr":${jsonString(brokerAddr)},`;
+  return utf8.encode(`${start}"topicList":${jsonStrings(topics)}}`);
 }
 
 /** The body of GET_KVLIST_BY_NAMESPACE, and of REGISTER_BROKER's answer. */
 export function encodeKvTable(table: Iterable<readonly [string, string]>): Uint8Array {
   const entries = Array.from(
     table,
-    ([key, value]) => [key, jsonString(value, "fastjson")] as const,
+    ([key, value]) => [key, jsonString(value)] as const,
   );
   return utf8.encode(`{"table":${jsonMap(entries, "fastjson")}}`);
 }
@@ -162,21 +160,21 @@ function intField(object: ReadonlyMap<string, JsonValue>, name: string): number 
 
 function brokerJson(broker: BrokerData, dialect: Dialect): string {
   const text = `{"brokerAddrs":${addrsJson(broker.brokerAddrs, dialect)},` +
-    `"brokerName":${jsonString(broker.brokerName, dialect)},` +
-    `"cluster":${jsonString(broker.cluster, dialect)},` +
+    `"brokerName":${jsonString(broker.brokerName)},` +
+    `"cluster":${jsonString(broker.cluster)},` +
     `"enableActingMaster":${broker.enableActingMaster}`;
   return broker.zoneName === undefined
     ? `${text}}`
-    : `${text},"zoneName":${jsonString(broker.zoneName, dialect)}}`;
+    : `${text},"zoneName":${jsonString(broker.zoneName)}}`;
 }
 
 function addrsJson(addrs: ReadonlyMap<Long, string>, dialect: Dialect): string {
-  const entries = Array.from(addrs, ([id, addr]) => [id, jsonString(addr, dialect)] as const);
+  const entries = Array.from(addrs, ([id, addr]) => [id, jsonString(addr)] as const);
   return jsonNumericMap(entries, dialect);
 }
 
-function queueJson(queue: QueueData, dialect: Dialect): string {
-  return `{"brokerName":${jsonString(queue.brokerName, dialect)},"perm":${queue.perm},` +
+function queueJson(queue: QueueData): string {
+  return `{"brokerName":${jsonString(queue.brokerName)},"perm":${queue.perm},` +
     `"readQueueNums":${queue.readQueueNums},"topicSysFlag":${queue.topicSysFlag},` +
     `"writeQueueNums":${queue.writeQueueNums}}`;
 }
@@ -184,7 +182,7 @@ function queueJson(queue: QueueData, dialect: Dialect): string {
 function mappingJson(info: TopicQueueMappingInfo, dialect: Dialect): string {
   const fields: string[] = [];
   const text = (name: string, value: string | null) => {
-    if (value !== null) fields.push(`"${name}":${jsonString(value, dialect)}`);
+    if (value !== null) fields.push(`"${name}":${jsonString(value)}`);
   };
   text("bname", info.bname);
   const ids = Array.from(info.currIdMap, ([id, local]) => [id, `${local}`] as const);

@@ -38,11 +38,11 @@ export function encodeJsonHeader(header: OutgoingHeader): string {
   const { code, opaque, flag, version = MqVersion.V5_5_0, remark, extFields } = header;
   let text = `{"code":${code}`;
   if (extFields !== undefined) {
-    const fields = extFields.map(([k, v]) => [k, jsonString(v, "fastjson")] as const);
+    const fields = extFields.map(([k, v]) => [k, jsonString(v)] as const);
     text += `,"extFields":${jsonMap(fields, "fastjson")}`;
   }
   text += `,"flag":${flag},"language":"OTHER","opaque":${opaque}`;
-  if (remark !== undefined) text += `,"remark":${jsonString(remark, "fastjson")}`;
+  if (remark !== undefined) text += `,"remark":${jsonString(remark)}`;
   return `${text},"serializeTypeCurrentRPC":"JSON","version":${version}}`;
 }
 

@@ -78,7 +78,7 @@ describe("GET_ROUTEINFO_BY_TOPIC", () => {
       const standard = (await server.ask(105, { topic: "ü" })).body!;
       assert.match(standard, /"currIdMap":\{"0":0,"2":1\}/);
       assert.match(standard, /"epoch":"9007199254740993"/);
-      assert.match(standard, /"topic":"\\u00FC"/);
+      assert.match(standard, /"topic":"ü"/);
       const fastjson = (await server.ask(105, { topic: "ü" }, OLD)).body!;
       assert.match(fastjson, /"currIdMap":\{0:0,2:1\}/);
       assert.match(fastjson, /"epoch":9007199254740993,/);

@@ -147,7 +147,6 @@ describe("encodeTopicRoute", () => {
       orderTopicConf: name,
     };
     const standard = text(encodeTopicRoute(route, "standard"));
-    assert.match(standard, /^[ -~]*$/);
     const value = JSON.parse(standard);
     assert.equal(value.brokerDatas[0].cluster, name);
     assert.equal(value.brokerDatas[0].brokerName, name);
