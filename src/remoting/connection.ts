@@ -1,4 +1,5 @@
 import type { Log } from "../log.ts";
+import type { BufferPool } from "./buffer_pool.ts";
 import { type Command, Flag, FrameError, type Response } from "./command.ts";
 import { type Frame, FrameDecoder, type MemoryBudget } from "./frame_decoder.ts";
 import type { FrameEncoder } from "./frame_encoder.ts";
@@ -30,6 +31,8 @@ export interface ConnectionContext {
   encoder: FrameEncoder;
   memo: HeaderMemo;
   budget: MemoryBudget;
+  /** Bodies of answered requests go back to it: nobody may hold on to one. */
+  pool: BufferPool;
   log: Log;
   frameMaxLength: number;
   now(): number;
@@ -58,7 +61,7 @@ export class Connection implements SocketHandler {
   constructor(socket: Socket, context: ConnectionContext) {
     this.#socket = socket;
     this.#context = context;
-    this.#decoder = new FrameDecoder(context.frameMaxLength, context.budget);
+    this.#decoder = new FrameDecoder(context.frameMaxLength, context.budget, context.pool);
     this.#lastActive = context.now();
   }
 
@@ -164,11 +167,13 @@ export class Connection implements SocketHandler {
     const response = this.#context.handler.handle(request, this);
     if (!(response instanceof Promise)) {
       this.#answer(request, response);
+      if (frame.owned) this.#context.pool.give(frame.bytes);
       return;
     }
     this.#inFlight++;
     response.then((late) => {
       this.#inFlight--;
+      if (frame.owned) this.#context.pool.give(frame.bytes);
       this.#lastActive = this.#context.now();
       this.#answer(request, late);
       this.#send();

@@ -1,3 +1,4 @@
+import { BufferPool } from "./buffer_pool.ts";
 import { FrameError, SerializeType } from "./command.ts";
 
 /**
@@ -11,7 +12,7 @@ export class Frame {
   readonly headerEnd: number;
   /** Where the body ends. */
   readonly end: number;
-  /** False: the bytes are those that were pushed, and change when those do. */
+  /** True: the bytes hold nothing else. False: they are those that were pushed, and change. */
   readonly owned: boolean;
 
   /** @param at where the length field stands */
@@ -53,18 +54,23 @@ const FIRST_CAPACITY = 1024;
 export class FrameDecoder {
   readonly #maxLength: number;
   readonly #budget: MemoryBudget;
+  readonly #pool: BufferPool;
   /** The bytes pushed last, not copied; everything before `#at` is consumed. */
   #chunk: Uint8Array = NO_BYTES;
   #at = 0;
   /** Copies of bytes pushed before the chunk, consumed up to `#keptAt`. */
-  #kept = NO_BYTES;
+  #kept: Uint8Array = NO_BYTES;
   #keptAt = 0;
   #keptEnd = 0;
 
-  /** @param maxLength the largest value of a frame's length field */
-  constructor(maxLength: number, budget: MemoryBudget) {
+  /**
+   * @param maxLength the largest value of a frame's length field
+   * @param pool of buffers for large frames; those of `owned` frames are for their holder to give
+   */
+  constructor(maxLength: number, budget: MemoryBudget, pool = new BufferPool()) {
     this.#maxLength = maxLength;
     this.#budget = budget;
+    this.#pool = pool;
   }
 
   /** Gives bytes as they came. They must stay as they are until {@link keep} or the next push. */
@@ -119,7 +125,7 @@ export class FrameDecoder {
     if (!this.#fill(4 + length, 4 + length)) return undefined;
     const end = this.#keptAt + 4 + length;
     const last = end === this.#keptEnd;
-    // A buffer that held one frame is never used again: the frame may have it.
+    // A buffer that held one frame only is the frame's from now on.
     const frame = new Frame(this.#kept, this.#keptAt, length, last && this.#keptAt === 0);
     if (last) this.#forget();
     else this.#keptAt = end;
@@ -149,11 +155,15 @@ export class FrameDecoder {
     const needed = waiting.length + more;
     const doubled = Math.max(FIRST_CAPACITY, 2 * this.#kept.length);
     const size = Math.max(needed, this.#kept.length, Math.min(doubled, capacity));
-    if (!this.#budget.take(size - this.#kept.length)) {
+    // One that is there costs nothing, so it may be as large as the frame is said to become.
+    const spare = this.#pool.take(Math.max(size, Math.min(capacity, this.#maxLength + 4)));
+    const length = spare?.length ?? size;
+    if (!this.#budget.take(length - this.#kept.length)) {
       throw new FrameError("no memory left for unfinished frames (maxBufferedRequestBytes)");
     }
-    const grown = new Uint8Array(size);
+    const grown = spare ?? new Uint8Array(size);
     grown.set(waiting);
+    this.#pool.give(this.#kept);
     this.#kept = grown;
     this.#keptAt = 0;
     this.#keptEnd = waiting.length;

@@ -1,4 +1,5 @@
 import type { Log } from "../log.ts";
+import { BufferPool } from "./buffer_pool.ts";
 import { Connection, type ConnectionContext, type RequestHandler } from "./connection.ts";
 import type { MemoryBudget } from "./frame_decoder.ts";
 import { FrameEncoder } from "./frame_encoder.ts";
@@ -46,6 +47,7 @@ export class RemotingServer {
       log,
       encoder: new FrameEncoder(),
       memo: new HeaderMemo(),
+      pool: new BufferPool(),
       frameMaxLength: options.frameMaxLength,
       now: () => Date.now(),
       closed: (connection) => this.#closed(connection),

@@ -7,6 +7,7 @@ import {
   type ConnectionContext,
   type RequestHandler,
 } from "../../src/remoting/connection.ts";
+import { BufferPool } from "../../src/remoting/buffer_pool.ts";
 import { FrameEncoder } from "../../src/remoting/frame_encoder.ts";
 import { HeaderMemo } from "../../src/remoting/header_memo.ts";
 import { ByteBudget } from "../../src/remoting/memory_budget.ts";
@@ -76,6 +77,7 @@ function connect(options: {
     handler,
     encoder: new FrameEncoder(),
     memo: new HeaderMemo(),
+    pool: new BufferPool(),
     budget: memory,
     log,
     frameMaxLength,
