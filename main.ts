@@ -6,6 +6,7 @@ import { KvConfigError } from "./src/kv/kv_config.ts";
 import { createLog, LogError } from "./src/log.ts";
 import { Namesrv, StartError } from "./src/namesrv.ts";
 import { NodeTransport } from "./src/remoting/node_transport.ts";
+import { TlsConfigError } from "./src/remoting/tls_context.ts";
 
 const prepared = await prepare(Deno.args, Deno.env, Deno);
 if (prepared.kind === "exit") {
@@ -27,7 +28,13 @@ try {
   });
   for (const { level, event, fields } of configuration.notices) log[level](event, fields);
   const transport = new NodeTransport();
-  const namesrv = await Namesrv.start({ configuration, transport, log, setLogLevel: setLevel });
+  const namesrv = await Namesrv.start({
+    configuration,
+    transport,
+    files: Deno,
+    log,
+    setLogLevel: setLevel,
+  });
 
   let stopping = false;
   const stop = async (signal: string) => {
@@ -46,11 +53,23 @@ try {
     Deno.addSignalListener(signal, () => void stop(signal));
   }
 
+  Deno.addSignalListener("SIGHUP", () => {
+    log.info("signal", { signal: "SIGHUP" });
+    void namesrv.reload();
+  });
+
   const tip = `The Name Server boot success. serializeType=JSON, address ${namesrv.address}`;
   log.info(tip);
   await write(Deno.stdout, `${tip}\n`);
 } catch (error) {
-  const foreseen = [ConfigError, DurableFileError, KvConfigError, LogError, StartError];
+  const foreseen = [
+    ConfigError,
+    DurableFileError,
+    KvConfigError,
+    LogError,
+    StartError,
+    TlsConfigError,
+  ];
   if (!foreseen.some((type) => error instanceof type)) throw error;
   const { message } = error as Error;
   opened?.log.error(message);

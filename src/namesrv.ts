@@ -19,6 +19,8 @@ import { ORDER_TOPIC_CONFIG, RequestCode } from "./protocol/codes.ts";
 import { RemotingClient } from "./remoting/client.ts";
 import { ByteBudget } from "./remoting/memory_budget.ts";
 import { RemotingServer } from "./remoting/server.ts";
+import { TlsAcceptor } from "./remoting/tls_acceptor.ts";
+import { type TlsFileSystem, TlsStore } from "./remoting/tls_store.ts";
 import type { Transport } from "./remoting/transport.ts";
 import type { MinBrokerIdChange } from "./route/min_broker_id.ts";
 import { RouteCache } from "./route/route_cache.ts";
@@ -44,6 +46,8 @@ export class StartError extends Error {
 export interface NamesrvParts {
   configuration: LoadedConfiguration;
   transport: Transport;
+  /** Where certificates are read from. */
+  files: TlsFileSystem;
   log: Log;
   setLogLevel(level: LogLevel): void;
 }
@@ -56,6 +60,7 @@ export class Namesrv {
   readonly #routes: RouteInfoManager;
   readonly #dispatcher: Dispatcher;
   readonly #server: RemotingServer;
+  readonly #tls: TlsStore | undefined;
   readonly #timers: ReturnType<typeof setInterval>[];
   #port = 0;
   #stopping = false;
@@ -66,26 +71,36 @@ export class Namesrv {
    * @returns it, when it listens
    * @throws {StartError} when the address can't be listened on
    * @throws {KvConfigError} when the KV table can't be loaded
+   * @throws {TlsConfigError} when a TLS option can't be satisfied
    */
   static async start(parts: NamesrvParts): Promise<Namesrv> {
-    const { configuration, log } = parts;
+    const { configuration, files, log } = parts;
     const { options } = configuration;
     const config = new LiveConfig(configuration, new DurableFile(options.configStorePath));
     for (const path of [options.configStorePath, options.kvConfigPath]) {
       await removeLeftovers(path, Date.now());
     }
     const kv = await KvConfig.load(new DurableFile(options.kvConfigPath), log);
-    const namesrv = new Namesrv(parts, config, kv);
+    const tls = options["tls.server.mode"] === "disabled"
+      ? undefined
+      : await TlsStore.load(options, files, log);
+    const namesrv = new Namesrv(parts, config, kv, tls);
     await namesrv.#listen();
     return namesrv;
   }
 
-  private constructor(parts: NamesrvParts, config: LiveConfig, kv: KvConfig) {
+  private constructor(
+    parts: NamesrvParts,
+    config: LiveConfig,
+    kv: KvConfig,
+    tls: TlsStore | undefined,
+  ) {
     const { transport, log, setLogLevel } = parts;
     const options = config.values;
     this.#log = log;
     this.#config = config;
     this.#kv = kv;
+    this.#tls = tls;
 
     const client = new RemotingClient(transport, options.frameMaxLength);
     const budget = new ByteBudget(() => options.maxBufferedRequestBytes);
@@ -173,6 +188,12 @@ export class Namesrv {
       options,
       waterMarks: { high: () => waterMarks(options).high, low: () => waterMarks(options).low },
       budget,
+      tls: tls && new TlsAcceptor({
+        enforcing: options["tls.server.mode"] === "enforcing",
+        context: () => tls.current(),
+        options,
+        log,
+      }),
       log,
     });
   }
@@ -185,6 +206,11 @@ export class Namesrv {
   /** The address that it listens on, as the boot line shows it. */
   get address(): string {
     return `${this.#config.values.bindAddress}:${this.#port}`;
+  }
+
+  /** Reads the certificates again, for new connections. */
+  async reload(): Promise<void> {
+    await this.#tls?.reload();
   }
 
   /**
@@ -219,6 +245,7 @@ export class Namesrv {
       );
     }
     this.#log.info("listening", { address: bindAddress, port: this.#port });
+    this.#tls?.watch();
   }
 
   #startSchedules(clientRequests: RequestClass, otherRequests: RequestClass) {
@@ -239,6 +266,7 @@ export class Namesrv {
 
   #stopSchedules(): void {
     for (const timer of this.#timers) clearInterval(timer);
+    this.#tls?.close();
     this.#routes.stop();
   }
 }

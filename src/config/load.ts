@@ -169,6 +169,15 @@ class HomeFolder {
   }
 }
 
+/** What a certificate made for tests makes useless. */
+const TEST_MODE_IGNORES = [
+  "tls.server.keyPath",
+  "tls.server.certPath",
+  "tls.server.need.client.auth",
+  "tls.server.authClient",
+  "tls.server.trustCertPath",
+] as const;
+
 /** The configuration while it is put together. */
 class Loading {
   readonly options = defaultOptions();
@@ -234,8 +243,19 @@ class Loading {
         this.#problems.push(`${source}: ${value}: ${reason}`);
       }
     }
+    this.#warnOfUnusedCertificates();
     if (this.#problems.length > 0) throw new ConfigValueError(this.#problems);
     return { options, given, extras, notices };
+  }
+
+  #warnOfUnusedCertificates(): void {
+    const { options } = this;
+    if (options["tls.server.mode"] === "disabled" || !options["tls.test.mode.enable"]) return;
+    const unused = TEST_MODE_IGNORES.filter((name) => this.given.has(name));
+    if (unused.length === 0) return;
+    this.#warn("TLS options without effect, because tls.test.mode.enable=true", {
+      keys: unused.join(", "),
+    });
   }
 
   #warnUnknown(key: string, file: string, names: readonly OptionName[]): void {

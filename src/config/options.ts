@@ -316,51 +316,64 @@ const TLS = {
     ["disabled", "permissive", "enforcing"],
     "permissive",
     "restart",
-    "mapped",
-    "TLS is not part of this version: connections that begin with a TLS handshake are closed. " +
-      "enforcing stops the start.",
+    "full",
+    "disabled: connections that begin with a TLS handshake are closed. permissive: TLS and plain " +
+      "connections are served on the one port. enforcing: plain connections are closed.",
   ),
   "tls.test.mode.enable": flag(
     true,
     "restart",
-    "none",
-    "A self-signed certificate is made at start, and the certificate options are not used.",
+    "full",
+    "A self-signed certificate is made in memory for the first TLS connection, clients may show any " +
+      "certificate, and the options for certificates are not used. A certificate of one's own " +
+      "needs false.",
   ),
   "tls.server.need.client.auth": choice(
     ["none", "optional", "require"],
     "none",
     "restart",
-    "none",
-    "Whether clients are asked for a certificate.",
+    "full",
+    "Whether clients are asked for a certificate. require: who shows none is closed.",
   ),
-  "tls.server.keyPath": path("", "none", "PEM file of the server's private key (PKCS #8)."),
+  "tls.server.keyPath": path(
+    "",
+    "full",
+    "PEM file of the server's private key: PKCS #8, PKCS #1 or SEC 1, encrypted or not. Read again " +
+      "when it changes, as the other two files.",
+  ),
   "tls.server.keyPassword": {
-    ...text("", "restart", "none", "Password of the private key. Shown nowhere."),
+    ...text("", "restart", "full", "Password of the private key. Shown nowhere."),
     secret: true,
   },
-  "tls.server.certPath": path("", "none", "PEM file of the server's certificate chain."),
+  "tls.server.certPath": path(
+    "",
+    "full",
+    "PEM file of the server's certificate, followed by those of its issuers.",
+  ),
   "tls.server.authClient": flag(
     false,
     "restart",
-    "none",
-    "A client's certificate must be signed by an authority of tls.server.trustCertPath.",
+    "full",
+    "A client's certificate must be signed by an authority of tls.server.trustCertPath. Without " +
+      "it, any certificate will do.",
   ),
   "tls.server.trustCertPath": path(
     "",
-    "none",
+    "full",
     "PEM file of the authorities for client certificates.",
   ),
   "tls.ciphers": text(
     "",
     "restart",
-    "none",
-    "Cipher suites, with `,` between; empty: the defaults.",
+    "mapped",
+    "Cipher suites by their names in OpenSSL or Java, with `,` between; empty: all that the runtime " +
+      "has. The client's preference chooses; a connection that comes to another suite is closed.",
   ),
   "tls.protocols": text(
     "",
     "restart",
-    "none",
-    "Protocol versions such as TLSv1.3, with `,` between; empty: the defaults.",
+    "full",
+    "TLSv1.2, TLSv1.3 or both, with `,` between; empty: both.",
   ),
   "tls.config.file": path(
     "/etc/rocketmq/tls.properties",
@@ -413,6 +426,20 @@ const OWN = {
     "live",
     "full",
     "Bytes that unfinished frames and waiting requests of all connections may take.",
+  ),
+  tlsHandshakeTimeoutMillis: int(
+    10_000,
+    AT_LEAST_ONE,
+    "live",
+    "full",
+    "Milliseconds that a TLS handshake may take.",
+  ),
+  tlsMaxHandshakes: int(
+    1000,
+    AT_LEAST_ONE,
+    "live",
+    "full",
+    "How many TLS handshakes may be under way; further connections that begin one are closed.",
   ),
   maxInflatedBodyBytes: int(
     128 * MiB,

@@ -120,12 +120,7 @@ export function findContradictions(options: Readonly<Options>): Contradiction[] 
       reason: `must be at least frameMaxLength, which is ${options.frameMaxLength}`,
     });
   }
-  if (options["tls.server.mode"] === "enforcing") {
-    found.push({
-      name: "tls.server.mode",
-      reason: "must be disabled or permissive: TLS is not part of this version",
-    });
-  }
+  found.push(...findTlsContradictions(options));
   if (options.enableControllerInNamesrv) {
     found.push({
       name: "enableControllerInNamesrv",
@@ -134,6 +129,26 @@ export function findContradictions(options: Readonly<Options>): Contradiction[] 
   }
   if (options.bindAddress === "") {
     found.push({ name: "bindAddress", reason: "must be an address or a host name" });
+  }
+  return found;
+}
+
+function findTlsContradictions(options: Readonly<Options>): Contradiction[] {
+  if (options["tls.server.mode"] === "disabled" || options["tls.test.mode.enable"]) return [];
+  const needed = ["tls.server.keyPath", "tls.server.certPath"] as const;
+  const found: Contradiction[] = needed
+    .filter((name) => options[name] === "")
+    .map((name) => ({
+      name,
+      reason: "must name a file, unless tls.test.mode.enable=true or tls.server.mode=disabled",
+    }));
+  const verifies = options["tls.server.authClient"] &&
+    options["tls.server.need.client.auth"] !== "none";
+  if (verifies && options["tls.server.trustCertPath"] === "") {
+    found.push({
+      name: "tls.server.trustCertPath",
+      reason: "must name a file, because tls.server.authClient=true",
+    });
   }
   return found;
 }

@@ -5,6 +5,8 @@ import { type Frame, FrameDecoder, type MemoryBudget } from "./frame_decoder.ts"
 import type { FrameEncoder } from "./frame_encoder.ts";
 import type { HeaderMemo } from "./header_memo.ts";
 import { Preamble, type ProxiedPeer } from "./preamble.ts";
+import type { TlsAcceptor } from "./tls_acceptor.ts";
+import type { TlsPeer } from "./tls_context.ts";
 import type { Socket, SocketHandler } from "./transport.ts";
 
 /** Bytes of answers that are collected for one write at the most, plus one answer. */
@@ -33,6 +35,8 @@ export interface ConnectionContext {
   budget: MemoryBudget;
   /** Bodies of answered requests go back to it: nobody may hold on to one. */
   pool: BufferPool;
+  /** Takes TLS connections; without it, they are refused. */
+  tls?: TlsAcceptor;
   log: Log;
   frameMaxLength: number;
   now(): number;
@@ -47,6 +51,7 @@ export class Connection implements SocketHandler {
   readonly #decoder: FrameDecoder;
   #preamble: Preamble | undefined = new Preamble();
   #proxied: ProxiedPeer | undefined;
+  #tlsPeer: TlsPeer | undefined;
   /** Requests taken whose answers are still to come. */
   #inFlight = 0;
   /** Frames wait: the peer does not read its answers, or too many of them are due. */
@@ -73,6 +78,11 @@ export class Connection implements SocketHandler {
   /** TLVs of the connection's PROXY protocol version 2 header, by type. */
   get proxyAttributes(): ReadonlyMap<number, Uint8Array> | undefined {
     return this.#proxied?.attributes;
+  }
+
+  /** Who the TLS handshake has shown the peer to be; `undefined` on a plain connection. */
+  get tlsPeer(): TlsPeer | undefined {
+    return this.#tlsPeer;
   }
 
   /** Whether the peer is gone, or is being closed. */
@@ -134,14 +144,27 @@ export class Connection implements SocketHandler {
     this.#context.closed(this);
   }
 
-  /** What stands after the preamble; `undefined` while that is not over. */
+  /** The frames that stand after the preamble; `undefined` while that is not over. */
   #open(preamble: Preamble, chunk: Uint8Array): Uint8Array | undefined {
     const opening = preamble.push(chunk);
     if (opening === undefined) return undefined;
     this.#preamble = undefined;
     this.#proxied = opening.peer;
-    if (opening.kind === "tls") throw new FrameError("a TLS handshake, but TLS is disabled");
-    return opening.rest;
+    const { tls } = this.#context;
+    if (opening.kind === "frames") {
+      if (tls?.enforcing) throw new FrameError("no TLS handshake, but TLS is enforced");
+      this.#socket.plain();
+      return opening.rest;
+    }
+    if (tls === undefined) throw new FrameError("a TLS handshake, but TLS is disabled");
+    this.#secure(tls, opening.rest).catch((error) => this.#fail(error));
+    return undefined;
+  }
+
+  async #secure(tls: TlsAcceptor, received: Uint8Array): Promise<void> {
+    this.#tlsPeer = await tls.accept(this.#socket, received, this.peer);
+    this.#lastActive = this.#context.now();
+    if (!this.#finishing) this.#socket.resume();
   }
 
   #takeFrames(): void {

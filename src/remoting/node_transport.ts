@@ -1,5 +1,15 @@
+import { Buffer } from "node:buffer";
 import * as net from "node:net";
-import type { Listener, Socket, SocketHandler, Transport, WaterMarks } from "./transport.ts";
+import * as tls from "node:tls";
+import type {
+  Listener,
+  Socket,
+  SocketHandler,
+  TlsAccept,
+  TlsSession,
+  Transport,
+  WaterMarks,
+} from "./transport.ts";
 
 const READ_BUFFER = 64 * 1024;
 /** The most that is handed to node:net at once. */
@@ -73,7 +83,10 @@ const UNBOUNDED: WaterMarks = { high: () => Infinity, low: () => Infinity };
 class NodeSocket implements Socket {
   readonly remoteAddress: string;
   readonly #waterMarks: WaterMarks;
-  readonly #socket: net.Socket;
+  readonly #readBuffer: Uint8Array | undefined;
+  #socket: net.Socket;
+  /** A TLS handshake is under way. */
+  #securing = false;
   #handler: SocketHandler | undefined;
   /** What the system did not take yet, but for the piece that node:net holds. */
   #queue: Uint8Array[] = [];
@@ -82,14 +95,14 @@ class NodeSocket implements Socket {
   #ending = false;
   #reason: string | undefined;
 
-  /** @param readBuffer what reads go into; without one, each read brings its own */
+  /** @param readBuffer what plain bytes are read into; without one, each read brings its own */
   constructor(socket: net.Socket, waterMarks: WaterMarks, readBuffer?: Uint8Array) {
     const { remoteAddress: host, remotePort: port } = socket;
     this.remoteAddress = host?.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
     this.#waterMarks = waterMarks;
-    this.#socket = readBuffer === undefined ? socket : this.#withBuffer(socket, readBuffer);
-    this.#socket.on("error", (error) => this.#reason = error.message);
-    this.#socket.on("drain", () => this.#drained());
+    this.#readBuffer = readBuffer;
+    this.#socket = socket;
+    this.#watch();
   }
 
   get unsent(): number {
@@ -102,14 +115,44 @@ class NodeSocket implements Socket {
 
   start(handler: SocketHandler): void {
     this.#handler = handler;
-    const socket = this.#socket;
-    // Not the Buffer itself: its slice() is no copy.
-    socket.on("data", ({ buffer, byteOffset, byteLength }: Uint8Array) => {
-      handler.onData(new Uint8Array(buffer, byteOffset, byteLength));
+    this.#listen();
+    this.#socket.resume();
+  }
+
+  plain(): void {
+    if (this.#readBuffer === undefined) return;
+    this.#socket = this.#withBuffer(this.#socket, this.#readBuffer);
+    this.#watch();
+    this.#listen();
+  }
+
+  async secure(accept: TlsAccept, received: Uint8Array): Promise<TlsSession> {
+    const plain = this.#socket;
+    if (plain.destroyed) throw new Error("closed");
+    // What it reads now is for the handshake.
+    plain.removeAllListeners("data");
+    plain.unshift(Buffer.from(received));
+    const options = { isServer: true, rejectUnauthorized: false, ...accept };
+    const socket = new tls.TLSSocket(plain, { ...options, ...TLS_WATER_MARK });
+    this.#socket = socket;
+    this.#watch();
+    this.#securing = true;
+    await new Promise<void>((resolve, reject) => {
+      const ended = () => socket.destroy();
+      socket.once("close", () => reject(new Error(this.#reason ?? "closed by the peer")));
+      socket.once("end", ended);
+      socket.once("secure", () => {
+        socket.off("end", ended);
+        socket.pause();
+        resolve();
+      });
+      // An end would not be heard otherwise.
+      socket.resume();
     });
-    socket.on("end", () => handler.onEnd());
-    socket.on("close", () => this.#closed());
-    socket.resume();
+    this.#securing = false;
+    this.#listen();
+    socket.pause();
+    return sessionOf(socket);
   }
 
   write(bytes: Uint8Array): boolean {
@@ -136,13 +179,36 @@ class NodeSocket implements Socket {
 
   end(): void {
     this.#ending = true;
-    if (this.#queued === 0) this.#socket.destroySoon();
+    if (this.#securing) this.destroy();
+    else if (this.#queued === 0) this.#socket.destroySoon();
   }
 
   destroy(): void {
     this.#queue = [];
     this.#queued = 0;
     this.#socket.destroy();
+  }
+
+  /** Hears of the socket's progress and end, as long as it is the one in use. */
+  #watch(): void {
+    const socket = this.#socket;
+    socket.on("drain", () => this.#drained());
+    socket.on("error", (error) => this.#reason = error.message);
+    socket.on("close", () => {
+      if (socket === this.#socket) this.#closed();
+    });
+  }
+
+  #listen(): void {
+    const handler = this.#handler!;
+    const socket = this.#socket;
+    // Not the Buffer itself: its slice() is no copy.
+    socket.on("data", ({ buffer, byteOffset, byteLength }: Uint8Array) => {
+      handler.onData(new Uint8Array(buffer, byteOffset, byteLength));
+    });
+    socket.on("end", () => {
+      if (socket === this.#socket) handler.onEnd();
+    });
   }
 
   /** In pieces, so that it shows how much of a large answer has left. */
@@ -196,4 +262,21 @@ class NodeSocket implements Socket {
     };
     return new net.Socket(options as net.SocketConstructorOpts);
   }
+}
+
+/** TLSSocket passes it on to the stream, although its type does not say so. */
+const TLS_WATER_MARK = { highWaterMark: HIGH_WATER } as tls.TLSSocketOptions;
+
+/** What a socket tells of its handshake. */
+function sessionOf(socket: tls.TLSSocket): TlsSession {
+  const session: TlsSession = {
+    protocol: socket.getProtocol() ?? "unknown",
+    cipher: socket.getCipher().standardName,
+    resumed: socket.isSessionReused(),
+  };
+  const certificate = socket.getPeerX509Certificate();
+  if (certificate === undefined) return session;
+  // Only tls.Server makes this public, and that takes no high water mark.
+  const { _handle } = socket as unknown as { _handle: { verifyError(): string } };
+  return { ...session, certificate, distrust: _handle.verifyError() || undefined };
 }

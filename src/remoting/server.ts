@@ -4,6 +4,7 @@ import { Connection, type ConnectionContext, type RequestHandler } from "./conne
 import type { MemoryBudget } from "./frame_decoder.ts";
 import { FrameEncoder } from "./frame_encoder.ts";
 import { HeaderMemo } from "./header_memo.ts";
+import type { TlsAcceptor } from "./tls_acceptor.ts";
 import type { Listener, Transport, WaterMarks } from "./transport.ts";
 
 const IDLE_SCAN_INTERVAL = 1000;
@@ -34,9 +35,11 @@ export class RemotingServer {
     options: Readonly<RemotingOptions>;
     waterMarks: WaterMarks;
     budget: MemoryBudget;
+    /** Takes TLS connections; without it, they are refused. */
+    tls?: TlsAcceptor;
     log: Log;
   }) {
-    const { transport, handler, options, waterMarks, budget, log } = parts;
+    const { transport, handler, options, waterMarks, budget, tls, log } = parts;
     this.#transport = transport;
     this.#options = options;
     this.#waterMarks = waterMarks;
@@ -44,6 +47,7 @@ export class RemotingServer {
     this.#context = {
       handler,
       budget,
+      tls,
       log,
       encoder: new FrameEncoder(),
       memo: new HeaderMemo(),

@@ -1,3 +1,6 @@
+import type { X509Certificate } from "node:crypto";
+import type { SecureContext } from "node:tls";
+
 /** What a connection hears from its socket. */
 export interface SocketHandler {
   /** Bytes came. They are good only until this returns. Not heard while paused. */
@@ -18,7 +21,10 @@ export interface Socket {
   readonly unsent: number;
   /** Whether the unsent bytes went above the high water mark, and not down to the low one since. */
   readonly full: boolean;
-  /** Starts reading: nothing is heard before. */
+  /**
+   * Starts reading: nothing is heard before. An accepted socket may only be written to after
+   * {@link plain} or {@link secure}.
+   */
   start(handler: SocketHandler): void;
   /**
    * Queues bytes, sent in order. Returns whether the system took them at once; otherwise they must
@@ -28,10 +34,40 @@ export interface Socket {
   /** Neither data nor an end is heard until {@link resume}. */
   pause(): void;
   resume(): void;
-  /** Closes after what was written has left. */
+  /** Goes on with what comes as it is: no {@link secure} is to follow. */
+  plain(): void;
+  /**
+   * Goes on as the server of a TLS connection whose first bytes were received. The handler hears
+   * what was decrypted from then on, after {@link resume}: the socket is paused when this resolves.
+   * Rejects when the handshake fails, or the connection closes before it is over.
+   */
+  secure(accept: TlsAccept, received: Uint8Array): Promise<TlsSession>;
+  /** Closes after what was written has left; at once while a handshake is under way. */
   end(): void;
   /** Closes at once. */
   destroy(): void;
+}
+
+/** What a TLS handshake needs to know. */
+export interface TlsAccept {
+  /** Key, certificate, versions, and the authorities for client certificates. */
+  secureContext: SecureContext;
+  /** Whether the client is asked for a certificate. It may still show none, or any. */
+  requestCert: boolean;
+}
+
+/** What a TLS handshake has brought. */
+export interface TlsSession {
+  /** E.g. "TLSv1.3". */
+  protocol: string;
+  /** The cipher suite's IANA name. */
+  cipher: string;
+  /** Whether an earlier session goes on. The client's certificate is the one of then. */
+  resumed: boolean;
+  /** What the client has shown. */
+  certificate?: X509Certificate;
+  /** Why the certificate is not trusted. Nothing is looked at in a resumed session. */
+  distrust?: string;
 }
 
 /** Sizes of a connection's backlog of unsent bytes. */

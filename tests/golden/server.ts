@@ -39,6 +39,7 @@ export async function startServer(options: Record<string, string> = {}): Promise
   const namesrv = await Namesrv.start({
     configuration: await loadConfiguration({ configFile }, environment, Deno),
     transport: withoutOutside(new NodeTransport(), notifications),
+    files: Deno,
     log: silent,
     setLogLevel: () => {},
   });

@@ -17,13 +17,13 @@ function text(content: string): Uint8Array {
   return new TextEncoder().encode(content);
 }
 
-/** The first bytes of a TLS 1.2 handshake. */
-const TLS_HELLO = Uint8Array.fromHex("160301013d01000139030374657374");
+/** It begins as a TLS handshake does. */
+const NO_TLS_HELLO = Uint8Array.fromHex("16666f6f626172666f6f626172");
 
 const GARBAGE: [name: string, bytes: Uint8Array][] = [
   ["random bytes", Uint8Array.fromHex("9f3a5c77e1048bd2c6f05ae99b21d7483e6610fd")],
   ["an HTTP request", text("GET / HTTP/1.1\r\nHost: namesrv\r\n\r\n")],
-  ["a TLS hello", TLS_HELLO],
+  ["a TLS handshake that is none", NO_TLS_HELLO],
   ["a negative length", int32(-1)],
   ["a length of 0", int32(0)],
   ["a length beyond frameMaxLength", int32(16_777_217)],

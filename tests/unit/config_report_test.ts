@@ -55,6 +55,8 @@ const OURS = [
   "maxBufferedRequestBytes",
   "maxInflatedBodyBytes",
   "routeCacheMaxBytes",
+  "tlsHandshakeTimeoutMillis",
+  "tlsMaxHandshakes",
 ];
 
 const report = (

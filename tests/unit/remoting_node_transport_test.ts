@@ -119,6 +119,7 @@ describe("NodeTransport", () => {
         const side = new Side(socket);
         sides.push(side);
         socket.start(side);
+        socket.plain();
         accepted(side);
       },
     );

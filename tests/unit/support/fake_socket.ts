@@ -2,6 +2,8 @@ import type {
   Listener,
   Socket,
   SocketHandler,
+  TlsAccept,
+  TlsSession,
   Transport,
   WaterMarks,
 } from "../../../src/remoting/transport.ts";
@@ -63,6 +65,18 @@ export class FakeSocket implements Socket {
 
   resume(): void {
     this.paused = false;
+  }
+
+  plain(): void {}
+
+  /** What the handshake comes to is for the test to say. */
+  handshake = Promise.withResolvers<TlsSession>();
+  /** What the handshake began with. */
+  secured: { accept: TlsAccept; received: Uint8Array } | undefined;
+
+  secure(accept: TlsAccept, received: Uint8Array): Promise<TlsSession> {
+    this.secured = { accept, received };
+    return this.handshake.promise;
   }
 
   end(): void {

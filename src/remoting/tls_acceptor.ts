@@ -1,0 +1,86 @@
+import type { Log } from "../log.ts";
+import { HandshakeError, type TlsContext, type TlsPeer } from "./tls_context.ts";
+import type { Socket } from "./transport.ts";
+
+/** The values that a {@link TlsAcceptor} reads, each time it needs them. */
+export interface HandshakeOptions {
+  tlsHandshakeTimeoutMillis: number;
+  tlsMaxHandshakes: number;
+}
+
+/** Takes TLS connections: so many handshakes at once, each in a limited time. */
+export class TlsAcceptor {
+  /** Whether plain connections are refused. */
+  readonly enforcing: boolean;
+  readonly #context: () => TlsContext | Promise<TlsContext>;
+  readonly #options: Readonly<HandshakeOptions>;
+  readonly #log: Log;
+  #handshakes = 0;
+
+  /** @param parts.context what new connections are taken with */
+  constructor(parts: {
+    enforcing: boolean;
+    context: () => TlsContext | Promise<TlsContext>;
+    options: Readonly<HandshakeOptions>;
+    log: Log;
+  }) {
+    this.enforcing = parts.enforcing;
+    this.#context = parts.context;
+    this.#options = parts.options;
+    this.#log = parts.log;
+  }
+
+  /** Handshakes that are not over. */
+  get handshakes(): number {
+    return this.#handshakes;
+  }
+
+  /**
+   * Does the server's part of a handshake on a connection whose first bytes have come. Afterwards
+   * the socket is paused, and what it reads and writes is encrypted on the way.
+   *
+   * @param peer who that is, for the log
+   * @throws {HandshakeError} when it fails, takes too long, or the client is not welcome; the
+   * connection must be closed then
+   */
+  async accept(socket: Socket, received: Uint8Array, peer: string): Promise<TlsPeer> {
+    const { tlsHandshakeTimeoutMillis: limit, tlsMaxHandshakes: most } = this.#options;
+    if (this.#handshakes >= most) {
+      throw new HandshakeError(`TLS: ${most} handshakes are under way (tlsMaxHandshakes)`);
+    }
+    this.#handshakes++;
+    // The memory is the caller's.
+    const first = received.slice();
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      const reason = `TLS: no handshake in ${limit} ms (tlsHandshakeTimeoutMillis)`;
+      late.reject(new HandshakeError(reason));
+    }, limit);
+    try {
+      return await Promise.race([late.promise, this.#handshake(socket, first, peer)]);
+    } finally {
+      clearTimeout(timer);
+      this.#handshakes--;
+    }
+  }
+
+  async #handshake(socket: Socket, received: Uint8Array, peer: string): Promise<TlsPeer> {
+    socket.pause();
+    const current = this.#context();
+    const context = current instanceof Promise ? await current : current;
+    let session;
+    try {
+      session = await socket.secure(context.accept, received);
+    } catch (error) {
+      throw new HandshakeError(`TLS: ${error instanceof Error ? error.message : error}`);
+    }
+    const tlsPeer = context.check(session, Date.now());
+    const { protocol, cipher, certificate } = tlsPeer;
+    if (certificate !== undefined) {
+      this.#log.info("TLS client", { peer, protocol, cipher, ...certificate });
+    } else if (this.#log.debugEnabled) {
+      this.#log.debug("TLS client", { peer, protocol, cipher });
+    }
+    return tlsPeer;
+  }
+}
