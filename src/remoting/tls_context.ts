@@ -245,10 +245,13 @@ function readCertificates(
   });
 }
 
-function readKey(options: Readonly<TlsOptions>, pem: string): KeyObject {
+function readKey(options: Readonly<TlsOptions>, text: string): KeyObject {
   const passphrase = options["tls.server.keyPassword"];
-  const encrypted = /ENCRYPTED/.test(pem);
   const name = named(options, "tls.server.keyPath");
+  // Certificates may stand in the same file.
+  const [pem] = text.match(/-----BEGIN [A-Z ]*PRIVATE KEY-----[^]*?-----END [^-]*-----/) ?? [];
+  if (pem === undefined) throw new TlsConfigError(`${name} holds no private key (PEM)`);
+  const encrypted = /ENCRYPTED/.test(pem);
   if (encrypted && passphrase === "") {
     throw new TlsConfigError(`${name} is encrypted, and tls.server.keyPassword is empty`);
   }

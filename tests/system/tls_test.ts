@@ -100,322 +100,339 @@ async function refused(server: ServerProcess, reason: RegExp): Promise<void> {
   assert.ok(!server.err.all.some((it) => /^\s+at /.test(it)), "a stack trace");
 }
 
-beforeAll(async () => {
-  home = await Home.make();
-  const folder = home.path;
-  await Promise.all([makeAuthority(folder, "ca"), makeAuthority(folder, "other-ca")]);
-  await makeCertificate(folder, "middle", "ca", { isAuthority: true });
-  await makeCertificate(folder, "server", "middle");
-  await makeCertificate(folder, "client", "ca");
-  await makeCertificate(folder, "stranger", "other-ca");
-  await makeCertificate(folder, "expired", "ca", { days: -1 });
-  const [server, middle] = await Promise.all(
-    ["server.pem", "middle.pem"].map((name) => Deno.readTextFile(home.file(name))),
-  );
-  await home.write("chain.pem", server + middle);
-});
-
-afterAll(async () => {
-  await home[Symbol.asyncDispose]();
-});
-
-describe("TLS modes", () => {
-  it("permissive serves both, with a certificate of its own making", async () => {
-    await using server = await start({});
-    assert.ok(await asks(server, "-tls1_3"));
-    assert.ok(await asks(server, "-tls1_2"));
-    assert.ok(await answersPlain(server));
-    assert.equal((await asksNode(server.port)).subject.CN, "localhost");
-  });
-
-  it("enforcing refuses plain frames", async () => {
-    await using server = await start({ "tls.server.mode": "enforcing" });
-    assert.ok(await asks(server));
-    assert.ok(!await answersPlain(server));
-    await refused(server, /no TLS handshake/);
-    assert.ok(await asks(server));
-  });
-
-  it("disabled refuses handshakes", async () => {
-    await using server = await start({ "tls.server.mode": "disabled" });
-    assert.ok(!await asks(server));
-    await refused(server, /TLS is disabled/);
-    assert.ok(await answersPlain(server));
-  });
-
-  it("TLS may come behind a PROXY header, in permissive and enforcing", async () => {
-    for (const mode of ["permissive", "enforcing"]) {
-      await using server = await start(certificateOptions({
-        "tls.server.mode": mode,
-        "tls.server.need.client.auth": "optional",
-      }));
-      const [cert, key] = await Promise.all(
-        ["client.pem", "client.key"].map((name) => Deno.readTextFile(home.file(name))),
-      );
-      const header = "PROXY TCP4 192.0.2.9 10.0.0.1 51234 9876\r\n";
-      await asksNode(server.port, { cert, key }, header);
-      assert.match(await server.err.find(/TLS client/), /peer=192\.0\.2\.9:51234 .*CN=client/);
-    }
-  });
-});
-
-describe("TLS with certificates", () => {
-  it("shows the chain, which a client verifies to the root", async () => {
-    await using server = await start(certificateOptions());
-    assert.ok(await asks(server, "-CAfile", "ca.pem", "-verify_return_error"));
-    assert.ok(!await asks(server, "-CAfile", "other-ca.pem", "-verify_return_error"));
-  });
-
-  const id = (name: string) => ["-cert", `${name}.pem`, "-key", `${name}.key`];
-
-  it("asks for no client certificate, for one, or insists", async () => {
-    await using none = await start(certificateOptions());
-    assert.ok(await asks(none, ...id("stranger")));
-    assert.ok(!none.err.all.some((line) => /CN=stranger/.test(line)));
-    await using optional = await start(
-      certificateOptions({ "tls.server.need.client.auth": "optional" }),
+describe("TLS", () => {
+  beforeAll(async () => {
+    home = await Home.make();
+    const folder = home.path;
+    await Promise.all([makeAuthority(folder, "ca"), makeAuthority(folder, "other-ca")]);
+    await makeCertificate(folder, "middle", "ca", { isAuthority: true });
+    await makeCertificate(folder, "server", "middle");
+    await makeCertificate(folder, "client", "ca");
+    await makeCertificate(folder, "stranger", "other-ca");
+    await makeCertificate(folder, "expired", "ca", { days: -1 });
+    const [server, middle] = await Promise.all(
+      ["server.pem", "middle.pem"].map((name) => Deno.readTextFile(home.file(name))),
     );
-    assert.ok(await asks(optional));
-    assert.ok(await asks(optional, ...id("stranger")));
-    assert.match(await optional.err.find(/CN=stranger/), /verified=false/);
-    await using require = await start(
-      certificateOptions({ "tls.server.need.client.auth": "require" }),
-    );
-    assert.ok(await asks(require, ...id("stranger")));
-    assert.ok(!await asks(require));
-    await refused(require, /has shown no certificate/);
+    await home.write("chain.pem", server + middle);
   });
 
-  it("verifies client certificates, in new sessions and in resumed ones", async () => {
-    await using server = await start(certificateOptions({
-      "tls.server.need.client.auth": "require",
-      "tls.server.authClient": "true",
-      "tls.server.trustCertPath": home.file("ca.pem"),
-    }));
-    for (const version of ["-tls1_2", "-tls1_3"]) {
-      assert.ok(await asks(server, version, ...id("client"), "-sess_out", "good"));
-      assert.ok(await asks(server, version, ...id("client"), "-sess_in", "good"));
-      assert.ok(!await asks(server, version, ...id("stranger"), "-sess_out", "bad"));
-      // TLS 1.2 gives the ticket out before the certificate is refused; 1.3 may.
-      const resuming = await Deno.stat(home.file("bad")).then(() => ["-sess_in", "bad"], () => []);
-      assert.ok(!await asks(server, version, ...id("stranger"), ...resuming));
-      assert.ok(!await asks(server, version, ...id("expired")));
-      assert.ok(!await asks(server, version));
-    }
-    const { subject, verified } = /subject="(?<subject>[^"]+)".*verified=(?<verified>\w+)/
-      .exec(await server.err.find(/TLS client/))!.groups!;
-    assert.deepEqual([subject, verified], ["CN=client", "true"]);
-    assert.match(await server.err.find(/subjectAltName/), /fingerprint=([0-9A-F]{2}:){31}/);
-    await refused(server, /\(CN=stranger\) is not trusted/);
-    await refused(server, /\(CN=stranger\) was not verified in this session/);
-    await refused(server, /\(CN=expired\) has expired/);
-    await refused(server, /has shown no certificate/);
+  afterAll(async () => {
+    await home[Symbol.asyncDispose]();
   });
 
-  it("keeps to tls.protocols and tls.ciphers", async () => {
-    await using old = await start(certificateOptions({ "tls.protocols": "TLSv1.2" }));
-    assert.ok(await asks(old, "-tls1_2"));
-    assert.ok(!await asks(old, "-tls1_3"));
-    const ciphers = "ECDHE-RSA-AES128-GCM-SHA256,TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256";
-    await using some = await start(certificateOptions({ "tls.ciphers": ciphers }));
-    assert.ok(await asks(some, "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"));
-    assert.ok(await asks(some, "-cipher", "ECDHE-RSA-CHACHA20-POLY1305"));
-    assert.ok(!await asks(some, "-cipher", "ECDHE-RSA-AES256-GCM-SHA384"));
-    await refused(some, /AES_256_GCM_SHA384 is not one of tls.ciphers/);
-    assert.ok(!await asks(some, "-tls1_3"));
-  });
+  describe("modes", () => {
+    it("permissive serves both, with a certificate of its own making", async () => {
+      await using server = await start({});
+      assert.ok(await asks(server, "-tls1_3"));
+      assert.ok(await asks(server, "-tls1_2"));
+      assert.ok(await answersPlain(server));
+      assert.equal((await asksNode(server.port)).subject.CN, "localhost");
+    });
 
-  it("takes keys of all kinds, encrypted or not", async () => {
-    const { path } = home;
-    const key = ["-in", "server.key", "-passout", "pass:secret"];
-    await openssl(path, "pkcs8", "-topk8", ...key, "-out", "pkcs8.key");
-    await openssl(path, "rsa", "-traditional", "-aes256", ...key, "-out", "pkcs1.key");
-    for (const name of ["pkcs8.key", "pkcs1.key"]) {
-      await using server = await start(certificateOptions({
-        "tls.server.keyPath": home.file(name),
-        "tls.server.keyPassword": "secret",
-      }));
+    it("enforcing refuses plain frames", async () => {
+      await using server = await start({ "tls.server.mode": "enforcing" });
       assert.ok(await asks(server));
-    }
-    const wrong = certificateOptions({
-      "tls.server.keyPath": home.file("pkcs8.key"),
-      "tls.server.keyPassword": "wrong",
+      assert.ok(!await answersPlain(server));
+      await refused(server, /no TLS handshake/);
+      assert.ok(await asks(server));
     });
-    assert.match(await refusal(wrong), /keyPassword is not the password of .*pkcs8\.key/);
-  });
-});
 
-describe("TLS options that can't be satisfied", () => {
-  const cases: [string, Record<string, string>, RegExp][] = [
-    ["no such file", { "tls.server.certPath": "/not/there" }, /certPath: .*\/not\/there.*No such/],
-    [
-      "a key of another certificate",
-      { "tls.server.keyPath": "client.key" },
-      /client\.key.*not the/,
-    ],
-    ["an expired certificate", {
-      "tls.server.keyPath": "expired.key",
-      "tls.server.certPath": "expired.pem",
-    }, /expired\.pem \(tls\.server\.certPath\) has expired/],
-    ["no certificate in the file", { "tls.server.certPath": "client.csr" }, /holds no certificate/],
-    ["no key in the file", { "tls.server.keyPath": "chain.pem" }, /chain\.pem \(tls.*private key/],
-    ["no path", { "tls.server.keyPath": "" }, /tls\.server\.keyPath=: must name a file/],
-    ["an old version", { "tls.protocols": "TLSv1.1" }, /TLSv1\.1 cannot be had/],
-    ["an unknown cipher", { "tls.ciphers": "RC4-MD5" }, /tls\.ciphers=RC4-MD5/],
-  ];
-  for (const [name, options, message] of cases) {
-    it(`${name}: no start, and a line that says so`, async () => {
-      assert.match(await refusal(certificateOptions(options)), message);
+    it("disabled refuses handshakes", async () => {
+      await using server = await start({ "tls.server.mode": "disabled" });
+      assert.ok(!await asks(server));
+      await refused(server, /TLS is disabled/);
+      assert.ok(await answersPlain(server));
     });
-  }
 
-  it("warns of certificates that test mode does not use", async () => {
-    await using server = await start({ ...certificateOptions(), "tls.test.mode.enable": "true" });
-    assert.match(await server.err.find(/test\.mode/), /WARN .*keyPath, tls\.server\.certPath/);
-  });
-});
-
-describe("bad TLS input", () => {
-  it("closes with one line, and nobody else notices", async () => {
-    await using server = await start({
-      tlsHandshakeTimeoutMillis: "500",
-      tlsMaxHandshakes: "20",
-    });
-    await using bystander = await Peer.connect(server.port);
-    const send = async (bytes: Uint8Array, end: boolean) => {
-      await using peer = await Peer.connect(server.port);
-      await peer.send(bytes);
-      await withLimit(end ? peer.end() : peer.closed, "the connection is still open");
-    };
-    assert.ok(!await asks(server, "-tls1_1", "-cipher", "ALL@SECLEVEL=0"));
-    await send(Uint8Array.fromHex("16030300056761726261"), false);
-    await refused(server, /no handshake in 500 ms/);
-    await send(Uint8Array.fromHex("16ff00ff00ff00ff00ff"), false);
-    await send(Uint8Array.fromHex("160301013d0100"), true);
-    await refused(server, /closed by the peer/);
-    // Half-open handshakes.
-    const open = await Promise.all(Array.from({ length: 40 }, () => Peer.connect(server.port)));
-    await Promise.all(open.map((peer) => peer.send(Uint8Array.fromHex("160301013d0100"))));
-    await refused(server, /20 handshakes are under way/);
-    assert.equal((await bystander.call({ code: 206 })).code, 0);
-    await withLimit(Promise.all(open.map((peer) => peer.closed)), "handshakes are still open");
-    assert.ok(await asks(server));
-    assert.deepEqual(server.err.all.filter((line) => / ERROR |^\s+at /.test(line)), []);
-  });
-});
-
-describe("certificates that change", () => {
-  /** A key and a certificate for a name, as a pair of texts. */
-  async function makePair(name: string): Promise<[string, string]> {
-    await makeCertificate(home.path, name, "ca");
-    const read = (end: string) => Deno.readTextFile(home.file(`${name}.${end}`));
-    return [await read("key"), await read("pem")];
-  }
-
-  async function shows(server: ServerProcess, name: string): Promise<void> {
-    const search = async () => {
-      while ((await asksNode(server.port)).subject.CN !== name) {
-        await new Promise((resolve) => setTimeout(resolve, 50));
+    it("TLS may come behind a PROXY header, in permissive and enforcing", async () => {
+      for (const mode of ["permissive", "enforcing"]) {
+        await using server = await start(certificateOptions({
+          "tls.server.mode": mode,
+          "tls.server.need.client.auth": "optional",
+        }));
+        const [cert, key] = await Promise.all(
+          ["client.pem", "client.key"].map((name) => Deno.readTextFile(home.file(name))),
+        );
+        const header = "PROXY TCP4 192.0.2.9 10.0.0.1 51234 9876\r\n";
+        await asksNode(server.port, { cert, key }, header);
+        assert.match(await server.err.find(/TLS client/), /peer=192\.0\.2\.9:51234 .*CN=client/);
       }
-    };
-    await withLimit(search(), `${name} is not shown`);
-  }
-
-  it("are taken in each way of writing them, and only when they are good", async () => {
-    const [one, two, three, four] = [
-      await makePair("one"),
-      await makePair("two"),
-      await makePair("three"),
-      await makePair("four"),
-    ];
-    const version = async (name: string, [key, cert]: [string, string]) => {
-      await home.write(`secret/${name}/tls.key`, key);
-      await home.write(`secret/${name}/tls.crt`, cert);
-    };
-    // As Kubernetes mounts secrets.
-    await version("..1", one);
-    await version("..2", two);
-    await Deno.symlink("..1", home.file("secret/..data"));
-    for (const file of ["tls.key", "tls.crt"]) {
-      await Deno.symlink(`..data/${file}`, home.file(`secret/${file}`));
-    }
-    await using server = await start({
-      "tls.test.mode.enable": "false",
-      "tls.server.keyPath": home.file("secret/tls.key"),
-      "tls.server.certPath": home.file("secret/tls.crt"),
     });
-    await shows(server, "one");
-    const survivor = tls.connect({
-      host: "127.0.0.1",
-      port: server.port,
-      rejectUnauthorized: false,
-    });
-    await new Promise((resolve) => survivor.once("secureConnect", resolve));
-
-    await Deno.symlink("..2", home.file("secret/..next"));
-    await Deno.rename(home.file("secret/..next"), home.file("secret/..data"));
-    await shows(server, "two");
-    // In place; the key and the certificate don't match for a while.
-    await home.write("secret/..2/tls.key", three[0]);
-    await server.err.find(/ERROR TLS certificate not reloaded.*is not the key/);
-    await shows(server, "two");
-    await home.write("secret/..2/tls.crt", three[1]);
-    await shows(server, "three");
-    // The folder goes, and comes again.
-    await Deno.remove(home.file("secret"), { recursive: true });
-    await server.err.find(/ERROR TLS certificate not reloaded.*No such file/);
-    await shows(server, "three");
-    await home.write("secret/tls.key", four[0]);
-    await home.write("secret/tls.crt", four[1]);
-    server.kill("SIGHUP");
-    await shows(server, "four");
-    // Replaced by rename, in the new folder.
-    await home.write("secret/new.key", one[0]);
-    await home.write("secret/new.crt", one[1]);
-    await Deno.rename(home.file("secret/new.key"), home.file("secret/tls.key"));
-    await Deno.rename(home.file("secret/new.crt"), home.file("secret/tls.crt"));
-    await shows(server, "one");
-
-    const answered = new Promise((resolve) => survivor.once("data", resolve));
-    survivor.write(QUESTION);
-    await withLimit(answered, "the connection from the beginning is not served");
-    survivor.destroy();
   });
 
-  it("200 times under load, without a handshake that fails", async () => {
-    const pairs = [await makePair("even"), await makePair("odd")];
-    const write = async (i: number) => {
-      const [key, cert] = pairs[i % 2];
-      // Both in one step: a key and its certificate may share a file.
-      await home.write("both.next", key + cert);
-      await Deno.rename(home.file("both.next"), home.file("both.pem"));
-    };
-    await write(0);
-    await using server = await start({
-      "tls.test.mode.enable": "false",
-      "tls.server.keyPath": home.file("both.pem"),
-      "tls.server.certPath": home.file("both.pem"),
+  describe("with certificates", () => {
+    it("shows the chain, which a client verifies to the root", async () => {
+      await using server = await start(certificateOptions());
+      assert.ok(await asks(server, "-CAfile", "ca.pem", "-verify_return_error"));
+      assert.ok(!await asks(server, "-CAfile", "other-ca.pem", "-verify_return_error"));
     });
-    let running = true;
-    let handshakes = 0;
-    const client = async () => {
-      for (; running; handshakes++) await asksNode(server.port);
-    };
-    const warm = [client(), client()];
-    await new Promise((resolve) => setTimeout(resolve, 1500));
-    const before = await server.residentBytes();
-    const reloads = () => server.err.all.filter((it) => /certificate reloaded/.test(it)).length;
-    for (let i = 1; i <= 200; i++) {
-      await write(i);
-      server.kill("SIGHUP");
-      while (reloads() < i) await new Promise((resolve) => setTimeout(resolve, 2));
+
+    const id = (name: string) => ["-cert", `${name}.pem`, "-key", `${name}.key`];
+
+    it("asks for no client certificate, for one, or insists", async () => {
+      await using none = await start(certificateOptions());
+      assert.ok(await asks(none, ...id("stranger")));
+      assert.ok(!none.err.all.some((line) => /CN=stranger/.test(line)));
+      await using optional = await start(
+        certificateOptions({ "tls.server.need.client.auth": "optional" }),
+      );
+      assert.ok(await asks(optional));
+      assert.ok(await asks(optional, ...id("stranger")));
+      assert.match(await optional.err.find(/CN=stranger/), /verified=false/);
+      await using require = await start(
+        certificateOptions({ "tls.server.need.client.auth": "require" }),
+      );
+      assert.ok(await asks(require, ...id("stranger")));
+      assert.ok(!await asks(require));
+      await refused(require, /has shown no certificate/);
+    });
+
+    it("verifies client certificates, in new sessions and in resumed ones", async () => {
+      await using server = await start(certificateOptions({
+        "tls.server.need.client.auth": "require",
+        "tls.server.authClient": "true",
+        "tls.server.trustCertPath": home.file("ca.pem"),
+      }));
+      for (const version of ["-tls1_2", "-tls1_3"]) {
+        assert.ok(await asks(server, version, ...id("client"), "-sess_out", "good"));
+        assert.ok(await asks(server, version, ...id("client"), "-sess_in", "good"));
+        assert.ok(!await asks(server, version, ...id("stranger"), "-sess_out", "bad"));
+        // TLS 1.2 gives the ticket out before the certificate is refused; 1.3 may.
+        const resuming = await Deno.stat(home.file("bad")).then(
+          () => ["-sess_in", "bad"],
+          () => [],
+        );
+        assert.ok(!await asks(server, version, ...id("stranger"), ...resuming));
+        assert.ok(!await asks(server, version, ...id("expired")));
+        assert.ok(!await asks(server, version));
+      }
+      const { subject, verified } = /subject="(?<subject>[^"]+)".*verified=(?<verified>\w+)/
+        .exec(await server.err.find(/TLS client/))!.groups!;
+      assert.deepEqual([subject, verified], ["CN=client", "true"]);
+      assert.match(await server.err.find(/subjectAltName/), /fingerprint=([0-9A-F]{2}:){31}/);
+      await refused(server, /\(CN=stranger\) is not trusted/);
+      await refused(server, /\(CN=stranger\) was not verified in this session/);
+      await refused(server, /\(CN=expired\) has expired/);
+      await refused(server, /has shown no certificate/);
+    });
+
+    it("keeps to tls.protocols and tls.ciphers", async () => {
+      await using old = await start(certificateOptions({ "tls.protocols": "TLSv1.2" }));
+      assert.ok(await asks(old, "-tls1_2"));
+      assert.ok(!await asks(old, "-tls1_3"));
+      const ciphers = "ECDHE-RSA-AES128-GCM-SHA256,TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256";
+      await using some = await start(certificateOptions({ "tls.ciphers": ciphers }));
+      assert.ok(await asks(some, "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"));
+      assert.ok(await asks(some, "-cipher", "ECDHE-RSA-CHACHA20-POLY1305"));
+      assert.ok(!await asks(some, "-cipher", "ECDHE-RSA-AES256-GCM-SHA384"));
+      await refused(some, /AES_256_GCM_SHA384 is not one of tls.ciphers/);
+      assert.ok(!await asks(some, "-tls1_3"));
+    });
+
+    it("takes keys of all kinds, encrypted or not", async () => {
+      const { path } = home;
+      const key = ["-in", "server.key", "-passout", "pass:secret"];
+      await openssl(path, "pkcs8", "-topk8", ...key, "-out", "pkcs8.key");
+      await openssl(path, "rsa", "-traditional", "-aes256", ...key, "-out", "pkcs1.key");
+      for (const name of ["pkcs8.key", "pkcs1.key"]) {
+        await using server = await start(certificateOptions({
+          "tls.server.keyPath": home.file(name),
+          "tls.server.keyPassword": "secret",
+        }));
+        assert.ok(await asks(server));
+      }
+      const wrong = certificateOptions({
+        "tls.server.keyPath": home.file("pkcs8.key"),
+        "tls.server.keyPassword": "wrong",
+      });
+      assert.match(await refusal(wrong), /keyPassword is not the password of .*pkcs8\.key/);
+    });
+  });
+
+  describe("options that can't be satisfied", () => {
+    const cases: [string, Record<string, string>, RegExp][] = [
+      [
+        "no such file",
+        { "tls.server.certPath": "/not/there" },
+        /certPath: .*\/not\/there.*No such/,
+      ],
+      [
+        "a key of another certificate",
+        { "tls.server.keyPath": "client.key" },
+        /client\.key.*not the/,
+      ],
+      ["an expired certificate", {
+        "tls.server.keyPath": "expired.key",
+        "tls.server.certPath": "expired.pem",
+      }, /expired\.pem \(tls\.server\.certPath\) has expired/],
+      [
+        "no certificate in the file",
+        { "tls.server.certPath": "client.csr" },
+        /holds no certificate/,
+      ],
+      [
+        "no key in the file",
+        { "tls.server.keyPath": "chain.pem" },
+        /chain\.pem .*no private key/,
+      ],
+      ["no path", { "tls.server.keyPath": "" }, /tls\.server\.keyPath=: must name a file/],
+      ["an old version", { "tls.protocols": "TLSv1.1" }, /TLSv1\.1 cannot be had/],
+      ["an unknown cipher", { "tls.ciphers": "RC4-MD5" }, /tls\.ciphers=RC4-MD5/],
+    ];
+    for (const [name, options, message] of cases) {
+      it(`${name}: no start, and a line that says so`, async () => {
+        assert.match(await refusal(certificateOptions(options)), message);
+      });
     }
-    running = false;
-    await Promise.all(warm);
-    const grown = (await server.residentBytes() - before) / 1_048_576;
-    console.log(`measured: ${handshakes} handshakes, ${grown.toFixed(1)} MiB more memory`);
-    assert.equal(reloads(), 200);
-    assert.ok(grown < 10, `${grown} MiB`);
-    assert.deepEqual(server.err.all.filter((line) => / (WARN|ERROR) /.test(line)), []);
+
+    it("warns of certificates that test mode does not use", async () => {
+      await using server = await start({ ...certificateOptions(), "tls.test.mode.enable": "true" });
+      assert.match(await server.err.find(/test\.mode/), /WARN .*keyPath, tls\.server\.certPath/);
+    });
+  });
+
+  describe("bad input", () => {
+    it("closes with one line, and nobody else notices", async () => {
+      await using server = await start({
+        tlsHandshakeTimeoutMillis: "500",
+        tlsMaxHandshakes: "20",
+      });
+      await using bystander = await Peer.connect(server.port);
+      const send = async (bytes: Uint8Array, end: boolean) => {
+        await using peer = await Peer.connect(server.port);
+        await peer.send(bytes);
+        await withLimit(end ? peer.end() : peer.closed, "the connection is still open");
+      };
+      assert.ok(!await asks(server, "-tls1_1", "-cipher", "ALL@SECLEVEL=0"));
+      await send(Uint8Array.fromHex("160301013d0100"), false);
+      await refused(server, /no handshake in 500 ms/);
+      await send(Uint8Array.fromHex("16ff00ff00ff00ff00ff"), false);
+      await send(Uint8Array.fromHex("160301013d0100"), true);
+      await refused(server, /closed by the peer/);
+      // Half-open handshakes.
+      const open = await Promise.all(Array.from({ length: 40 }, () => Peer.connect(server.port)));
+      await Promise.all(open.map((peer) => peer.send(Uint8Array.fromHex("160301013d0100"))));
+      await refused(server, /20 handshakes are under way/);
+      assert.equal((await bystander.call({ code: 206 })).code, 0);
+      await withLimit(Promise.all(open.map((peer) => peer.closed)), "handshakes are still open");
+      assert.ok(await asks(server));
+      assert.deepEqual(server.err.all.filter((line) => / ERROR |^\s+at /.test(line)), []);
+    });
+  });
+
+  describe("certificates that change", () => {
+    /** A key and a certificate for a name, as a pair of texts. */
+    async function makePair(name: string): Promise<[string, string]> {
+      await makeCertificate(home.path, name, "ca");
+      const read = (end: string) => Deno.readTextFile(home.file(`${name}.${end}`));
+      return [await read("key"), await read("pem")];
+    }
+
+    async function shows(server: ServerProcess, name: string): Promise<void> {
+      const search = async () => {
+        while ((await asksNode(server.port)).subject.CN !== name) {
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+      };
+      await withLimit(search(), `${name} is not shown`);
+    }
+
+    it("are taken in each way of writing them, and only when they are good", async () => {
+      const [one, two, three, four] = [
+        await makePair("one"),
+        await makePair("two"),
+        await makePair("three"),
+        await makePair("four"),
+      ];
+      const version = async (name: string, [key, cert]: [string, string]) => {
+        await home.write(`secret/${name}/tls.key`, key);
+        await home.write(`secret/${name}/tls.crt`, cert);
+      };
+      // As Kubernetes mounts secrets.
+      await version("..1", one);
+      await version("..2", two);
+      await Deno.symlink("..1", home.file("secret/..data"));
+      for (const file of ["tls.key", "tls.crt"]) {
+        await Deno.symlink(`..data/${file}`, home.file(`secret/${file}`));
+      }
+      await using server = await start({
+        "tls.test.mode.enable": "false",
+        "tls.server.keyPath": home.file("secret/tls.key"),
+        "tls.server.certPath": home.file("secret/tls.crt"),
+      });
+      await shows(server, "one");
+      const survivor = tls.connect({
+        host: "127.0.0.1",
+        port: server.port,
+        rejectUnauthorized: false,
+      });
+      await new Promise((resolve) => survivor.once("secureConnect", resolve));
+
+      await Deno.symlink("..2", home.file("secret/..next"));
+      await Deno.rename(home.file("secret/..next"), home.file("secret/..data"));
+      await shows(server, "two");
+      // In place; the key and the certificate don't match for a while.
+      await home.write("secret/..2/tls.key", three[0]);
+      await server.err.find(/ERROR TLS certificate not reloaded.*is not the key/);
+      await shows(server, "two");
+      await home.write("secret/..2/tls.crt", three[1]);
+      await shows(server, "three");
+      // The folder goes, and comes again.
+      await Deno.remove(home.file("secret"), { recursive: true });
+      await server.err.find(/ERROR TLS certificate not reloaded.*No such file/);
+      await shows(server, "three");
+      await home.write("secret/tls.key", four[0]);
+      await home.write("secret/tls.crt", four[1]);
+      server.kill("SIGHUP");
+      await shows(server, "four");
+      // Replaced by rename, in the new folder.
+      await home.write("secret/new.key", one[0]);
+      await home.write("secret/new.crt", one[1]);
+      await Deno.rename(home.file("secret/new.key"), home.file("secret/tls.key"));
+      await Deno.rename(home.file("secret/new.crt"), home.file("secret/tls.crt"));
+      await shows(server, "one");
+
+      const answered = new Promise((resolve) => survivor.once("data", resolve));
+      survivor.write(QUESTION);
+      await withLimit(answered, "the connection from the beginning is not served");
+      survivor.destroy();
+    });
+
+    it("200 times under load, without a handshake that fails", async () => {
+      const pairs = [await makePair("even"), await makePair("odd")];
+      const write = async (i: number) => {
+        const [key, cert] = pairs[i % 2];
+        // Both in one step: a key and its certificate may share a file.
+        await home.write("both.next", key + cert);
+        await Deno.rename(home.file("both.next"), home.file("both.pem"));
+      };
+      await write(0);
+      await using server = await start({
+        "tls.test.mode.enable": "false",
+        "tls.server.keyPath": home.file("both.pem"),
+        "tls.server.certPath": home.file("both.pem"),
+      });
+      let running = true;
+      let handshakes = 0;
+      const client = async () => {
+        for (; running; handshakes++) await asksNode(server.port);
+      };
+      const warm = [client(), client()];
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      const before = await server.residentBytes();
+      const reloads = () => server.err.all.filter((it) => /certificate reloaded/.test(it)).length;
+      for (let i = 1; i <= 200; i++) {
+        await write(i);
+        server.kill("SIGHUP");
+        while (reloads() < i) await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+      running = false;
+      await Promise.all(warm);
+      const grown = (await server.residentBytes() - before) / 1_048_576;
+      console.log(`measured: ${handshakes} handshakes, ${grown.toFixed(1)} MiB more memory`);
+      assert.equal(reloads(), 200);
+      assert.ok(grown < 10, `${grown} MiB`);
+      assert.deepEqual(server.err.all.filter((line) => / (WARN|ERROR) /.test(line)), []);
+    });
   });
 });
