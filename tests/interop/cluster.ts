@@ -82,7 +82,15 @@ export class Launcher {
     readonly kind: Kind,
     /** `host:port` of a name server that runs already and is used instead of starting ours. */
     readonly running?: string,
+    /** Options that every JVM is started with. */
+    readonly jvm: readonly string[] = [],
   ) {}
+
+  /** One that starts every JVM with these options, too. */
+  withJvm(...options: string[]): Launcher {
+    const { processes, artifacts, kind, running, jvm } = this;
+    return new Launcher(processes, artifacts, kind, running, [...jvm, ...options]);
+  }
 
   /** The command of `deno task start`, so that the server has the permissions that users give. */
   static async serverCommand(): Promise<string[]> {
@@ -235,6 +243,7 @@ export class Launcher {
       ...OPENED.map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`),
       `-Duser.home=${home}`,
       `-Djava.io.tmpdir=${home}`,
+      ...this.jvm,
       "-cp",
       this.artifacts.classPath(version),
     ];

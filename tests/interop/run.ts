@@ -10,6 +10,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { missingTools, prepare, type Version, VERSIONS } from "./artifacts.ts";
 import { actingMaster, ordinaryCluster, unusualRegistrations } from "./cases_brokers.ts";
+import { tlsClusters } from "./cases_tls.ts";
 import { HOMES, Launcher } from "./cluster.ts";
 import { LOGS, Processes } from "./processes.ts";
 import { differential } from "./differential/differential.ts";
@@ -77,7 +78,10 @@ try {
       { name: `${version} cluster`, run: ordinaryCluster },
       { name: `${version} registrations`, run: unusualRegistrations },
       ...(version.startsWith("5.")
-        ? [{ name: `${version} acting master`, run: actingMaster }]
+        ? [
+          { name: `${version} acting master`, run: actingMaster },
+          { name: `${version} TLS`, run: tlsClusters },
+        ]
         : []),
     ];
     for (const { name, run } of groups.filter((group) => group.name.includes(only))) {
