@@ -16,6 +16,9 @@ const QUIET = 200;
 /** Milliseconds between two looks at the files, for changes that the system did not report. */
 const LOOK_INTERVAL = 5000;
 
+/** How often files that change all the time are read before they are taken as they are. */
+const MAX_READS = 10;
+
 /** The part of Deno that a {@link TlsStore} uses. */
 export interface TlsFileSystem extends TlsFileReader {
   realPath(path: string): Promise<string>;
@@ -110,22 +113,29 @@ export class TlsStore {
 
   async #reloadOnce(): Promise<void> {
     if (this.#paths.length === 0) return;
-    let contents: TlsFiles | undefined;
-    let seen: string;
-    let problem: unknown;
-    try {
-      contents = await readTlsFiles(this.#options, this.#files);
-      seen = JSON.stringify(contents);
-    } catch (error) {
-      problem = error;
-      seen = String(error);
+    let read = await this.#read();
+    // Files that change between two reads may be halves of two pairs.
+    for (let i = 0, before = ""; i < MAX_READS && read.seen !== before; i++) {
+      before = read.seen;
+      read = await this.#read();
     }
+    const { contents, seen } = read;
+    let { problem } = read;
     if (seen !== this.#seen) {
       this.#seen = seen;
       if (contents !== undefined) problem = this.#take(contents);
       if (problem !== undefined) this.#report(problem);
     }
     if (this.#lookTimer !== undefined) await this.#watchFolders();
+  }
+
+  async #read(): Promise<{ contents?: TlsFiles; problem?: unknown; seen: string }> {
+    try {
+      const contents = await readTlsFiles(this.#options, this.#files);
+      return { contents, seen: JSON.stringify(contents) };
+    } catch (problem) {
+      return { problem, seen: String(problem) };
+    }
   }
 
   /** @returns why not */
