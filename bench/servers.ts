@@ -48,12 +48,13 @@ export class Server {
 
   /**
    * Starts a server on a free port, with a home folder of its own, and waits for its first answer.
+   * @param tlsConfig a file of tls.* properties for it
    * @throws {Error} when it ends or does not answer within a minute; with what it printed
    */
-  static async start(kind: ServerKind, machine: Machine): Promise<Server> {
+  static async start(kind: ServerKind, machine: Machine, tlsConfig?: string): Promise<Server> {
     const home = await Deno.makeTempDir({ prefix: "namesrv-bench-" });
     const port = freePort();
-    const command = await commandOf(kind, machine, port, home);
+    const command = await commandOf(kind, machine, port, home, tlsConfig);
     const pinned = machine.serverCpus ? ["taskset", "-c", machine.serverCpus, ...command] : command;
     const log = await Deno.open(`${home}/output`, { create: true, write: true });
     const started = performance.now();
@@ -153,6 +154,7 @@ async function commandOf(
   machine: Machine,
   port: number,
   home: string,
+  tlsConfig?: string,
 ): Promise<string[]> {
   const bare = (transport: string) =>
     denoRun(["--allow-net"], `${HERE}bare.ts`, [transport, String(port), CANNED_BODY_BYTES]);
@@ -165,7 +167,8 @@ async function commandOf(
       // As `deno task start` does it, whatever that is by now.
       const { tasks } = JSON.parse(await Deno.readTextFile(`${PROJECT}deno.json`));
       const [, ...args] = String(tasks.start.command).split(" ");
-      return [Deno.execPath(), ...args, "--listenPort", String(port)];
+      const file = tlsConfig === undefined ? [] : ["-c", tlsConfig];
+      return [Deno.execPath(), ...args, ...file, "--listenPort", String(port)];
     }
     case "reference": {
       const configuration = `${home}/namesrv.properties`;
@@ -178,6 +181,7 @@ async function commandOf(
         "-XX:+UseG1GC",
         "-XX:G1HeapRegionSize=16m",
         `-Duser.home=${home}`,
+        ...(tlsConfig === undefined ? [] : [`-Dtls.config.file=${tlsConfig}`]),
         "-cp",
         `${machine.referenceJars}/*`,
         "org.apache.rocketmq.namesrv.NamesrvStartup",
