@@ -70,6 +70,8 @@ function withoutOutside(transport: Transport, notifications: Notification[]): Tr
         unsent: 0,
         full: false,
         start: () => {},
+        plain: () => {},
+        secure: () => Promise.reject(new Error("no server's side")),
         write: (bytes) => notifications.push({ to: `${hostname}:${port}`, bytes }) === 0,
         pause: () => {},
         resume: () => {},

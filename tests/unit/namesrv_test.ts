@@ -101,6 +101,7 @@ describe("Namesrv", () => {
     running = await Namesrv.start({
       configuration,
       transport: network,
+      files: Deno,
       log,
       setLogLevel: (level) => void levels.push(level),
     });
