@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import assert from "node:assert/strict";
 import * as net from "node:net";
 import * as tls from "node:tls";
@@ -318,6 +319,30 @@ describe("TLS", () => {
       assert.ok(await asks(server));
       assert.deepEqual(server.err.all.filter((line) => / ERROR |^\s+at /.test(line)), []);
     });
+  });
+
+  it("ends TLS connections cleanly, after their last answers", async () => {
+    await using server = await start({});
+    const socket = tls.connect({ host: "127.0.0.1", port: server.port, rejectUnauthorized: false });
+    const parts: Uint8Array[] = [];
+    socket.on("data", (part) => parts.push(part));
+    const ended = new Promise<void>((resolve, reject) => {
+      socket.on("error", reject);
+      socket.on("close", () => reject(new Error("closed without an end")));
+      // A close_notify came: nothing was cut off.
+      socket.on("end", resolve);
+    });
+    await new Promise((resolve) => socket.once("secureConnect", resolve));
+    // They came in one write, so that the first answer says that all were read.
+    const read = new Promise((resolve) => socket.once("data", resolve));
+    socket.write(Buffer.concat(Array.from({ length: 50 }, () => QUESTION)));
+    await read;
+    server.kill("SIGTERM");
+    await withLimit(ended, "the connection has not ended");
+    socket.destroy();
+    const stream = new Blob(parts as Uint8Array<ArrayBuffer>[]).stream();
+    assert.equal((await Array.fromAsync(framesOf(stream))).length, 50);
+    assert.equal((await withLimit(server.ended, "the server has not stopped")).code, 0);
   });
 
   describe("certificates that change", () => {
