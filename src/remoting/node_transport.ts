@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import * as net from "node:net";
+import { setImmediate } from "node:timers";
 import * as tls from "node:tls";
 import type {
   Listener,
@@ -12,6 +13,8 @@ import type {
 } from "./transport.ts";
 
 const READ_BUFFER = 64 * 1024;
+/** What one connection may bring before the others have their turn. */
+const READ_BURST = 256 * 1024;
 /** The most that is handed to node:net at once. */
 const WRITE_PIECE = 256 * 1024;
 /** For node:net: "drain" is to come after every write that the system did not take at once. */
@@ -93,6 +96,10 @@ class NodeSocket implements Socket {
   #queued = 0;
   #full = false;
   #ending = false;
+  #paused = false;
+  /** Bytes read since others had their turn, and whether they have it now. */
+  #burst = 0;
+  #resting = false;
   #reason: string | undefined;
 
   /** @param readBuffer what plain bytes are read into; without one, each read brings its own */
@@ -170,11 +177,13 @@ class NodeSocket implements Socket {
   }
 
   pause(): void {
+    this.#paused = true;
     this.#socket.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.#paused = false;
+    if (!this.#resting) this.#socket.resume();
   }
 
   end(): void {
@@ -208,6 +217,17 @@ class NodeSocket implements Socket {
     });
     socket.on("end", () => {
       if (socket === this.#socket) handler.onEnd();
+    });
+  }
+
+  /** The system would go on with this connection as long as it has something. */
+  #rest(): void {
+    this.#burst = 0;
+    this.#resting = true;
+    this.#socket.pause();
+    setImmediate(() => {
+      this.#resting = false;
+      if (!this.#paused) this.#socket.resume();
     });
   }
 
@@ -256,6 +276,8 @@ class NodeSocket implements Socket {
         buffer,
         callback: (count: number, bytes: Uint8Array) => {
           this.#handler?.onData(bytes.subarray(0, count));
+          this.#burst += count;
+          if (this.#burst >= READ_BURST) this.#rest();
           return true;
         },
       },
