@@ -8,7 +8,8 @@ const MAX_POOLED = 8 * 1024 * 1024;
  * and the garbage collector would stop everybody for it.
  */
 export class BufferPool {
-  #free: Uint8Array[] = [];
+  /** The smallest first. */
+  readonly #free: Uint8Array[] = [];
   #size = 0;
 
   /** A buffer of at least so many bytes, with anything in it, if there is one. */
@@ -20,10 +21,16 @@ export class BufferPool {
     return buffer;
   }
 
-  /** Takes a buffer that nobody looks at any more. */
+  /** Takes a buffer that nobody looks at any more. Large ones push out smaller ones. */
   give(buffer: Uint8Array): void {
-    if (buffer.length < LEAST || this.#size + buffer.length > MAX_POOLED) return;
-    this.#free.push(buffer);
-    this.#size += buffer.length;
+    const { length } = buffer;
+    if (length < LEAST || length > MAX_POOLED) return;
+    while (this.#size + length > MAX_POOLED && this.#free[0].length < length) {
+      this.#size -= this.#free.shift()!.length;
+    }
+    if (this.#size + length > MAX_POOLED) return;
+    const at = this.#free.findIndex((other) => other.length >= length);
+    this.#free.splice(at < 0 ? this.#free.length : at, 0, buffer);
+    this.#size += length;
   }
 }

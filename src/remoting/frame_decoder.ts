@@ -156,7 +156,7 @@ export class FrameDecoder {
     const doubled = Math.max(FIRST_CAPACITY, 2 * this.#kept.length);
     const size = Math.max(needed, this.#kept.length, Math.min(doubled, capacity));
     // One that is there costs nothing, so it may be as large as the frame is said to become.
-    const spare = this.#pool.take(Math.max(size, Math.min(capacity, this.#maxLength + 4)));
+    const spare = this.#pool.take(capacity === Infinity ? size : Math.max(size, capacity));
     const length = spare?.length ?? size;
     if (!this.#budget.take(length - this.#kept.length)) {
       throw new FrameError("no memory left for unfinished frames (maxBufferedRequestBytes)");

@@ -33,6 +33,27 @@ describe("BufferPool", () => {
   });
 });
 
+describe("BufferPool that is full", () => {
+  it("lets a large buffer push out smaller ones, and not the other way round", () => {
+    const pool = new BufferPool();
+    for (let i = 0; i < 200; i++) pool.give(new Uint8Array(65_536));
+    const large = new Uint8Array(4 * MIB);
+    pool.give(large);
+    for (let i = 0; i < 200; i++) pool.give(new Uint8Array(65_536));
+    assert.equal(pool.take(2 * MIB), large);
+    let count = 0;
+    while (pool.take(65_536) !== undefined) count++;
+    assert.equal(count, 64);
+  });
+
+  it("gives the smallest that is large enough", () => {
+    const pool = new BufferPool();
+    for (const size of [300_000, 100_000, 200_000]) pool.give(new Uint8Array(size));
+    assert.equal(pool.take(90_000)?.length, 100_000);
+    assert.equal(pool.take(90_000)?.length, 200_000);
+  });
+});
+
 describe("FrameDecoder with a pool", () => {
   const body = (fill: number) => new Uint8Array(300_000).fill(fill);
 
