@@ -27,6 +27,9 @@ export interface RegisterBrokerBody {
 /** How often the readers below let others run, in topics. */
 const TOPICS_PER_STEP = 256;
 const DEFAULT_QUEUE_NUMS = 16;
+/** Far beyond any real broker's, and read in one go in a few milliseconds. */
+const MAX_QUEUE_IDS = 65_536;
+const MAX_FILTER_SERVERS = 10_000;
 
 // U+FEFF is a character of a name like any other.
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -231,6 +234,7 @@ function readIdMap(reader: FastjsonReader, ids: Map<number, number>): void {
     const id = parseInt32(key);
     if (id === undefined) throw new FastjsonError(`a queue id is no integer: ${key.slice(0, 40)}`);
     ids.set(id, reader.readInt());
+    if (ids.size > MAX_QUEUE_IDS) throw new FastjsonError(`more than ${MAX_QUEUE_IDS} queue ids`);
   }
 }
 
@@ -240,6 +244,9 @@ function readStrings(reader: FastjsonReader): string[] | undefined {
   while (reader.nextElement()) {
     const text = reader.readString();
     if (text !== null) strings.push(text);
+    if (strings.length > MAX_FILTER_SERVERS) {
+      throw new FastjsonError(`more than ${MAX_FILTER_SERVERS} filter servers`);
+    }
   }
   return strings;
 }

@@ -207,6 +207,21 @@ describe("readPlainBody", () => {
     for (let end = 0; end < bytes.length; end++) refuses(() => plain(bytes.subarray(0, end)));
   });
 
+  it("refuses lists that no broker has, as they are read in one go", () => {
+    const servers = (count: number) =>
+      `{"filterServerList":[${Array(count).fill('"s"').join(",")}],` +
+      '"topicConfigSerializeWrapper":{}}';
+    assert.equal(plain(servers(10_000)).filterServers?.length, 10_000);
+    assert.throws(() => plain(servers(10_001)), /more than 10000 filter servers/);
+    const ids = (count: number) => {
+      const map = Array.from({ length: count }, (_, i) => `${i}:0`).join(",");
+      const info = `{"T":{"topic":"T","bname":"b","currIdMap":{${map}}}}`;
+      return `{"topicConfigSerializeWrapper":{"topicQueueMappingInfoMap":${info}}}`;
+    };
+    assert.equal(plain(ids(65_536)).mappings.get("T")?.currIdMap.size, 65_536);
+    assert.throws(() => plain(ids(65_537)), /more than 65536 queue ids/);
+  });
+
   it("lets others run while it reads 10 000 topics", () => {
     const table = Array.from({ length: 10_000 }, (_, i) => `"T${i}":{"topicName":"T${i}"}`);
     const body = `{"topicConfigSerializeWrapper":{"topicConfigTable":{${table}}}}`;
