@@ -1,5 +1,4 @@
-import { type CommandHeader, type OutgoingRequest } from "./command.ts";
-import { Flag } from "./command.ts";
+import { type CommandHeader, Flag, type OutgoingRequest } from "./command.ts";
 import { FrameDecoder } from "./frame_decoder.ts";
 import { encodeRequest } from "./frame_encoder.ts";
 import { decodeHeader } from "./header_codec.ts";

@@ -1,7 +1,12 @@
-import { type OutgoingHeader } from "./header_codec.ts";
-import { encodeHeader } from "./header_codec.ts";
-import { type Command, Flag, FrameError, type OutgoingRequest } from "./command.ts";
-import { type Response, SerializeType } from "./command.ts";
+import {
+  type Command,
+  Flag,
+  FrameError,
+  type OutgoingRequest,
+  type Response,
+  SerializeType,
+} from "./command.ts";
+import { encodeHeader, type OutgoingHeader } from "./header_codec.ts";
 import type { Socket } from "./transport.ts";
 
 const FIRST_CAPACITY = 64 * 1024;

@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import type { Log } from "../log.ts";
 import { selfSigned } from "./tls_certificate.ts";
 import {
@@ -185,9 +186,9 @@ export class TlsStore {
   async #watchFolders(): Promise<void> {
     const folders = new Set<string>();
     for (const path of this.#paths) {
-      folders.add(folderOf(path));
+      folders.add(dirname(path));
       const real = await this.#files.realPath(path).catch(() => undefined);
-      if (real !== undefined) folders.add(folderOf(real));
+      if (real !== undefined) folders.add(dirname(real));
     }
     const identities = new Map<string, string>();
     for (const folder of folders) {
@@ -231,10 +232,4 @@ export class TlsStore {
     clearTimeout(this.#quietTimer);
     this.#quietTimer = setTimeout(() => void this.reload(), QUIET);
   }
-}
-
-function folderOf(path: string): string {
-  const at = path.lastIndexOf("/");
-  if (at < 0) return ".";
-  return at === 0 ? "/" : path.slice(0, at);
 }

@@ -77,8 +77,7 @@ export class RouteInfoManager {
     this.flush();
     const { options, log, now } = this.#env;
     const result = registerBroker(this.tables, registration, options, now());
-    const { clusterName, brokerName, brokerAddr, brokerId, body } = registration;
-    const broker = { cluster: clusterName, broker: brokerName, id: brokerId, addr: brokerAddr };
+    const broker = { ...shown(registration), id: registration.brokerId };
     switch (result.kind) {
       case "refused":
         log.warn("registration refused: one topic before the first full registration", broker);
@@ -91,7 +90,11 @@ export class RouteInfoManager {
         break;
       case "accepted": {
         const { newBroker, changedTopics, minBrokerIdChange } = result;
-        const fields = { ...broker, topics: body.topics.length, changed: changedTopics };
+        const fields = {
+          ...broker,
+          topics: registration.body.topics.length,
+          changed: changedTopics,
+        };
         if (newBroker) log.info("broker registered", fields);
         else if (changedTopics > 0) log.info("broker changed topics", fields);
         else if (log.debugEnabled) log.debug("broker registered again", fields);
@@ -113,9 +116,7 @@ export class RouteInfoManager {
     this.flush();
     const result = registerBrokerAgain(this.tables, header, fingerprint, now());
     if (result !== undefined && log.debugEnabled) {
-      const { clusterName, brokerName, brokerId, brokerAddr } = header;
-      const broker = { cluster: clusterName, broker: brokerName, id: brokerId, addr: brokerAddr };
-      log.debug("broker registered again", broker);
+      log.debug("broker registered again", { ...shown(header), id: header.brokerId });
     }
     return result;
   }
@@ -149,13 +150,7 @@ export class RouteInfoManager {
     const batch = [...this.#asked, ...this.#lost];
     this.#asked = [];
     this.#lost.clear();
-    for (const { clusterName, brokerName, brokerAddr } of batch) {
-      this.#env.log.info("broker unregistered", {
-        cluster: clusterName,
-        broker: brokerName,
-        addr: brokerAddr,
-      });
-    }
+    for (const broker of batch) this.#env.log.info("broker unregistered", shown(broker));
     for (const change of unregisterBrokers(this.tables, batch)) this.#notify(change);
   }
 
@@ -214,13 +209,7 @@ export class RouteInfoManager {
   #lose(live: LiveBroker, reason: string): void {
     if (this.#lost.has(live)) return;
     this.#lost.add(live);
-    const { clusterName, brokerName, brokerAddr } = live;
-    this.#env.log.warn("broker lost", {
-      cluster: clusterName,
-      broker: brokerName,
-      addr: brokerAddr,
-      reason,
-    });
+    this.#env.log.warn("broker lost", { ...shown(live), reason });
     this.#flushSoon();
   }
 
@@ -244,4 +233,9 @@ export class RouteInfoManager {
       this.scan();
     }, delay);
   }
+}
+
+/** What a line in the log says of a broker. */
+function shown({ clusterName, brokerName, brokerAddr }: Unregistration) {
+  return { cluster: clusterName, broker: brokerName, addr: brokerAddr };
 }

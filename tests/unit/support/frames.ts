@@ -14,16 +14,17 @@ export function frame(
   );
 }
 
+/** What requests differ in. */
+interface RequestFields {
+  code?: number;
+  opaque?: number;
+  flag?: number;
+  extFields?: Record<string, string>;
+  body?: Uint8Array;
+}
+
 /** A frame with a JSON header, as a Java client sends it. */
-export function request(
-  fields: {
-    code?: number;
-    opaque?: number;
-    flag?: number;
-    extFields?: Record<string, string>;
-    body?: Uint8Array;
-  } = {},
-): Uint8Array<ArrayBuffer> {
+export function request(fields: RequestFields = {}): Uint8Array<ArrayBuffer> {
   const { code = 105, opaque = 0, flag = 0, extFields, body } = fields;
   const header = JSON.stringify({
     code,
@@ -38,15 +39,7 @@ export function request(
 }
 
 /** A frame with a binary header, as a Java client sends it. */
-export function binaryRequest(
-  fields: {
-    code?: number;
-    opaque?: number;
-    flag?: number;
-    extFields?: Record<string, string>;
-    body?: Uint8Array;
-  } = {},
-): Uint8Array<ArrayBuffer> {
+export function binaryRequest(fields: RequestFields = {}): Uint8Array<ArrayBuffer> {
   const { code = 105, opaque = 0, flag = 0, extFields = {}, body } = fields;
   const pairs = concat(
     ...Object.entries(extFields).flatMap(([key, value]) => [
