@@ -1,4 +1,3 @@
-import { crc32 } from "node:zlib";
 import type { KvConfig } from "../kv/kv_config.ts";
 import type { Log } from "../log.ts";
 import { ORDER_TOPIC_CONFIG, RequestCode, ResponseCode } from "../protocol/codes.ts";
@@ -74,30 +73,29 @@ export function brokerHandlers(parts: BrokerHandlersParts): [number, Handler][] 
 
   function register(request: Command, connection: Connection): Response | Promise<Response> {
     const header = { ...registrationHeader(request), connection };
-    if (!crcMatches(request)) {
+    const fingerprint = request.body === null ? undefined : bodyFingerprint(request.body);
+    if (!crcMatches(request, fingerprint?.crc32 ?? 0)) {
       log.warn("registration refused: crc32 differs", {
         peer: connection.peer,
         broker: header.brokerName,
       });
       return { code: ResponseCode.SYSTEM_ERROR, remark: "crc32 not match", extFields: [] };
     }
-    const apply = (body: RegisterBrokerBody, fingerprint?: string): Response =>
-      connection.closed ? GONE : answer(routes.register({ ...header, body, fingerprint }));
+    const apply = (body: RegisterBrokerBody, said?: string): Response =>
+      connection.closed ? GONE : answer(routes.register({ ...header, body, fingerprint: said }));
     if (request.body === null) {
       return apply({ dataVersion: ZERO_DATA_VERSION, topics: [], mappings: new Map() });
     }
     const compressed = optionalBoolean(request, "compressed") ||
       (options.detectCompressedRegistration && isZlib(request.body));
-    const fingerprint = `${compressed} ${request.version} ${bodyFingerprint(request.body)}`;
+    const said = `${compressed} ${request.version} ${fingerprint!.text}`;
     // The usual case: the broker says the same again. Behind a body that is being read it waits.
     const again = decoder.idle && !connection.closed
-      ? routes.registerAgain(header, fingerprint)
+      ? routes.registerAgain(header, said)
       : undefined;
     if (again !== undefined) return answer(again);
     const body = decoder.decode(request.body, compressed, request.version);
-    return body instanceof Promise
-      ? body.then((read) => apply(read, fingerprint))
-      : apply(body, fingerprint);
+    return body instanceof Promise ? body.then((read) => apply(read, said)) : apply(body, said);
   }
 
   function answer(result: RegistrationResult): Response {
@@ -199,11 +197,9 @@ function registrationHeader(request: Command) {
 }
 
 /** 0 or no bodyCrc32 means that none was given (protocol.md, "RegisterBrokerBody"). */
-function crcMatches(request: Command): boolean {
+function crcMatches(request: Command, actual: number): boolean {
   const expected = optionalInt(request, "bodyCrc32") ?? 0;
-  if (expected === 0) return true;
-  const actual = request.body === null ? 0 : crc32(request.body) & 0x7fffffff;
-  return actual === expected;
+  return expected === 0 || (actual & 0x7fffffff) === expected;
 }
 
 /** A zlib header (RFC 1950, section 2.2). No JSON text starts like one. */

@@ -1,7 +1,12 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { bodyFingerprint } from "../../src/protocol/body_fingerprint.ts";
+import { crc32 } from "node:zlib";
+import { bodyFingerprint as look } from "../../src/protocol/body_fingerprint.ts";
 import { utf8 } from "./support/bytes.ts";
+
+function bodyFingerprint(body: Uint8Array): string {
+  return look(body).text;
+}
 
 /** A body as a 5.5.0 broker sends it, its parts in the same order. */
 function plain(parts: { sent?: number; counter?: number; queues?: number } = {}): Uint8Array {
@@ -58,5 +63,13 @@ describe("bodyFingerprint", () => {
     const body = utf8('{"mappingDataVersion":{"counter":0');
     assert.equal(bodyFingerprint(body), bodyFingerprint(body.slice()));
     assert.notEqual(bodyFingerprint(body), bodyFingerprint(body.subarray(0, body.length - 1)));
+  });
+
+  it("has the CRC of the whole body, however it is divided", () => {
+    const bytes = Uint8Array.from({ length: 100_000 }, (_, i) => (i * i) >> 3);
+    const bodies = [0, 1, 2, 3, 4096, 99_999, 100_000].map((length) => bytes.subarray(0, length));
+    for (const body of [...bodies, plain(), utf8('{"mappingDataVersion":{"counter":0')]) {
+      assert.equal(look(body).crc32, crc32(body), `${body.length} bytes`);
+    }
   });
 });
