@@ -19,7 +19,7 @@ import type { Server } from "./servers.ts";
 const BROKERS = 10;
 const TOPICS = 10_000;
 /** How often every broker says the same again, and how often it changes a topic. */
-const UNCHANGED_TURNS = 5;
+const UNCHANGED_TURNS = 25;
 const CHANGED_TURNS = 3;
 const ROUTE_QUERIES_A_SECOND = 2_000;
 const TIMESTAMP = 1_700_000_000_000;

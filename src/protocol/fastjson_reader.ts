@@ -178,6 +178,42 @@ export class FastjsonReader {
     return this.#at;
   }
 
+  /** Goes back to an offset at which a value began that was tried by the methods below. */
+  rewind(offset: number): void {
+    this.#at = offset;
+  }
+
+  /**
+   * Skips bytes that are the same as those between two offsets before them; false when they are
+   * not. For whole values, or parts of one that together are whole.
+   */
+  takeRepeated(start: number, end: number): boolean {
+    const bytes = this.#bytes;
+    const at = this.#at;
+    const length = end - start;
+    if (length > this.#end - at) return false;
+    for (let i = 0; i < length; i++) {
+      if (bytes[at + i] !== bytes[start + i]) return false;
+    }
+    this.#at = at + length;
+    return true;
+  }
+
+  /** Skips the inside of a string in quotes, if it is this text, and ASCII that needs no escape. */
+  takeText(text: string): boolean {
+    const bytes = this.#bytes;
+    const at = this.#at;
+    const { length } = text;
+    if (length > this.#end - at) return false;
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i);
+      if (code !== bytes[at + i] || code >= 0x80) return false;
+      if (code === QUOTE || code === APOSTROPHE || code === BACKSLASH) return false;
+    }
+    this.#at = at + length;
+    return true;
+  }
+
   #begin(open: number, what: string): boolean {
     const byte = this.#skipBlanks();
     if (byte !== open) {

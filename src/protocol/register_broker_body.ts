@@ -118,30 +118,65 @@ function* readWrapper(reader: FastjsonReader, body: RegisterBrokerBody): Generat
   }
 }
 
+/** A topic's configuration that was read, and where it and the topic's name stand. */
+interface TopicSample {
+  readonly topic: TopicConfig;
+  readonly start: number;
+  /** Where the name begins and ends inside of its quotes; both 0 when it is not a plain one. */
+  readonly nameStart: number;
+  readonly nameEnd: number;
+  readonly end: number;
+}
+
 function* readTopicTable(reader: FastjsonReader): Generator<void, TopicConfig[]> {
   const topics: TopicConfig[] = [];
   if (!reader.beginObject()) return topics;
   let count = 0;
+  let sample: TopicSample | undefined;
   for (let name = reader.nextKey(); name !== undefined; name = reader.nextKey()) {
-    const topic = readTopicConfig(reader, name);
-    if (topic !== undefined) topics.push(topic);
+    if (sample !== undefined && takeSameBut(reader, sample, name)) {
+      topics.push({ ...sample.topic, topicName: name });
+    } else {
+      sample = readTopicConfig(reader, name);
+      if (sample !== undefined) topics.push(sample.topic);
+    }
     if (++count % TOPICS_PER_STEP === 0) yield;
   }
   return topics;
 }
 
-function readTopicConfig(reader: FastjsonReader, name: string): TopicConfig | undefined {
+/** Most topics of a broker differ in their names only: comparing costs a fraction of reading. */
+function takeSameBut(reader: FastjsonReader, sample: TopicSample, name: string): boolean {
+  if (sample.nameEnd === 0) return false;
+  const { offset } = reader;
+  if (
+    reader.takeRepeated(sample.start, sample.nameStart) && reader.takeText(name) &&
+    reader.takeRepeated(sample.nameEnd, sample.end)
+  ) return true;
+  reader.rewind(offset);
+  return false;
+}
+
+function readTopicConfig(reader: FastjsonReader, name: string): TopicSample | undefined {
+  const start = reader.offset;
   if (!reader.beginObject()) return undefined;
   let topicName = name;
   let readQueueNums = DEFAULT_QUEUE_NUMS;
   let writeQueueNums = DEFAULT_QUEUE_NUMS;
   let perm: number = Perm.READ | Perm.WRITE;
   let topicSysFlag = 0;
+  let nameStart = 0;
+  let nameEnd = 0;
   for (let key = reader.nextKey(); key !== undefined; key = reader.nextKey()) {
     switch (key) {
-      case "topicName":
-        topicName = reader.readString() ?? name;
+      case "topicName": {
+        nameStart = reader.offset + 1;
+        const text = reader.readString();
+        nameEnd = reader.offset - 1;
+        if (text === null || nameEnd - nameStart !== text.length) nameStart = nameEnd = 0;
+        topicName = text ?? name;
         break;
+      }
       case "readQueueNums":
         readQueueNums = reader.readInt(DEFAULT_QUEUE_NUMS);
         break;
@@ -158,7 +193,8 @@ function readTopicConfig(reader: FastjsonReader, name: string): TopicConfig | un
         reader.skip();
     }
   }
-  return { topicName, readQueueNums, writeQueueNums, perm, topicSysFlag };
+  const topic = { topicName, readQueueNums, writeQueueNums, perm, topicSysFlag };
+  return { topic, start, nameStart, nameEnd, end: reader.offset };
 }
 
 /** The text form of a compressed body: name, read and write queues, perm, filter type, attributes. */

@@ -165,6 +165,40 @@ describe("readPlainBody", () => {
     );
   });
 
+  it("reads a topic the same whatever stands before it", () => {
+    const entries: [name: string, value: string][] = ["T", "TU", "é", "it's", "a\\u0062", "ul", "1"]
+      .flatMap((name): [string, string][] => [
+        [name, `{"perm":6,"readQueueNums":4,"topicName":"${name}","topicSysFlag":0}`],
+        [name, `{"perm":6,"readQueueNums":5,"topicName":"${name}","topicSysFlag":0}`],
+        [name, `{"perm":6,"readQueueNums":4,"topicName":"other","topicSysFlag":0}`],
+        [name, `{"perm":6,"readQueueNums":4,"topicName": "${name}" ,"topicSysFlag":0}`],
+        [name, `{'topicName':'${name.replace("'", "\\'")}','perm':2}`],
+        [name, `{"topicName":"${name}","topicName":"${name}"}`],
+        [name, '{"topicName":null,"perm":2}'],
+        [name, '{"topicName":true,"perm":2}'],
+        [name, '{"topicName":1,"perm":2}'],
+        [name, `{"topicName":n${name}l,"perm":2}`],
+        [name, '{"perm":2}'],
+        [name, "null"],
+      ]);
+    const read = (...table: typeof entries) => {
+      const members = table.map(([name, value]) => `"${name}":${value}`).join(",");
+      try {
+        return plain(`{"topicConfigSerializeWrapper":{"topicConfigTable":{${members}}}}`).topics;
+      } catch (error) {
+        assert.ok(error instanceof FastjsonError);
+        return undefined;
+      }
+    };
+    for (const first of entries) {
+      for (const second of entries) {
+        const alone = [read(first), read(second)];
+        const expected = alone.includes(undefined) ? undefined : alone.flat();
+        assert.deepEqual(read(first, second), expected, `${second} behind ${first}`);
+      }
+    }
+  });
+
   it("takes any name", () => {
     const names = ["__proto__", "constructor", "", "日本語\u{1f600}", "x".repeat(65_536), "a b"];
     const table = names.map((name) => `${JSON.stringify(name)}:{}`).join(",");
