@@ -90,6 +90,10 @@ class NodeSocket implements Socket {
   #socket: net.Socket;
   /** A TLS handshake is under way. */
   #securing = false;
+  /** TLS has its own copy of what it was handed as soon as `write` returns. */
+  #encrypts = false;
+  /** What is below TLS, as long as something may come from it. */
+  #encrypted: ReadHandle | undefined;
   #handler: SocketHandler | undefined;
   /** What the system did not take yet, but for the piece that node:net holds. */
   #queue: Uint8Array[] = [];
@@ -157,33 +161,37 @@ class NodeSocket implements Socket {
       socket.resume();
     });
     this.#securing = false;
+    this.#encrypts = true;
+    this.#encrypted = handleOf(plain);
     this.#listen();
-    socket.pause();
+    this.#stopReading();
     return sessionOf(socket);
   }
 
   write(bytes: Uint8Array): boolean {
     const socket = this.#socket;
+    let free = false;
     if (this.#queued === 0 && socket.writableLength === 0 && bytes.length <= WRITE_PIECE) {
       socket.write(bytes);
       if (socket.writableLength === 0) return true;
+      free = this.#encrypts;
     } else if (!socket.destroyed) {
       this.#queue.push(bytes);
       this.#queued += bytes.length;
       this.#writeQueued();
     }
     if (this.unsent > this.#waterMarks.high()) this.#full = true;
-    return false;
+    return free;
   }
 
   pause(): void {
     this.#paused = true;
-    this.#socket.pause();
+    this.#stopReading();
   }
 
   resume(): void {
     this.#paused = false;
-    if (!this.#resting) this.#socket.resume();
+    if (!this.#resting) this.#startReading();
   }
 
   end(): void {
@@ -195,6 +203,7 @@ class NodeSocket implements Socket {
   destroy(): void {
     this.#queue = [];
     this.#queued = 0;
+    this.#encrypted = undefined;
     this.#socket.destroy();
   }
 
@@ -214,20 +223,39 @@ class NodeSocket implements Socket {
     // Not the Buffer itself: its slice() is no copy.
     socket.on("data", ({ buffer, byteOffset, byteLength }: Uint8Array) => {
       handler.onData(new Uint8Array(buffer, byteOffset, byteLength));
+      if (this.#encrypts) this.#countBurst(byteLength);
     });
     socket.on("end", () => {
-      if (socket === this.#socket) handler.onEnd();
+      if (socket !== this.#socket) return;
+      this.#encrypted = undefined;
+      handler.onEnd();
     });
+  }
+
+  /** TLS alone would go on to read and decrypt, and keep what nobody takes. */
+  #stopReading(): void {
+    this.#socket.pause();
+    this.#encrypted?.readStop();
+  }
+
+  #startReading(): void {
+    this.#socket.resume();
+    this.#encrypted?.readStart();
+  }
+
+  #countBurst(count: number): void {
+    this.#burst += count;
+    if (this.#burst >= READ_BURST) this.#rest();
   }
 
   /** The system would go on with this connection as long as it has something. */
   #rest(): void {
     this.#burst = 0;
     this.#resting = true;
-    this.#socket.pause();
+    this.#stopReading();
     setImmediate(() => {
       this.#resting = false;
-      if (!this.#paused) this.#socket.resume();
+      if (!this.#paused) this.#startReading();
     });
   }
 
@@ -254,6 +282,7 @@ class NodeSocket implements Socket {
   }
 
   #closed(): void {
+    this.#encrypted = undefined;
     this.#queue = [];
     this.#queued = 0;
     this.#full = false;
@@ -276,14 +305,23 @@ class NodeSocket implements Socket {
         buffer,
         callback: (count: number, bytes: Uint8Array) => {
           this.#handler?.onData(bytes.subarray(0, count));
-          this.#burst += count;
-          if (this.#burst >= READ_BURST) this.#rest();
+          this.#countBurst(count);
           return true;
         },
       },
     };
     return new net.Socket(options as net.SocketConstructorOpts);
   }
+}
+
+/** The part of node:net's handle of a connection that is used. */
+interface ReadHandle {
+  readStart(): void;
+  readStop(): void;
+}
+
+function handleOf(socket: net.Socket): ReadHandle | undefined {
+  return (socket as unknown as { _handle: ReadHandle | null })._handle ?? undefined;
 }
 
 /** TLSSocket passes it on to the stream, although its type does not say so. */

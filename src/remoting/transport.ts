@@ -27,8 +27,8 @@ export interface Socket {
    */
   start(handler: SocketHandler): void;
   /**
-   * Queues bytes, sent in order. Returns whether the system took them at once; otherwise they must
-   * not change afterwards.
+   * Queues bytes, sent in order. Returns whether they may change afterwards: the system took them at
+   * once, or they were encrypted.
    */
   write(bytes: Uint8Array): boolean;
   /** Neither data nor an end is heard until {@link resume}. */
