@@ -17,6 +17,8 @@ export interface NameServer {
   port: number;
   /** `host:port` */
   address: string;
+  /** Undefined for one that ran already. */
+  process?: Process;
 }
 
 /** The part of a properties file that a map stands for. */
@@ -102,12 +104,15 @@ export class Launcher {
     return words.slice(1);
   }
 
-  /** Starts a name server with this configuration and waits until it listens. */
+  /**
+   * Starts a name server with this configuration and waits until it listens, on a free port unless
+   * listenPort is configured.
+   */
   async nameServer(kind: Kind, config: Record<string, string>): Promise<NameServer> {
     if (kind === "ours" && this.running !== undefined) {
       return await configured(this.running, config);
     }
-    const port = freePort();
+    const port = config.listenPort === undefined ? freePort() : Number(config.listenPort);
     const home = await makeHome("namesrv");
     const file = `${home}/namesrv.properties`;
     await Deno.writeTextFile(
@@ -136,7 +141,7 @@ export class Launcher {
         },
     );
     await process.says("The Name Server boot success", 60_000);
-    return { kind, port, address: `127.0.0.1:${port}` };
+    return { kind, port, address: `127.0.0.1:${port}`, process };
   }
 
   /** Starts a broker and returns without waiting for it. */

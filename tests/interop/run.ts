@@ -10,6 +10,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { missingTools, prepare, type Version, VERSIONS } from "./artifacts.ts";
 import { actingMaster, ordinaryCluster, unusualRegistrations } from "./cases_brokers.ts";
+import { gracefulEnd } from "./cases_graceful.ts";
 import { tlsClusters } from "./cases_tls.ts";
 import { HOMES, Launcher } from "./cluster.ts";
 import { LOGS, Processes } from "./processes.ts";
@@ -81,6 +82,7 @@ try {
         ? [
           { name: `${version} acting master`, run: actingMaster },
           { name: `${version} TLS`, run: tlsClusters },
+          { name: `${version} graceful end`, run: gracefulEnd },
         ]
         : []),
     ];

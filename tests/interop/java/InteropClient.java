@@ -1,8 +1,10 @@
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import org.apache.rocketmq.client.ClientConfig;
 import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
 import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
@@ -19,6 +21,10 @@ import org.apache.rocketmq.common.message.MessageExt;
  *
  * <p>{@code produce NAMESRV TOPIC GROUP COUNT} prints "SENT broker body" for each message;
  * {@code consume NAMESRV TOPIC GROUP COUNT} prints "GOT body" until COUNT different ones came.
+ *
+ * <p>{@code keep-producing NAMESRV TOPIC GROUP 0} and {@code keep-consuming NAMESRV TOPIC GROUP 0} do
+ * the same until a line comes in, a message every 50 ms, and ask for routes twice a second. What could
+ * not be sent is "FAILED body reason".
  */
 public class InteropClient {
     public static void main(String[] args) throws Exception {
@@ -26,12 +32,76 @@ public class InteropClient {
         String topic = args[2];
         String group = args[3];
         int count = Integer.parseInt(args[4]);
-        if (args[0].equals("produce")) {
-            produce(namesrv, topic, group, count);
-        } else {
-            consume(namesrv, topic, group, count);
+        switch (args[0]) {
+            case "produce":
+                produce(namesrv, topic, group, count);
+                break;
+            case "consume":
+                consume(namesrv, topic, group, count);
+                break;
+            case "keep-producing":
+                keepProducing(namesrv, topic, group);
+                break;
+            case "keep-consuming":
+                keepConsuming(namesrv, topic, group);
+                break;
+            default:
+                throw new IllegalArgumentException(args[0]);
         }
         System.exit(0);
+    }
+
+    /** Not the 30 seconds of the default, so that a name server's end is met by many requests. */
+    private static void askOften(ClientConfig client) {
+        client.setPollNameServerInterval(500);
+    }
+
+    private static boolean isToldToEnd() throws IOException {
+        return System.in.available() > 0;
+    }
+
+    private static void keepProducing(String namesrv, String topic, String group)
+        throws Exception {
+        DefaultMQProducer producer = new DefaultMQProducer(group);
+        producer.setNamesrvAddr(namesrv);
+        // A message that is lost on its way must show, and not be sent again.
+        producer.setRetryTimesWhenSendFailed(0);
+        askOften(producer);
+        producer.start();
+        for (int i = 0; !isToldToEnd(); i++) {
+            String body = "java-" + i;
+            try {
+                SendResult result =
+                    producer.send(new Message(topic, body.getBytes(StandardCharsets.UTF_8)));
+                String broker = result.getMessageQueue().getBrokerName();
+                String word = result.getSendStatus() == SendStatus.SEND_OK ? "SENT" : "FAILED";
+                System.out.println(word + " " + broker + " " + body);
+            } catch (Exception e) {
+                System.out.println("FAILED " + body + " " + e);
+            }
+            Thread.sleep(50);
+        }
+        producer.shutdown();
+    }
+
+    private static void keepConsuming(String namesrv, String topic, String group)
+        throws Exception {
+        DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(group);
+        consumer.setNamesrvAddr(namesrv);
+        consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
+        consumer.subscribe(topic, "*");
+        askOften(consumer);
+        consumer.registerMessageListener((MessageListenerConcurrently) (messages, context) -> {
+            for (MessageExt message : messages) {
+                System.out.println("GOT " + new String(message.getBody(), StandardCharsets.UTF_8));
+            }
+            return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
+        });
+        consumer.start();
+        while (!isToldToEnd()) {
+            Thread.sleep(50);
+        }
+        consumer.shutdown();
     }
 
     private static void produce(String namesrv, String topic, String group, int count)

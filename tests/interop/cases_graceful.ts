@@ -1,0 +1,128 @@
+/** Clients with two name servers go on while one of them ends gracefully and comes back. */
+
+import type { Version } from "./artifacts.ts";
+import type { Launcher, NameServer } from "./cluster.ts";
+import type { Process } from "./processes.ts";
+import { FrameClient } from "./frame_client.ts";
+import { Observer } from "./observer.ts";
+import { type Cluster, known, withCluster } from "./setup.ts";
+import { check, eventually, sleep, type Suite, within } from "./suite.ts";
+
+const TOPIC = "GracefulTopic";
+const GO_AWAY = 1500;
+/** The first version that is not sent away, and the one after it, which is. */
+const [LAST_ANSWERED, FIRST_SENT_AWAY] = [475, 476];
+const CONFIG = { enableShutdownGracefully: "true", shutdownWaitTimeSeconds: "4" };
+/** How long a name server stays away. */
+const AWAY_MS = 3_000;
+/** Messages that have to get through before something else happens. */
+const SOME = 20;
+
+/** With enableShutdownGracefully, each of two name servers in turn. */
+export async function gracefulEnd(
+  suite: Suite,
+  launcher: Launcher,
+  version: Version,
+): Promise<void> {
+  // One that runs already is not ours to end.
+  if (launcher.running !== undefined) return;
+  await withCluster(suite, launcher, version, "graceful end", CONFIG, async (cluster) => {
+    const servers = [cluster.nameServer, await launcher.nameServer(launcher.kind, CONFIG)];
+    await endInTurn(cluster, servers);
+  });
+}
+
+async function endInTurn(cluster: Cluster, servers: NameServer[]): Promise<void> {
+  const { launcher, version } = cluster;
+  const namesrv = servers.map(({ address }) => address).join(";");
+  const broker = await launcher.broker({ version, namesrv, name: "broker-graceful" });
+  const observers = servers.map(({ address }) => new Observer(address));
+  const start = (command: string, group: string) =>
+    launcher.java(version, command, ["InteropClient", command, namesrv, TOPIC, group, "0"], {
+      input: true,
+    });
+
+  const isUp = await cluster.case("a broker registers with both name servers", async () => {
+    for (const observer of observers) await known(observer, [broker]);
+    await cluster.admin.run("updateTopic", "-c", "DefaultCluster", "-t", TOPIC);
+    for (const observer of observers) {
+      await eventually(15_000, async () => {
+        check(await observer.route(TOPIC) !== undefined, `${observer.address} has no route`);
+      });
+    }
+  });
+  if (!isUp) return;
+  const consumer = await start("keep-consuming", "graceful-consumers");
+  const producer = await start("keep-producing", "graceful-producers");
+  const goOn = async () => {
+    const [sent, got] = [await saidBy(producer, "SENT"), await saidBy(consumer, "GOT")];
+    await eventually(60_000, async () => {
+      const more = (await saidBy(producer, "SENT")).length - sent.length;
+      check(more >= SOME, `${more} messages were sent`);
+      const received = (await saidBy(consumer, "GOT")).length - got.length;
+      check(received >= SOME, `${received} messages were received`);
+    });
+  };
+
+  const isRunning = await cluster.case("a producer and a consumer use them", goOn);
+  if (!isRunning) return;
+  for (const [index, server] of servers.entries()) {
+    const which = index === 0 ? "first" : "second";
+    await cluster.case(`they go on while the ${which} name server is away`, async () => {
+      const ending = server.process!.stop("SIGTERM", 30_000);
+      await sleep(500);
+      await sendsAway(server.address);
+      await goOn();
+      await ending;
+      await sleep(AWAY_MS);
+      await goOn();
+      const config = { ...CONFIG, listenPort: String(server.port) };
+      await launcher.nameServer(launcher.kind, config);
+      await known(observers[index], [broker]);
+      await goOn();
+    });
+  }
+  await cluster.case("no message failed or was lost, and no client complained", async () => {
+    const sent = await finish(producer, "SENT");
+    await eventually(30_000, async () => {
+      const missing = new Set(sent.map((line) => line.split(" ")[1]))
+        .difference(new Set(await saidBy(consumer, "GOT")));
+      check(missing.size === 0, `not received: ${[...missing]}`);
+    });
+    await finish(consumer, "GOT");
+    for (const client of [producer, consumer]) {
+      const complaints = (await client.output()).split("\n")
+        .filter((line) => /^FAILED|Exception|ERROR/.test(line));
+      check(complaints.length === 0, `${client.name}: ${complaints.join("\n")}`);
+    }
+    return `${sent.length} messages`;
+  });
+}
+
+/** What the lines of a client that begin with a word say. */
+async function saidBy(client: Process, word: "SENT" | "GOT"): Promise<string[]> {
+  check(!client.ended, `${client.name} ended; see ${client.logFile}`);
+  return linesOf(await client.output(), word);
+}
+
+function linesOf(output: string, word: string): string[] {
+  return output.split("\n").filter((line) => line.startsWith(`${word} `))
+    .map((line) => line.slice(word.length + 1));
+}
+
+/** Ends a client in good order. */
+async function finish(client: Process, word: "SENT" | "GOT"): Promise<string[]> {
+  await client.write("end\n");
+  const { code } = await within(30_000, client.name, client.status);
+  check(code === 0, `${client.name} ended with ${code}; see ${client.logFile}`);
+  return linesOf(await client.output(), word);
+}
+
+/** A name server that is about to end sends new clients away, and answers old ones. */
+async function sendsAway(address: string): Promise<void> {
+  const client = await FrameClient.connect(address);
+  const codeFor = async (version: number) => (await client.call({ code: 106, version })).code;
+  const codes = [await codeFor(LAST_ANSWERED), await codeFor(FIRST_SENT_AWAY)];
+  client.close();
+  check(codes[0] === 0 && codes[1] === GO_AWAY, `it answered ${codes}`);
+}
