@@ -139,6 +139,10 @@ export class Connection implements SocketHandler {
     this.#endWhenDone();
   }
 
+  onViolation(reason: string): void {
+    this.#fail(new FrameError(reason));
+  }
+
   onClose(reason?: string): void {
     this.#leave(reason);
     this.#context.closed(this);

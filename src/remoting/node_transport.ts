@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import * as net from "node:net";
 import { setImmediate } from "node:timers";
 import * as tls from "node:tls";
+import { RenegotiationWatch } from "./renegotiation_watch.ts";
 import type {
   Listener,
   Socket,
@@ -19,6 +20,7 @@ const READ_BURST = 256 * 1024;
 const WRITE_PIECE = 256 * 1024;
 /** For node:net: "drain" is to come after every write that the system did not take at once. */
 const HIGH_WATER = 1;
+const CLOSED = "closed by the peer";
 
 /**
  * Connections over `node:net`. It serves thousands of busy connections in turn, which `Deno.listen`
@@ -92,6 +94,8 @@ class NodeSocket implements Socket {
   #securing = false;
   /** TLS has its own copy of what it was handed as soon as `write` returns. */
   #encrypts = false;
+  /** What the peer did wrong before it was known that the handshake is over. */
+  #violation: string | undefined;
   /** What is below TLS, as long as something may come from it. */
   #encrypted: ReadHandle | undefined;
   #handler: SocketHandler | undefined;
@@ -139,7 +143,7 @@ class NodeSocket implements Socket {
 
   async secure(accept: TlsAccept, received: Uint8Array): Promise<TlsSession> {
     const plain = this.#socket;
-    if (plain.destroyed) throw new Error("closed");
+    if (plain.destroyed) throw new Error(CLOSED);
     // What it reads now is for the handshake.
     plain.removeAllListeners("data");
     plain.unshift(Buffer.from(received));
@@ -148,9 +152,13 @@ class NodeSocket implements Socket {
     this.#socket = socket;
     this.#watch();
     this.#securing = true;
+    // Only a tls.Server makes an error of it.
+    socket.on("_tlsError", (error: Error) => this.#violated(error.message));
+    const encrypted = handleOf(plain);
+    const unwatch = this.#watchRecords(encrypted, received);
     await new Promise<void>((resolve, reject) => {
       const ended = () => socket.destroy();
-      socket.once("close", () => reject(new Error(this.#reason ?? "closed by the peer")));
+      socket.once("close", () => reject(new Error(this.#reason ?? CLOSED)));
       socket.once("end", ended);
       socket.once("secure", () => {
         socket.off("end", ended);
@@ -161,11 +169,34 @@ class NodeSocket implements Socket {
       socket.resume();
     });
     this.#securing = false;
+    if (this.#violation !== undefined) throw new Error(this.#violation);
     this.#encrypts = true;
-    this.#encrypted = handleOf(plain);
+    this.#encrypted = encrypted;
+    const session = sessionOf(socket);
+    if (session.protocol !== "TLSv1.2") unwatch();
     this.#listen();
     this.#stopReading();
-    return sessionOf(socket);
+    return session;
+  }
+
+  /** @returns what ends the watch, the next time that reading is stopped and started */
+  #watchRecords(encrypted: ReadHandle, received: Uint8Array): () => void {
+    const watch = new RenegotiationWatch();
+    const { onread } = encrypted;
+    watch.sees(received);
+    encrypted.onread = (bytes) => {
+      if (bytes !== undefined && watch.sees(new Uint8Array(bytes))) {
+        this.#violated("renegotiation");
+      } else {
+        onread.call(encrypted, bytes);
+      }
+    };
+    return () => encrypted.onread = onread;
+  }
+
+  #violated(reason: string): void {
+    if (this.#encrypts) this.#handler?.onViolation?.(`TLS: ${reason}`);
+    else this.#violation ??= reason;
   }
 
   write(bytes: Uint8Array): boolean {
@@ -316,12 +347,14 @@ class NodeSocket implements Socket {
 
 /** The part of node:net's handle of a connection that is used. */
 interface ReadHandle {
+  /** Hears what was read; an end or an error without bytes. {@link readStart} looks it up. */
+  onread(bytes: ArrayBuffer | undefined): void;
   readStart(): void;
   readStop(): void;
 }
 
-function handleOf(socket: net.Socket): ReadHandle | undefined {
-  return (socket as unknown as { _handle: ReadHandle | null })._handle ?? undefined;
+function handleOf(socket: net.Socket): ReadHandle {
+  return (socket as unknown as { _handle: ReadHandle })._handle;
 }
 
 /** TLSSocket passes it on to the stream, although its type does not say so. */

@@ -8,6 +8,11 @@ export interface HandshakeOptions {
   tlsMaxHandshakes: number;
 }
 
+/** By the version that a client's hello names: the best that it can do, up to TLS 1.2. */
+const OLD_VERSIONS = new Map([[0x300, "SSL 3.0"], [0x301, "TLS 1.0"], [0x302, "TLS 1.1"]]);
+/** Where a record that begins with a hello has the version (RFC 5246, sections 6.2.1 and 7.4.1.2). */
+const HELLO_VERSION_AT = 9;
+
 /** Takes TLS connections: so many handshakes at once, each in a limited time. */
 export class TlsAcceptor {
   /** Whether plain connections are refused. */
@@ -72,7 +77,7 @@ export class TlsAcceptor {
     try {
       session = await socket.secure(context.accept, received);
     } catch (error) {
-      throw new HandshakeError(`TLS: ${error instanceof Error ? error.message : error}`);
+      throw new HandshakeError(`TLS: ${tooOld(received) ?? reasonOf(error)}`);
     }
     const tlsPeer = context.check(session, Date.now());
     const { protocol, cipher, certificate } = tlsPeer;
@@ -83,4 +88,17 @@ export class TlsAcceptor {
     }
     return tlsPeer;
   }
+}
+
+/** What the runtime says of an old client is about what else its hello lacks. */
+function tooOld(received: Uint8Array): string | undefined {
+  const version = received[HELLO_VERSION_AT] << 8 | received[HELLO_VERSION_AT + 1];
+  const name = OLD_VERSIONS.get(version);
+  return name && `the client offers ${name} at most, and TLS 1.2 is the least`;
+}
+
+function reasonOf(error: unknown): string {
+  const reason = error instanceof Error ? error.message : String(error);
+  // What another library would have said, for programs that know that one.
+  return reason.replace(/ \(SSL routines:.*\)$/, "");
 }

@@ -9,6 +9,8 @@ export interface SocketHandler {
   onDrain(): void;
   /** The peer sends no more; it may still read. Not heard while paused. */
   onEnd(): void;
+  /** The peer has broken the rules of TLS after the handshake: the connection is of no use now. */
+  onViolation?(reason: string): void;
   /** The socket is closed; `reason` says why when that was not asked for. Comes once, last. */
   onClose(reason?: string): void;
 }

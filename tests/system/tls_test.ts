@@ -4,9 +4,10 @@ import * as net from "node:net";
 import * as tls from "node:tls";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import { decodeFrame, encodeFrame, framesOf } from "../interop/frames.ts";
+import { manyTopics, registration } from "./brokers.ts";
 import { makeAuthority, makeCertificate, openssl } from "./certificates.ts";
 import { Peer } from "./peer.ts";
-import { Home, ServerProcess, withLimit } from "./server_process.ts";
+import { Home, Lines, ServerProcess, withLimit } from "./server_process.ts";
 
 /** GET_ALL_TOPIC_LIST_FROM_NAMESERVER, which any server answers. */
 const QUESTION = encodeFrame({ code: 206 }, 7);
@@ -87,6 +88,23 @@ function asksNode(port: number, options: tls.ConnectionOptions = {}, prelude?: s
     if (plain === undefined) open();
     else plain.once("connect", () => plain.write(prelude!, open));
   });
+}
+
+/** A TLS connection that is open. */
+async function connectNode(port: number): Promise<tls.TLSSocket> {
+  const socket = tls.connect({ host: "127.0.0.1", port, rejectUnauthorized: false });
+  await new Promise((resolve, reject) =>
+    socket.once("secureConnect", resolve).once("error", reject)
+  );
+  socket.on("error", () => {});
+  return socket;
+}
+
+/** Asks a question over an open connection. */
+async function answerOf(socket: tls.TLSSocket): Promise<void> {
+  const answered = new Promise((resolve) => socket.once("data", resolve));
+  socket.write(QUESTION);
+  await withLimit(answered, "the connection is not served");
 }
 
 async function answersPlain(server: ServerProcess): Promise<boolean> {
@@ -293,32 +311,174 @@ describe("TLS", () => {
   });
 
   describe("bad input", () => {
-    it("closes with one line, and nobody else notices", async () => {
+    /** A hello without extensions, with a version for the record and one for itself. */
+    const hello = (record: string, version: string) =>
+      `16${record}002f0100002b${version}${"61".repeat(32)}000004002f00350100`;
+    const half = "160301013d0100";
+
+    const openings: [string, string, RegExp][] = [
+      ["an SSL 3.0 hello", hello("0300", "0300"), /the client offers SSL 3\.0 at most/],
+      ["a TLS 1.0 hello", hello("0301", "0301"), /the client offers TLS 1\.0 at most/],
+      ["a TLS 1.1 hello", hello("0301", "0302"), /the client offers TLS 1\.1 at most/],
+      ["an SSL 2.0 hello", `802e010002${"00".repeat(43)}`, /a frame's length/],
+      ["0x16 and garbage", "16ff00ff00ff00ff00ff", /corrupt message/],
+      ["a record of garbage", "160301000568656c6c6f", /corrupt message/],
+      ["a record that is too long", "160301ffff0102", /corrupt message/],
+      ["an alert instead of a hello", `${hello("0301", "0303")}15030100020228`, /incompatible/],
+    ];
+    for (const [name, bytes, reason] of openings) {
+      it(`${name}: closed`, () =>
+        costsTheConnection(reason, async (peer) => {
+          await peer.send(Uint8Array.fromHex(bytes));
+          await peer.closed;
+        }));
+    }
+
+    it("a truncated hello and the end: closed", () =>
+      costsTheConnection(/closed by the peer/, async (peer) => {
+        await peer.send(Uint8Array.fromHex(half));
+        await peer.end();
+      }));
+
+    it("a truncated hello and silence: closed after tlsHandshakeTimeoutMillis", () =>
+      costsTheConnection(/no handshake in 500 ms/, async (peer) => {
+        await peer.send(Uint8Array.fromHex(half));
+        await peer.closed;
+      }));
+
+    it("a renegotiation: closed", async () => {
+      await using server = await start({});
+      await using bystander = await Peer.connect(server.port);
+      const args = ["s_client", "-connect", `127.0.0.1:${server.port}`, "-tls1_2"];
+      const client = new Deno.Command("openssl", {
+        args,
+        stdin: "piped",
+        stdout: "piped",
+        stderr: "null",
+      }).spawn();
+      const said = new Lines(client.stdout);
+      await said.find(/^\s+Verify return code/);
+      const writer = client.stdin.getWriter();
+      await writer.write(new TextEncoder().encode("R\n"));
+      await withLimit(client.status, "openssl still runs");
+      await Promise.all([said.complete, writer.abort().catch(() => {})]);
+      const line = await server.err.find(/WARN/);
+      assert.match(line, /WARN connection refused peer=\S+ reason="TLS: renegotiation"$/);
+      await toldOnce(server, bystander);
+    });
+
+    it("garbage after the handshake: closed", async () => {
+      for (const maxVersion of ["TLSv1.2", "TLSv1.3"] as const) {
+        await using server = await start({});
+        await using bystander = await Peer.connect(server.port);
+        const raw = net.connect(server.port, "127.0.0.1");
+        const client = tls.connect({ socket: raw, rejectUnauthorized: false, maxVersion });
+        client.on("error", () => {});
+        await new Promise((resolve) => client.once("secureConnect", resolve));
+        const closed = new Promise((resolve) => client.once("close", resolve));
+        raw.write(Uint8Array.fromHex(`1703030014${"00".repeat(20)}`));
+        await withLimit(closed, "the connection is still open");
+        await refused(server, /TLS: cannot decrypt/);
+        await toldOnce(server, bystander);
+      }
+    });
+
+    it("half-open handshakes: no more than tlsMaxHandshakes", async () => {
       await using server = await start({
         tlsHandshakeTimeoutMillis: "500",
         tlsMaxHandshakes: "20",
       });
       await using bystander = await Peer.connect(server.port);
-      const send = async (bytes: Uint8Array, end: boolean) => {
-        await using peer = await Peer.connect(server.port);
-        await peer.send(bytes);
-        await withLimit(end ? peer.end() : peer.closed, "the connection is still open");
-      };
-      assert.ok(!await asks(server, "-tls1_1", "-cipher", "ALL@SECLEVEL=0"));
-      await send(Uint8Array.fromHex("160301013d0100"), false);
-      await refused(server, /no handshake in 500 ms/);
-      await send(Uint8Array.fromHex("16ff00ff00ff00ff00ff"), false);
-      await send(Uint8Array.fromHex("160301013d0100"), true);
-      await refused(server, /closed by the peer/);
-      // Half-open handshakes.
       const open = await Promise.all(Array.from({ length: 40 }, () => Peer.connect(server.port)));
-      await Promise.all(open.map((peer) => peer.send(Uint8Array.fromHex("160301013d0100"))));
+      await Promise.all(open.map((peer) => peer.send(Uint8Array.fromHex(half))));
       await refused(server, /20 handshakes are under way/);
       assert.equal((await bystander.call({ code: 206 })).code, 0);
       await withLimit(Promise.all(open.map((peer) => peer.closed)), "handshakes are still open");
       assert.ok(await asks(server));
+      assert.equal(server.err.all.filter((line) => / WARN /.test(line)).length, 40);
       assert.deepEqual(server.err.all.filter((line) => / ERROR |^\s+at /.test(line)), []);
     });
+
+    it("thousands of half-open handshakes starve nobody, and take little memory", async () => {
+      await using server = await start({ tlsHandshakeTimeoutMillis: "60000" });
+      await using plain = await Peer.connect(server.port);
+      const secured = await connectNode(server.port);
+      const before = await server.residentBytes();
+      const open: Peer[] = [];
+      try {
+        while (open.length < 3000) {
+          const some = Array.from({ length: 100 }, () => Peer.connect(server.port));
+          open.push(...await Promise.all(some));
+          await Promise.all(open.slice(-100).map((it) => it.send(Uint8Array.fromHex(half))));
+          assert.equal((await plain.call({ code: 206 })).code, 0);
+          await answerOf(secured);
+        }
+        await withLimit(
+          Promise.all(open.slice(1000).map((peer) => peer.closed)),
+          "more than 1000 are open",
+        );
+        const grown = (await server.residentBytes() - before) / 1_048_576;
+        console.log(`measured: 1000 half-open handshakes take ${grown.toFixed(1)} MiB`);
+        assert.ok(grown < 100, `${grown} MiB`);
+        assert.equal((await plain.call({ code: 206 })).code, 0);
+        await answerOf(secured);
+      } finally {
+        secured.destroy();
+        for (const peer of open) peer.close();
+      }
+      // Their end gives their places back.
+      const again = async () => {
+        while (!await asks(server)) await new Promise((resolve) => setTimeout(resolve, 50));
+      };
+      await withLimit(again(), "no place is free again");
+    });
+
+    it("a client that does not take its answers is not read, and not decrypted, any more", async () => {
+      await using server = await start({});
+      await using broker = await Peer.connect(server.port);
+      const topics = manyTopics(10_000);
+      await broker.call(registration({ name: "broker-a", addr: "10.0.0.1:10911", topics }));
+      const slow = await connectNode(server.port);
+      slow.pause();
+      const before = await server.residentBytes();
+      const question = encodeFrame({ code: 206, extFields: { filler: "x".repeat(20_000) } }, 7);
+      let sent = 0;
+      for (let i = 0; i < 100; i++) {
+        for (; slow.writableLength < 4_000_000; sent += question.length) slow.write(question);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      const grown = await server.residentBytes() - before;
+      console.log(
+        `measured: a client that does not read could send ${(sent / 1e6).toFixed()} MB; ` +
+          `${(grown / 1e6).toFixed()} MB more`,
+      );
+      assert.ok(sent < 60_000_000, `${sent} bytes were read`);
+      assert.ok(grown < 200_000_000, `${grown} bytes more`);
+      assert.equal((await broker.call({ code: 206 })).code, 0);
+      slow.destroy();
+    });
+
+    /** One connection that does this is closed with one line; a server and others go on. */
+    async function costsTheConnection(
+      reason: RegExp,
+      spoil: (peer: Peer) => Promise<void>,
+    ): Promise<void> {
+      await using server = await start({ tlsHandshakeTimeoutMillis: "500" });
+      await using bystander = await Peer.connect(server.port);
+      await using peer = await Peer.connect(server.port);
+      await withLimit(spoil(peer), "the connection is still open");
+      await refused(server, reason);
+      assert.ok(server.err.all.some((line) => line.includes(`peer=${peer.address} `)));
+      await toldOnce(server, bystander);
+    }
+
+    /** There was one line about what happened, and nobody else noticed. */
+    async function toldOnce(server: ServerProcess, bystander: Peer): Promise<void> {
+      assert.equal((await bystander.call({ code: 206 })).code, 0);
+      assert.ok(await asks(server));
+      const lines = server.err.all.filter((line) => !/ (INFO|DEBUG) /.test(line));
+      assert.equal(lines.length, 1, lines.join("\n"));
+    }
   });
 
   it("ends TLS connections cleanly, after their last answers", async () => {

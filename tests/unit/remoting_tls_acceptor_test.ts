@@ -52,6 +52,26 @@ describe("TlsAcceptor", () => {
     assert.equal(acceptor.handshakes, 0);
   });
 
+  it("says why a handshake failed, and of old clients that they are", async () => {
+    const failed = async (bytes: string, reason: string) => {
+      const socket = new FakeSocket();
+      const acceptor = await makeAcceptor();
+      const accepted = acceptor.accept(socket, hex(bytes), "peer");
+      socket.handshake.reject(new Error(reason));
+      const message = await accepted.then(
+        () => assert.fail("it did not fail"),
+        (error) => error.message,
+      );
+      return message.replace(/^TLS: /, "");
+    };
+    const old = (name: string) => `the client offers ${name} at most, and TLS 1.2 is the least`;
+    assert.equal(await failed("160300002f0100002b0300", "odd"), old("SSL 3.0"));
+    assert.equal(await failed("160301002f0100002b0301", "odd"), old("TLS 1.0"));
+    assert.equal(await failed("160301002f0100002b0302", "odd"), old("TLS 1.1"));
+    assert.equal(await failed("160301002f0100002b0303", "odd"), "odd");
+    assert.equal(await failed("1603", "odd (SSL routines:x:wrong version number)"), "odd");
+  });
+
   it("limits the time of a handshake", async () => {
     const acceptor = await makeAcceptor();
     using time = new FakeTime();
