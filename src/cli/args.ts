@@ -1,6 +1,6 @@
 import { parseArgs } from "@std/cli/parse-args";
-import { type OptionName, optionOf } from "../config/options.ts";
-import { allowedValues, parseValue, quoteValue } from "../config/values.ts";
+import { isOptionName, type OptionName, optionOf } from "../config/options.ts";
+import { allowedValues, isSecret, parseValue, quoteValue } from "../config/values.ts";
 
 /** What the arguments ask for. */
 export interface CommandLine {
@@ -57,16 +57,22 @@ const ARGUMENTS: readonly Argument[] = [
   },
 ];
 
+/** How the reference is given its TLS options: as properties of the JVM. */
+const TLS_PROPERTY = /^-D(tls\.[^=]*)(?:=(.*))?$/s;
+
 /**
  * Reads the arguments of mqnamesrv and our own. Besides the usual forms (`-c FILE`,
  * `--configFile FILE`, `--configFile=FILE`) it takes those of commons-cli, which the reference
- * uses: `-cFILE`, `-c=FILE`, `-configFile FILE`, and the beginning of a long name.
+ * uses: `-cFILE`, `-c=FILE`, `-configFile FILE`, and the beginning of a long name; and for TLS options
+ * `-Dtls.server.mode=enforcing`, which the reference's scripts hand to the JVM.
  *
  * @throws CommandLineError at anything that is not understood
  */
 export function parseCommandLine(args: readonly string[]): CommandLine {
   const strange: string[] = [];
-  const parsed = parseArgs(args.map(normalize), {
+  const properties = args.filter((arg) => TLS_PROPERTY.test(arg));
+  const others = args.filter((arg) => !TLS_PROPERTY.test(arg));
+  const parsed = parseArgs(others.map(normalize), {
     boolean: ARGUMENTS.filter(({ value }) => !value).map(({ name }) => name),
     string: ["_", ...ARGUMENTS.filter(({ value }) => value).map(({ name }) => name)],
     alias: Object.fromEntries(
@@ -93,7 +99,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     version: parsed.version === true,
     printConfigItem: parsed.printConfigItem === true,
     configFile: values.get("configFile"),
-    overrides: readOverrides(values),
+    overrides: new Map([...readOverrides(values), ...readProperties(properties)]),
   };
 }
 
@@ -133,12 +139,30 @@ function readOverrides(values: ReadonlyMap<string, string>): ReadonlyMap<OptionN
   return overrides;
 }
 
+function readProperties(args: readonly string[]): ReadonlyMap<OptionName, string> {
+  const overrides = new Map<OptionName, string>();
+  for (const arg of args) {
+    const [, name, text] = TLS_PROPERTY.exec(arg)!;
+    if (!isOptionName(name)) throw new CommandLineError(`unknown option: -D${name}`);
+    if (isSecret(optionOf(name))) {
+      throw new CommandLineError(`-D${name}: belongs into a file: others can read arguments`);
+    }
+    if (text === undefined || parseValue(name, text) === undefined) {
+      const allowed = allowedValues(optionOf(name));
+      throw new CommandLineError(`-D${quoteValue(name, text ?? "")}: must be ${allowed}`);
+    }
+    overrides.set(name, text);
+  }
+  return overrides;
+}
+
 /** The text of `--help`. */
 export function usage(): string {
   const rows = ARGUMENTS.map(({ name, letter, value, doc }) => {
     const short = letter ? `-${letter}, ` : "    ";
     return { forms: `  ${short}--${name}${value ? ` ${value}` : ""}`, doc };
   });
+  rows.push({ forms: "    -Dtls.KEY=VALUE", doc: "a TLS option; wins over all files" });
   const width = Math.max(...rows.map(({ forms }) => forms.length)) + 2;
   return [
     "usage: rocketmq-namesrv [options]",

@@ -80,11 +80,15 @@ export async function loadConfiguration(
     loading.put("kvConfigPath", home.path("kvConfig.json"), "default");
   }
 
+  // It may say which file has the TLS options, and has the last word over them.
+  const takeOverrides = () => {
+    for (const [name, text] of request.overrides ?? []) {
+      if (loading.put(name, text, "command line")) loading.given.add(name);
+    }
+  };
+  takeOverrides();
   await loadTlsFile(loading, files);
-
-  for (const [name, text] of request.overrides ?? []) {
-    if (loading.put(name, text, "command line")) loading.given.add(name);
-  }
+  takeOverrides();
   return loading.finish();
 }
 

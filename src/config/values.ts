@@ -58,7 +58,8 @@ export function isLegalText(text: string): boolean {
   return text.length <= MAX_TEXT && !/[\x00-\x08\x0a-\x1f\x7f\u0085\u2028\u2029]/.test(text);
 }
 
-function isSecret(option: Option): boolean {
+/** Whether an option's value is to be shown nowhere. */
+export function isSecret(option: Option): boolean {
   return option.type === "string" && option.secret === true;
 }
 

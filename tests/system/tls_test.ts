@@ -163,6 +163,13 @@ describe("TLS", () => {
       assert.ok(await answersPlain(server));
     });
 
+    it("TLS behind a PROXY header is refused in disabled, naming who is behind it", async () => {
+      await using server = await start({ "tls.server.mode": "disabled" });
+      await assert.rejects(asksNode(server.port, {}, "PROXY TCP4 192.0.2.9 10.0.0.1 5 9876\r\n"));
+      const line = await server.err.find(/TLS is disabled/);
+      assert.match(line, / WARN connection refused peer=192\.0\.2\.9:5 reason="/);
+    });
+
     it("TLS may come behind a PROXY header, in permissive and enforcing", async () => {
       for (const mode of ["permissive", "enforcing"]) {
         await using server = await start(certificateOptions({

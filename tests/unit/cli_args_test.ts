@@ -63,7 +63,27 @@ describe("parseCommandLine", () => {
     assert.equal(parseCommandLine(["-nhost:1"]).overrides.get("namesrvAddr"), "host:1");
   });
 
+  it("finds TLS options as properties of a JVM", () => {
+    const args = ["-Dtls.server.mode=enforcing", "-c", "a.conf", "-Dtls.ciphers=A=B", "-p"];
+    const { overrides, configFile, printConfigItem } = parseCommandLine(args);
+    assert.deepEqual(
+      overrides,
+      new Map([["tls.server.mode", "enforcing"], ["tls.ciphers", "A=B"]]),
+    );
+    assert.deepEqual([configFile, printConfigItem], ["a.conf", true]);
+  });
+
   const refused: [args: string[], message: string][] = [
+    [["-Dtls.server.mod=x"], "unknown option: -Dtls.server.mod"],
+    [["-Dother=x"], "unknown option: -Dother=x"],
+    [
+      ["-Dtls.server.mode=x"],
+      "-Dtls.server.mode=x: must be one of disabled, permissive, enforcing",
+    ],
+    [
+      ["-Dtls.server.keyPassword=hush"],
+      "-Dtls.server.keyPassword: belongs into a file: others can read arguments",
+    ],
     [["-x"], "unknown option: -x"],
     [["-l", "1"], "unknown option: -l"],
     [["-px"], "unknown option: -px"],
@@ -111,6 +131,7 @@ describe("usage", () => {
         "--version ",
         "--listenPort PORT",
         "--bindAddress ADDR",
+        "-Dtls.KEY=VALUE ",
       ]
     ) assert.ok(text.includes(form), form);
   });

@@ -297,6 +297,15 @@ describe("loadConfiguration with tls.config.file", () => {
     assert.ok(given.has("tls.server.need.client.auth"));
   });
 
+  it("lets the command line name it, and win over it", async () => {
+    const { options } = await load({
+      overrides: [["tls.config.file", "/t.properties"], ["tls.server.certPath", "/c"]],
+      files: { "/t.properties": "tls.server.certPath=/b\ntls.server.mode=enforcing" },
+    });
+    assert.equal(options["tls.server.certPath"], "/c");
+    assert.equal(options["tls.server.mode"], "enforcing");
+  });
+
   it("takes nothing else from it, and leaves clients' keys to them", async () => {
     const loaded = await load({
       files: {
