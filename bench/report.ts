@@ -85,6 +85,8 @@ const SPEAKING: MetricName[] = [
   "liveHeapMb",
   "unchangedCpuMs",
   "heartbeatCpu",
+  "handshakes",
+  "reloadMb",
   "startMs",
   "againMs",
   "rssMb",

@@ -30,6 +30,7 @@ import {
   SERVER_KINDS,
   type ServerKind,
 } from "./servers.ts";
+import { makeTlsFiles } from "./tls.ts";
 
 const HELP = `Usage: deno task bench [options]
 
@@ -74,12 +75,15 @@ const context: Context = {
     console.error(`warning: ${text}`);
   },
 };
+const tlsFolder = chosen.some(({ tls }) => tls) ? await Deno.makeTempDir() : undefined;
+if (tlsFolder !== undefined) context.tls = await makeTlsFiles(tlsFolder);
 const outcomes = new Map<Scenario, Outcome>(chosen.map((one) => [one, emptyOutcome(one)]));
 
 const rounds = Number(flags.rounds ?? (flags.short ? 1 : 3));
 if (!Number.isInteger(rounds) || rounds < 1) fail(`--rounds ${flags.rounds}: a number from 1`);
 await runShared();
 await runOwn();
+if (tlsFolder !== undefined) await Deno.remove(tlsFolder, { recursive: true });
 
 const results: Results = {
   date: new Date().toISOString(),
@@ -97,7 +101,7 @@ async function runShared(): Promise<void> {
   const running: { server: Server; brokers: Client }[] = [];
   try {
     for (const kind of kinds) {
-      const server = await Server.start(kind, machine);
+      const server = await Server.start(kind, machine, context.tls?.config);
       running.push({ server, brokers: await registerSmallCluster(server) });
       await warmUp(server, context);
     }
@@ -122,7 +126,11 @@ async function runOwn(): Promise<void> {
   for (const scenario of chosen.filter(({ server }) => server === "own")) {
     for (let round = 0; round < rounds; round++) {
       for (const kind of kinds.filter((kind) => scenario.kinds.includes(kind))) {
-        const server = await Server.start(kind, machine);
+        const server = await Server.start(
+          kind,
+          machine,
+          scenario.tls ? context.tls?.config : undefined,
+        );
         try {
           await measure(scenario, server);
         } finally {

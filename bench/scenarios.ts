@@ -6,6 +6,7 @@ import type { LoadOptions, LoadResult } from "./load.ts";
 import { residentBytes } from "./proc.ts";
 import { measureRegistrations } from "./register.ts";
 import { type Machine, runHelper, type Server, type ServerKind } from "./servers.ts";
+import { type TlsFiles, tlsScenarios } from "./tls.ts";
 
 /** One measured number; several of them in a row are a scenario's sample. */
 export interface Metric {
@@ -38,6 +39,9 @@ export const METRICS = {
   routeMax: { label: "longest", unit: "ms", better: "less" },
   heartbeatCpu: { label: "CPU", unit: "%", better: "less" },
   kbEach: { label: "memory a connection", unit: "KB", better: "less" },
+  handshakes: { label: "handshakes/s", unit: "/s", better: "more" },
+  handshakeCpuMs: { label: "CPU a handshake", unit: "ms", better: "less" },
+  reloadMb: { label: "memory that they take", unit: "MB", better: "less" },
   startMs: { label: "first answer after start", unit: "ms", better: "less" },
   serverPercent: { label: "server busy", unit: "%", better: "more" },
   loadPercent: { label: "generator busy", unit: "%", better: "less" },
@@ -59,6 +63,8 @@ export interface Context {
   machine: Machine;
   scale: Scale;
   libc: Libc;
+  /** What servers of TLS scenarios are configured with; undefined when none of them is chosen. */
+  tls?: TlsFiles;
   /** Says what went wrong without ending the run. */
   warn(text: string): void;
 }
@@ -71,6 +77,8 @@ export interface Scenario {
   kinds: readonly ServerKind[];
   /** Belongs to the short form too. */
   short: boolean;
+  /** Needs a server with the certificate of {@linkcode Context.tls}. */
+  tls?: boolean;
   run(server: Server, context: Context): Promise<Sample>;
 }
 
@@ -184,6 +192,7 @@ export const SCENARIOS: readonly Scenario[] = [
     short: false,
     run: beat,
   },
+  ...tlsScenarios(TOPICS),
 ];
 
 function closedLoop(connections: number, depth: number): Scenario {

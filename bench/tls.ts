@@ -1,115 +1,143 @@
-/**
- * TLS: handshakes a second, queries a second at 50 connections x 1 and x 8, each with the server's
- * CPU time, ours and the reference's in turn with the same certificate; and what 1000 reloads of it
- * take of our memory. Needs openssl.
- *
- *     deno run --allow-net --allow-read --allow-write --allow-run --allow-env bench/tls.ts \
- *       [--reference JARS] [--rounds N]
- */
-import { parseArgs } from "@std/cli/parse-args";
+/** TLS: what is measured of it, on servers with the same RSA certificate of 2048 bits. Needs openssl. */
 import { makeAuthority, makeCertificate } from "../tests/system/certificates.ts";
 import { residentBytes } from "./proc.ts";
-import { findReference, type Machine, runHelper, Server, type ServerKind } from "./servers.ts";
+import type { Context, Sample, Scenario } from "./scenarios.ts";
+import { runHelper, type Server } from "./servers.ts";
+import type { TlsLoadOptions, TlsLoadResult } from "./tls_load.ts";
 
-const SECONDS = 4;
-const CLOCK_TICKS = 100;
 const RELOADS = 1000;
+/** A JVM has compiled its TLS by then. */
+const WARM_UP_SECONDS = 12;
+/** What the memory of a server under steady load may still grow by in a few seconds. */
+const STEADY_BYTES = 1_048_576;
 
-const flags = parseArgs(Deno.args, { string: ["reference", "rounds"] });
-const referenceJars = await findReference(flags.reference);
-const machine: Machine = { serverCpus: "0", loadCpu: "1", heap: "1g", referenceJars };
-
-const folder = await Deno.makeTempDir({ prefix: "namesrv-bench-tls-" });
-await makeAuthority(folder, "ca");
-await makeCertificate(folder, "server", "ca");
-const certificate = `${folder}/server.pem`;
-const tlsConfig = `${folder}/tls.properties`;
-await Deno.writeTextFile(
-  tlsConfig,
-  `tls.test.mode.enable=false
-tls.server.keyPath=${folder}/server.key
-tls.server.certPath=${certificate}
-`,
-);
-
-const kinds: ServerKind[] = referenceJars === undefined ? ["ours"] : ["ours", "reference"];
-for (let round = 1; round <= Number(flags.rounds ?? 2); round++) {
-  for (const kind of kinds) {
-    const server = await Server.start(kind, machine, tlsConfig);
-    try {
-      // Twice: a JVM is warm after the first.
-      await handshakes(server);
-      print(round, kind, "handshakes", await measured(server, () => handshakes(server)));
-      for (const depth of [1, 8]) {
-        const what = `queries, 50 x ${depth}`;
-        print(round, kind, what, await measured(server, () => queries(server, depth)));
-      }
-      if (kind === "ours" && round === 1) await reloads(server);
-    } finally {
-      await server.stop();
-    }
-  }
-}
-await Deno.remove(folder, { recursive: true });
-
-interface Measured {
-  perSecond: number;
-  /** Of the server's CPU time. */
-  perCpuSecond: number;
+/** The certificate and the configuration that names it. */
+export interface TlsFiles {
+  /** A file of tls.* properties. */
+  config: string;
+  certificate: string;
 }
 
-function print(round: number, kind: string, what: string, { perSecond, perCpuSecond }: Measured) {
-  const numbers = `${perSecond.toFixed(0)}/s, ${perCpuSecond.toFixed(0)} per CPU second`;
-  console.log(`round ${round}  ${kind.padEnd(9)}  ${what.padEnd(15)}  ${numbers}`);
+/** Makes key, certificate and configuration in a folder. @throws {Error} without openssl */
+export async function makeTlsFiles(folder: string): Promise<TlsFiles> {
+  await makeAuthority(folder, "ca");
+  await makeCertificate(folder, "server", "ca");
+  const [config, certificate] = [`${folder}/tls.properties`, `${folder}/server.pem`];
+  const entries = {
+    "tls.test.mode.enable": "false",
+    "tls.server.keyPath": `${folder}/server.key`,
+    "tls.server.certPath": certificate,
+  };
+  const lines = Object.entries(entries).map(([key, value]) => `${key}=${value}\n`);
+  await Deno.writeTextFile(config, lines.join(""));
+  return { config, certificate };
 }
 
-async function measured(
-  server: Server,
-  run: () => Promise<{ count: number; seconds: number }>,
-): Promise<Measured> {
-  const before = await cpuSeconds(server.pid);
-  const { count, seconds } = await run();
-  const cpu = await cpuSeconds(server.pid) - before;
-  return { perSecond: count / seconds, perCpuSecond: count / cpu };
+/** @param topics what the queries ask for in turn */
+export function tlsScenarios(topics: readonly string[]): Scenario[] {
+  const real = ["ours", "reference"] as const;
+  return [
+    {
+      name: "tls-handshakes",
+      title: "full TLS handshakes, one after the other",
+      server: "shared",
+      kinds: real,
+      short: false,
+      tls: true,
+      run: async (server, context) => {
+        await handshakes(server, context, WARM_UP_SECONDS);
+        return await handshakes(server, context, Math.ceil(context.scale.seconds));
+      },
+    },
+    ...[1, 8].map((depth): Scenario => ({
+      name: `tls-50x${depth}`,
+      title: `routes over TLS, 50 connections x ${depth} in flight`,
+      server: "shared",
+      kinds: real,
+      short: false,
+      tls: true,
+      run: (server, context) => queries(server, context, topics, depth),
+    })),
+    {
+      name: "tls-reload",
+      title: `${RELOADS} reloads of the certificate, after many handshakes`,
+      server: "own",
+      kinds: ["ours"],
+      short: false,
+      tls: true,
+      run: reloads,
+    },
+  ];
 }
 
-async function handshakes(server: Server): Promise<{ count: number; seconds: number }> {
-  const said = await text("taskset", [
-    ...["-c", machine.loadCpu!, "openssl", "s_time", "-new", "-time", `${SECONDS}`],
-    ...["-connect", `127.0.0.1:${server.port}`],
-  ]);
-  const found = /(\d+) connections in (\d+) real seconds/.exec(said);
+async function handshakes(server: Server, context: Context, seconds: number): Promise<Sample> {
+  const before = context.libc.cpuOf(server.pid);
+  const count = await connectFor(server, context, seconds);
+  const cpu = context.libc.cpuOf(server.pid) - before;
+  return { handshakes: count / seconds, handshakeCpuMs: cpu / count };
+}
+
+/** @returns how many connections were made */
+async function connectFor(server: Server, context: Context, seconds: number): Promise<number> {
+  const pin = context.machine.loadCpu ? ["taskset", "-c", context.machine.loadCpu] : [];
+  const connect = ["openssl", "s_time", "-new", "-connect", `127.0.0.1:${server.port}`];
+  const said = await output([...pin, ...connect, "-time", String(seconds)]);
+  const found = /(\d+) connections in \d+ real seconds/.exec(said);
   if (found === null) throw new Error(`openssl s_time said: ${said}`);
-  return { count: Number(found[1]), seconds: Number(found[2]) };
+  return Number(found[1]);
 }
 
-async function queries(server: Server, depth: number): Promise<{ count: number; seconds: number }> {
-  const args = [server.port, 50, depth, SECONDS].map(String);
-  const answers = await runHelper(machine, ["--allow-net"], "tls_load.ts", args);
-  return { count: Number(answers), seconds: SECONDS };
+async function queries(
+  server: Server,
+  context: Context,
+  topics: readonly string[],
+  depth: number,
+): Promise<Sample> {
+  const { warmupSeconds, seconds, jvmWarmUpSeconds } = context.scale;
+  const options: TlsLoadOptions = {
+    port: server.port,
+    connections: 50,
+    depth,
+    topics,
+    warmupSeconds: server.kind === "reference" ? jvmWarmUpSeconds / 2 : warmupSeconds,
+    seconds,
+    serverPid: server.pid,
+  };
+  const said = await runHelper(context.machine, ["--allow-net", "--allow-ffi"], "tls_load.ts", [
+    JSON.stringify(options),
+  ]);
+  const result: TlsLoadResult = JSON.parse(said);
+  return {
+    throughput: result.answers / result.seconds,
+    cpuUs: result.serverCpuMs * 1000 / result.answers,
+    serverPercent: result.serverCpuMs / result.seconds / 10,
+    loadPercent: result.generatorCpuMs / result.seconds / 10,
+  };
 }
 
-/** The certificate changes over and over, under the load of two connections that come and go. */
-async function reloads(server: Server): Promise<void> {
+/** The certificate changes over and over, on a server that many connections have come to and left. */
+async function reloads(server: Server, context: Context): Promise<Sample> {
+  const { certificate } = context.tls!;
   const pem = await Deno.readTextFile(certificate);
-  const before = await residentBytes(server.pid);
+  // What connections leave behind is collected late: they alone are to take no more first.
+  let before = await residentBytes(server.pid);
+  for (let round = 0, grown = Infinity; round < 12 && grown > STEADY_BYTES; round++) {
+    await connectFor(server, context, 5);
+    const bytes = await residentBytes(server.pid);
+    grown = bytes - before;
+    before = bytes;
+  }
   for (let i = 0; i < RELOADS; i++) {
     await Deno.writeTextFile(certificate, `${pem}# ${i}\n`);
-    await text("kill", ["-HUP", String(server.pid)]);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    Deno.kill(server.pid, "SIGHUP");
+    await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  const grown = (await residentBytes(server.pid) - before) / 1_048_576;
-  console.log(`${RELOADS} reloads took ${grown.toFixed(1)} MiB`);
+  const grown = await residentBytes(server.pid) - before;
+  await Deno.writeTextFile(certificate, pem);
+  return { reloadMb: Math.max(0, grown / 1_048_576), rssMb: before / 1_048_576 };
 }
 
-async function cpuSeconds(pid: number): Promise<number> {
-  const stat = await text("cat", [`/proc/${pid}/stat`]);
-  // After the name in parentheses, which may hold blanks: utime is the 12th, stime the 13th.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS;
-}
-
-async function text(program: string, args: string[]): Promise<string> {
+async function output([program, ...args]: string[]): Promise<string> {
   const { stdout, stderr } = await new Deno.Command(program, { args, stdin: "null" }).output();
   const decoder = new TextDecoder();
   return decoder.decode(stdout) + decoder.decode(stderr);

@@ -1,46 +1,132 @@
 /**
- * Route queries over TLS connections, as many at once on each as asked for:
- * `tls_load.ts PORT CONNECTIONS DEPTH SECONDS` prints the number of answers that came in that time,
- * handshakes included.
- * A process of its own, so that it can be pinned.
+ * Route queries over TLS connections, a closed loop. A process of its own, so that it can be pinned:
+ * `deno run --allow-net --allow-ffi bench/tls_load.ts '<TlsLoadOptions as JSON>'` prints one
+ * {@linkcode TlsLoadResult} as JSON.
  */
 import * as tls from "node:tls";
 import { Code, encodeRequest } from "./frames.ts";
+import { Libc } from "./libc.ts";
 
-const [port, connections, depth, seconds] = Deno.args.map(Number);
-const request = encodeRequest(Code.GET_BROKER_CLUSTER_INFO, 1);
+export interface TlsLoadOptions {
+  port: number;
+  connections: number;
+  /** Requests in flight on each connection. */
+  depth: number;
+  /** Asked for in turn. */
+  topics: readonly string[];
+  /** Load before the measured time. */
+  warmupSeconds: number;
+  seconds: number;
+  serverPid: number;
+}
 
-let answers = 0;
-for (let i = 0; i < connections; i++) {
-  const socket = tls.connect({ host: "127.0.0.1", port, rejectUnauthorized: false });
-  let rest = new Uint8Array(0);
-  socket.on("secureConnect", () => {
-    socket.setNoDelay();
-    for (let j = 0; j < depth; j++) socket.write(request);
-  });
-  socket.on("data", (chunk: Uint8Array) => {
-    const bytes = new Uint8Array(rest.length + chunk.length);
-    bytes.set(rest);
-    bytes.set(chunk, rest.length);
-    const view = new DataView(bytes.buffer);
+export interface TlsLoadResult {
+  seconds: number;
+  answers: number;
+  /** CPU milliseconds in the measured time. */
+  serverCpuMs: number;
+  generatorCpuMs: number;
+}
+
+/** Counts the frames that end in what comes. */
+class Frames {
+  #rest = new Uint8Array(0);
+
+  push(chunk: Uint8Array): number {
+    let bytes = chunk;
+    if (this.#rest.length > 0) {
+      bytes = new Uint8Array(this.#rest.length + chunk.length);
+      bytes.set(this.#rest);
+      bytes.set(chunk, this.#rest.length);
+    }
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = 0;
     let count = 0;
-    while (at + 4 <= bytes.length && at + 4 + view.getUint32(at) <= bytes.length) {
+    while (at + 12 <= bytes.length && at + 4 + view.getUint32(at) <= bytes.length) {
+      // A JSON header of an answer begins with its code, and a failure is none to count.
+      if (count === 0) checkSuccess(bytes.subarray(at + 8, at + 8 + 12));
       at += 4 + view.getUint32(at);
       count++;
     }
-    rest = bytes.slice(at);
-    answers += count;
-    const next = new Uint8Array(request.length * count);
-    for (let j = 0; j < count; j++) next.set(request, j * request.length);
-    if (count > 0) socket.write(next);
-  });
-  socket.on("error", (error) => {
-    console.error(error.message);
-    Deno.exit(1);
-  });
+    this.#rest = bytes.slice(at);
+    return count;
+  }
 }
-setTimeout(() => {
-  console.log(answers);
-  Deno.exit(0);
-}, seconds * 1000);
+
+const SUCCESS = `{"code":0,`;
+
+function checkSuccess(header: Uint8Array): void {
+  for (let i = 0; i < SUCCESS.length; i++) {
+    if (header[i] !== SUCCESS.charCodeAt(i)) {
+      fail(`unexpected answer ${new TextDecoder().decode(header)}`);
+    }
+  }
+}
+
+const options: TlsLoadOptions = JSON.parse(Deno.args[0]!);
+const { port, connections, depth, topics, serverPid } = options;
+const libc = new Libc();
+const requests = topics.map((topic) => encodeRequest(Code.GET_ROUTEINFO_BY_TOPIC, 1, { topic }));
+let next = 0;
+let answers = 0;
+
+await Promise.all(Array.from({ length: connections }, connect));
+await sleep(options.warmupSeconds);
+const before = look();
+await sleep(options.seconds);
+const after = look();
+const result: TlsLoadResult = {
+  seconds: (after.time - before.time) / 1000,
+  answers: after.answers - before.answers,
+  serverCpuMs: after.serverCpu - before.serverCpu,
+  generatorCpuMs: after.ownCpu - before.ownCpu,
+};
+console.log(JSON.stringify(result));
+Deno.exit(0);
+
+function look() {
+  return {
+    time: performance.now(),
+    answers,
+    serverCpu: libc.cpuOf(serverPid),
+    ownCpu: libc.cpuOf(Deno.pid),
+  };
+}
+
+/** Opens a connection and keeps its requests in flight. */
+async function connect(): Promise<void> {
+  const socket = tls.connect({ host: "127.0.0.1", port, rejectUnauthorized: false });
+  socket.on("error", (error) => fail(error.message));
+  await new Promise((resolve) => socket.once("secureConnect", resolve));
+  socket.setNoDelay();
+  socket.on("close", () => fail("the server closed a connection"));
+  const frames = new Frames();
+  socket.on("data", (chunk: Uint8Array) => {
+    const count = frames.push(chunk);
+    answers += count;
+    ask(socket, count);
+  });
+  ask(socket, depth);
+}
+
+/** Sends so many requests in one write. */
+function ask(socket: tls.TLSSocket, count: number): void {
+  if (count === 0) return;
+  const chosen = Array.from({ length: count }, () => requests[next++ % requests.length]!);
+  const bytes = new Uint8Array(chosen.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const request of chosen) {
+    bytes.set(request, at);
+    at += request.length;
+  }
+  socket.write(bytes);
+}
+
+function fail(reason: string): never {
+  console.error(reason);
+  Deno.exit(1);
+}
+
+function sleep(seconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+}
