@@ -8,8 +8,6 @@ import type { TlsLoadOptions, TlsLoadResult } from "./tls_load.ts";
 const RELOADS = 1000;
 /** A JVM has compiled its TLS by then. */
 const WARM_UP_SECONDS = 12;
-/** What the memory of a server under steady load may still grow by in a few seconds. */
-const STEADY_BYTES = 1_048_576;
 
 /** The certificate and the configuration that names it. */
 export interface TlsFiles {
@@ -119,13 +117,11 @@ async function queries(
 async function reloads(server: Server, context: Context): Promise<Sample> {
   const { certificate } = context.tls!;
   const pem = await Deno.readTextFile(certificate);
-  // What connections leave behind is collected late: they alone are to take no more first.
-  let before = await residentBytes(server.pid);
-  for (let round = 0, grown = Infinity; round < 12 && grown > STEADY_BYTES; round++) {
+  // What connections leave behind is collected late: the most that they alone take comes first.
+  let before = 0;
+  for (let round = 0; round < 6; round++) {
     await connectFor(server, context, 5);
-    const bytes = await residentBytes(server.pid);
-    grown = bytes - before;
-    before = bytes;
+    before = Math.max(before, await residentBytes(server.pid));
   }
   for (let i = 0; i < RELOADS; i++) {
     await Deno.writeTextFile(certificate, `${pem}# ${i}\n`);
