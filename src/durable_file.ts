@@ -1,4 +1,5 @@
 import { basename, dirname, isAbsolute, join } from "node:path";
+import { Distribution, SECONDS } from "./distribution.ts";
 import { osReason } from "./os_error.ts";
 
 /** What {@linkcode DurableFile} asks about a file. */
@@ -45,6 +46,8 @@ const NEW_FILE_MODE = 0o600;
  */
 export class DurableFile {
   readonly path: string;
+  /** How long the disk took for each sync of a file or its folder. */
+  readonly syncSeconds = new Distribution(SECONDS);
   readonly #fs: FileSystem;
   #last: Promise<void> = Promise.resolve();
 
@@ -124,7 +127,7 @@ export class DurableFile {
       }
       await step("renaming", () => fs.rename(fresh, path));
       try {
-        await step("syncing its folder", () => syncFolder(openFolder));
+        await step("syncing its folder", () => this.#timed(() => syncFolder(openFolder)));
       } catch (error) {
         await step("syncing its folder, then putting the old content back", async () => {
           if (old === undefined) return await fs.remove(path);
@@ -187,9 +190,18 @@ export class DurableFile {
         }
         if (like.mode !== null) await fs.chmod(path, like.mode & 0o777);
       }
-      await file.sync();
+      await this.#timed(() => file.sync());
     } finally {
       file.close();
+    }
+  }
+
+  async #timed(sync: () => Promise<void>): Promise<void> {
+    const start = performance.now();
+    try {
+      await sync();
+    } finally {
+      this.syncSeconds.add((performance.now() - start) / 1000);
     }
   }
 

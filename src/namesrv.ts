@@ -5,6 +5,12 @@ import { waterMarks } from "./config/values.ts";
 import { DurableFile, removeLeftovers } from "./durable_file.ts";
 import { KvConfig } from "./kv/kv_config.ts";
 import type { Log, LogLevel } from "./log.ts";
+import { LoopLag } from "./metrics/loop_lag.ts";
+import { Metrics } from "./metrics/metrics.ts";
+import type { MetricsSource } from "./metrics/metrics_source.ts";
+import { denoRuntime } from "./metrics/runtime.ts";
+import type { Sources } from "./metrics/sources.ts";
+import { exportMetrics, findTelemetry, type Telemetry } from "./metrics/telemetry.ts";
 import { osReason } from "./os_error.ts";
 import { brokerHandlers } from "./processor/broker_handlers.ts";
 import { configHandlers } from "./processor/config_handlers.ts";
@@ -15,9 +21,10 @@ import { RegistrationDecoder } from "./processor/registration_decoder.ts";
 import { RequestClass } from "./processor/request_class.ts";
 import { routeQueryHandlers } from "./processor/route_query.ts";
 import { topicHandlers } from "./processor/topic_handlers.ts";
-import { ORDER_TOPIC_CONFIG, RequestCode } from "./protocol/codes.ts";
+import { ORDER_TOPIC_CONFIG, RequestCode, ResponseCode } from "./protocol/codes.ts";
 import { RemotingClient } from "./remoting/client.ts";
 import { ByteBudget } from "./remoting/memory_budget.ts";
+import { RemotingCounters } from "./remoting/remoting_counters.ts";
 import { RemotingServer } from "./remoting/server.ts";
 import { TlsAcceptor } from "./remoting/tls_acceptor.ts";
 import { type TlsFileSystem, TlsStore } from "./remoting/tls_store.ts";
@@ -61,6 +68,8 @@ export class Namesrv {
   readonly #dispatcher: Dispatcher;
   readonly #server: RemotingServer;
   readonly #tls: TlsStore | undefined;
+  readonly #loopLag = new LoopLag(() => performance.now());
+  readonly #metrics: Metrics;
   readonly #timers: ReturnType<typeof setInterval>[];
   #port = 0;
   #stopping = false;
@@ -84,7 +93,7 @@ export class Namesrv {
     const tls = options["tls.server.mode"] === "disabled"
       ? undefined
       : await TlsStore.load(options, files, log);
-    const namesrv = new Namesrv(parts, config, kv, tls);
+    const namesrv = new Namesrv(parts, config, kv, tls, await findTelemetry());
     await namesrv.#listen();
     return namesrv;
   }
@@ -94,6 +103,7 @@ export class Namesrv {
     config: LiveConfig,
     kv: KvConfig,
     tls: TlsStore | undefined,
+    telemetry: Telemetry | undefined,
   ) {
     const { transport, log, setLogLevel } = parts;
     const options = config.values;
@@ -182,20 +192,44 @@ export class Namesrv {
     this.#timers = this.#startSchedules(clientRequests, otherRequests);
     log.info("schedules started", { scanInterval: options.scanNotActiveBrokerInterval });
 
+    const acceptor = tls && new TlsAcceptor({
+      enforcing: options["tls.server.mode"] === "enforcing",
+      context: () => tls.current(),
+      options,
+      log,
+    });
+    const remoting = new RemotingCounters(
+      Object.values(RequestCode),
+      Object.values(ResponseCode),
+    );
     this.#server = new RemotingServer({
       transport,
-      handler: this.#dispatcher,
+      handler: telemetry?.traced(this.#dispatcher) ?? this.#dispatcher,
       options,
       waterMarks: { high: () => waterMarks(options).high, low: () => waterMarks(options).low },
       budget,
-      tls: tls && new TlsAcceptor({
-        enforcing: options["tls.server.mode"] === "enforcing",
-        context: () => tls.current(),
-        options,
-        log,
-      }),
+      counters: remoting,
+      tls: acceptor,
       log,
     });
+
+    const sources: Sources = {
+      remoting,
+      server: this.#server,
+      budget,
+      classes: { client_request: clientRequests, default: otherRequests },
+      routes: this.#routes,
+      decoder,
+      cache,
+      kv,
+      tls: tls && acceptor && { acceptor, store: tls },
+      loopLag: this.#loopLag.seconds,
+      options,
+      runtime: denoRuntime(),
+    };
+    this.#metrics = new Metrics(sources, () => performance.now());
+    this.#loopLag.start();
+    if (telemetry !== undefined) exportMetrics(telemetry.meter, sources);
   }
 
   /** The port that it listens on. */
@@ -206,6 +240,11 @@ export class Namesrv {
   /** The address that it listens on, as the boot line shows it. */
   get address(): string {
     return `${this.#config.values.bindAddress}:${this.#port}`;
+  }
+
+  /** What there is to tell those who watch this server. */
+  get metrics(): MetricsSource {
+    return this.#metrics;
   }
 
   /** Reads the certificates again, for new connections. */
@@ -267,6 +306,7 @@ export class Namesrv {
   #stopSchedules(): void {
     for (const timer of this.#timers) clearInterval(timer);
     this.#tls?.close();
+    this.#loopLag.stop();
     this.#routes.stop();
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Writes what follows from the table of options: docs/configuration.md, the two files in conf, and
- * the block between the markers in README.md. With `--check` it writes nothing, and fails when one
- * of them is stale. Runs in the project's folder.
+ * the block between the markers in README.md; and from that of metrics: docs/metrics.md. With
+ * `--check` it writes nothing, and fails when one of them is stale. Runs in the project's folder.
  *
  * @module
  */
@@ -12,6 +12,8 @@ import {
   type OptionName,
   optionOf,
 } from "../src/config/options.ts";
+import { metricsPage } from "./metrics_page.ts";
+import { table } from "./table.ts";
 
 /** A generated file: its path in the project, and what it should hold. */
 export interface GeneratedFile {
@@ -71,6 +73,7 @@ export function generate(readme: string | undefined): GeneratedFile[] {
     { path: "docs/configuration.md", text: configurationPage() },
     { path: "conf/namesrv.properties", text: sampleFile("=") },
     { path: "conf/namesrv.yaml", text: sampleFile(": ") },
+    { path: "docs/metrics.md", text: metricsPage() },
   ];
   if (readme !== undefined && BLOCK.test(readme)) {
     const block = () =>
@@ -149,11 +152,6 @@ function allowedText(option: Option): string {
 function defaultText(option: Option): string {
   if (option.type === "path" && option.defaultDoc) return escapeCell(option.defaultDoc);
   return option.default === "" ? "" : `\`${option.default}\``;
-}
-
-function table(head: string[], rows: string[][]): string {
-  const line = (cells: string[]) => `| ${cells.join(" | ")} |\n`;
-  return line(head) + line(head.map(() => "---")) + rows.map(line).join("");
 }
 
 function escapeCell(text: string): string {

@@ -462,6 +462,12 @@ const OWN = {
     "full",
     "Bytes of encoded routes that are kept for the next query.",
   ),
+  metricsPerBroker: flag(
+    false,
+    "live",
+    "full",
+    "Metrics also tell each broker: its last heartbeat, its heartbeat timeout and its topics.",
+  ),
   productEnvNamesrvAddr: text(
     "",
     "restart",

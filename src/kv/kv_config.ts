@@ -1,3 +1,4 @@
+import type { Distribution } from "../distribution.ts";
 import type { DurableFile } from "../durable_file.ts";
 import type { Log } from "../log.ts";
 import { formatKvFile, KvFileError, type KvTable, parseKvFile } from "./kv_file.ts";
@@ -39,6 +40,8 @@ export class KvConfig {
   #waiting: Change[] = [];
   #writing: Promise<void> | undefined;
   #failing = false;
+  #writes = 0;
+  #failedWrites = 0;
 
   private constructor(
     file: DurableFile,
@@ -114,6 +117,31 @@ export class KvConfig {
     }
   }
 
+  /** The number of namespaces. */
+  get namespaceCount(): number {
+    return this.#table.size;
+  }
+
+  /** The number of values. */
+  get valueCount(): number {
+    return this.#table.values().reduce((sum, values) => sum + values.size, 0);
+  }
+
+  /** How often the file was written; changes that wait at once share one write. */
+  get writes(): number {
+    return this.#writes;
+  }
+
+  /** How often it could not be written. */
+  get failedWrites(): number {
+    return this.#failedWrites;
+  }
+
+  /** How long the disk took for each sync. */
+  get syncSeconds(): Distribution {
+    return this.#file.syncSeconds;
+  }
+
   /**
    * Sets a value. Resolves when the disk has it; changes that wait at once share one write.
    *
@@ -182,6 +210,7 @@ export class KvConfig {
         for (const change of accepted) change.reject(error);
         return;
       }
+      this.#writes++;
       this.#keepAs = ".bak";
       this.#table = draft.table;
       this.#size = draft.size;
@@ -191,6 +220,7 @@ export class KvConfig {
   }
 
   #reportFailure(error: unknown): void {
+    this.#failedWrites++;
     // Once, not for each request that a full disk refuses.
     if (!this.#failing) this.#log.error("KV changes can't be written", { error });
     this.#failing = true;

@@ -1,4 +1,5 @@
 import { inflate, inflateSync } from "node:zlib";
+import { Distribution, SECONDS } from "../distribution.ts";
 import { FastjsonError } from "../protocol/fastjson_reader.ts";
 import {
   readInflatedBody,
@@ -19,6 +20,8 @@ const SMALL_COMPRESSED = 2 * 1024;
 export class RegistrationDecoder {
   readonly #maxInflated: () => number;
   readonly #nextTurn: (task: () => void) => void;
+  /** From its turn to its end: how long each body took, whether it could be read or not. */
+  readonly seconds = new Distribution(SECONDS);
   #last: Promise<unknown> | undefined;
 
   /**
@@ -47,7 +50,7 @@ export class RegistrationDecoder {
     version: number,
   ): RegisterBrokerBody | Promise<RegisterBrokerBody> {
     const small = body.length <= (compressed ? SMALL_COMPRESSED : SMALL_PLAIN);
-    if (small && this.#last === undefined) return finish(this.#steps(body, compressed, version));
+    if (small && this.#last === undefined) return this.#decodeSmall(body, compressed, version);
     const before = this.#last ?? Promise.resolve();
     const decoded = before.then(() => this.#decodeLarge(body, compressed, version));
     const last = decoded.catch(() => {}).finally(() => {
@@ -55,6 +58,19 @@ export class RegistrationDecoder {
     });
     this.#last = last;
     return decoded;
+  }
+
+  #decodeSmall(body: Uint8Array, compressed: boolean, version: number): RegisterBrokerBody {
+    const start = performance.now();
+    try {
+      return finish(this.#steps(body, compressed, version));
+    } finally {
+      this.#ended(start);
+    }
+  }
+
+  #ended(start: number): void {
+    this.seconds.add((performance.now() - start) / 1000);
   }
 
   #steps(
@@ -75,16 +91,21 @@ export class RegistrationDecoder {
     compressed: boolean,
     version: number,
   ): Promise<RegisterBrokerBody> {
-    const steps = compressed
-      ? readInflatedBody(await this.#inflate(body), version)
-      : readPlainBody(body, version, Date.now());
-    for (;;) {
-      const end = performance.now() + SLICE;
-      do {
-        const step = steps.next();
-        if (step.done) return step.value;
-      } while (performance.now() < end);
-      await new Promise<void>((resolve) => this.#nextTurn(resolve));
+    const start = performance.now();
+    try {
+      const steps = compressed
+        ? readInflatedBody(await this.#inflate(body), version)
+        : readPlainBody(body, version, Date.now());
+      for (;;) {
+        const end = performance.now() + SLICE;
+        do {
+          const step = steps.next();
+          if (step.done) return step.value;
+        } while (performance.now() < end);
+        await new Promise<void>((resolve) => this.#nextTurn(resolve));
+      }
+    } finally {
+      this.#ended(start);
     }
   }
 

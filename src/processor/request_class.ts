@@ -45,6 +45,7 @@ export class RequestClass {
   /** Those before it in the list have been started. */
   #next = 0;
   #running = 0;
+  #refused = 0;
   /** Milliseconds of work in a row, up to `#lastEnd`. */
   #spent = 0;
   #lastEnd = 0;
@@ -60,6 +61,16 @@ export class RequestClass {
     return this.#waiting.length - this.#next;
   }
 
+  /** Requests that are worked at, and could not be answered at once. */
+  get running(): number {
+    return this.#running;
+  }
+
+  /** Requests that were answered SYSTEM_BUSY. */
+  get refused(): number {
+    return this.#refused;
+  }
+
   /**
    * Has a request answered.
    *
@@ -69,6 +80,7 @@ export class RequestClass {
     if (this.#free() && this.waiting === 0) return this.#start(handler, request, connection);
     const size = request.body?.length ?? 0;
     if (this.waiting >= this.#options.capacity() || !this.#options.budget.take(size)) {
+      this.#refused++;
       throw new RequestError(ResponseCode.SYSTEM_BUSY, BUSY);
     }
     return new Promise((resolve, reject) => {

@@ -5,8 +5,10 @@ import { type Frame, FrameDecoder, type MemoryBudget } from "./frame_decoder.ts"
 import type { FrameEncoder } from "./frame_encoder.ts";
 import type { HeaderMemo } from "./header_memo.ts";
 import { Preamble, type ProxiedPeer } from "./preamble.ts";
+import type { CloseReason, RemotingCounters } from "./remoting_counters.ts";
+import { AnswerResult } from "./request_counters.ts";
 import type { TlsAcceptor } from "./tls_acceptor.ts";
-import type { TlsPeer } from "./tls_context.ts";
+import { HandshakeError, type TlsPeer } from "./tls_context.ts";
 import type { Socket, SocketHandler } from "./transport.ts";
 
 /** Bytes of answers that are collected for one write at the most, plus one answer. */
@@ -35,6 +37,7 @@ export interface ConnectionContext {
   budget: MemoryBudget;
   /** Bodies of answered requests go back to it: nobody may hold on to one. */
   pool: BufferPool;
+  counters: RemotingCounters;
   /** Takes TLS connections; without it, they are refused. */
   tls?: TlsAcceptor;
   log: Log;
@@ -60,6 +63,8 @@ export class Connection implements SocketHandler {
   #finishing = false;
   /** The peer is gone, or sends no more: it only gets the answers that it waits for. */
   #gone = false;
+  /** The socket takes nothing more. */
+  #destroyed = false;
   #lastActive: number;
   #unsentSeen = 0;
 
@@ -95,9 +100,14 @@ export class Connection implements SocketHandler {
     this.#socket.start(this);
   }
 
-  /** Closes at once. Requests that are being worked at lose their answers. */
-  close(): void {
-    this.#leave();
+  /**
+   * Closes at once. Requests that are being worked at lose their answers.
+   *
+   * @param reason what is counted; those who know brokers and no connections give none
+   */
+  close(reason: CloseReason = "expired"): void {
+    this.#leave(reason);
+    this.#destroyed = true;
     this.#socket.destroy();
   }
 
@@ -118,6 +128,7 @@ export class Connection implements SocketHandler {
 
   onData(chunk: Uint8Array): void {
     this.#lastActive = this.#context.now();
+    this.#context.counters.bytesIn += chunk.length;
     try {
       const frames = this.#preamble === undefined ? chunk : this.#open(this.#preamble, chunk);
       if (frames === undefined) return;
@@ -135,7 +146,7 @@ export class Connection implements SocketHandler {
   }
 
   onEnd(): void {
-    this.#leave();
+    this.#leave("peer");
     this.#endWhenDone();
   }
 
@@ -144,7 +155,9 @@ export class Connection implements SocketHandler {
   }
 
   onClose(reason?: string): void {
-    this.#leave(reason);
+    this.#destroyed = true;
+    const network = reason === undefined ? "peer" : "network";
+    this.#leave(this.#finishing ? "stop" : network, reason);
     this.#context.closed(this);
   }
 
@@ -173,15 +186,16 @@ export class Connection implements SocketHandler {
 
   #takeFrames(): void {
     const { encoder } = this.#context;
+    const since = this.#lastActive;
     try {
       while (!this.#gone && !this.#overloaded) {
         const frame = this.#decoder.next();
         if (frame === undefined) break;
         this.#request(frame);
-        if (encoder.length >= WRITE_BATCH) this.#send();
+        if (encoder.length >= WRITE_BATCH) this.#send(since);
       }
     } finally {
-      this.#send();
+      this.#send(since);
     }
     this.#stallWhenOverloaded();
   }
@@ -198,23 +212,33 @@ export class Connection implements SocketHandler {
       return;
     }
     this.#inFlight++;
+    const since = this.#lastActive;
     response.then((late) => {
       this.#inFlight--;
       if (frame.owned) this.#context.pool.give(frame.bytes);
       this.#lastActive = this.#context.now();
       this.#answer(request, late);
-      this.#send();
+      this.#send(since);
       this.#stallWhenOverloaded();
       this.#goOn();
     }).catch((error) => this.#fail(error));
   }
 
   #answer(request: Command, response: Response): void {
-    if ((request.flag & Flag.ONEWAY) === 0) this.#context.encoder.response(request, response);
+    const { encoder, counters } = this.#context;
+    const oneway = (request.flag & Flag.ONEWAY) !== 0;
+    if (!oneway) encoder.response(request, response);
+    const written = this.#destroyed ? AnswerResult.WRITE_CHANNEL_FAILED : AnswerResult.SUCCESS;
+    const result = oneway ? AnswerResult.ONEWAY : written;
+    counters.requests.answered(request.code, response.code, result);
   }
 
-  #send(): void {
-    this.#context.encoder.flush(this.#socket);
+  /** @param since when the requests came whose answers leave, in milliseconds */
+  #send(since: number): void {
+    const { encoder, counters, now } = this.#context;
+    counters.bytesOut += encoder.length;
+    encoder.flush(this.#socket);
+    if (counters.requests.leaving > 0) counters.requests.left(now() - since);
   }
 
   get #overloaded(): boolean {
@@ -247,11 +271,12 @@ export class Connection implements SocketHandler {
   }
 
   /** Nothing more comes from the peer: it is forgotten here, and by those who count on it. */
-  #leave(reason?: string): void {
+  #leave(why: CloseReason, reason?: string): void {
     if (this.#gone) return;
     this.#gone = true;
     this.#decoder.release();
-    const { log } = this.#context;
+    const { log, counters } = this.#context;
+    counters.closed[why]++;
     if (log.debugEnabled) log.debug("connection closed", { peer: this.peer, reason });
     this.#context.handler.disconnected(this);
   }
@@ -262,6 +287,7 @@ export class Connection implements SocketHandler {
     // Anything but a frame error is a fault of this program, and costs this one peer only.
     if (error instanceof FrameError) log.warn("connection refused", { peer: this.peer, reason });
     else log.error("connection failed", { peer: this.peer, error });
-    this.close();
+    if (error instanceof HandshakeError) this.close("tls");
+    else this.close(error instanceof FrameError ? "frame" : "fault");
   }
 }

@@ -4,6 +4,7 @@ import { Connection, type ConnectionContext, type RequestHandler } from "./conne
 import type { MemoryBudget } from "./frame_decoder.ts";
 import { FrameEncoder } from "./frame_encoder.ts";
 import { HeaderMemo } from "./header_memo.ts";
+import type { RemotingCounters } from "./remoting_counters.ts";
 import type { TlsAcceptor } from "./tls_acceptor.ts";
 import type { Listener, Transport, WaterMarks } from "./transport.ts";
 
@@ -35,11 +36,12 @@ export class RemotingServer {
     options: Readonly<RemotingOptions>;
     waterMarks: WaterMarks;
     budget: MemoryBudget;
+    counters: RemotingCounters;
     /** Takes TLS connections; without it, they are refused. */
     tls?: TlsAcceptor;
     log: Log;
   }) {
-    const { transport, handler, options, waterMarks, budget, tls, log } = parts;
+    const { transport, handler, options, waterMarks, budget, counters, tls, log } = parts;
     this.#transport = transport;
     this.#options = options;
     this.#waterMarks = waterMarks;
@@ -47,6 +49,7 @@ export class RemotingServer {
     this.#context = {
       handler,
       budget,
+      counters,
       tls,
       log,
       encoder: new FrameEncoder(),
@@ -75,6 +78,7 @@ export class RemotingServer {
       (socket) => {
         const connection = new Connection(socket, this.#context);
         this.#connections.add(connection);
+        this.#context.counters.accepted++;
         if (this.#log.debugEnabled) this.#log.debug("connection opened", { peer: connection.peer });
         connection.start();
       },
@@ -107,7 +111,7 @@ export class RemotingServer {
       });
       clearTimeout(timer);
     }
-    for (const connection of [...this.#connections]) connection.close();
+    for (const connection of [...this.#connections]) connection.close("stop");
   }
 
   #closed(connection: Connection): void {
@@ -122,7 +126,7 @@ export class RemotingServer {
     for (const connection of this.#connections) {
       if (!connection.idleSince(since)) continue;
       this.#log.info("connection idle", { peer: connection.peer, seconds });
-      connection.close();
+      connection.close("idle");
     }
   }
 }

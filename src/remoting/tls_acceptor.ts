@@ -21,6 +21,8 @@ export class TlsAcceptor {
   readonly #options: Readonly<HandshakeOptions>;
   readonly #log: Log;
   #handshakes = 0;
+  #succeeded = 0;
+  #failed = 0;
 
   /** @param parts.context what new connections are taken with */
   constructor(parts: {
@@ -40,6 +42,16 @@ export class TlsAcceptor {
     return this.#handshakes;
   }
 
+  /** Handshakes that brought a connection. */
+  get succeeded(): number {
+    return this.#succeeded;
+  }
+
+  /** Handshakes that did not, and connections whose handshake was one too many. */
+  get failed(): number {
+    return this.#failed;
+  }
+
   /**
    * Does the server's part of a handshake on a connection whose first bytes have come. Afterwards
    * the socket is paused, and what it reads and writes is encrypted on the way.
@@ -51,6 +63,7 @@ export class TlsAcceptor {
   async accept(socket: Socket, received: Uint8Array, peer: string): Promise<TlsPeer> {
     const { tlsHandshakeTimeoutMillis: limit, tlsMaxHandshakes: most } = this.#options;
     if (this.#handshakes >= most) {
+      this.#failed++;
       throw new HandshakeError(`TLS: ${most} handshakes are under way (tlsMaxHandshakes)`);
     }
     this.#handshakes++;
@@ -62,7 +75,12 @@ export class TlsAcceptor {
       late.reject(new HandshakeError(reason));
     }, limit);
     try {
-      return await Promise.race([late.promise, this.#handshake(socket, first, peer)]);
+      const tlsPeer = await Promise.race([late.promise, this.#handshake(socket, first, peer)]);
+      this.#succeeded++;
+      return tlsPeer;
+    } catch (error) {
+      this.#failed++;
+      throw error;
     } finally {
       clearTimeout(timer);
       this.#handshakes--;

@@ -43,6 +43,8 @@ export class TlsStore {
   /** What was read last, taken or not. */
   #seen = "";
   #reloading: Promise<void> = Promise.resolve();
+  #reloads = 0;
+  #failedReloads = 0;
   /** By folder. */
   readonly #watches = new Map<string, { watch: FolderWatch; identity: string }>();
   #lookTimer: ReturnType<typeof setInterval> | undefined;
@@ -85,6 +87,21 @@ export class TlsStore {
   /** The context for a new connection. */
   current(): TlsContext | Promise<TlsContext> {
     return this.#context ?? (this.#testContext ??= this.#makeTestContext());
+  }
+
+  /** When the certificate expires, in milliseconds since 1970; `undefined` while there is none. */
+  get expires(): number | undefined {
+    return this.#context?.expires;
+  }
+
+  /** How often files that had changed were taken. */
+  get reloads(): number {
+    return this.#reloads;
+  }
+
+  /** How often files that had changed could not be taken. */
+  get failedReloads(): number {
+    return this.#failedReloads;
   }
 
   /** Begins to watch the files, and to reload them when they change. */
@@ -145,6 +162,7 @@ export class TlsStore {
       const context = new TlsContext(this.#options, contents, Date.now());
       if (this.#context !== undefined) context.inherit(this.#context);
       this.#context = context;
+      this.#reloads++;
       this.#log.info("TLS certificate reloaded", this.#about());
       return undefined;
     } catch (error) {
@@ -153,6 +171,7 @@ export class TlsStore {
   }
 
   #report(problem: unknown): void {
+    this.#failedReloads++;
     const reason = problem instanceof TlsConfigError ? problem.message : String(problem);
     this.#log.error("TLS certificate not reloaded, the one before stays", { reason });
   }

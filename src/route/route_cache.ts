@@ -19,6 +19,8 @@ export class RouteCache implements RouteListener {
   readonly #limit: () => number;
   readonly #entries = new Map<string, Entry>();
   #size = 0;
+  #hits = 0;
+  #misses = 0;
   #tables: Pick<RouteTables, "queueData"> | undefined;
 
   /** @param limit the budget in bytes, asked for each time that something is stored */
@@ -34,9 +36,15 @@ export class RouteCache implements RouteListener {
   /** The encoded route of a topic, if it is there. */
   get(topic: string, dialect: Dialect): Uint8Array | undefined {
     const entry = this.#entries.get(topic);
-    if (entry === undefined) return undefined;
+    if (entry === undefined) {
+      this.#misses++;
+      return undefined;
+    }
     entry.used = true;
-    return entry.bytes[dialect];
+    const bytes = entry.bytes[dialect];
+    if (bytes === undefined) this.#misses++;
+    else this.#hits++;
+    return bytes;
   }
 
   /** Stores the encoded route of a topic, if the budget has room for it at all. */
@@ -57,6 +65,21 @@ export class RouteCache implements RouteListener {
   /** Bytes that the entries take. */
   get size(): number {
     return this.#size;
+  }
+
+  /** The number of topics with an encoded route. */
+  get topics(): number {
+    return this.#entries.size;
+  }
+
+  /** How often {@link get} had what was asked for. */
+  get hits(): number {
+    return this.#hits;
+  }
+
+  /** How often {@link get} had it not. */
+  get misses(): number {
+    return this.#misses;
   }
 
   topicChanged(topic: string): void {

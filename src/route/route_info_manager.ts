@@ -36,9 +36,34 @@ export interface RouteEnvironment {
   notify(change: MinBrokerIdChange): void;
 }
 
+/** What a {@link RouteInfoManager} counts. */
+export interface RouteCounters {
+  /** Registrations after which some route shows something else. */
+  changed: number;
+  /** Registrations that said the same again. */
+  unchanged: number;
+  /** Registrations whose id is held by a newer state. */
+  stale: number;
+  /** Brokers that were silent for too long. */
+  expired: number;
+  /** Brokers whose connection closed. */
+  disconnected: number;
+  /** Brokers that asked for it. */
+  unregistered: number;
+}
+
 /** Changes the tables as brokers and operators ask, and forgets brokers that are gone. */
 export class RouteInfoManager {
   readonly tables: RouteTables;
+  readonly counters: Readonly<RouteCounters>;
+  readonly #counters: RouteCounters = {
+    changed: 0,
+    unchanged: 0,
+    stale: 0,
+    expired: 0,
+    disconnected: 0,
+    unregistered: 0,
+  };
   readonly #env: RouteEnvironment;
   /** Asked for by brokers; bounded by an option. */
   #asked: Unregistration[] = [];
@@ -49,6 +74,7 @@ export class RouteInfoManager {
 
   constructor(tables: RouteTables, env: RouteEnvironment) {
     this.tables = tables;
+    this.counters = this.#counters;
     this.#env = env;
   }
 
@@ -83,6 +109,7 @@ export class RouteInfoManager {
         log.warn("registration refused: one topic before the first full registration", broker);
         break;
       case "stale":
+        this.#counters.stale++;
         log.warn("registration ignored: the id is held by a newer state", {
           ...broker,
           holder: result.holder,
@@ -90,6 +117,8 @@ export class RouteInfoManager {
         break;
       case "accepted": {
         const { newBroker, changedTopics, minBrokerIdChange } = result;
+        if (newBroker || changedTopics > 0) this.#counters.changed++;
+        else this.#counters.unchanged++;
         const fields = {
           ...broker,
           topics: registration.body.topics.length,
@@ -115,7 +144,9 @@ export class RouteInfoManager {
     if (options.deleteTopicWithBrokerRegistration) return undefined;
     this.flush();
     const result = registerBrokerAgain(this.tables, header, fingerprint, now());
-    if (result !== undefined && log.debugEnabled) {
+    if (result === undefined) return undefined;
+    this.#counters.unchanged++;
+    if (log.debugEnabled) {
       log.debug("broker registered again", { ...shown(header), id: header.brokerId });
     }
     return result;
@@ -131,7 +162,9 @@ export class RouteInfoManager {
 
   /** Forgets all brokers that a connection stood for. */
   disconnected(connection: BrokerConnection): void {
-    for (const live of this.tables.liveBrokersOf(connection)) this.#lose(live, "connection lost");
+    for (const live of this.tables.liveBrokersOf(connection)) {
+      if (this.#lose(live, "connection lost")) this.#counters.disconnected++;
+    }
   }
 
   /** Closes the connections of brokers that were silent for too long, and forgets them. */
@@ -139,7 +172,7 @@ export class RouteInfoManager {
     const now = this.#env.now();
     for (const live of this.tables.liveBrokers()) {
       if (live.lastUpdateTimestamp + live.heartbeatTimeoutMillis >= now) continue;
-      this.#lose(live, "heartbeat timeout");
+      if (this.#lose(live, "heartbeat timeout")) this.#counters.expired++;
       live.connection.close();
     }
   }
@@ -147,6 +180,10 @@ export class RouteInfoManager {
   /** Forgets now what waits to be forgotten. */
   flush(): void {
     if (this.#asked.length === 0 && this.#lost.size === 0) return;
+    for (const { clusterName, brokerName, brokerAddr } of this.#asked) {
+      const live = this.tables.liveBroker(clusterName, brokerName, brokerAddr);
+      if (live !== undefined) this.#counters.unregistered++;
+    }
     const batch = [...this.#asked, ...this.#lost];
     this.#asked = [];
     this.#lost.clear();
@@ -206,11 +243,13 @@ export class RouteInfoManager {
     return this.tables.changePerm(brokerName, () => Perm.READ | Perm.WRITE);
   }
 
-  #lose(live: LiveBroker, reason: string): void {
-    if (this.#lost.has(live)) return;
+  /** @returns false when it was lost before */
+  #lose(live: LiveBroker, reason: string): boolean {
+    if (this.#lost.has(live)) return false;
     this.#lost.add(live);
     this.#env.log.warn("broker lost", { ...shown(live), reason });
     this.#flushSoon();
+    return true;
   }
 
   #notify(change: MinBrokerIdChange): void {

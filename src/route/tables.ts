@@ -5,6 +5,7 @@ import type { BrokerData, QueueData, TopicQueueMappingInfo } from "../protocol/r
 
 /** What the tables know of the connection that a broker registered over. */
 export interface BrokerConnection {
+  /** Closes it, as its broker was silent for too long. */
   close(): void;
 }
 
@@ -63,6 +64,8 @@ export class RouteTables {
   readonly #sharedQueueData = new Map<string, Map<string, QueueData>>();
   /** See {@link appliedBody}. */
   readonly #appliedBodies = new Map<string, Map<string, AppliedBody>>();
+  /** How many topics each broker name has: going over all topics would take too long. */
+  readonly #topicCounts = new Map<string, number>();
   readonly #listener: RouteListener;
   #lastIndex = 0;
 
@@ -78,6 +81,21 @@ export class RouteTables {
   /** The number of topics. */
   get topicCount(): number {
     return this.#topics.size;
+  }
+
+  /** How many topics the brokers of a name have. */
+  topicCountOf(brokerName: string): number {
+    return this.#topicCounts.get(brokerName) ?? 0;
+  }
+
+  /** The number of queue data of all topics. */
+  get queueDataCount(): number {
+    return this.#topicCounts.values().reduce((sum, count) => sum + count, 0);
+  }
+
+  /** The number of live entries. */
+  get liveBrokerCount(): number {
+    return this.#live.size;
   }
 
   /** Queue data of a topic, one for each broker name. */
@@ -239,10 +257,13 @@ export class RouteTables {
     const datas = this.#topics.get(topic);
     if (datas === undefined) {
       this.#topics.set(topic, [this.#shared(data)]);
+      this.#countTopic(data.brokerName, 1);
     } else {
       const at = this.#indexOf(datas, data.brokerName);
-      if (at < 0) datas.push(this.#shared(data));
-      else if (sameQueueData(datas[at], data)) return false;
+      if (at < 0) {
+        datas.push(this.#shared(data));
+        this.#countTopic(data.brokerName, 1);
+      } else if (sameQueueData(datas[at], data)) return false;
       else datas[at] = this.#shared(data);
     }
     this.#listener.topicChanged(topic);
@@ -256,6 +277,7 @@ export class RouteTables {
     if (datas === undefined || at < 0) return false;
     if (datas.length === 1) return this.removeTopic(topic);
     this.#appliedBodies.delete(brokerName);
+    this.#countTopic(brokerName, -1);
     // The order is free, and moving one is cheaper than moving all behind it.
     const last = datas.pop()!;
     if (at < datas.length) datas[at] = last;
@@ -268,7 +290,10 @@ export class RouteTables {
     this.#mappings.delete(topic);
     const datas = this.#topics.get(topic);
     if (datas === undefined) return false;
-    for (const { brokerName } of datas) this.#appliedBodies.delete(brokerName);
+    for (const { brokerName } of datas) {
+      this.#appliedBodies.delete(brokerName);
+      this.#countTopic(brokerName, -1);
+    }
     this.#topics.delete(topic);
     this.#listener.topicChanged(topic);
     return true;
@@ -310,6 +335,12 @@ export class RouteTables {
     else if (sameMapping(mappings.get(info.bname), info)) return;
     else mappings.set(info.bname, info);
     this.#listener.topicChanged(topic);
+  }
+
+  #countTopic(brokerName: string, change: 1 | -1): void {
+    const count = this.topicCountOf(brokerName) + change;
+    if (count === 0) this.#topicCounts.delete(brokerName);
+    else this.#topicCounts.set(brokerName, count);
   }
 
   /**

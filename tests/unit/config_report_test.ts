@@ -54,6 +54,7 @@ const OURS = [
   "logLevel",
   "maxBufferedRequestBytes",
   "maxInflatedBodyBytes",
+  "metricsPerBroker",
   "routeCacheMaxBytes",
   "tlsHandshakeTimeoutMillis",
   "tlsMaxHandshakes",

@@ -11,6 +11,7 @@ import { BufferPool } from "../../src/remoting/buffer_pool.ts";
 import { FrameEncoder } from "../../src/remoting/frame_encoder.ts";
 import { HeaderMemo } from "../../src/remoting/header_memo.ts";
 import { ByteBudget } from "../../src/remoting/memory_budget.ts";
+import { RemotingCounters } from "../../src/remoting/remoting_counters.ts";
 import { concat, hex, int32, text, utf8 } from "./support/bytes.ts";
 import { FakeSocket } from "./support/fake_socket.ts";
 import {
@@ -79,6 +80,7 @@ function connect(options: {
     memo: new HeaderMemo(),
     pool: new BufferPool(),
     budget: memory,
+    counters: new RemotingCounters([105], [0, 17]),
     log,
     frameMaxLength,
     now: () => Date.now(),

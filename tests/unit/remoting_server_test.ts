@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import type { Command, Response } from "../../src/remoting/command.ts";
 import type { Connection } from "../../src/remoting/connection.ts";
 import { ByteBudget } from "../../src/remoting/memory_budget.ts";
+import { RemotingCounters } from "../../src/remoting/remoting_counters.ts";
 import { RemotingServer } from "../../src/remoting/server.ts";
 import { concat, int32 } from "./support/bytes.ts";
 import { FakeTransport } from "./support/fake_socket.ts";
@@ -16,6 +17,7 @@ let time: FakeTime;
 let transport: FakeTransport;
 let log: RecordedLog;
 let budget: ByteBudget;
+let counters: RemotingCounters;
 let options: {
   frameMaxLength: number;
   serverChannelMaxIdleTimeSeconds: number;
@@ -44,6 +46,7 @@ describe("RemotingServer", () => {
     transport = new FakeTransport();
     log = new RecordedLog();
     budget = new ByteBudget(() => 1 << 20);
+    counters = new RemotingCounters([105], [0]);
     options = {
       frameMaxLength: 1 << 20,
       serverChannelMaxIdleTimeSeconds: IDLE_SECONDS,
@@ -61,6 +64,7 @@ describe("RemotingServer", () => {
       options,
       waterMarks: { high: () => marks.high, low: () => marks.low },
       budget,
+      counters,
       log,
     });
     await server.listen("127.0.0.1", 9876);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { Command, Response } from "../../src/remoting/command.ts";
 import { NodeTransport } from "../../src/remoting/node_transport.ts";
 import { ByteBudget } from "../../src/remoting/memory_budget.ts";
+import { RemotingCounters } from "../../src/remoting/remoting_counters.ts";
 import { RemotingServer } from "../../src/remoting/server.ts";
 import { concat, int32, utf8 } from "./support/bytes.ts";
 import { cutFrames, opaques, readAnswers, request } from "./support/frames.ts";
@@ -56,6 +57,7 @@ describe("RemotingServer on real sockets", () => {
       },
       waterMarks: { high: () => 100_000, low: () => 50_000 },
       budget,
+      counters: new RemotingCounters([], []),
       log,
     });
     port = await server.listen("127.0.0.1", 0);

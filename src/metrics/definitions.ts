@@ -1,0 +1,552 @@
+/**
+ * The one table of metrics: the scrape, the OpenTelemetry export and docs/metrics.md all follow it.
+ * @module
+ */
+import { type Distribution, SECONDS } from "../distribution.ts";
+import { MASTER_ID, RequestCode, ResponseCode } from "../protocol/codes.ts";
+import { CLOSE_REASONS } from "../remoting/remoting_counters.ts";
+import { AnswerResult, LATENCY_BOUNDS } from "../remoting/request_counters.ts";
+import type { LiveBroker } from "../route/tables.ts";
+import type { Sources } from "./sources.ts";
+
+/** Values of a metric's labels, by their names. */
+export type Labels = Readonly<Record<string, string>>;
+
+/** A number and the labels that it stands under. */
+export interface Sample {
+  readonly labels: Labels;
+  readonly value: number;
+}
+
+/** A histogram under some labels. */
+export interface Buckets {
+  readonly labels: Labels;
+  /** How many fell into each bucket; the last one has those above all bounds. */
+  readonly counts: readonly number[];
+  readonly sum: number;
+}
+
+interface About {
+  readonly name: string;
+  /** As OpenTelemetry writes it (UCUM). */
+  readonly unit: string;
+  /** Sentences for the documentation and for those who scrape. */
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
+/** A metric that is one number under each of its labels. */
+export interface NumberDefinition extends About {
+  /** counter: never goes down while the server runs. */
+  readonly type: "counter" | "gauge";
+  read(sources: Sources): Iterable<Sample>;
+}
+
+/** A metric that tells how numbers are spread. */
+export interface HistogramDefinition extends About {
+  readonly type: "histogram";
+  readonly bounds: readonly number[];
+  read(sources: Sources): Iterable<Buckets>;
+  /** Tells each number from now on. */
+  listen(sources: Sources, record: (value: number, labels: Labels) => void): void;
+}
+
+/** A row of the table. */
+export type Definition = NumberDefinition | HistogramDefinition;
+
+/** What the name of every metric begins with, but for those that RocketMQ has itself. */
+export const PREFIX = "rocketmq_namesrv_";
+
+/** Clusters that are told apart: whoever registers names them, so there must be an end. */
+const MAX_CLUSTERS = 100;
+const OTHER_CLUSTERS = "(others)";
+/** Characters of a name that a label shows. */
+const MAX_NAME = 255;
+
+const CLASSES = "request_class: client_request (route queries) or default (all others).";
+
+const REQUEST_NAMES = namesOf(RequestCode);
+const RESPONSE_NAMES = namesOf(ResponseCode);
+const RESULT_NAMES = namesOf(AnswerResult);
+const UNKNOWN = "unknown";
+
+/** Metrics by group, in the order of the documentation. */
+export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definition[] }[] = [
+  {
+    title: "Requests",
+    metrics: [
+      {
+        name: "rocketmq_rpc_latency",
+        type: "histogram",
+        unit: "ms",
+        help: "Milliseconds from a request's arrival until its answer was handed to the system. " +
+          "RocketMQ's own metric; its clock has whole milliseconds.",
+        labels: ["protocol_type", "request_code", "response_code", "result"],
+        bounds: LATENCY_BOUNDS,
+        *read({ remoting }) {
+          for (
+            const { requestCode, responseCode, result, counts, sum } of remoting.requests.series()
+          ) {
+            yield { labels: latencyLabels(requestCode, responseCode, result), counts, sum };
+          }
+        },
+        listen({ remoting }, record) {
+          remoting.requests.onLeft((requestCode, responseCode, result, milliseconds) =>
+            record(milliseconds, latencyLabels(requestCode, responseCode, result))
+          );
+        },
+      },
+      counter("requests_total", "Requests that were answered, or were to be answered by nobody.", {
+        labels: ["request_code"],
+        *read({ remoting }) {
+          const sums = new Map<number | undefined, number>();
+          for (const { requestCode, count } of remoting.requests.series()) {
+            sums.set(requestCode, (sums.get(requestCode) ?? 0) + count);
+          }
+          for (const [code, value] of sums) {
+            yield { labels: { request_code: requestName(code) }, value };
+          }
+        },
+      }),
+      counter("errors_total", "Requests whose answer has another code than success.", {
+        labels: ["request_code", "response_code"],
+        *read({ remoting }) {
+          const sums = new Map<string, { labels: Labels; value: number }>();
+          for (const { requestCode, responseCode, count } of remoting.requests.series()) {
+            if (responseCode === ResponseCode.SUCCESS) continue;
+            const key = `${requestCode} ${responseCode}`;
+            const labels = {
+              request_code: requestName(requestCode),
+              response_code: responseName(responseCode),
+            };
+            sums.set(key, { labels, value: (sums.get(key)?.value ?? 0) + count });
+          }
+          yield* sums.values();
+        },
+      }),
+      counter("received_bytes_total", "Bytes that came in; of TLS, what it carries.", {
+        unit: "By",
+        read: ({ remoting }) => one(remoting.bytesIn),
+      }),
+      counter("sent_bytes_total", "Bytes of answers; of TLS, what it carries.", {
+        unit: "By",
+        read: ({ remoting }) => one(remoting.bytesOut),
+      }),
+      gauge("queue_depth", "Requests that wait. " + CLASSES, {
+        labels: ["request_class"],
+        read: (sources) => ofClasses(sources, ({ waiting }) => waiting),
+      }),
+      gauge(
+        "requests_in_progress",
+        "Requests that wait for the disk, for their decoding or for " +
+          "another environment. " + CLASSES,
+        {
+          labels: ["request_class"],
+          read: (sources) => ofClasses(sources, ({ running }) => running),
+        },
+      ),
+      counter("system_busy_total", "Requests that were answered SYSTEM_BUSY. " + CLASSES, {
+        labels: ["request_class"],
+        read: (sources) => ofClasses(sources, ({ refused }) => refused),
+      }),
+      gauge(
+        "buffered_bytes",
+        "Bytes of unfinished frames and waiting requests, of " +
+          "maxBufferedRequestBytes.",
+        {
+          unit: "By",
+          read: ({ budget }) => one(budget.used),
+        },
+      ),
+    ],
+  },
+  {
+    title: "Connections",
+    metrics: [
+      gauge("connections", "Connections that are open.", {
+        read: ({ server }) => one(server.connections),
+      }),
+      counter("connections_accepted_total", "Connections that were accepted.", {
+        read: ({ remoting }) => one(remoting.accepted),
+      }),
+      counter(
+        "connections_refused_total",
+        "Connections that were closed for what came over them: " +
+          "those whose reason in connections_closed_total is frame or tls.",
+        {
+          read: ({ remoting: { closed } }) => one(closed.frame + closed.tls),
+        },
+      ),
+      counter(
+        "connections_closed_total",
+        "Connections that are no more. " +
+          listed("reason", CLOSE_REASONS),
+        {
+          labels: ["reason"],
+          read: ({ remoting }) => byLabel("reason", remoting.closed),
+        },
+      ),
+    ],
+  },
+  {
+    title: "Brokers and topics",
+    metrics: [
+      gauge(
+        "brokers",
+        `Brokers. role: master or slave. cluster: of more than ${MAX_CLUSTERS} ` +
+          `clusters, the rest stand under ${OTHER_CLUSTERS}.`,
+        {
+          labels: ["cluster", "role"],
+          read: brokersByCluster,
+        },
+      ),
+      gauge("topics", "Topics.", { read: ({ routes }) => one(routes.tables.topicCount) }),
+      gauge("queue_data", "Queue data: for each topic, one for each broker name that has it.", {
+        read: ({ routes }) => one(routes.tables.queueDataCount),
+      }),
+      counter(
+        "registrations_total",
+        "Registrations. " + listed("result", {
+          changed: "some route shows something else",
+          unchanged: "none does",
+          stale: "ignored, as a newer state holds the broker's id",
+          refused: "answered with an error",
+        }),
+        {
+          labels: ["result"],
+          read(sources) {
+            const { changed, unchanged, stale } = sources.routes.counters;
+            const refused = refusedRegistrations(sources);
+            return byLabel("result", { changed, unchanged, stale, refused });
+          },
+        },
+      ),
+      histogram(
+        "registration_decode_seconds",
+        "Seconds that decoding a registration's body took. One that the broker sent before is not " +
+          "decoded again.",
+        ({ decoder }) => decoder.seconds,
+      ),
+      counter(
+        "brokers_removed_total",
+        "Brokers that were forgotten. " + listed("reason", {
+          expired: "no heartbeat in time",
+          disconnected: "its connection closed",
+          unregistered: "it asked for it",
+        }),
+        {
+          labels: ["reason"],
+          read({ routes }) {
+            const { expired, disconnected, unregistered } = routes.counters;
+            return byLabel("reason", { expired, disconnected, unregistered });
+          },
+        },
+      ),
+    ],
+  },
+  {
+    title: "Each broker",
+    metrics: [
+      gauge(
+        "broker_last_heartbeat_timestamp_seconds",
+        "When a broker was last heard, in seconds " +
+          "since 1970. Only with metricsPerBroker.",
+        {
+          unit: "s",
+          labels: ["cluster", "broker", "broker_id"],
+          read: (sources) => ofBrokers(sources, (live) => live.lastUpdateTimestamp / 1000),
+        },
+      ),
+      gauge(
+        "broker_heartbeat_timeout_seconds",
+        "Seconds of silence after which a broker is " +
+          "forgotten. Only with metricsPerBroker.",
+        {
+          unit: "s",
+          labels: ["cluster", "broker", "broker_id"],
+          read: (sources) => ofBrokers(sources, (live) => live.heartbeatTimeoutMillis / 1000),
+        },
+      ),
+      gauge(
+        "broker_topics",
+        "Topics that the brokers of a name have. Only with metricsPerBroker.",
+        {
+          labels: ["cluster", "broker"],
+          *read({ routes: { tables }, options }) {
+            if (!options.metricsPerBroker) return;
+            for (const { cluster, brokerName } of tables.brokers()) {
+              const labels = { cluster: short(cluster), broker: short(brokerName) };
+              yield { labels, value: tables.topicCountOf(brokerName) };
+            }
+          },
+        },
+      ),
+    ],
+  },
+  {
+    title: "Route cache",
+    metrics: [
+      counter("route_cache_hits_total", "Route queries whose answer was there encoded.", {
+        read: ({ cache }) => one(cache.hits),
+      }),
+      counter(
+        "route_cache_misses_total",
+        "Route queries whose answer was not, also those for " +
+          "topics that are unknown. Queries for one zone do not ask the cache.",
+        {
+          read: ({ cache }) => one(cache.misses),
+        },
+      ),
+      gauge("route_cache_bytes", "Bytes of encoded routes, of routeCacheMaxBytes.", {
+        unit: "By",
+        read: ({ cache }) => one(cache.size),
+      }),
+      gauge("route_cache_topics", "Topics with an encoded route.", {
+        read: ({ cache }) => one(cache.topics),
+      }),
+    ],
+  },
+  {
+    title: "KV table",
+    metrics: [
+      gauge("kv_values", "Values of the KV table.", { read: ({ kv }) => one(kv.valueCount) }),
+      counter(
+        "kv_writes_total",
+        "Writes of the KV file; changes that wait at once share one. " +
+          "result: ok or failed.",
+        {
+          labels: ["result"],
+          read: ({ kv }) => byLabel("result", { ok: kv.writes, failed: kv.failedWrites }),
+        },
+      ),
+      histogram(
+        "kv_fsync_seconds",
+        "Seconds that the disk took for a sync of the KV file, of its .bak or of their folder.",
+        ({ kv }) => kv.syncSeconds,
+      ),
+    ],
+  },
+  {
+    title: "TLS",
+    metrics: [
+      counter("tls_handshakes_total", "TLS handshakes. result: ok or failed.", {
+        labels: ["result"],
+        read: ({ tls }) =>
+          byLabel("result", {
+            ok: tls?.acceptor.succeeded ?? 0,
+            failed: tls?.acceptor.failed ?? 0,
+          }),
+      }),
+      gauge("tls_handshakes_in_progress", "TLS handshakes that are not over.", {
+        read: ({ tls }) => one(tls?.acceptor.handshakes ?? 0),
+      }),
+      counter(
+        "tls_reloads_total",
+        "Certificate files that had changed. result: ok when they were " +
+          "taken, else failed.",
+        {
+          labels: ["result"],
+          read: ({ tls }) =>
+            byLabel("result", {
+              ok: tls?.store.reloads ?? 0,
+              failed: tls?.store.failedReloads ?? 0,
+            }),
+        },
+      ),
+      gauge(
+        "tls_certificate_expiry_timestamp_seconds",
+        "When the certificate expires, in seconds " +
+          "since 1970. Missing while there is no certificate.",
+        {
+          unit: "s",
+          read({ tls }) {
+            const expires = tls?.store.expires;
+            return expires === undefined ? [] : one(expires / 1000);
+          },
+        },
+      ),
+    ],
+  },
+  {
+    title: "Process",
+    metrics: [
+      gauge("process_resident_memory_bytes", "Resident memory.", {
+        unit: "By",
+        read: ({ runtime }) => one(runtime.memory().resident),
+      }),
+      counter("process_cpu_seconds_total", "CPU time. mode: user or system.", {
+        unit: "s",
+        labels: ["mode"],
+        read: ({ runtime }) => byLabel("mode", runtime.cpu()),
+      }),
+      gauge("process_start_time_seconds", "When the process started, in seconds since 1970.", {
+        unit: "s",
+        read: ({ runtime }) => one(runtime.startTime / 1000),
+      }),
+      gauge("v8_heap_used_bytes", "Bytes of V8's heap that are in use.", {
+        unit: "By",
+        read: ({ runtime }) => one(runtime.memory().heapUsed),
+      }),
+      gauge("v8_heap_total_bytes", "Bytes of V8's heap.", {
+        unit: "By",
+        read: ({ runtime }) => one(runtime.memory().heapTotal),
+      }),
+      gauge("v8_heap_limit_bytes", "Bytes to which V8's heap may grow.", {
+        unit: "By",
+        read: ({ runtime }) => one(runtime.heapLimit()),
+      }),
+      gauge("v8_external_memory_bytes", "Bytes of buffers outside of V8's heap.", {
+        unit: "By",
+        read: ({ runtime }) => one(runtime.memory().external),
+      }),
+      histogram(
+        "event_loop_lag_seconds",
+        "Seconds by which a timer was late, looked at twice a second.",
+        ({ loopLag }) => loopLag,
+      ),
+      gauge(
+        "build_info",
+        "1. The labels say what runs: the versions of the program, of RocketMQ's " +
+          "protocol, of Deno and of V8.",
+        {
+          labels: ["version", "protocol", "deno", "v8"],
+          read: ({ runtime }) => [{ labels: runtime.versions, value: 1 }],
+        },
+      ),
+    ],
+  },
+];
+
+/** All metrics. */
+export const DEFINITIONS: readonly Definition[] = METRIC_GROUPS.flatMap(({ metrics }) => metrics);
+
+interface NumberParts {
+  labels?: readonly string[];
+  unit?: string;
+  read(sources: Sources): Iterable<Sample>;
+}
+
+function counter(name: string, help: string, parts: NumberParts): NumberDefinition {
+  return { type: "counter", unit: "1", labels: [], ...parts, name: PREFIX + name, help };
+}
+
+function gauge(name: string, help: string, parts: NumberParts): NumberDefinition {
+  return { type: "gauge", unit: "1", labels: [], ...parts, name: PREFIX + name, help };
+}
+
+/** @param of the distribution, in seconds */
+function histogram(
+  name: string,
+  help: string,
+  of: (sources: Sources) => Distribution,
+): HistogramDefinition {
+  return {
+    type: "histogram",
+    name: PREFIX + name,
+    unit: "s",
+    help,
+    labels: [],
+    bounds: SECONDS,
+    read(sources) {
+      const { counts, sum } = of(sources);
+      return [{ labels: {}, counts, sum }];
+    },
+    listen: (sources, record) => of(sources).onAdd((value) => record(value, {})),
+  };
+}
+
+function one(value: number): Sample[] {
+  return [{ labels: {}, value }];
+}
+
+function byLabel(label: string, values: Readonly<Record<string, number>>): Sample[] {
+  return Object.entries(values).map(([name, value]) => ({ labels: { [label]: name }, value }));
+}
+
+function ofClasses(
+  { classes }: Sources,
+  read: (requestClass: Sources["classes"]["default"]) => number,
+): Sample[] {
+  return Object.entries(classes).map(([name, requestClass]) => ({
+    labels: { request_class: name },
+    value: read(requestClass),
+  }));
+}
+
+function brokersByCluster({ routes: { tables } }: Sources): Sample[] {
+  const counts = new Map<string, { master: number; slave: number }>();
+  for (const { cluster, brokerAddrs } of tables.brokers()) {
+    const full = counts.size >= MAX_CLUSTERS && !counts.has(cluster);
+    const key = full ? OTHER_CLUSTERS : cluster;
+    let count = counts.get(key);
+    if (count === undefined) counts.set(key, count = { master: 0, slave: 0 });
+    for (const id of brokerAddrs.keys()) count[id === MASTER_ID ? "master" : "slave"]++;
+  }
+  return [...counts].flatMap(([cluster, count]) =>
+    byLabel("role", count).map(({ labels, value }) => ({
+      labels: { cluster: short(cluster), ...labels },
+      value,
+    }))
+  );
+}
+
+function* ofBrokers(
+  { routes: { tables }, options }: Sources,
+  read: (live: LiveBroker) => number,
+): Generator<Sample> {
+  if (!options.metricsPerBroker) return;
+  for (const { cluster, brokerName, brokerAddrs } of tables.brokers()) {
+    for (const [id, address] of brokerAddrs) {
+      const live = tables.liveBroker(cluster, brokerName, address);
+      if (live === undefined) continue;
+      const labels = { cluster: short(cluster), broker: short(brokerName), broker_id: `${id}` };
+      yield { labels, value: read(live) };
+    }
+  }
+}
+
+function refusedRegistrations({ remoting }: Sources): number {
+  let refused = 0;
+  for (const { requestCode, responseCode, count } of remoting.requests.series()) {
+    if (requestCode !== RequestCode.REGISTER_BROKER) continue;
+    if (responseCode !== ResponseCode.SUCCESS) refused += count;
+  }
+  return refused;
+}
+
+function latencyLabels(
+  requestCode: number | undefined,
+  responseCode: number | undefined,
+  result: number,
+): Labels {
+  return {
+    protocol_type: "remoting",
+    request_code: requestName(requestCode),
+    response_code: responseName(responseCode),
+    result: RESULT_NAMES.get(result)!,
+  };
+}
+
+/** A request code's name, as RocketMQ's metrics write it; one for all that are not known. */
+export function requestName(code: number | undefined): string {
+  return REQUEST_NAMES.get(code!) ?? UNKNOWN;
+}
+
+/** A response code's name, as RocketMQ's metrics write it; one for all that are not known. */
+export function responseName(code: number | undefined): string {
+  return RESPONSE_NAMES.get(code!) ?? UNKNOWN;
+}
+
+function namesOf(codes: Readonly<Record<string, number>>): ReadonlyMap<number, string> {
+  return new Map(Object.entries(codes).map(([name, code]) => [code, name.toLowerCase()]));
+}
+
+/** Names come over the network, and may be long. */
+function short(name: string): string {
+  return name.slice(0, MAX_NAME);
+}
+
+function listed(label: string, values: Readonly<Record<string, string>>): string {
+  const parts = Object.entries(values).map(([value, meaning]) => `${value} (${meaning})`);
+  return `${label}: ${parts.join(", ")}.`;
+}

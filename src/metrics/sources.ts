@@ -1,0 +1,49 @@
+import type { Distribution } from "../distribution.ts";
+import type { KvConfig } from "../kv/kv_config.ts";
+import type { RegistrationDecoder } from "../processor/registration_decoder.ts";
+import type { RequestClass } from "../processor/request_class.ts";
+import type { ByteBudget } from "../remoting/memory_budget.ts";
+import type { RemotingCounters } from "../remoting/remoting_counters.ts";
+import type { RemotingServer } from "../remoting/server.ts";
+import type { TlsAcceptor } from "../remoting/tls_acceptor.ts";
+import type { TlsStore } from "../remoting/tls_store.ts";
+import type { RouteCache } from "../route/route_cache.ts";
+import type { RouteInfoManager } from "../route/route_info_manager.ts";
+
+/** What the process and its engine take, and what they are. */
+export interface Runtime {
+  /** Bytes. */
+  memory(): { resident: number; heapUsed: number; heapTotal: number; external: number };
+  /** Bytes. */
+  heapLimit(): number;
+  /** Seconds of CPU time of all threads. */
+  cpu(): { user: number; system: number };
+  /** Milliseconds since 1970. */
+  startTime: number;
+  /** Versions of this program, of the protocol that it speaks, of Deno and of V8. */
+  versions: { version: string; protocol: string; deno: string; v8: string };
+}
+
+/** The parts of a name server that are measured: each has its numbers, and nobody else changes them. */
+export interface Sources {
+  remoting: RemotingCounters;
+  server: Pick<RemotingServer, "connections">;
+  budget: Pick<ByteBudget, "used">;
+  /** The request classes by the names of their thread pools in the reference. */
+  classes: Readonly<
+    Record<"client_request" | "default", Pick<RequestClass, "waiting" | "running" | "refused">>
+  >;
+  routes: Pick<RouteInfoManager, "tables" | "counters">;
+  decoder: Pick<RegistrationDecoder, "seconds">;
+  cache: Pick<RouteCache, "hits" | "misses" | "size" | "topics">;
+  kv: Pick<KvConfig, "valueCount" | "writes" | "failedWrites" | "syncSeconds">;
+  /** Without it, TLS is disabled. */
+  tls?: {
+    acceptor: Pick<TlsAcceptor, "handshakes" | "succeeded" | "failed">;
+    store: Pick<TlsStore, "expires" | "reloads" | "failedReloads">;
+  };
+  /** Seconds. */
+  loopLag: Distribution;
+  options: Readonly<{ metricsPerBroker: boolean }>;
+  runtime: Runtime;
+}

@@ -1,0 +1,51 @@
+import { type Span, SpanKind, SpanStatusCode, type Tracer } from "@opentelemetry/api";
+import { ResponseCode } from "../protocol/codes.ts";
+import type { Command, Response } from "../remoting/command.ts";
+import type { Connection, RequestHandler } from "../remoting/connection.ts";
+import { requestName, responseName } from "./definitions.ts";
+
+/** Makes a span of each request, from its arrival to its answer. */
+export class TracedHandler implements RequestHandler {
+  readonly #handler: RequestHandler;
+  readonly #tracer: Tracer;
+
+  /** @param handler who answers the requests */
+  constructor(handler: RequestHandler, tracer: Tracer) {
+    this.#handler = handler;
+    this.#tracer = tracer;
+  }
+
+  handle(request: Command, connection: Connection): Response | Promise<Response> {
+    const name = requestName(request.code);
+    const options = {
+      kind: SpanKind.SERVER,
+      attributes: {
+        "rpc.system": "rocketmq",
+        "rpc.method": name,
+        "rocketmq.request_code": request.code,
+        "client.address": connection.peer,
+      },
+    };
+    // Active, so that what is asked elsewhere meanwhile stands below it.
+    return this.#tracer.startActiveSpan(name, options, (span) => {
+      const response = this.#handler.handle(request, connection);
+      if (response instanceof Promise) return response.then((late) => ended(span, late));
+      return ended(span, response);
+    });
+  }
+
+  disconnected(connection: Connection): void {
+    this.#handler.disconnected(connection);
+  }
+}
+
+function ended(span: Span, response: Response): Response {
+  const { code, remark } = response;
+  span.setAttribute("rocketmq.response_code", code);
+  // A topic that nobody has is no error of this server.
+  if (code === ResponseCode.SYSTEM_ERROR || code === ResponseCode.SYSTEM_BUSY) {
+    span.setStatus({ code: SpanStatusCode.ERROR, message: remark ?? responseName(code) });
+  }
+  span.end();
+  return response;
+}
