@@ -15,6 +15,8 @@ export interface Machine {
   referenceJars?: string;
   /** `-Xms` and `-Xmx` of the reference. */
   heap: string;
+  /** The checkout whose server is `ours`, with a slash at its end; this one by default. */
+  project?: string;
 }
 
 const PROJECT = new URL("..", import.meta.url).pathname;
@@ -60,7 +62,7 @@ export class Server {
     const started = performance.now();
     const process = new Deno.Command(pinned[0]!, {
       args: pinned.slice(1),
-      cwd: PROJECT,
+      cwd: machine.project ?? PROJECT,
       env: { HOME: home, ROCKETMQ_HOME: home },
       stdin: "null",
       stdout: "piped",
@@ -165,7 +167,11 @@ async function commandOf(
       return bare("listen");
     case "ours": {
       // As `deno task start` does it, whatever that is by now.
-      const { tasks } = JSON.parse(await Deno.readTextFile(`${PROJECT}deno.json`));
+      const { tasks } = JSON.parse(
+        await Deno.readTextFile(
+          `${machine.project ?? PROJECT}deno.json`,
+        ),
+      );
       const [, ...args] = String(tasks.start.command).split(" ");
       const file = tlsConfig === undefined ? [] : ["-c", tlsConfig];
       return [Deno.execPath(), ...args, ...file, "--listenPort", String(port)];

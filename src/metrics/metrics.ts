@@ -66,6 +66,8 @@ function addNumber(
       ...configuration,
       collect() {
         this.reset();
+        // The library takes one without labels for zero.
+        if (definition.labels.length === 0) this.remove();
         for (const { labels, value } of definition.read(sources)) this.set(labels, value);
       },
     });

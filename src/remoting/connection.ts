@@ -55,6 +55,8 @@ export class Connection implements SocketHandler {
   #preamble: Preamble | undefined = new Preamble();
   #proxied: ProxiedPeer | undefined;
   #tlsPeer: TlsPeer | undefined;
+  /** A TLS handshake is under way. */
+  #securing = false;
   /** Requests taken whose answers are still to come. */
   #inFlight = 0;
   /** Frames wait: the peer does not read its answers, or too many of them are due. */
@@ -156,9 +158,15 @@ export class Connection implements SocketHandler {
 
   onClose(reason?: string): void {
     this.#destroyed = true;
-    const network = reason === undefined ? "peer" : "network";
-    this.#leave(this.#finishing ? "stop" : network, reason);
+    this.#leave(this.#reasonOfClose(reason), reason);
     this.#context.closed(this);
+  }
+
+  /** @param reason what the socket says */
+  #reasonOfClose(reason: string | undefined): CloseReason {
+    if (this.#finishing) return "stop";
+    if (this.#securing) return "tls";
+    return reason === undefined ? "peer" : "network";
   }
 
   /** The frames that stand after the preamble; `undefined` while that is not over. */
@@ -179,7 +187,9 @@ export class Connection implements SocketHandler {
   }
 
   async #secure(tls: TlsAcceptor, received: Uint8Array): Promise<void> {
+    this.#securing = true;
     this.#tlsPeer = await tls.accept(this.#socket, received, this.peer);
+    this.#securing = false;
     this.#lastActive = this.#context.now();
     if (!this.#finishing) this.#socket.resume();
   }

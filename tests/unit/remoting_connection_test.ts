@@ -12,6 +12,7 @@ import { FrameEncoder } from "../../src/remoting/frame_encoder.ts";
 import { HeaderMemo } from "../../src/remoting/header_memo.ts";
 import { ByteBudget } from "../../src/remoting/memory_budget.ts";
 import { RemotingCounters } from "../../src/remoting/remoting_counters.ts";
+import { AnswerResult } from "../../src/remoting/request_counters.ts";
 import { concat, hex, int32, text, utf8 } from "./support/bytes.ts";
 import { FakeSocket } from "./support/fake_socket.ts";
 import {
@@ -764,5 +765,98 @@ describe("Connection.idleSince", () => {
     assert.equal(connection.idleSince(1050), false);
     time.tick(100);
     assert.equal(connection.idleSince(1150), true);
+  });
+});
+
+describe("Connection: what it counts", () => {
+  /** Counts by code, answer and result: how many, and how many milliseconds they took. */
+  const series = ({ context }: World) =>
+    [...context.counters.requests.series()].map((it) =>
+      [it.requestCode, it.responseCode, it.result, it.count, it.sum].join(" ")
+    );
+
+  it("is each request, with its answer", () => {
+    const world = connect({ answer: ({ opaque }) => ({ code: opaque === 3 ? 17 : 0 }) });
+    world.socket.send(requests(1, 4));
+    world.socket.send(request({ code: 4711, opaque: 5 }));
+    world.socket.send(request({ opaque: 6, flag: ONEWAY }));
+    world.socket.send(request({ opaque: 7, flag: RESPONSE }));
+    assert.deepEqual(series(world), [
+      ` 0 ${AnswerResult.SUCCESS} 1 0`,
+      `105 0 ${AnswerResult.SUCCESS} 3 0`,
+      `105 0 ${AnswerResult.ONEWAY} 1 0`,
+      `105 17 ${AnswerResult.SUCCESS} 1 0`,
+    ]);
+  });
+
+  it("is the time from a chunk until all its answers have left", () => {
+    using time = new FakeTime();
+    const world = connect({
+      answer: () => {
+        time.tick(10);
+        return { code: 0 };
+      },
+    });
+    world.socket.send(requests(1, 3));
+    assert.deepEqual(series(world), [`105 0 ${AnswerResult.SUCCESS} 3 90`]);
+  });
+
+  it("is the time of a late answer since its request came", async () => {
+    using time = new FakeTime();
+    const { answer, give } = heldAnswers();
+    const world = connect({ answer });
+    world.socket.send(requests(1, 1));
+    time.tick(100);
+    world.socket.send(requests(2, 1));
+    time.tick(1000);
+    await give(2);
+    await give(1);
+    assert.deepEqual(series(world), [`105 0 ${AnswerResult.SUCCESS} 2 2100`]);
+  });
+
+  it("is the answer that nobody takes any more", async () => {
+    const { answer, give } = heldAnswers();
+    const world = connect({ answer });
+    world.socket.send(requests(1, 2));
+    world.socket.break("reset");
+    await give(1);
+    assert.deepEqual(series(world), [`105 0 ${AnswerResult.WRITE_CHANNEL_FAILED} 1 0`]);
+  });
+
+  it("is bytes, in and out", () => {
+    const { socket, context } = connect({
+      answer: () => ({ code: 0, body: new Uint8Array(100_000) }),
+    });
+    const sent = requests(1, 3);
+    socket.send(sent);
+    assert.equal(context.counters.bytesIn, sent.length);
+    assert.equal(context.counters.bytesOut, socket.received.length);
+  });
+
+  it("is why it closed, once", () => {
+    const reasonsOf = ({ context }: World) =>
+      Object.entries(context.counters.closed).filter(([, count]) => count > 0);
+    const cases: [string, (world: World) => void][] = [
+      ["peer", ({ socket }) => socket.sendEnd()],
+      ["network", ({ socket }) => socket.break("reset")],
+      ["frame", ({ socket }) => socket.send(int32(-1), int32(0))],
+      ["frame", ({ socket }) => socket.send(hex("16 03 01"))],
+      ["idle", ({ connection }) => connection.close("idle")],
+      ["expired", ({ connection }) => connection.close()],
+      ["stop", ({ connection }) => connection.finish()],
+    ];
+    for (const [reason, end] of cases) {
+      const world = connect();
+      end(world);
+      world.connection.close();
+      assert.deepEqual(reasonsOf(world), [[reason, 1]]);
+    }
+    const faulty = connect({
+      answer: () => {
+        throw new Error("a fault");
+      },
+    });
+    faulty.socket.send(requests(1, 1));
+    assert.deepEqual(reasonsOf(faulty), [["fault", 1]]);
   });
 });

@@ -95,5 +95,7 @@ describe("TlsAcceptor", () => {
     sockets[1].handshake.resolve(SESSION);
     await second;
     assert.equal(acceptor.handshakes, 0);
+    assert.equal(acceptor.succeeded, 2);
+    assert.equal(acceptor.failed, 2);
   });
 });
