@@ -227,7 +227,7 @@ export class Namesrv {
       options,
       runtime: denoRuntime(),
     };
-    this.#metrics = new Metrics(sources, () => performance.now());
+    this.#metrics = new Metrics(sources);
     this.#loopLag.start();
     if (telemetry !== undefined) exportMetrics(telemetry.meter, sources);
   }

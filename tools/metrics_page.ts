@@ -11,7 +11,7 @@ The same numbers are to be had in two ways: scraped from \`/metrics\`, as Promet
 - \`rocketmq_rpc_latency\` is RocketMQ's own metric, with its labels, its unit and its buckets. The label \`is_long_polling\` is left out: a name server has no long polling. All other names begin with \`rocketmq_namesrv_\`.
 - Request codes and response codes stand under their names, e.g. \`get_routeinfo_by_topic\`; all that are not known stand under \`unknown\`. No label holds a topic or an address. \`metricsPerBroker=true\` adds what the table *Each broker* has; it may be changed live.
 - Counters begin at zero when the server starts.
-- Counting costs the requests next to nothing, see bench/README.md. A scrape takes a millisecond or so, and however many come at once, a tenth of the time at the most: who comes soon after another gets the same text.
+- Counting costs the requests next to nothing, see bench/README.md. Who scrapes soon after another gets the same text: it may be a second old.
 `;
 
 const TELEMETRY = `

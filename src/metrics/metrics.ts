@@ -5,39 +5,20 @@ import type { Sources } from "./sources.ts";
 
 type Library = typeof import("prom-client");
 
-/** A text is given again for so many times as long as making it took. */
-const LIFETIME = 9;
-
 /** The metrics of a name server in Prometheus' text format. Nothing is counted here: all is read. */
 export class Metrics implements MetricsSource {
   readonly contentType = "text/plain; version=0.0.4; charset=utf-8";
   readonly #sources: Sources;
-  readonly #now: () => number;
   #registry: Promise<Registry> | undefined;
-  #last: { text: Promise<string>; until: number } | undefined;
 
-  /** @param now milliseconds of a clock that is never set */
-  constructor(sources: Sources, now: () => number) {
+  constructor(sources: Sources) {
     this.#sources = sources;
-    this.#now = now;
   }
 
-  /**
-   * Every metric. The first call loads the library, which takes some tens of milliseconds. However
-   * often this is called, a tenth of the time goes into it at the most: who comes soon after another
-   * gets the same text.
-   */
+  /** Every metric as it is now. The first call loads the library: some tens of milliseconds. */
   async render(): Promise<string> {
     const registry = await (this.#registry ??= this.#load());
-    const start = this.#now();
-    if (this.#last !== undefined && start < this.#last.until) return await this.#last.text;
-    const last = this.#last = { text: registry.metrics(), until: Infinity };
-    try {
-      return await last.text;
-    } finally {
-      const end = this.#now();
-      last.until = end + LIFETIME * (end - start);
-    }
+    return await registry.metrics();
   }
 
   async #load(): Promise<Registry> {
