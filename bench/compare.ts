@@ -1,64 +1,87 @@
 /**
  * The server CPU of a request, this checkout against another one: what a change costs. Both servers
  * run at once, on the same CPU; they are measured in turn, and who is first changes with each round.
+ * Two processes of one program differ, too: a new pair is started several times.
  *
  *     git worktree add ../before <commit>
  *     deno run --no-prompt --allow-net=127.0.0.1 --allow-read --allow-write --allow-run --allow-ffi \
- *       bench/compare.ts --before ../before [--rounds 8] [--seconds 2] [--only 50x1,50x8]
+ *       bench/compare.ts --before ../before [--pairs 5] [--rounds 4] [--seconds 1] [--only 50x1,50x8]
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { resolve } from "node:path";
 import { Libc } from "./libc.ts";
-import { type Context, registerSmallCluster, SCENARIOS, warmUp } from "./scenarios.ts";
+import {
+  type Context,
+  registerSmallCluster,
+  type Scenario,
+  SCENARIOS,
+  warmUp,
+} from "./scenarios.ts";
 import { type Machine, pinSelf, Server } from "./servers.ts";
 
-const flags = parseArgs(Deno.args, { string: ["before", "rounds", "seconds", "only"] });
+const flags = parseArgs(Deno.args, { string: ["before", "pairs", "rounds", "seconds", "only"] });
 if (flags.before === undefined) {
   console.error("--before DIR: the checkout to compare with");
   Deno.exit(1);
 }
-
+const before = `${resolve(flags.before)}/`;
+const scenarios = (flags.only ?? "50x1,50x8,50x32").split(",").map(findScenario);
 const machine: Machine = { heap: "1g", serverCpus: "0", loadCpu: "1" };
 await pinSelf(machine.loadCpu!);
 const context: Context = {
   machine,
-  scale: { warmupSeconds: 0.3, seconds: Number(flags.seconds ?? 2), jvmWarmUpSeconds: 0 },
+  scale: { warmupSeconds: 0.3, seconds: Number(flags.seconds ?? 1), jvmWarmUpSeconds: 0 },
   libc: new Libc(),
   warn: (text) => console.error(`warning: ${text}`),
 };
 
-const servers = [
-  await Server.start("ours", { ...machine, project: `${resolve(flags.before)}/` }),
-  await Server.start("ours", machine),
-];
-const brokers = [];
-try {
-  for (const server of servers) {
-    brokers.push(await registerSmallCluster(server));
-    await warmUp(server, context);
-  }
-  for (const name of (flags.only ?? "50x1,50x8,50x32").split(",")) {
-    const scenario = SCENARIOS.find((one) => one.name === name);
-    if (scenario === undefined) throw new Error(`no scenario ${name}`);
-    const cpu: [number[], number[]] = [[], []];
-    for (let round = 0; round < Number(flags.rounds ?? 8); round++) {
-      for (const which of round % 2 === 0 ? [0, 1] as const : [1, 0] as const) {
-        cpu[which].push((await scenario.run(servers[which]!, context)).cpuUs!);
-      }
-    }
-    const more = cpu[1].map((us, round) => (us / cpu[0][round]! - 1) * 100);
-    console.log(
-      `${name}: ${median(cpu[0]).toFixed(2)} us before, ${median(cpu[1]).toFixed(2)} us now; ` +
-        `${median(more).toFixed(1)} % more (rounds: ${more.map((it) => it.toFixed(1)).join(", ")})`,
-    );
-  }
-} finally {
-  for (const client of brokers) client.close();
-  for (const server of servers) await server.stop();
+/** Microseconds of each round, before and now, by scenario. */
+const measured = new Map(scenarios.map((one) => [one, [[], []] as [number[], number[]]]));
+for (let pair = 0; pair < Number(flags.pairs ?? 5); pair++) await measurePair();
+for (const [{ name }, [then, now]] of measured) {
+  const more = now.map((us, round) => (us / then[round]! - 1) * 100);
+  const quarters = [0.25, 0.5, 0.75].map((part) => `${quantile(more, part).toFixed(1)} %`);
+  console.log(
+    `${name}: ${quantile(then, 0.5).toFixed(3)} us before, ${quantile(now, 0.5).toFixed(3)} us ` +
+      `now; a quarter, a half and three quarters of ${more.length} rounds cost at most ` +
+      `${quarters.join(", ")} more`,
+  );
 }
 
-function median(numbers: readonly number[]): number {
+async function measurePair(): Promise<void> {
+  const servers = [
+    await Server.start("ours", { ...machine, project: before }),
+    await Server.start("ours", machine),
+  ];
+  const brokers = [];
+  try {
+    for (const server of servers) {
+      brokers.push(await registerSmallCluster(server));
+      await warmUp(server, context);
+    }
+    for (const [scenario, cpu] of measured) {
+      for (let round = 0; round < Number(flags.rounds ?? 4); round++) {
+        for (const which of round % 2 === 0 ? [0, 1] as const : [1, 0] as const) {
+          cpu[which].push((await scenario.run(servers[which]!, context)).cpuUs!);
+        }
+      }
+    }
+  } finally {
+    for (const client of brokers) client.close();
+    for (const server of servers) await server.stop();
+  }
+}
+
+function findScenario(name: string): Scenario {
+  const scenario = SCENARIOS.find((one) => one.name === name);
+  if (scenario !== undefined) return scenario;
+  console.error(`--only ${name}: no such scenario`);
+  Deno.exit(1);
+}
+
+function quantile(numbers: readonly number[], part: number): number {
   const sorted = [...numbers].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  const at = part * (sorted.length - 1);
+  const below = sorted[Math.floor(at)]!;
+  return below + (sorted[Math.ceil(at)]! - below) * (at % 1);
 }
