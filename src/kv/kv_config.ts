@@ -117,11 +117,6 @@ export class KvConfig {
     }
   }
 
-  /** The number of namespaces. */
-  get namespaceCount(): number {
-    return this.#table.size;
-  }
-
   /** The number of values. */
   get valueCount(): number {
     return this.#table.values().reduce((sum, values) => sum + values.size, 0);

@@ -495,12 +495,13 @@ function* ofBrokers(
   read: (live: LiveBroker) => number,
 ): Generator<Sample> {
   if (!options.metricsPerBroker) return;
-  for (const { cluster, brokerName, brokerAddrs } of tables.brokers()) {
-    for (const [id, address] of brokerAddrs) {
-      const live = tables.liveBroker(cluster, brokerName, address);
-      if (live === undefined) continue;
-      const labels = { cluster: short(cluster), broker: short(brokerName), broker_id: `${id}` };
-      yield { labels, value: read(live) };
+  for (const live of tables.liveBrokers()) {
+    const { clusterName, brokerName, brokerAddr } = live;
+    const ids = tables.broker(brokerName)?.brokerAddrs ?? [];
+    for (const [id, address] of ids) {
+      if (address !== brokerAddr) continue;
+      const names = { cluster: short(clusterName), broker: short(brokerName) };
+      yield { labels: { ...names, broker_id: `${id}` }, value: read(live) };
     }
   }
 }

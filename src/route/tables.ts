@@ -93,11 +93,6 @@ export class RouteTables {
     return this.#topicCounts.values().reduce((sum, count) => sum + count, 0);
   }
 
-  /** The number of live entries. */
-  get liveBrokerCount(): number {
-    return this.#live.size;
-  }
-
   /** Queue data of a topic, one for each broker name. */
   queueDatas(topic: string): readonly QueueData[] | undefined {
     return this.#topics.get(topic);

@@ -80,6 +80,7 @@ describe("RequestClass", () => {
     ];
     assert.deepEqual(started, ["a", "b"]);
     assert.equal(requests.waiting, 3);
+    assert.equal(requests.running, 2);
     b.end();
     await second;
     await Promise.resolve();
@@ -166,7 +167,9 @@ describe("RequestClass", () => {
     assert.equal(budget.used, 0);
     const b = requests.run(quick("b"), request(600), PEER);
     assert.equal(budget.used, 600);
+    assert.equal(requests.refused, 0);
     assert.throws(() => requests.run(quick("c"), request(401), PEER), { code: 2 });
+    assert.equal(requests.refused, 1);
     const d = requests.run(quick("d"), request(400), PEER);
     assert.equal(budget.used, 1000);
     a.end();

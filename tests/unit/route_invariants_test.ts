@@ -81,13 +81,22 @@ function check(world: RouteWorld): void {
     assert.ok(members.size > 0, "a cluster without names");
     for (const name of members) assert.ok(names.has(name), "a cluster's name of nobody");
   }
+  const topicCounts = new Map<string, number>();
   for (const topic of tables.topics()) {
     const queueDatas = tables.queueDatas(topic)!;
     assert.ok(queueDatas.length > 0, "a topic without queue data");
     const of = queueDatas.map((it) => it.brokerName);
     assert.equal(new Set(of).size, of.length, "a broker twice in a topic");
-    for (const name of of) assert.ok(names.has(name), "queue data of nobody");
+    for (const name of of) {
+      assert.ok(names.has(name), "queue data of nobody");
+      topicCounts.set(name, (topicCounts.get(name) ?? 0) + 1);
+    }
   }
+  for (const name of NAMES) {
+    assert.equal(tables.topicCountOf(name), topicCounts.get(name) ?? 0, "miscounted topics");
+  }
+  const queueDatas = topicCounts.values().reduce((sum, count) => sum + count, 0);
+  assert.equal(tables.queueDataCount, queueDatas, "miscounted queue data");
   for (const topic of TOPICS) {
     if (tables.queueDatas(topic) === undefined) {
       assert.equal(tables.mappings(topic), undefined, "a mapping of a topic that nobody has");
