@@ -54,7 +54,7 @@ const KNOWN: KnownDifference[] = [
     path: new RegExp(
       "body\\.(addressServiceDomain|detectCompressedRegistration|frameMaxLength|logConsole|" +
         "logFileCount|logFileMaxBytes|logLevel|maxBufferedRequestBytes|maxInflatedBodyBytes|" +
-        "routeCacheMaxBytes|tlsHandshakeTimeoutMillis|tlsMaxHandshakes)",
+        "metricsPerBroker|routeCacheMaxBytes|tlsHandshakeTimeoutMillis|tlsMaxHandshakes)",
     ),
     recorded: NOT_RECORDED,
     ours: /.+/,
