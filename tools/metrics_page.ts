@@ -38,9 +38,9 @@ deno task start
 | \`OTEL_TRACES_SAMPLER\`, \`OTEL_TRACES_SAMPLER_ARG\` | all | Which requests are traced, e.g. \`traceidratio\` and \`0.01\`. |
 | \`OTEL_DENO_CONSOLE\` | \`capture\` | \`ignore\` exports no console lines. |
 
-The metrics have the names, units and labels of the tables above. V8's own are added by Deno.
+The metrics have the names, units and labels of the tables above. V8's own are added by Deno. What was counted since the last export is not sent when the server stops.
 
-Each request is a span of kind server, named as its request code, with \`rpc.system\` \`rocketmq\`, \`rpc.method\`, \`rocketmq.request_code\`, \`rocketmq.response_code\` and \`client.address\`. SYSTEM_ERROR and SYSTEM_BUSY make its status an error. A span costs many times what a request costs: sample them where there are many.
+Each request is a span of kind server, named as its request code, with \`rpc.system\` \`rocketmq\`, \`rpc.method\`, \`rocketmq.request_code\`, \`rocketmq.response_code\` and \`client.address\`. SYSTEM_ERROR and SYSTEM_BUSY make its status an error. Spans are not free: sample them where there are many requests.
 `;
 
 /** docs/metrics.md. */
