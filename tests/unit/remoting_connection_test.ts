@@ -776,6 +776,7 @@ describe("Connection: what it counts", () => {
     );
 
   it("is each request, with its answer", () => {
+    using _ = new FakeTime();
     const world = connect({ answer: ({ opaque }) => ({ code: opaque === 3 ? 17 : 0 }) });
     world.socket.send(requests(1, 4));
     world.socket.send(request({ code: 4711, opaque: 5 }));
@@ -815,6 +816,7 @@ describe("Connection: what it counts", () => {
   });
 
   it("is the answer that nobody takes any more", async () => {
+    using _ = new FakeTime();
     const { answer, give } = heldAnswers();
     const world = connect({ answer });
     world.socket.send(requests(1, 2));
