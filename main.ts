@@ -2,6 +2,7 @@ import { prepare } from "./src/cli/prepare.ts";
 import { ConfigError } from "./src/config/errors.ts";
 import { logFolder } from "./src/config/values.ts";
 import { DurableFileError } from "./src/durable_file.ts";
+import { denoHttpListener } from "./src/http/http_listener.ts";
 import { KvConfigError } from "./src/kv/kv_config.ts";
 import { createLog, LogError } from "./src/log.ts";
 import { Namesrv, StartError } from "./src/namesrv.ts";
@@ -34,6 +35,7 @@ try {
     files: Deno,
     log,
     setLogLevel: setLevel,
+    http: denoHttpListener,
   });
 
   let stopping = false;

@@ -174,7 +174,7 @@ async function commandOf(
       );
       const [, ...args] = String(tasks.start.command).split(" ");
       const file = tlsConfig === undefined ? [] : ["-c", tlsConfig];
-      return [Deno.execPath(), ...args, ...file, "--listenPort", String(port)];
+      return [Deno.execPath(), ...args, ...file, "--listenPort", String(port), "--httpPort=0"];
     }
     case "reference": {
       const configuration = `${home}/namesrv.properties`;

@@ -36,6 +36,7 @@ export class DurableFileError extends Error {
 /** As many links as Linux follows in a path. */
 const MAX_LINKS = 40;
 const NEW_FILE_MODE = 0o600;
+const PROBE = new TextEncoder().encode("probe");
 
 /**
  * A small text file that is replaced as a whole and survives crashes: whoever reads it, whenever,
@@ -101,21 +102,49 @@ export class DurableFile {
     return done;
   }
 
-  async #replace(bytes: Uint8Array, suffix: string): Promise<void> {
-    const fs = this.#fs;
+  /**
+   * Finds out whether a write would be possible now: writes a few bytes aside, syncs and removes
+   * them. The file itself stays as it is; its folder is made where it is missing.
+   *
+   * @throws {DurableFileError} naming the file and the step that is not possible
+   */
+  probe(): Promise<void> {
+    // In line with the writes, whose file aside has the same name.
+    const done = this.#last.then(() => this.#probe());
+    this.#last = done.catch(() => {});
+    return done;
+  }
+
+  async #probe(): Promise<void> {
+    const { path, step } = await this.#prepare();
+    const fresh = asideOf(path);
+    try {
+      await step("looking at the old content", () => this.#statusOfOld(path));
+      await step("writing aside", () => this.#writeNew(fresh, PROBE, undefined));
+    } finally {
+      await this.#fs.remove(fresh).catch(() => {});
+    }
+  }
+
+  /** Where a write goes, in a folder that is there, and how its steps are run. */
+  async #prepare() {
     const linkFlags =
       "--allow-read and --allow-write for its folder and for that of its link's target";
     const path = await this.#step("following links", linkFlags, () => this.#followLinks());
     const folder = dirname(path);
     const flags = `--allow-read=${folder} --allow-write=${folder}`;
     const step = <T>(name: string, run: () => Promise<T>) => this.#step(name, flags, run);
+    await step("making its folder", () => this.#fs.mkdir(folder, { recursive: true }));
+    return { path, folder, step };
+  }
 
-    await step("making its folder", () => fs.mkdir(folder, { recursive: true }));
+  async #replace(bytes: Uint8Array, suffix: string): Promise<void> {
+    const fs = this.#fs;
+    const { path, folder, step } = await this.#prepare();
     // Opened first: a folder that can't be synced must be known before anything has changed.
     const openFolder = await step("opening its folder", () => this.#openFolder(folder));
-    // The process id keeps two servers that share a file from writing into one another's.
-    const fresh = `${path}.${Deno.pid}.tmp`;
-    const spare = `${path}${suffix}.${Deno.pid}.tmp`;
+    const fresh = asideOf(path);
+    const spare = asideOf(path + suffix);
     try {
       const old = await step("looking at the old content", () => this.#readOld(path));
       await step("writing aside", () => this.#writeNew(fresh, bytes, old?.status));
@@ -166,11 +195,15 @@ export class DurableFile {
   }
 
   async #readOld(path: string): Promise<{ status: FileStatus; bytes: Uint8Array } | undefined> {
+    const status = await this.#statusOfOld(path);
+    return status && { status, bytes: await this.#fs.readFile(path) };
+  }
+
+  async #statusOfOld(path: string): Promise<FileStatus | undefined> {
     const status = await this.#status(path);
-    if (status === undefined) return undefined;
     // A rename would put a file in the place of a folder or, for root, of a device.
-    if (!status.isFile) throw new Error(`${path} is not a regular file`);
-    return { status, bytes: await this.#fs.readFile(path) };
+    if (status?.isFile === false) throw new Error(`${path} is not a regular file`);
+    return status;
   }
 
   /** Writes and syncs a file that is not there yet, with the mode and owner of `like`. */
@@ -221,6 +254,11 @@ export class DurableFile {
       throw new DurableFileError(`cannot write ${this.path}: ${name}: ${reason}`, { cause: error });
     }
   }
+}
+
+/** The process id keeps two servers that share a file from writing into one another's. */
+function asideOf(path: string): string {
+  return `${path}.${Deno.pid}.tmp`;
 }
 
 /** No write takes as long as this. */

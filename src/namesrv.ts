@@ -3,6 +3,9 @@ import { LiveConfig } from "./config/live_config.ts";
 import type { LoadedConfiguration } from "./config/load.ts";
 import { waterMarks } from "./config/values.ts";
 import { DurableFile, removeLeftovers } from "./durable_file.ts";
+import type { HttpListener } from "./http/http_listener.ts";
+import type { HttpPort } from "./http/http_port.ts";
+import { sidePort } from "./http/side_port.ts";
 import { KvConfig } from "./kv/kv_config.ts";
 import type { Log, LogLevel } from "./log.ts";
 import { LoopLag } from "./metrics/loop_lag.ts";
@@ -19,7 +22,7 @@ import { kvHandlers } from "./processor/kv_handlers.ts";
 import { ProductEnvironment } from "./processor/product_environment.ts";
 import { RegistrationDecoder } from "./processor/registration_decoder.ts";
 import { RequestClass } from "./processor/request_class.ts";
-import { routeQueryHandlers } from "./processor/route_query.ts";
+import { routeQueryHandlers, serviceWait } from "./processor/route_query.ts";
 import { topicHandlers } from "./processor/topic_handlers.ts";
 import { ORDER_TOPIC_CONFIG, RequestCode, ResponseCode } from "./protocol/codes.ts";
 import { RemotingClient } from "./remoting/client.ts";
@@ -57,6 +60,8 @@ export interface NamesrvParts {
   files: TlsFileSystem;
   log: Log;
   setLogLevel(level: LogLevel): void;
+  /** What the HTTP port is opened with; without it, there is none. */
+  http?: HttpListener;
 }
 
 /** A name server: its parts, started and stopped in the order of the reference's controller. */
@@ -67,18 +72,21 @@ export class Namesrv {
   readonly #routes: RouteInfoManager;
   readonly #dispatcher: Dispatcher;
   readonly #server: RemotingServer;
+  readonly #http: HttpPort | undefined;
   readonly #tls: TlsStore | undefined;
   readonly #loopLag = new LoopLag(() => performance.now());
   readonly #metrics: Metrics;
   readonly #timers: ReturnType<typeof setInterval>[];
   #port = 0;
+  /** Set when the stop begins, and when nothing more is taken from brokers. */
+  #leaving = false;
   #stopping = false;
 
   /**
    * Starts a server.
    *
    * @returns it, when it listens
-   * @throws {StartError} when the address can't be listened on
+   * @throws {StartError} when an address that was asked for can't be listened on
    * @throws {KvConfigError} when the KV table can't be loaded
    * @throws {TlsConfigError} when a TLS option can't be satisfied
    */
@@ -95,6 +103,7 @@ export class Namesrv {
       : await TlsStore.load(options, files, log);
     const namesrv = new Namesrv(parts, config, kv, tls, await findTelemetry());
     await namesrv.#listen();
+    await namesrv.#openHttp();
     return namesrv;
   }
 
@@ -105,7 +114,7 @@ export class Namesrv {
     tls: TlsStore | undefined,
     telemetry: Telemetry | undefined,
   ) {
-    const { transport, log, setLogLevel } = parts;
+    const { transport, log, setLogLevel, http } = parts;
     const options = config.values;
     this.#log = log;
     this.#config = config;
@@ -230,6 +239,23 @@ export class Namesrv {
     this.#metrics = new Metrics(sources);
     this.#loopLag.start();
     if (telemetry !== undefined) exportMetrics(telemetry.meter, sources);
+
+    this.#http = http && sidePort({
+      listener: http,
+      tables,
+      kv,
+      config,
+      server: this.#server,
+      options,
+      condition: {
+        listening: () => this.#port !== 0,
+        stopping: () => this.#leaving,
+        serviceWait: () => serviceWait(options, Date.now() - startTime),
+        checkKvFile: () => kv.checkWritable(),
+      },
+      metrics: this.#metrics,
+      log,
+    });
   }
 
   /** The port that it listens on. */
@@ -258,6 +284,7 @@ export class Namesrv {
    */
   async stop(): Promise<void> {
     const { enableShutdownGracefully, shutdownWaitTimeSeconds: seconds } = this.#config.values;
+    this.#leaving = true;
     this.#log.info("stopping", { connections: this.#server.connections });
     if (enableShutdownGracefully) {
       this.#dispatcher.goAway();
@@ -269,6 +296,8 @@ export class Namesrv {
     this.#log.info("connections closed");
     this.#stopSchedules();
     await this.#kv.flush();
+    // Last: until then, who watches over this process sees it stop.
+    await this.#http?.stop(STOP_LIMIT);
     this.#log.info("stopped");
   }
 
@@ -285,6 +314,26 @@ export class Namesrv {
     }
     this.#log.info("listening", { address: bindAddress, port: this.#port });
     this.#tls?.watch();
+  }
+
+  /** A port that can't be opened stops the start only if it was asked for. */
+  async #openHttp(): Promise<void> {
+    const { httpBindAddress: address, httpPort: port } = this.#config.values;
+    if (this.#http === undefined || port === 0) return;
+    try {
+      this.#http.listen(address, port);
+    } catch (error) {
+      const reason = `cannot listen on ${address}:${port} (httpBindAddress, httpPort): ` +
+        osReason(error, `--allow-net=${address}:${port}`);
+      if (this.#config.given("httpPort") || this.#config.given("httpBindAddress")) {
+        await this.#server.stop(0);
+        this.#stopSchedules();
+        throw new StartError(reason);
+      }
+      this.#log.warn("no HTTP port", { reason });
+      return;
+    }
+    this.#log.info("HTTP port open", { address, port });
   }
 
   #startSchedules(clientRequests: RequestClass, otherRequests: RequestClass) {

@@ -38,7 +38,7 @@ Later sources win:
 1. Defaults, and the environment variable \`ROCKETMQ_HOME\` for \`rocketmqHome\`.
 2. The configuration file: the one that \`-c\` names, or else \`~/namesrv/namesrv.properties\` when it exists. The reference does not read the latter at start; here it is read, so that live updates survive a restart.
 3. The \`tls.*\` keys of \`tls.config.file\`.
-4. The command line: \`--listenPort\`, \`--bindAddress\`, \`-n\`.
+4. The command line: \`--listenPort\`, \`--bindAddress\`, \`--httpPort\`, \`--httpBindAddress\`, \`-n\`.
 
 \`~\` is \`HOME\`, or \`USERPROFILE\`. Without both, it is the current folder, and the log says so.
 

@@ -55,6 +55,18 @@ const ARGUMENTS: readonly Argument[] = [
     option: "bindAddress",
     doc: "address or host name to listen on; wins over all files",
   },
+  {
+    name: "httpPort",
+    value: "PORT",
+    option: "httpPort",
+    doc: "port for health, metrics and the API; 0 opens none",
+  },
+  {
+    name: "httpBindAddress",
+    value: "ADDR",
+    option: "httpBindAddress",
+    doc: "address or host name of the HTTP port",
+  },
 ];
 
 /** How the reference is given its TLS options: as properties of the JVM. */

@@ -1,9 +1,9 @@
-import denoJson from "../../deno.json" with { type: "json" };
 import type { FileReader } from "../config/config_file.ts";
 import { ConfigError } from "../config/errors.ts";
 import { type Environment, loadConfiguration, type LoadedConfiguration } from "../config/load.ts";
 import { formatAllOptions } from "../config/report.ts";
 import { formatEvent } from "../log.ts";
+import { SOFTWARE } from "../version.ts";
 import { CommandLineError, parseCommandLine, usage } from "./args.ts";
 
 /** What the program is to do: end at once, after some output, or start a server. */
@@ -18,8 +18,8 @@ export type Prepared =
   }
   | { readonly kind: "start"; readonly configuration: LoadedConfiguration };
 
-/** What `--version` prints. The protocol is that of Apache RocketMQ 5.5.0. */
-export const VERSION = `rocketmq-namesrv ${denoJson.version} (protocol V5_5_0)`;
+/** What `--version` prints. */
+export const VERSION = `${SOFTWARE.name} ${SOFTWARE.version} (protocol ${SOFTWARE.protocol})`;
 
 /**
  * Reads the command line and then the configuration. What the user got wrong becomes lines for the

@@ -9,7 +9,12 @@ import {
 import type { LoadedConfiguration } from "./load.ts";
 import { type OptionName, optionOf, type Options, resolveOptionName } from "./options.ts";
 import { parseProperties } from "./properties.ts";
-import { formatForRequest } from "./report.ts";
+import {
+  type ConfigurationView,
+  formatForRequest,
+  type Reported,
+  viewConfiguration,
+} from "./report.ts";
 import {
   allowedValues,
   findContradictions,
@@ -62,7 +67,12 @@ export class LiveConfig {
 
   /** The body of GET_NAMESRV_CONFIG (request code 319). */
   format(): string {
-    return formatForRequest({ options: this.values, given: this.#given, extras: this.#extras });
+    return formatForRequest(this.#reported);
+  }
+
+  /** The configuration in effect, secrets hidden. */
+  view(): ConfigurationView {
+    return viewConfiguration(this.#reported);
   }
 
   /**
@@ -139,6 +149,15 @@ export class LiveConfig {
     if (problems.length === 0) problems.push(...this.#contradictions(options));
     if (problems.length > 0) throw new ConfigValueError(problems);
     return { options, extras };
+  }
+
+  get #reported(): Reported {
+    return { options: this.values, given: this.#given, extras: this.#extras };
+  }
+
+  /** Whether a file or the command line gave an option. */
+  given(name: OptionName): boolean {
+    return this.#given.has(name);
   }
 
   #contradictions(changes: Plan["options"]): string[] {

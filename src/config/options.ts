@@ -409,6 +409,20 @@ const LOG = {
 } as const satisfies Record<string, Option>;
 
 const OWN = {
+  httpBindAddress: text(
+    "127.0.0.1",
+    "restart",
+    "full",
+    "Address or host name of the HTTP port. Whoever reaches it may read all but secrets.",
+  ),
+  httpPort: int(
+    9877,
+    [0, 65_535],
+    "restart",
+    "full",
+    "TCP port for health checks, metrics and the read-only API; 0 opens none. When it can't be had, " +
+      "the server goes on without it, unless this option or httpBindAddress is given.",
+  ),
   frameMaxLength: {
     ...int(
       16 * MiB,

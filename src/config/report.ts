@@ -1,7 +1,7 @@
 import type { LoadedConfiguration } from "./load.ts";
-import { OPTION_NAMES, type OptionName, type Options } from "./options.ts";
+import { type Applies, OPTION_NAMES, type OptionName, optionOf, type Options } from "./options.ts";
 import { formatProperty } from "./properties.ts";
-import { formatValue, HIDDEN } from "./values.ts";
+import { formatValue, HIDDEN, showValue } from "./values.ts";
 
 /** What a configuration is reported from. */
 export type Reported = Pick<LoadedConfiguration, "options" | "given" | "extras">;
@@ -26,9 +26,41 @@ export function formatForRequest({ options, given, extras }: Reported): string {
     ]),
     ...[...extras].map(([key, value]): [string, string] => [
       key,
-      looksSecret(key) ? HIDDEN : value,
+      showExtra(key, value),
     ]),
   ]);
+}
+
+/** A configuration as values. */
+export interface ConfigurationView {
+  readonly options: readonly {
+    readonly name: OptionName;
+    readonly value: string | number | boolean;
+    readonly default: string | number | boolean;
+    /** Whether a file or the command line gave it. */
+    readonly given: boolean;
+    readonly applies: Applies;
+  }[];
+  /** Keys of the configuration file that name no option. */
+  readonly others: readonly { readonly key: string; readonly value: string }[];
+}
+
+/** Every option, in the order of the table, and what else the file holds. Secrets are hidden. */
+export function viewConfiguration({ options, given, extras }: Reported): ConfigurationView {
+  return {
+    options: OPTION_NAMES.map((name) => ({
+      name,
+      value: showValue(name, options[name]),
+      default: optionOf(name).default,
+      given: given.has(name),
+      applies: optionOf(name).applies,
+    })),
+    others: Array.from(extras, ([key, value]) => ({ key, value: showExtra(key, value) })),
+  };
+}
+
+function showExtra(key: string, value: string): string {
+  return looksSecret(key) ? HIDDEN : value;
 }
 
 /** Keys of other components, such as tls.client.keyPassword, may stand in a shared file. */

@@ -63,9 +63,14 @@ export function isSecret(option: Option): boolean {
   return option.type === "string" && option.secret === true;
 }
 
+/** An option's value; a secret is hidden. */
+export function showValue(name: OptionName, value: Options[OptionName]): Options[OptionName] {
+  return isSecret(optionOf(name)) && value !== "" ? HIDDEN : value;
+}
+
 /** An option's value as text; a secret is hidden. */
 export function formatValue(name: OptionName, value: Options[OptionName]): string {
-  return isSecret(optionOf(name)) && value !== "" ? HIDDEN : String(value);
+  return String(showValue(name, value));
 }
 
 /** `key=value` for a message about a value: on one line, cut to a readable length, never a secret. */
@@ -130,6 +135,12 @@ export function findContradictions(options: Readonly<Options>): Contradiction[] 
   }
   if (options.bindAddress === "") {
     found.push({ name: "bindAddress", reason: "must be an address or a host name" });
+  }
+  if (options.httpBindAddress === "" && options.httpPort !== 0) {
+    found.push({
+      name: "httpBindAddress",
+      reason: "must be an address or a host name, unless httpPort=0",
+    });
   }
   return found;
 }

@@ -110,6 +110,11 @@ export class KvConfig {
     return this.#table.get(namespace);
   }
 
+  /** The namespaces as they are now, each a map that never changes. */
+  namespaces(): Iterable<readonly [namespace: string, values: ReadonlyMap<string, string>]> {
+    return this.#table;
+  }
+
   /** Every namespace, key and value. */
   *entries(): Generator<[namespace: string, key: string, value: string]> {
     for (const [namespace, values] of this.#table) {
@@ -154,6 +159,15 @@ export class KvConfig {
    */
   delete(namespace: string, key: string): Promise<void> {
     return this.#change(namespace, key, undefined);
+  }
+
+  /**
+   * Resolves when a change could be written now.
+   *
+   * @throws {DurableFileError} saying why it could not
+   */
+  checkWritable(): Promise<void> {
+    return this.#file.probe();
   }
 
   /** Calls `listener` after each change that has taken effect. */

@@ -1,7 +1,7 @@
 import type { KvConfig } from "../kv/kv_config.ts";
 import { MqVersion, ORDER_TOPIC_CONFIG, RequestCode, ResponseCode } from "../protocol/codes.ts";
 import type { Dialect } from "../protocol/fastjson_writer.ts";
-import { encodeTopicRoute, type TopicRouteData } from "../protocol/route_data.ts";
+import { encodeTopicRoute } from "../protocol/route_data.ts";
 import type { Command, Response } from "../remoting/command.ts";
 import type { RouteCache } from "../route/route_cache.ts";
 import type { RouteTables } from "../route/tables.ts";
@@ -32,38 +32,38 @@ export interface RouteQueryParts {
   now(): number;
 }
 
+/** What the answer to a route query depends on, beside its topic. */
+export interface RouteClient {
+  dialect: Dialect;
+  /** The zone whose part of the route is asked for. */
+  zone?: string;
+}
+
 const FAQ_HINT = "\nSee https://rocketmq.apache.org/docs/bestPractice/06FAQ for further details.";
 
 /** GET_ROUTEINFO_BY_TOPIC: the request that clients ask all day. */
 export function routeQueryHandlers(parts: RouteQueryParts): [number, Handler][] {
-  const { tables, cache, kv, productEnvironment, options, startTime, now } = parts;
+  const { cache, productEnvironment, options, startTime, now } = parts;
   return [[RequestCode.GET_ROUTEINFO_BY_TOPIC, query]];
 
   function query(request: Command): Response | Promise<Response> {
     const topic = requiredField(request, "topic");
-    if (options.needWaitForService && now() - startTime < options.waitSecondsForService * 1000) {
-      throw new RequestError(ResponseCode.SYSTEM_ERROR, "name server not ready");
+    if (serviceWait(options, now() - startTime) > 0) {
+      throw new RequestError(ResponseCode.SYSTEM_ERROR, NOT_READY);
     }
-    const dialect = dialectOf(request);
+    const dialect = dialectFor(
+      request.version,
+      optionalBoolean(request, "acceptStandardJsonOnly") ?? false,
+    );
     const zone = zoneOf(request);
     const cached = zone === undefined ? cache.get(topic, dialect) : undefined;
     if (cached !== undefined) return { code: ResponseCode.SUCCESS, body: cached };
-    const route = pickupTopicRoute(tables, topic, options);
-    if (route === undefined) {
+    const body = encodeRouteFor(parts, topic, { dialect, zone });
+    if (body === undefined) {
       return options.clusterTest ? askProductEnvironment(request, topic) : notExist(topic);
     }
-    const body = encodeTopicRoute(
-      complete(zone === undefined ? route : filterByZone(route, zone), topic),
-      dialect,
-    );
     if (zone === undefined) cache.set(topic, dialect, body);
     return { code: ResponseCode.SUCCESS, body };
-  }
-
-  function complete(route: TopicRouteData, topic: string): TopicRouteData {
-    // The reference's clusterTest always adds it.
-    if (!options.orderMessageEnable && !options.clusterTest) return route;
-    return { ...route, orderTopicConf: kv.get(ORDER_TOPIC_CONFIG, topic) };
   }
 
   async function askProductEnvironment(request: Command, topic: string): Promise<Response> {
@@ -71,15 +71,50 @@ export function routeQueryHandlers(parts: RouteQueryParts): [number, Handler][] 
   }
 }
 
+/** The remark to route queries that come too early. */
+export const NOT_READY = "name server not ready";
+
+/**
+ * Milliseconds for which route queries are still refused (needWaitForService); at most 0 when they
+ * are not.
+ *
+ * @param uptime milliseconds since the start
+ */
+export function serviceWait(
+  options: Pick<RouteQueryOptions, "needWaitForService" | "waitSecondsForService">,
+  uptime: number,
+): number {
+  return options.needWaitForService ? options.waitSecondsForService * 1000 - uptime : 0;
+}
+
+/**
+ * The body of the answer to a route query, made anew.
+ *
+ * @returns `undefined` when no broker has the topic
+ */
+export function encodeRouteFor(
+  parts: Pick<RouteQueryParts, "tables" | "kv" | "options">,
+  topic: string,
+  { dialect, zone }: RouteClient,
+): Uint8Array | undefined {
+  const { tables, kv, options } = parts;
+  const route = pickupTopicRoute(tables, topic, options);
+  if (route === undefined) return undefined;
+  const seen = zone === undefined ? route : filterByZone(route, zone);
+  // The reference's clusterTest always adds it.
+  const ordered = options.orderMessageEnable || options.clusterTest;
+  const orderTopicConf = ordered ? kv.get(ORDER_TOPIC_CONFIG, topic) : undefined;
+  return encodeTopicRoute({ ...seen, orderTopicConf }, dialect);
+}
+
+/** The dialect that clients of a version (ordinal of MQVersion) read. */
+export function dialectFor(version: number, acceptStandardJsonOnly: boolean): Dialect {
+  return version >= MqVersion.V4_9_4 || acceptStandardJsonOnly ? "standard" : "fastjson";
+}
+
 function notExist(topic: string): Response {
   const remark = `No topic route info in name server for the topic: ${topic}${FAQ_HINT}`;
   return { code: ResponseCode.TOPIC_NOT_EXIST, remark };
-}
-
-function dialectOf(request: Command): Dialect {
-  return request.version >= MqVersion.V4_9_4 || optionalBoolean(request, "acceptStandardJsonOnly")
-    ? "standard"
-    : "fastjson";
 }
 
 function zoneOf(request: Command): string | undefined {

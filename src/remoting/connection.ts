@@ -28,6 +28,14 @@ export interface RequestHandler {
   disconnected(connection: Connection): void;
 }
 
+/** What a peer's requests tell of it. */
+export interface PeerSoftware {
+  /** E.g. "JAVA". */
+  readonly language: string;
+  /** Ordinal of MQVersion. */
+  readonly version: number;
+}
+
 /** What all connections of a server share. */
 export interface ConnectionContext {
   handler: RequestHandler;
@@ -52,9 +60,12 @@ export class Connection implements SocketHandler {
   readonly #socket: Socket;
   readonly #context: ConnectionContext;
   readonly #decoder: FrameDecoder;
+  /** When it was opened, in milliseconds since the epoch. */
+  readonly since: number;
   #preamble: Preamble | undefined = new Preamble();
   #proxied: ProxiedPeer | undefined;
   #tlsPeer: TlsPeer | undefined;
+  #software: PeerSoftware | undefined;
   /** A TLS handshake is under way. */
   #securing = false;
   /** Requests taken whose answers are still to come. */
@@ -74,7 +85,8 @@ export class Connection implements SocketHandler {
     this.#socket = socket;
     this.#context = context;
     this.#decoder = new FrameDecoder(context.frameMaxLength, context.budget, context.pool);
-    this.#lastActive = context.now();
+    this.since = context.now();
+    this.#lastActive = this.since;
   }
 
   /** "address:port" of the peer, the one that a PROXY header names where there was one. */
@@ -90,6 +102,11 @@ export class Connection implements SocketHandler {
   /** Who the TLS handshake has shown the peer to be; `undefined` on a plain connection. */
   get tlsPeer(): TlsPeer | undefined {
     return this.#tlsPeer;
+  }
+
+  /** What the peer's first request said of it; `undefined` before that. */
+  get software(): PeerSoftware | undefined {
+    return this.#software;
   }
 
   /** Whether the peer is gone, or is being closed. */
@@ -212,6 +229,7 @@ export class Connection implements SocketHandler {
 
   #request(frame: Frame): void {
     const request = this.#context.memo.decode(frame);
+    this.#software ??= { language: request.language, version: request.version };
     // Nothing is asked on these connections, so an answer is one to nobody.
     if ((request.flag & Flag.RESPONSE) !== 0) return;
     if (frame.end > frame.headerEnd) request.body = frame.owned ? frame.body : frame.body.slice();

@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import * as net from "node:net";
 import { setImmediate } from "node:timers";
 import * as tls from "node:tls";
+import { checkListenPermission } from "../net_permission.ts";
 import { RenegotiationWatch } from "./renegotiation_watch.ts";
 import type {
   Listener,
@@ -35,7 +36,8 @@ export class NodeTransport implements Transport {
     accept: (socket: Socket) => void,
   ): Promise<Listener> {
     const { hostname, port, backlog, waterMarks } = options;
-    checkPermission(hostname, port);
+    // node:net finds out too late for its caller to hear of it.
+    checkListenPermission(hostname, port);
     const server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
     server.on("connection", (accepted) => {
       // The peer may be gone already.
@@ -73,13 +75,6 @@ export class NodeTransport implements Transport {
       });
     });
   }
-}
-
-/** node:net finds out too late for its caller to hear of it. */
-function checkPermission(hostname: string, port: number): void {
-  const host = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
-  const { state } = Deno.permissions.querySync({ name: "net", host });
-  if (state !== "granted") throw new Deno.errors.NotCapable(`--allow-net=${host}`);
 }
 
 /** The few requests that this program sends itself are never held back. */

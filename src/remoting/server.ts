@@ -1,11 +1,17 @@
 import type { Log } from "../log.ts";
 import { BufferPool } from "./buffer_pool.ts";
-import { Connection, type ConnectionContext, type RequestHandler } from "./connection.ts";
+import {
+  Connection,
+  type ConnectionContext,
+  type PeerSoftware,
+  type RequestHandler,
+} from "./connection.ts";
 import type { MemoryBudget } from "./frame_decoder.ts";
 import { FrameEncoder } from "./frame_encoder.ts";
 import { HeaderMemo } from "./header_memo.ts";
 import type { RemotingCounters } from "./remoting_counters.ts";
 import type { TlsAcceptor } from "./tls_acceptor.ts";
+import type { TlsPeer } from "./tls_context.ts";
 import type { Listener, Transport, WaterMarks } from "./transport.ts";
 
 const IDLE_SCAN_INTERVAL = 1000;
@@ -18,13 +24,29 @@ export interface RemotingOptions {
   serverSocketBacklog: number;
 }
 
+/** An open connection, for those who look on. */
+export interface ConnectionView {
+  /** Counts the connections of this server, from 1. */
+  readonly id: number;
+  /** "address:port". */
+  readonly peer: string;
+  /** When it was opened, in milliseconds since the epoch. */
+  readonly since: number;
+  /** Missing until the first request. */
+  readonly software?: PeerSoftware;
+  /** Missing on a plain connection. */
+  readonly tls?: TlsPeer;
+}
+
 /** Listens on a port and owns its connections. */
 export class RemotingServer {
   readonly #transport: Transport;
   readonly #options: Readonly<RemotingOptions>;
   readonly #waterMarks: WaterMarks;
   readonly #log: Log;
-  readonly #connections = new Set<Connection>();
+  /** The open ones, with their numbers. */
+  readonly #connections = new Map<Connection, number>();
+  #lastId = 0;
   readonly #context: ConnectionContext;
   #listener: Listener | undefined;
   #idleScan: ReturnType<typeof setInterval> | undefined;
@@ -77,7 +99,7 @@ export class RemotingServer {
       },
       (socket) => {
         const connection = new Connection(socket, this.#context);
-        this.#connections.add(connection);
+        this.#connections.set(connection, ++this.#lastId);
         this.#context.counters.accepted++;
         if (this.#log.debugEnabled) this.#log.debug("connection opened", { peer: connection.peer });
         connection.start();
@@ -92,6 +114,19 @@ export class RemotingServer {
     return this.#connections.size;
   }
 
+  /** The open connections, the oldest first. */
+  *views(): Generator<ConnectionView> {
+    for (const [connection, id] of this.#connections) yield viewOf(connection, id);
+  }
+
+  /** The open connection that a handle stands for, if it is one of this server's. */
+  view(handle: Pick<Connection, "close">): ConnectionView | undefined {
+    // Whatever it is, it is only looked up.
+    const connection = handle as Connection;
+    const id = this.#connections.get(connection);
+    return id === undefined ? undefined : viewOf(connection, id);
+  }
+
   /**
    * Accepts no more connections, answers what was read, and closes.
    *
@@ -101,7 +136,7 @@ export class RemotingServer {
     this.#listener?.close();
     this.#listener = undefined;
     clearInterval(this.#idleScan);
-    const connections = [...this.#connections];
+    const connections = [...this.#connections.keys()];
     for (const connection of connections) connection.finish();
     if (this.#connections.size > 0) {
       let timer: ReturnType<typeof setTimeout> | undefined;
@@ -111,7 +146,7 @@ export class RemotingServer {
       });
       clearTimeout(timer);
     }
-    for (const connection of [...this.#connections]) connection.close("stop");
+    for (const connection of [...this.#connections.keys()]) connection.close("stop");
   }
 
   #closed(connection: Connection): void {
@@ -123,10 +158,15 @@ export class RemotingServer {
     const seconds = this.#options.serverChannelMaxIdleTimeSeconds;
     if (seconds === 0) return;
     const since = Date.now() - seconds * 1000;
-    for (const connection of this.#connections) {
+    for (const connection of this.#connections.keys()) {
       if (!connection.idleSince(since)) continue;
       this.#log.info("connection idle", { peer: connection.peer, seconds });
       connection.close("idle");
     }
   }
+}
+
+function viewOf(connection: Connection, id: number): ConnectionView {
+  const { peer, since, software, tlsPeer } = connection;
+  return { id, peer, since, software, tls: tlsPeer };
 }

@@ -52,9 +52,10 @@ const KNOWN: KnownDifference[] = [
     why: "it reports what it is configured by",
     code: 319,
     path: new RegExp(
-      "body\\.(addressServiceDomain|detectCompressedRegistration|frameMaxLength|logConsole|" +
-        "logFileCount|logFileMaxBytes|logLevel|maxBufferedRequestBytes|maxInflatedBodyBytes|" +
-        "metricsPerBroker|routeCacheMaxBytes|tlsHandshakeTimeoutMillis|tlsMaxHandshakes)",
+      "body\\.(addressServiceDomain|detectCompressedRegistration|frameMaxLength|httpBindAddress|" +
+        "httpPort|logConsole|logFileCount|logFileMaxBytes|logLevel|maxBufferedRequestBytes|" +
+        "maxInflatedBodyBytes|metricsPerBroker|routeCacheMaxBytes|tlsHandshakeTimeoutMillis|" +
+        "tlsMaxHandshakes)",
     ),
     recorded: NOT_RECORDED,
     ours: /.+/,

@@ -124,7 +124,7 @@ export class Launcher {
         ? {
           name: "namesrv",
           program: Deno.execPath(),
-          args: [...await Launcher.serverCommand(), "-c", file],
+          args: [...await Launcher.serverCommand(), "-c", file, "--httpPort=0"],
           env: { ROCKETMQ_HOME: home, NO_COLOR: "1" },
           cwd: PROJECT,
         }

@@ -13,7 +13,7 @@ export const START_FLAGS: readonly string[] = denoJson.tasks.start.command.split
 /** How a server is started. */
 export interface Launch {
   home: Home;
-  /** Arguments of the server; a free port is chosen unless they name one. */
+  /** Arguments of the server; unless they say so, it takes a free port and has no HTTP port. */
   args?: readonly string[];
   env?: Readonly<Record<string, string>>;
   /** Deno's flags, in place of {@linkcode START_FLAGS}. */
@@ -103,9 +103,12 @@ export class ServerProcess implements AsyncDisposable {
   static async spawn(
     { home, args = [], env = {}, flags = START_FLAGS }: Launch,
   ): Promise<ServerProcess> {
-    const port = args.some((it) => it.startsWith("--listenPort")) ? [] : ["--listenPort=0"];
+    const unsaid = ["--listenPort=0", "--httpPort=0"].filter((argument) => {
+      const [name] = argument.split("=");
+      return !args.some((it) => it.startsWith(name));
+    });
     const command = new Deno.Command(Deno.execPath(), {
-      args: [...flags, MAIN, ...args, ...port],
+      args: [...flags, MAIN, ...args, ...unsaid],
       cwd: home.path,
       clearEnv: true,
       env: { HOME: home.path, NO_COLOR: "1", ...await denoEnvironment(), ...env },

@@ -131,6 +131,8 @@ describe("usage", () => {
         "--version ",
         "--listenPort PORT",
         "--bindAddress ADDR",
+        "--httpPort PORT",
+        "--httpBindAddress ADDR",
         "-Dtls.KEY=VALUE ",
       ]
     ) assert.ok(text.includes(form), form);

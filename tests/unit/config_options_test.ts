@@ -138,6 +138,8 @@ describe("findContradictions", () => {
     assert.deepEqual(reasons({ maxBufferedRequestBytes: 1024 }), ["maxBufferedRequestBytes"]);
     assert.deepEqual(reasons({ enableControllerInNamesrv: true }), ["enableControllerInNamesrv"]);
     assert.deepEqual(reasons({ bindAddress: "" }), ["bindAddress"]);
+    assert.deepEqual(reasons({ httpBindAddress: "" }), ["httpBindAddress"]);
+    assert.deepEqual(reasons({ httpBindAddress: "", httpPort: 0 }), []);
   });
 });
 

@@ -48,6 +48,8 @@ const OURS = [
   "addressServiceDomain",
   "detectCompressedRegistration",
   "frameMaxLength",
+  "httpBindAddress",
+  "httpPort",
   "logConsole",
   "logFileCount",
   "logFileMaxBytes",

@@ -1,0 +1,31 @@
+/** The ordinal of V4_0_0. From there on, each version has two: x.y.z-SNAPSHOT, then x.y.z. */
+const V4_0_0 = 213;
+/** A minor version counts ten patches, a major one ten minors. */
+const FIRST = 400;
+/** The last one that the protocol names: V5_9_9. */
+const LAST = 599;
+
+/**
+ * The name of a version of MQVersion, e.g. "V5_3_1" for 475.
+ *
+ * @returns `undefined` for what MQVersion does not name, and for versions before Apache's first
+ */
+export function mqVersionName(ordinal: number): string | undefined {
+  const steps = ordinal - V4_0_0 + 1;
+  const number = FIRST + Math.floor(steps / 2);
+  if (!Number.isInteger(ordinal) || number < FIRST || number > LAST) return undefined;
+  return `V${[...`${number}`].join("_")}${steps % 2 === 0 ? "_SNAPSHOT" : ""}`;
+}
+
+/**
+ * The ordinal of a version: of its name as MQVersion has it, of its number ("5.3.1"), or of the
+ * ordinal itself as text.
+ *
+ * @returns `undefined` for anything else
+ */
+export function parseMqVersion(text: string): number | undefined {
+  if (/^\d{1,3}$/.test(text)) return Number(text);
+  const [, major, minor, patch] = /^V?(\d)[._](\d)[._](\d)$/i.exec(text) ?? [];
+  const number = Number(`${major}${minor}${patch}`);
+  return number >= FIRST && number <= LAST ? V4_0_0 + 2 * (number - FIRST) : undefined;
+}
