@@ -80,13 +80,18 @@ class Connection {
   }
 }
 
-/** Runs one load to its end and returns what it saw. @throws {Error} when a connection is refused */
-export function runLoad(options: LoadOptions): LoadResult {
-  return new Load(options).run();
+/**
+ * Runs one load to its end and returns what it saw.
+ * @param aside what is done beside an open loop, called all the time with the time in milliseconds
+ * @throws {Error} when a connection is refused
+ */
+export function runLoad(options: LoadOptions, aside?: (now: number) => void): LoadResult {
+  return new Load(options, aside).run();
 }
 
 class Load {
   readonly #options: LoadOptions;
+  readonly #aside: (now: number) => void;
   readonly #libc = new Libc();
   readonly #latencies = new Histogram();
   readonly #connections: Connection[] = [];
@@ -102,8 +107,9 @@ class Load {
   #errors = 0;
   #firstError: string | undefined;
 
-  constructor(options: LoadOptions) {
+  constructor(options: LoadOptions, aside: (now: number) => void = () => {}) {
     this.#options = options;
+    this.#aside = aside;
     this.#templates = options.topics.map((topic) => {
       const frame = encodeRequest(Code.GET_ROUTEINFO_BY_TOPIC, FIRST_OPAQUE, { topic });
       return { frame, opaqueAt: indexOf(frame, `"opaque":${FIRST_OPAQUE}`) + `"opaque":`.length };
@@ -201,6 +207,7 @@ class Load {
         // Sleeping would round the next moment up to a whole millisecond: spin when it is near.
         this.#receiveAll(due - now > 2 ? 1 : 0);
         now = this.#libc.now();
+        this.#aside(now);
       }
     };
   }

@@ -86,7 +86,7 @@ const ALL = ["ours", "reference", "bare node:net", "bare Deno.listen"] as const;
 const REAL = ["ours", "reference"] as const;
 
 /** The small cluster: 2 brokers, one with a slave, 100 topics: answers of some 560 bytes. */
-const TOPICS = topicNames(100);
+export const SMALL_CLUSTER_TOPICS = topicNames(100);
 const WIDE_TOPIC = "WideTopic";
 const WIDE_BROKERS = 300;
 const VERSION = { counter: 1, timestamp: 1_700_000_000_000 };
@@ -96,7 +96,7 @@ export async function registerSmallCluster(server: Server): Promise<Client> {
   const client = await Client.connect(server.port);
   if (server.kind.startsWith("bare")) return client;
   for (const from of [broker(0), broker(0, 1), broker(1)]) {
-    await client.register(from, { topics: TOPICS, ...VERSION });
+    await client.register(from, { topics: SMALL_CLUSTER_TOPICS, ...VERSION });
   }
   for (let index = 0; index < WIDE_BROKERS; index++) {
     // Two topics: a broker's first registration must not look like the update of a single topic.
@@ -258,7 +258,7 @@ async function load(
     connections: 50,
     depth: 1,
     rate: 0,
-    topics: TOPICS,
+    topics: SMALL_CLUSTER_TOPICS,
     warmupSeconds: context.scale.warmupSeconds,
     seconds: context.scale.seconds,
     serverPid: server.pid,
@@ -280,7 +280,7 @@ async function load(
 
 async function registerOneBig(server: Server, context: Context): Promise<Sample> {
   const client = await Client.connect(server.port);
-  await client.register(broker(0), { topics: TOPICS, ...VERSION });
+  await client.register(broker(0), { topics: SMALL_CLUSTER_TOPICS, ...VERSION });
   const topics = topicNames(70_000);
   const register = async () => {
     const cpu = context.libc.cpuOf(server.pid);
@@ -374,7 +374,7 @@ async function beat(server: Server, { libc }: Context): Promise<Sample> {
   const clients: Client[] = [];
   for (let index = 0; index < count; index++) {
     const client = await Client.connect(server.port);
-    await client.register(broker(index), { topics: TOPICS, ...VERSION });
+    await client.register(broker(index), { topics: SMALL_CLUSTER_TOPICS, ...VERSION });
     clients.push(client);
   }
   let next = 0;

@@ -51,12 +51,18 @@ export class Server {
   /**
    * Starts a server on a free port, with a home folder of its own, and waits for its first answer.
    * @param tlsConfig a file of tls.* properties for it
+   * @param httpPort its HTTP port; 0: none
    * @throws {Error} when it ends or does not answer within a minute; with what it printed
    */
-  static async start(kind: ServerKind, machine: Machine, tlsConfig?: string): Promise<Server> {
+  static async start(
+    kind: ServerKind,
+    machine: Machine,
+    tlsConfig?: string,
+    httpPort = 0,
+  ): Promise<Server> {
     const home = await Deno.makeTempDir({ prefix: "namesrv-bench-" });
     const port = freePort();
-    const command = await commandOf(kind, machine, port, home, tlsConfig);
+    const command = await commandOf(kind, machine, port, home, tlsConfig, httpPort);
     const pinned = machine.serverCpus ? ["taskset", "-c", machine.serverCpus, ...command] : command;
     const log = await Deno.open(`${home}/output`, { create: true, write: true });
     const started = performance.now();
@@ -156,7 +162,8 @@ async function commandOf(
   machine: Machine,
   port: number,
   home: string,
-  tlsConfig?: string,
+  tlsConfig: string | undefined,
+  httpPort: number,
 ): Promise<string[]> {
   const bare = (transport: string) =>
     denoRun(["--allow-net"], `${HERE}bare.ts`, [transport, String(port), CANNED_BODY_BYTES]);
@@ -174,7 +181,8 @@ async function commandOf(
       );
       const [, ...args] = String(tasks.start.command).split(" ");
       const file = tlsConfig === undefined ? [] : ["-c", tlsConfig];
-      return [Deno.execPath(), ...args, ...file, "--listenPort", String(port), "--httpPort=0"];
+      const ports = ["--listenPort", String(port), "--httpPort", String(httpPort)];
+      return [Deno.execPath(), ...args, ...file, ...ports];
     }
     case "reference": {
       const configuration = `${home}/namesrv.properties`;
@@ -214,7 +222,8 @@ async function answers(port: number): Promise<boolean> {
   }
 }
 
-function freePort(): number {
+/** A port of 127.0.0.1 that nobody listens on. */
+export function freePort(): number {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();

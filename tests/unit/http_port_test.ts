@@ -1,0 +1,175 @@
+import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
+import { FakeTime } from "@std/testing/time";
+import assert from "node:assert/strict";
+import { HttpProblem } from "../../src/http/answer.ts";
+import type { HttpHandler, HttpListener } from "../../src/http/http_listener.ts";
+import { HttpPort } from "../../src/http/http_port.ts";
+import { RecordedLog } from "./support/recorded_log.ts";
+
+/** A listener whose clients are the test. */
+class FakeListener implements HttpListener {
+  handler: HttpHandler | undefined;
+  address: unknown;
+  readonly events: string[] = [];
+  readonly shutDown = Promise.withResolvers<void>();
+
+  listen(address: { hostname: string; port: number }, handler: HttpHandler) {
+    this.address = address;
+    this.handler = handler;
+    return {
+      port: address.port,
+      shutdown: () => {
+        this.events.push("shutdown");
+        return this.shutDown.promise;
+      },
+      abort: () => {
+        this.events.push("abort");
+        this.shutDown.resolve();
+      },
+    };
+  }
+}
+
+let time: FakeTime;
+let log: RecordedLog;
+let listener: FakeListener;
+let port: HttpPort;
+let begun: string[];
+
+function setUp(): void {
+  time = new FakeTime(0);
+  log = new RecordedLog();
+  listener = new FakeListener();
+  begun = [];
+  const answer = (name: string) => () => {
+    begun.push(name);
+    return new Response(name);
+  };
+  port = new HttpPort({
+    listener,
+    log,
+    now: () => Date.now(),
+    routes: [
+      { path: "/a", answer: answer("a") },
+      { path: "/vital", vital: true, answer: answer("vital") },
+      {
+        path: "/broken",
+        answer: () => {
+          throw new TypeError("oops, /secret/path");
+        },
+      },
+      {
+        path: "/problem",
+        answer: () => Promise.reject(new HttpProblem(404, "no", { parameter: "p" })),
+      },
+    ],
+  });
+  port.listen("127.0.0.1", 9877);
+}
+
+/** Asks, and says with `sent` when the answer has left. */
+function ask(path: string, sent: Promise<void> = Promise.resolve(), method = "GET") {
+  return listener.handler!(new Request(`http://127.0.0.1:9877${path}`, { method }), sent);
+}
+
+describe("HttpPort", () => {
+  beforeEach(setUp);
+  afterEach(() => time.restore());
+
+  it("listens where it is told", () => {
+    assert.deepEqual(listener.address, { hostname: "127.0.0.1", port: 9877 });
+  });
+
+  it("begins one request after another, with room between", async () => {
+    const answers = Array.from({ length: 5 }, () => ask("/a"));
+    await time.runMicrotasks();
+    assert.equal(begun.length, 1);
+    for (const count of [2, 3, 4, 5]) {
+      await time.tickAsync(2);
+      await time.runMicrotasks();
+      assert.equal(begun.length, count);
+    }
+    for (const answer of answers) assert.equal(await (await answer).text(), "a");
+    await time.tickAsync(100);
+    // Nobody waits who comes alone.
+    void ask("/a");
+    await time.runMicrotasks();
+    assert.equal(begun.length, 6);
+  });
+
+  it("does not let vital requests wait behind the others", async () => {
+    const crowd = Array.from({ length: 50 }, () => ask("/a"));
+    void ask("/vital");
+    await time.runMicrotasks();
+    assert.deepEqual(begun, ["a", "vital"]);
+    await time.tickAsync(200);
+    await Promise.all(crowd);
+  });
+
+  it("paces problems, too", async () => {
+    let answered = 0;
+    for (let i = 0; i < 5; i++) void ask("/nothing").then(() => answered++);
+    await time.runMicrotasks();
+    assert.equal(answered, 1);
+    await time.tickAsync(4);
+    await time.runMicrotasks();
+    assert.equal(answered, 3);
+  });
+
+  it("refuses what comes on top of 256 open requests, but for vital ones", async () => {
+    const sent = Promise.withResolvers<void>();
+    const open = Array.from({ length: 256 }, () => ask("/a", sent.promise));
+    await time.tickAsync(1000);
+    await Promise.all(open);
+    const refused = await ask("/a");
+    assert.equal(refused.status, 503);
+    assert.equal(refused.headers.get("retry-after"), "1");
+    assert.match((await refused.json()).detail, /256/);
+    assert.equal((await ask("/vital")).status, 200);
+    // Those whose client is gone are over, too.
+    sent.reject(new Error("gone"));
+    await time.runMicrotasks();
+    assert.equal((await ask("/a")).status, 200);
+  });
+
+  it("tells problems as problem details", async () => {
+    const answer = await ask("/problem");
+    assert.equal(answer.status, 404);
+    assert.equal(answer.headers.get("content-type"), "application/problem+json");
+    assert.equal(answer.headers.get("cache-control"), "no-store");
+    const expected = { type: "about:blank", title: "Not Found", status: 404, detail: "no" };
+    assert.deepEqual(await answer.json(), { ...expected, parameter: "p" });
+    await time.tickAsync(10);
+    const refused = await ask("/a", undefined, "POST");
+    assert.deepEqual([refused.status, refused.headers.get("allow")], [405, "GET, HEAD"]);
+  });
+
+  it("tells nothing of its own faults, and logs them", async () => {
+    const answer = await ask("/broken");
+    assert.equal(answer.status, 500);
+    assert.ok(!(await answer.text()).includes("secret"));
+    const [{ event, fields }] = log.at("ERROR");
+    assert.equal(event, "HTTP request failed");
+    assert.match(String(fields.error), /oops/);
+  });
+
+  it("stops when what is under way is over", async () => {
+    const stopped = port.stop(700);
+    assert.deepEqual(listener.events, ["shutdown"]);
+    listener.shutDown.resolve();
+    await stopped;
+    await time.tickAsync(1000);
+    assert.deepEqual(listener.events, ["shutdown"]);
+    await port.stop(700);
+    assert.deepEqual(listener.events, ["shutdown"]);
+  });
+
+  it("stops after the limit with what is still under way", async () => {
+    const stopped = port.stop(700);
+    await time.tickAsync(699);
+    assert.deepEqual(listener.events, ["shutdown"]);
+    await time.tickAsync(1);
+    assert.deepEqual(listener.events, ["shutdown", "abort"]);
+    await stopped;
+  });
+});
