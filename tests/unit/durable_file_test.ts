@@ -8,6 +8,51 @@ const PATH = "/data/kv.json";
 const OLD = "the old content, longer than one write takes";
 const NEW = "the new content, which is a good deal longer than the old one";
 
+describe("DurableFile.probe", () => {
+  it("leaves the file as it is, and nothing beside it", async () => {
+    const disk = MemoryDisk.with(PATH, OLD);
+    await new DurableFile(PATH, disk).probe();
+    assert.equal(disk.text(PATH), OLD);
+    assert.deepEqual(disk.names(), [PATH]);
+    assert.ok(disk.calls.some((call) => call.startsWith("sync ")));
+  });
+
+  it("finds a folder that is to be made", async () => {
+    const disk = new MemoryDisk();
+    await new DurableFile(PATH, disk).probe();
+    assert.deepEqual(disk.names(), []);
+  });
+
+  for (const step of ["mkdir", "open", "write", "sync"]) {
+    it(`tells that a write would fail at ${step}, and leaves nothing`, async () => {
+      const disk = MemoryDisk.with(PATH, OLD);
+      disk.before = (call) => {
+        if (call.startsWith(step)) throw new Error("No space left on device");
+      };
+      await assert.rejects(new DurableFile(PATH, disk).probe(), (error) => {
+        assert.ok(error instanceof DurableFileError);
+        assert.match(error.message, /^cannot write \/data\/kv\.json: .*: No space left on device$/);
+        return true;
+      });
+      assert.deepEqual(disk.names(), [PATH]);
+    });
+  }
+
+  it("tells that something else is in the file's place", async () => {
+    const disk = MemoryDisk.with(PATH, OLD);
+    disk.put(PATH, OLD, { isFile: false });
+    await assert.rejects(new DurableFile(PATH, disk).probe(), /is not a regular file/);
+  });
+
+  it("does not get in the way of writes", async () => {
+    const disk = MemoryDisk.with(PATH, OLD);
+    const file = new DurableFile(PATH, disk);
+    await Promise.all([file.write("1"), file.probe(), file.write("2"), file.probe()]);
+    assert.equal(disk.text(PATH), "2");
+    assert.deepEqual(disk.names(), [PATH, `${PATH}.bak`]);
+  });
+});
+
 describe("DurableFile on a real disk", () => {
   let folder = "";
   beforeEach(() => {

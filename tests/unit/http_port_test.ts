@@ -2,44 +2,20 @@ import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import { FakeTime } from "@std/testing/time";
 import assert from "node:assert/strict";
 import { HttpProblem } from "../../src/http/answer.ts";
-import type { HttpHandler, HttpListener } from "../../src/http/http_listener.ts";
 import { HttpPort } from "../../src/http/http_port.ts";
+import { FakeHttpListener } from "./support/fake_http_listener.ts";
 import { RecordedLog } from "./support/recorded_log.ts";
-
-/** A listener whose clients are the test. */
-class FakeListener implements HttpListener {
-  handler: HttpHandler | undefined;
-  address: unknown;
-  readonly events: string[] = [];
-  readonly shutDown = Promise.withResolvers<void>();
-
-  listen(address: { hostname: string; port: number }, handler: HttpHandler) {
-    this.address = address;
-    this.handler = handler;
-    return {
-      port: address.port,
-      shutdown: () => {
-        this.events.push("shutdown");
-        return this.shutDown.promise;
-      },
-      abort: () => {
-        this.events.push("abort");
-        this.shutDown.resolve();
-      },
-    };
-  }
-}
 
 let time: FakeTime;
 let log: RecordedLog;
-let listener: FakeListener;
+let listener: FakeHttpListener;
 let port: HttpPort;
 let begun: string[];
 
 function setUp(): void {
   time = new FakeTime(0);
   log = new RecordedLog();
-  listener = new FakeListener();
+  listener = new FakeHttpListener();
   begun = [];
   const answer = (name: string) => () => {
     begun.push(name);
@@ -69,7 +45,7 @@ function setUp(): void {
 
 /** Asks, and says with `sent` when the answer has left. */
 function ask(path: string, sent: Promise<void> = Promise.resolve(), method = "GET") {
-  return listener.handler!(new Request(`http://127.0.0.1:9877${path}`, { method }), sent);
+  return listener.ask(path, sent, method);
 }
 
 describe("HttpPort", () => {

@@ -11,6 +11,7 @@ import { Namesrv, StartError } from "../../src/namesrv.ts";
 import type { Listener, Socket } from "../../src/remoting/transport.ts";
 import { environmentWith } from "./config_fixtures.ts";
 import { concat, text, utf8 } from "./support/bytes.ts";
+import { FakeHttpListener } from "./support/fake_http_listener.ts";
 import { type FakeSocket, FakeSocket as Peer, FakeTransport } from "./support/fake_socket.ts";
 import { cutFrames, frame, readAnswers, request, type SeenAnswer } from "./support/frames.ts";
 import { RecordedLog } from "./support/route_log.ts";
@@ -90,7 +91,7 @@ describe("Namesrv", () => {
     await Deno.remove(dir, { recursive: true });
   });
 
-  async function start(conf = ""): Promise<Namesrv> {
+  async function start(conf = "", http?: FakeHttpListener): Promise<Namesrv> {
     const file = join(dir, "namesrv.properties");
     await Deno.writeTextFile(file, `kvConfigPath=${join(dir, "kv.json")}\n${conf}`);
     const configuration = await loadConfiguration(
@@ -104,6 +105,7 @@ describe("Namesrv", () => {
       files: Deno,
       log,
       setLogLevel: (level) => void levels.push(level),
+      http,
     });
     return running;
   }
@@ -176,6 +178,97 @@ describe("Namesrv", () => {
       await Deno.writeTextFile(join(dir, "kv.json"), "{nonsense");
       await assert.rejects(start(), KvConfigError);
       assert.deepEqual(network.listened, []);
+    });
+  });
+
+  describe("the HTTP port", () => {
+    const taken = new Deno.errors.AddrInUse("Address already in use (os error 98)");
+    const listener = (refusal?: Error) => {
+      const http = new FakeHttpListener();
+      http.refusal = refusal;
+      http.shutDown.resolve();
+      return http;
+    };
+
+    it("is opened where nothing is said, on 127.0.0.1:9877", async () => {
+      const http = listener();
+      await start("", http);
+      assert.deepEqual(http.address, { hostname: "127.0.0.1", port: 9877 });
+      assert.equal(events().at(-1), "HTTP port open");
+      assert.equal((await http.ask("/readyz")).status, 200);
+      assert.match(await (await http.ask("/metrics")).text(), /^# HELP /);
+    });
+
+    it("is opened where it is asked for, or not at all", async () => {
+      const http = listener();
+      await start("httpPort=1234\nhttpBindAddress=::1\n", http);
+      assert.deepEqual(http.address, { hostname: "::1", port: 1234 });
+      await stop();
+      const none = listener();
+      await start("httpPort=0\n", none);
+      assert.equal(none.address, undefined);
+    });
+
+    it("is done without when it can't be had, and nobody asked for it", async () => {
+      await start("", listener(taken));
+      const { level, event, fields } = log.events.at(-1)!;
+      assert.deepEqual([level, event], ["WARN", "no HTTP port"]);
+      assert.equal(
+        fields.reason,
+        "cannot listen on 127.0.0.1:9877 (httpBindAddress, httpPort): " +
+          "Address already in use (os error 98)",
+      );
+      await register(network.open());
+    });
+
+    for (const asked of ["httpPort=9877", "httpBindAddress=127.0.0.1"]) {
+      it(`fails the start in one line when it can't be had, and ${asked} asks for it`, async () => {
+        await assert.rejects(start(asked, listener(taken)), {
+          name: "StartError",
+          message: "cannot listen on 127.0.0.1:9877 (httpBindAddress, httpPort): " +
+            "Address already in use (os error 98)",
+        });
+        assert.equal(network.listening, false);
+      });
+    }
+
+    it("names the flag where Deno's permission is missing", async () => {
+      const refusal = new Deno.errors.NotCapable("--allow-net=127.0.0.1:9877");
+      await assert.rejects(start("httpPort=9877", listener(refusal)), {
+        message: /start Deno with --allow-net=127\.0\.0\.1:9877$/,
+      });
+    });
+
+    it("tells of what brokers register, and of their connections", async () => {
+      const http = listener();
+      await start("", http);
+      await register(network.open("10.0.0.9:1234"));
+      const { items: [broker] } = await (await http.ask("/api/v1/brokers")).json();
+      assert.equal(broker.members[0].connection.peer, "10.0.0.9:1234");
+      assert.equal(broker.members[0].connection.software.language, "JAVA");
+    });
+
+    it("is not ready while it waits for service", async () => {
+      const http = listener();
+      await start("needWaitForService=true\n", http);
+      const response = await http.ask("/readyz");
+      assert.equal(response.status, 503);
+      const failed = (await response.json()).checks.filter((it: { ok: boolean }) => !it.ok);
+      assert.deepEqual(failed.map((it: { name: string }) => it.name), ["waitForService"]);
+    });
+
+    it("is not ready as soon as a stop begins, alive until the end, and closed last", async () => {
+      const http = listener();
+      await start("enableShutdownGracefully=true\nshutdownWaitTimeSeconds=1\n", http);
+      const stopped = stop();
+      const response = await http.ask("/readyz");
+      assert.equal(response.status, 503);
+      assert.match(await response.text(), /the server is stopping/);
+      assert.equal((await http.ask("/livez")).status, 200);
+      assert.deepEqual(http.events, []);
+      await stopped;
+      assert.deepEqual(http.events, ["shutdown"]);
+      assert.equal(events().at(-1), "stopped");
     });
   });
 

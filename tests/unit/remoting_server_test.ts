@@ -86,6 +86,38 @@ describe("RemotingServer", () => {
     assert.equal(await server.listen("127.0.0.1", 0), 40000);
   });
 
+  it("shows its open connections, the oldest first", () => {
+    const [first, second, third] = ["a:1", "b:2", "c:3"].map((peer) => {
+      time.tick(10);
+      return transport.open(peer);
+    });
+    const handles: Connection[] = [];
+    handle = (_, connection) => {
+      handles.push(connection);
+      return { code: 0 };
+    };
+    second.send(request({ opaque: 1 }), request({ opaque: 2 }));
+    first.break("gone");
+    const [shown, last, ...others] = server.views();
+    assert.deepEqual(others, []);
+    assert.deepEqual(shown, {
+      id: 2,
+      peer: "b:2",
+      since: 1_000_020,
+      software: { language: "JAVA", version: 513 },
+      tls: undefined,
+    });
+    assert.deepEqual([last.id, last.peer, last.software], [3, "c:3", undefined]);
+    assert.deepEqual(server.view(handles[0]), shown);
+    assert.equal(server.view({ close: () => {} }), undefined);
+    second.break("gone");
+    third.break("gone");
+    assert.equal(server.view(handles[0]), undefined);
+    assert.deepEqual([...server.views()], []);
+    transport.open("d:4");
+    assert.equal([...server.views()][0].id, 4);
+  });
+
   it("answers on every connection, and counts them", () => {
     const sockets = Array.from({ length: 10 }, (_, i) => transport.open(`10.0.0.${i}:1`));
     assert.equal(server.connections, 10);
