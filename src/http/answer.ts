@@ -1,3 +1,9 @@
+/** Bytes beyond which an answer leaves in pieces: less than any system buffers for a connection. */
+const LONG = 128 * 1024;
+const PIECE = 64 * 1024;
+/** Milliseconds in which a client has to take a long answer. */
+const TAKE_LIMIT = 60_000;
+
 const TITLES = new Map([
   [400, "Bad Request"],
   [404, "Not Found"],
@@ -47,11 +53,36 @@ export function answer(
   contentType: string,
   init: { status?: number; headers?: Readonly<Record<string, string>> } = {},
 ): Response {
+  const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
   const headers = {
     "content-type": contentType,
+    "content-length": `${bytes.length}`,
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
     ...init.headers,
   };
-  return new Response(body, { status: init.status ?? 200, headers });
+  const content = bytes.length > LONG ? inPieces(bytes) : bytes;
+  return new Response(content, { status: init.status ?? 200, headers });
+}
+
+/**
+ * A body that leaves as its client takes it. Handed over whole, it would count as sent at once, and
+ * wait for its client in the runtime's memory.
+ */
+function inPieces(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<ArrayBuffer>> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let at = 0;
+  return new ReadableStream({
+    start(controller) {
+      // Short of its length, the answer is broken: the connection is closed.
+      timer = setTimeout(() => controller.close(), TAKE_LIMIT);
+    },
+    pull(controller) {
+      controller.enqueue(bytes.subarray(at, at += PIECE));
+      if (at < bytes.length) return;
+      clearTimeout(timer);
+      controller.close();
+    },
+    cancel: () => clearTimeout(timer),
+  }, { highWaterMark: 0 });
 }

@@ -2,7 +2,7 @@ import type { Log } from "../log.ts";
 import { HttpProblem } from "./answer.ts";
 import type { HttpListener, HttpServer } from "./http_listener.ts";
 import { Pacer } from "./pacer.ts";
-import { type Route, Router } from "./router.ts";
+import { type Found, type Route, Router } from "./router.ts";
 
 /**
  * Milliseconds between two requests that are begun: with some 50 microseconds for each, this leaves
@@ -11,6 +11,8 @@ import { type Route, Router } from "./router.ts";
 const GAP = 2;
 /** Requests that wait, are worked at, or whose answers have not left. */
 const MAX_OPEN = 256;
+/** Bytes of answers that have not left, beyond which no further one is made. */
+const MAX_UNSENT = 64 * 1024 * 1024;
 
 /** The port for people and monitoring: all that it does is to tell. */
 export class HttpPort {
@@ -21,7 +23,10 @@ export class HttpPort {
   /** Whoever watches over this process does not wait behind the others. */
   readonly #vitalPacer: Pacer;
   #server: HttpServer | undefined;
+  /** Those who are not vital are answered one after another. */
+  #line: Promise<unknown> = Promise.resolve();
   #open = 0;
+  #unsent = 0;
 
   /** @param parts.now milliseconds of a clock that never goes back */
   constructor(parts: {
@@ -66,13 +71,24 @@ export class HttpPort {
   }
 
   async #answer(request: Request, sent: Promise<void>): Promise<Response> {
+    let size = 0;
+    const left = () => {
+      this.#open--;
+      this.#unsent -= size;
+    };
     this.#open++;
-    const left = () => void this.#open--;
     sent.then(left, left);
+    const response = await this.#find(request);
+    size = Number(response.headers.get("content-length"));
+    this.#unsent += size;
+    return response;
+  }
+
+  async #find(request: Request): Promise<Response> {
     try {
       const found = this.#router.find(request.method, request.url);
-      if (!found.vital && this.#open > MAX_OPEN) throw tooMany();
-      await (found.vital ? this.#vitalPacer : this.#pacer).turn();
+      if (!found.vital) return await this.#inLine(found);
+      await this.#vitalPacer.turn();
       return await found.answer();
     } catch (error) {
       if (error instanceof HttpProblem) return error.toResponse();
@@ -80,9 +96,19 @@ export class HttpPort {
       return new HttpProblem(500, "the server's log says more").toResponse();
     }
   }
+
+  #inLine(found: Found): Promise<Response> {
+    if (this.#open > MAX_OPEN) throw busy(`more than ${MAX_OPEN} requests are open`);
+    const answer = this.#line.then(async () => {
+      await this.#pacer.turn();
+      if (this.#unsent > MAX_UNSENT) throw busy("too many answers wait for their clients");
+      return await found.answer();
+    });
+    this.#line = answer.catch(() => {});
+    return answer;
+  }
 }
 
-function tooMany(): HttpProblem {
-  const headers = { "retry-after": "1" };
-  return new HttpProblem(503, `more than ${MAX_OPEN} requests are open`, { headers });
+function busy(reason: string): HttpProblem {
+  return new HttpProblem(503, reason, { headers: { "retry-after": "1" } });
 }

@@ -37,9 +37,9 @@ interface Page {
 }
 
 /**
- * Makes pages of tables that may be large: in slices, with turns for others between, and one after
- * another. The entries are sorted by their keys, and a page starts behind a key, so that nobody
- * misses an entry or sees it twice while others come and go.
+ * Makes pages of tables that may be large: in slices, with turns for others between. The entries are
+ * sorted by their keys, and a page starts behind a key, so that nobody misses an entry or sees it
+ * twice while others come and go. One page is made at a time.
  *
  * The tables are not sorted, and are searched in: each page looks at all keys. That takes some 5 ms
  * for 50 000; an index would cost every registration instead.
@@ -47,7 +47,6 @@ interface Page {
 export class Lister {
   readonly #now: () => number;
   readonly #nextTurn: (task: () => void) => void;
-  #last: Promise<unknown> = Promise.resolve();
   #begun = 0;
   #looked = 0;
 
@@ -66,21 +65,12 @@ export class Lister {
    *
    * @throws {HttpProblem} 400 at a parameter that is not allowed
    */
-  page<T>(listing: Listing<T>, query: Query): Promise<Response> {
-    const asked = {
+  async page<T>(listing: Listing<T>, query: Query): Promise<Response> {
+    const asked: Page = {
       limit: query.int("limit", 1, MAX_LIMIT) ?? DEFAULT_LIMIT,
       after: query.text("after"),
       search: query.text("search") ?? "",
     };
-    const page = this.#last.then(() => this.#page(listing, asked));
-    this.#last = page.catch(() => {});
-    return page;
-  }
-
-  async #page<T>(
-    listing: Listing<T>,
-    asked: Page,
-  ): Promise<Response> {
     this.#begun = this.#now();
     const { first, total } = await this.#first(listing, asked);
     const shown: string[] = [];

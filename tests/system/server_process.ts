@@ -16,6 +16,8 @@ export interface Launch {
   /** Arguments of the server; unless they say so, it takes a free port and has no HTTP port. */
   args?: readonly string[];
   env?: Readonly<Record<string, string>>;
+  /** `default`: the HTTP port is where the server or a file puts it, as long as no argument does. */
+  http?: "default";
   /** Deno's flags, in place of {@linkcode START_FLAGS}. */
   flags?: readonly string[];
 }
@@ -101,12 +103,11 @@ export class ServerProcess implements AsyncDisposable {
 
   /** Starts a server. */
   static async spawn(
-    { home, args = [], env = {}, flags = START_FLAGS }: Launch,
+    { home, args = [], env = {}, http, flags = START_FLAGS }: Launch,
   ): Promise<ServerProcess> {
-    const unsaid = ["--listenPort=0", "--httpPort=0"].filter((argument) => {
-      const [name] = argument.split("=");
-      return !args.some((it) => it.startsWith(name));
-    });
+    const says = (name: string) => args.some((it) => it.startsWith(name));
+    const unsaid = says("--listenPort") ? [] : ["--listenPort=0"];
+    if (http !== "default" && !says("--httpPort")) unsaid.push("--httpPort=0");
     const command = new Deno.Command(Deno.execPath(), {
       args: [...flags, MAIN, ...args, ...unsaid],
       cwd: home.path,
@@ -157,6 +158,12 @@ export class ServerProcess implements AsyncDisposable {
     await Promise.all([this.out.complete, this.err.complete]);
     return { code, out: this.out.all, err: this.err.all };
   }
+}
+
+/** A port of 127.0.0.1 that nobody listens on. */
+export function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
 }
 
 /** The lines that a process writes. */

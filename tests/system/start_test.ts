@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { Peer } from "./peer.ts";
-import { type Ended, Home, ServerProcess, START_FLAGS } from "./server_process.ts";
+import { type Ended, freePort, Home, ServerProcess, START_FLAGS } from "./server_process.ts";
 
 /** That a start was refused with one line, which holds all of these words. */
 function assertRefused({ code, out, err }: Ended, ...words: string[]): void {
@@ -16,11 +16,6 @@ function flagsWith(name: string, ...instead: string[]): string[] {
   const others = START_FLAGS.filter((flag) => !flag.startsWith(`--allow-${name}`));
   assert.equal(others.length, START_FLAGS.length - 1);
   return [...others, ...instead];
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 describe("a start", () => {

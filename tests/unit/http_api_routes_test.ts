@@ -4,7 +4,7 @@ import { setImmediate } from "node:timers";
 import { HttpProblem } from "../../src/http/answer.ts";
 import { apiRoutes } from "../../src/http/api_routes.ts";
 import { Lister } from "../../src/http/lister.ts";
-import { Router } from "../../src/http/router.ts";
+import { type Route, Router } from "../../src/http/router.ts";
 import type { Connection } from "../../src/remoting/connection.ts";
 import type { ConnectionView } from "../../src/remoting/server.ts";
 import { connection, Processors, registration } from "./support/route_processors.ts";
@@ -12,6 +12,7 @@ import { connection, Processors, registration } from "./support/route_processors
 let world: Processors;
 let connections: Map<Connection, ConnectionView>;
 let wait: number;
+let routes: Route[];
 let router: Router;
 
 async function setUp(): Promise<void> {
@@ -21,7 +22,7 @@ async function setUp(): Promise<void> {
   connections = new Map();
   wait = 0;
   const { tables, kv, config, options } = world;
-  router = new Router(apiRoutes({
+  routes = apiRoutes({
     tables,
     kv,
     config,
@@ -34,7 +35,8 @@ async function setUp(): Promise<void> {
     },
     serviceWait: () => wait,
     lister: new Lister(() => performance.now(), (task) => void setImmediate(task)),
-  }));
+  });
+  router = new Router(routes);
 }
 
 async function get(path: string) {
@@ -59,6 +61,29 @@ function connect(view: Partial<ConnectionView> = {}): Connection {
 
 const SLAVE = { brokerId: "1", brokerAddr: "10.0.0.2:10911" };
 const OTHER = { brokerName: "b-b", brokerAddr: "10.0.0.3:10911", clusterName: "D" };
+
+describe("openapi.json", () => {
+  beforeEach(setUp);
+
+  it("has every path of the API with its parameters, and no other", async () => {
+    const document = await get("/openapi.json");
+    const parameterOf = ({ $ref, ...own }: { $ref?: string; name: string; in: string }) =>
+      $ref === undefined ? own : document.components.parameters[$ref.split("/").at(-1)!];
+    const described = Object.entries(document.paths)
+      .filter(([path]) => path.startsWith("/api/"))
+      // deno-lint-ignore no-explicit-any
+      .map(([path, item]: [string, any]) => {
+        const parameters = (item.get.parameters ?? []).map(parameterOf);
+        const names = (place: string) =>
+          parameters.filter((it: { in: string }) => it.in === place)
+            .map(({ name }: { name: string }) => name);
+        assert.deepEqual(names("path"), [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name));
+        return [path.replace(/\{(\w+)\}/g, ":$1"), names("query").sort()];
+      });
+    const served = routes.map(({ path, query }) => [path, [...query ?? []].sort()]);
+    assert.deepEqual(described, served);
+  });
+});
 
 describe("clusters", () => {
   beforeEach(setUp);

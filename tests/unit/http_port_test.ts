@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import { FakeTime } from "@std/testing/time";
 import assert from "node:assert/strict";
-import { HttpProblem } from "../../src/http/answer.ts";
+import { answer, HttpProblem } from "../../src/http/answer.ts";
 import { HttpPort } from "../../src/http/http_port.ts";
 import { FakeHttpListener } from "./support/fake_http_listener.ts";
 import { RecordedLog } from "./support/recorded_log.ts";
@@ -11,23 +11,37 @@ let log: RecordedLog;
 let listener: FakeHttpListener;
 let port: HttpPort;
 let begun: string[];
+/** The requests for /slow that wait. */
+let slow: PromiseWithResolvers<void>[];
 
 function setUp(): void {
   time = new FakeTime(0);
   log = new RecordedLog();
   listener = new FakeHttpListener();
   begun = [];
-  const answer = (name: string) => () => {
+  slow = [];
+  const large = new Uint8Array(8 * 1024 * 1024);
+  const text = (name: string) => () => {
     begun.push(name);
-    return new Response(name);
+    return answer(name, "text/plain");
   };
   port = new HttpPort({
     listener,
     log,
     now: () => Date.now(),
     routes: [
-      { path: "/a", answer: answer("a") },
-      { path: "/vital", vital: true, answer: answer("vital") },
+      { path: "/a", answer: text("a") },
+      { path: "/vital", vital: true, answer: text("vital") },
+      { path: "/large", answer: () => answer(large, "text/plain") },
+      {
+        path: "/slow",
+        answer: async () => {
+          begun.push("slow");
+          slow.push(Promise.withResolvers());
+          await slow.at(-1)!.promise;
+          return answer("slow", "text/plain");
+        },
+      },
       {
         path: "/broken",
         answer: () => {
@@ -46,6 +60,14 @@ function setUp(): void {
 /** Asks, and says with `sent` when the answer has left. */
 function ask(path: string, sent: Promise<void> = Promise.resolve(), method = "GET") {
   return listener.ask(path, sent, method);
+}
+
+/** Lets time pass, a turn at a time. */
+async function pass(milliseconds: number): Promise<void> {
+  for (let passed = 0; passed < milliseconds; passed += 2) {
+    await time.tickAsync(2);
+    await time.runMicrotasks();
+  }
 }
 
 describe("HttpPort", () => {
@@ -77,9 +99,9 @@ describe("HttpPort", () => {
     const crowd = Array.from({ length: 50 }, () => ask("/a"));
     void ask("/vital");
     await time.runMicrotasks();
-    assert.deepEqual(begun, ["a", "vital"]);
-    await time.tickAsync(200);
-    await Promise.all(crowd);
+    assert.deepEqual(begun.toSorted(), ["a", "vital"]);
+    await pass(200);
+    assert.equal((await Promise.all(crowd)).length, 50);
   });
 
   it("paces problems, too", async () => {
@@ -95,7 +117,7 @@ describe("HttpPort", () => {
   it("refuses what comes on top of 256 open requests, but for vital ones", async () => {
     const sent = Promise.withResolvers<void>();
     const open = Array.from({ length: 256 }, () => ask("/a", sent.promise));
-    await time.tickAsync(1000);
+    await pass(1000);
     await Promise.all(open);
     const refused = await ask("/a");
     assert.equal(refused.status, 503);
@@ -106,6 +128,32 @@ describe("HttpPort", () => {
     sent.reject(new Error("gone"));
     await time.runMicrotasks();
     assert.equal((await ask("/a")).status, 200);
+  });
+
+  it("answers one request after another, in order, but for vital ones", async () => {
+    void ask("/slow");
+    const others = [ask("/a"), ask("/slow"), ask("/a")];
+    await pass(50);
+    assert.deepEqual(begun, ["slow"]);
+    assert.equal((await ask("/vital")).status, 200);
+    slow.shift()!.resolve();
+    await pass(50);
+    assert.deepEqual(begun, ["slow", "vital", "a", "slow"]);
+    slow.shift()!.reject(new Error("oops"));
+    await pass(50);
+    assert.deepEqual((await Promise.all(others)).map(({ status }) => status), [200, 500, 200]);
+  });
+
+  it("makes no further answers while 64 MiB of them have not left, but for vital ones", async () => {
+    const sent = Promise.withResolvers<void>();
+    const answers = Array.from({ length: 12 }, () => ask("/large", sent.promise));
+    await pass(50);
+    const statuses = (await Promise.all(answers)).map(({ status }) => status);
+    assert.deepEqual(statuses, [...Array(9).fill(200), 503, 503, 503]);
+    assert.equal((await ask("/vital")).status, 200);
+    sent.resolve();
+    await pass(50);
+    assert.equal((await ask("/large")).status, 200);
   });
 
   it("tells problems as problem details", async () => {

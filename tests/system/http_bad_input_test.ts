@@ -1,0 +1,187 @@
+import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { kvPut, manyTopics, registration } from "./brokers.ts";
+import { HttpServerProcess } from "./http_server.ts";
+import { Peer } from "./peer.ts";
+import { withLimit } from "./server_process.ts";
+
+const MEGABYTE = 1024 * 1024;
+const utf8 = new TextEncoder();
+
+/** A connection to the HTTP port that is in control of its bytes. */
+class Raw implements Disposable {
+  private constructor(readonly conn: Deno.TcpConn) {}
+
+  static async connect(port: number): Promise<Raw> {
+    return new Raw(await Deno.connect({ hostname: "127.0.0.1", port }));
+  }
+
+  /** Sends what the server takes of a text. */
+  async send(text: string): Promise<void> {
+    const bytes = utf8.encode(text);
+    try {
+      for (let at = 0; at < bytes.length;) at += await this.conn.write(bytes.subarray(at));
+    } catch {
+      // It has closed in the middle.
+    }
+  }
+
+  /** The beginning of what comes; empty at the end. */
+  async read(): Promise<string> {
+    const buffer = new Uint8Array(64 * 1024);
+    const count = await withLimit(this.conn.read(buffer).catch(() => null), "no answer");
+    return new TextDecoder().decode(buffer.subarray(0, count ?? 0));
+  }
+
+  [Symbol.dispose](): void {
+    this.conn.close();
+  }
+}
+
+describe("bad input to the HTTP port", () => {
+  let http: HttpServerProcess;
+  let broker: Peer;
+
+  beforeAll(async () => {
+    http = await HttpServerProcess.start();
+    broker = await Peer.connect(http.server.port);
+    const topics = manyTopics(20_000);
+    const calls = [
+      registration({ name: "broker-a", addr: "10.0.0.1:10911", topics }),
+      kvPut("ns", "key", "x".repeat(12 * MEGABYTE)),
+    ];
+    for (const answer of broker.callAll(calls)) assert.equal((await answer).code, 0);
+  });
+
+  afterAll(async () => {
+    broker.close();
+    const { err } = await http.server.stop();
+    await http[Symbol.asyncDispose]();
+    assert.deepEqual(err.filter((line) => /^\S+ ERROR /.test(line)), []);
+  });
+
+  /** Sends a text on a connection of its own; answers with what comes back. */
+  async function exchange(text: string): Promise<string> {
+    using raw = await Raw.connect(http.httpPort);
+    await raw.send(text);
+    return await raw.read();
+  }
+
+  /** Asks until the answer has this status. */
+  async function eventually(status: number): Promise<Response> {
+    for (let left = 100; left > 0; left--) {
+      const response = await http.get("/version");
+      if (response.status === status) return response;
+      await response.body?.cancel();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    return assert.fail(`no answer has the status ${status}`);
+  }
+
+  /** That the server goes on with its work. */
+  async function assertUnhurt(): Promise<void> {
+    assert.equal((await http.get("/livez")).status, 200);
+    assert.equal((await broker.call({ code: 106 })).code, 0);
+  }
+
+  const refused: [what: string, text: string][] = [
+    ["a megabyte of headers", `GET /livez HTTP/1.1\r\nA: ${"a".repeat(MEGABYTE)}\r\n\r\n`],
+    ["many headers", `GET /livez HTTP/1.1\r\n${"A: b\r\n".repeat(129)}\r\n`],
+    ["a URL of a megabyte", `GET /${"a".repeat(MEGABYTE)} HTTP/1.1\r\nHost: x\r\n\r\n`],
+    ["bytes that are no HTTP", "\0\x01\x02 garbage\r\n\r\n"],
+    ["a Host header that is none", "GET /livez HTTP/1.1\r\nHost: a b\r\n\r\n"],
+    ["a URL that is none", "GET http://[::bad/x HTTP/1.1\r\nHost: a\r\n\r\n"],
+    [
+      "two lengths",
+      "POST /livez HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ],
+  ];
+  for (const [what, text] of refused) {
+    it(`${what}: 400, or the connection is closed`, async () => {
+      const answer = await exchange(text);
+      if (answer !== "") assert.match(answer, /^HTTP\/1\.1 400 /);
+      await assertUnhurt();
+    });
+  }
+
+  it("takes headers of 64 KiB, but no more", async () => {
+    const request = (bytes: number) => {
+      const start = "GET /livez HTTP/1.1\r\nHost: x\r\nA: ";
+      return `${start}${"a".repeat(bytes - start.length - 4)}\r\n\r\n`;
+    };
+    assert.match(await exchange(request(64 * 1024)), /^HTTP\/1\.1 200 /);
+    assert.match(await exchange(request(64 * 1024 + 64)), /^HTTP\/1\.1 400 /);
+  });
+
+  it("a method that is not for reading: 405, whatever comes with it", async () => {
+    for (const method of ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"]) {
+      const answer = await exchange(`${method} /api/v1/kv/ns HTTP/1.1\r\nHost: x\r\n\r\n`);
+      assert.match(answer, /^HTTP\/1\.1 405 .*\r\nallow: GET, HEAD\r\n/s, method);
+    }
+  });
+
+  it("a body that never ends is not kept", async () => {
+    const before = await http.server.residentBytes();
+    using raw = await Raw.connect(http.httpPort);
+    await raw.send("POST /livez HTTP/1.1\r\nHost: a\r\nContent-Length: 5000000000\r\n\r\n");
+    assert.match(await raw.read(), /^HTTP\/1\.1 405 /);
+    const piece = "x".repeat(MEGABYTE);
+    for (let i = 0; i < 100; i++) await raw.send(piece);
+    await assertUnhurt();
+    assert.ok(await http.server.residentBytes() - before < 60 * MEGABYTE);
+  });
+
+  it("hundreds of connections that say nothing, or never end their headers", async () => {
+    const before = await http.server.residentBytes();
+    const raws: Raw[] = [];
+    try {
+      for (let i = 0; i < 200; i++) raws.push(await Raw.connect(http.httpPort));
+      const half = `GET /livez HTTP/1.1\r\nHost: x\r\nA: ${"a".repeat(60_000)}`;
+      for (const raw of raws.slice(100)) await raw.send(half);
+      await assertUnhurt();
+      assert.ok(await http.server.residentBytes() - before < 60 * MEGABYTE);
+    } finally {
+      for (const raw of raws) raw[Symbol.dispose]();
+    }
+  });
+
+  it("requests whose answers nobody reads: 503 for what comes on top, but for probes", async () => {
+    const raws: Raw[] = [];
+    try {
+      // More than the operating system takes for a connection.
+      const request = "GET /api/v1/kv/ns HTTP/1.1\r\nHost: x\r\n\r\n";
+      for (let i = 0; i < 20; i++) {
+        raws.push(await Raw.connect(http.httpPort));
+        await raws[i].send(request);
+      }
+      const response = await eventually(503);
+      assert.equal(response.headers.get("retry-after"), "1");
+      assert.match((await response.json()).detail, /wait for their clients/);
+      assert.equal((await http.get("/livez")).status, 200);
+      assert.equal((await http.get("/readyz")).status, 200);
+      assert.equal((await broker.call({ code: 106 })).code, 0);
+    } finally {
+      for (const raw of raws) raw[Symbol.dispose]();
+    }
+    await eventually(200);
+    await assertUnhurt();
+  });
+
+  it("many requests in one go are answered, each", async () => {
+    using raw = await Raw.connect(http.httpPort);
+    await raw.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n".repeat(200));
+    let text = "";
+    while (text.split("HTTP/1.1 200").length <= 200) {
+      const more = await raw.read();
+      assert.notEqual(more, "");
+      text += more;
+    }
+    await assertUnhurt();
+  });
+
+  it("changes nothing", async () => {
+    const { items, total } = await http.json("/api/v1/kv");
+    assert.deepEqual([items, total], [[{ namespace: "ns", keys: 1 }], 1]);
+    assert.equal((await http.json("/api/v1/topics")).total, 20_000);
+  });
+});

@@ -1,0 +1,54 @@
+import { describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { kvPut, registration } from "./brokers.ts";
+import { HttpServerProcess } from "./http_server.ts";
+import { Peer } from "./peer.ts";
+
+const PAGE = new URL("../../docs/http.md", import.meta.url);
+
+/** The commands of the page, each with the answer that stands below it. */
+function examples(page: string): { command: string; answer?: string }[] {
+  return Array.from(
+    page.matchAll(/^```sh\n(.*?)\n```$(?:\n\n```json\n(.*?)\n```$)?/gms),
+    ([, command, answer]) => ({ command, answer }),
+  );
+}
+
+/** What differs from one run to the next. */
+function normal(text: string): unknown {
+  return JSON.parse(
+    text.replace(/"\d{4}-\d\d-\d\dT[\d:.]+Z"/g, '"(time)"')
+      .replace(/"127\.0\.0\.1:\d{5}"/g, '"(peer)"')
+      .replace(/"(version|deno|v8)":\s*"[\d.]+[\w.-]*"/g, '"$1":"(version)"'),
+  );
+}
+
+describe("docs/http.md", () => {
+  it("shows commands that do what it says", async () => {
+    await using http = await HttpServerProcess.start();
+    await using peer = await Peer.connect(http.server.port);
+    const topics = [{ name: "TopicTest" }, { name: "OFFSET_MOVED_EVENT", read: 1, write: 1 }];
+    const group = { name: "%RETRY%group", read: 1, write: 1 };
+    const calls = [
+      registration({ name: "broker-a", addr: "10.0.0.1:10911", topics: [...topics, group] }),
+      registration({ name: "broker-b", addr: "10.0.0.2:10911", topics }),
+      kvPut("ORDER_TOPIC_CONFIG", "TopicTest", "broker-a:8;broker-b:8"),
+    ];
+    for (const answer of peer.callAll(calls)) assert.equal((await answer).code, 0);
+
+    const page = await Deno.readTextFile(PAGE);
+    const found = examples(page);
+    assert.equal(found.length, page.match(/^curl /gm)!.length);
+    assert.ok(found.length >= 13);
+    for (const { command, answer } of found) {
+      const here = command.replaceAll("127.0.0.1:9877", `127.0.0.1:${http.httpPort}`);
+      assert.notEqual(here, command);
+      const output = await new Deno.Command("sh", { args: ["-c", here] }).output();
+      const decoder = new TextDecoder();
+      const said = decoder.decode(output.stdout);
+      assert.ok(output.success, `${command}: ${decoder.decode(output.stderr)}`);
+      if (answer !== undefined) assert.deepEqual(normal(said), normal(answer), command);
+      else assert.doesNotMatch(said, /^$|"status":[45]/, command);
+    }
+  });
+});

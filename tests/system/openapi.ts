@@ -1,0 +1,72 @@
+/** Holds answers against an OpenAPI document. */
+
+import assert from "node:assert/strict";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import addFormats from "ajv-formats";
+
+interface Operation {
+  operationId: string;
+  responses: Record<string, { $ref?: string; content?: Record<string, unknown> }>;
+}
+
+/** An OpenAPI document as far as it is used here. */
+export interface Document {
+  paths: Record<string, { get: Operation }>;
+  components: { responses: Record<string, { content?: Record<string, unknown> }> };
+}
+
+/** The operations of a document, and which of them have been answered. */
+export class Description {
+  readonly #document: Document;
+  readonly #ajv = new Ajv2020({ strict: false, allErrors: true });
+  /** `operationId status` of every answer that was held against the document. */
+  readonly seen = new Set<string>();
+
+  constructor(document: Document) {
+    this.#document = document;
+    addFormats.default(this.#ajv);
+    this.#ajv.addSchema(document, "document");
+  }
+
+  /** The operations that there are. */
+  get operations(): string[] {
+    return Object.values(this.#document.paths).map(({ get }) => get.operationId);
+  }
+
+  /** Fails unless the document describes this answer to this path. @returns the answer's JSON */
+  async check(path: string, response: Response): Promise<unknown> {
+    const [template, { get: operation }] = this.#find(path);
+    const what = `${response.status} of ${path}`;
+    const own = operation.responses[response.status];
+    assert.ok(own, `${what} is not described`);
+    const name = own.$ref?.split("/").at(-1);
+    const described = name === undefined ? own : this.#document.components.responses[name];
+    const at = name === undefined
+      ? `paths/${pointer(template)}/get/responses/${response.status}`
+      : `components/responses/${name}`;
+
+    const type = response.headers.get("content-type")?.split(";")[0] ?? "";
+    assert.deepEqual(Object.keys(described.content ?? {}), [type], `the type of ${what}`);
+    const text = await response.text();
+    const body = type.endsWith("json") ? JSON.parse(text) : text;
+    const validate = this.#ajv.getSchema(`document#/${at}/content/${pointer(type)}/schema`);
+    assert.ok(validate, `${what} has no schema`);
+    assert.ok(validate(body), `${what}: ${this.#ajv.errorsText(validate.errors)}: ${text}`);
+    this.seen.add(`${operation.operationId} ${response.status}`);
+    return body;
+  }
+
+  #find(path: string): [template: string, item: { get: Operation }] {
+    const [asked] = path.split("?");
+    for (const [template, item] of Object.entries(this.#document.paths)) {
+      const pattern = template.replace(/[.]/g, "\\.").replace(/\{\w+\}/g, "[^/]+");
+      if (new RegExp(`^${pattern}$`).test(asked)) return [template, item];
+    }
+    return assert.fail(`${path} is not described`);
+  }
+}
+
+/** A part of a JSON pointer in a URL's fragment. */
+function pointer(part: string): string {
+  return encodeURIComponent(part.replaceAll("~", "~0").replaceAll("/", "~1"));
+}
