@@ -181,8 +181,9 @@ async function commandOf(
       );
       const [, ...args] = String(tasks.start.command).split(" ");
       const file = tlsConfig === undefined ? [] : ["-c", tlsConfig];
-      const ports = ["--listenPort", String(port), "--httpPort", String(httpPort)];
-      return [Deno.execPath(), ...args, ...file, ...ports];
+      // Another checkout may be older than this option.
+      const http = machine.project === undefined ? ["--httpPort", String(httpPort)] : [];
+      return [Deno.execPath(), ...args, ...file, "--listenPort", String(port), ...http];
     }
     case "reference": {
       const configuration = `${home}/namesrv.properties`;

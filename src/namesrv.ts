@@ -334,6 +334,8 @@ export class Namesrv {
       return;
     }
     this.#log.info("HTTP port open", { address, port });
+    // The first text takes long, because of the library that makes it: better now than under load.
+    void this.#metrics.render();
   }
 
   #startSchedules(clientRequests: RequestClass, otherRequests: RequestClass) {
