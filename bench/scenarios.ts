@@ -192,7 +192,7 @@ export const SCENARIOS: readonly Scenario[] = [
     short: false,
     run: beat,
   },
-  ...tlsScenarios(TOPICS),
+  ...tlsScenarios(SMALL_CLUSTER_TOPICS),
 ];
 
 function closedLoop(connections: number, depth: number): Scenario {

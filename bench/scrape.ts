@@ -48,11 +48,15 @@ try {
   brokers.close();
   print("alone", rounds.map(({ alone }) => alone));
   print(`with ${SCRAPERS} scrapers`, rounds.map(({ stormed }) => stormed));
+  print("alone again", rounds.map(({ again }) => again));
   const scrapes = rounds.reduce((sum, round) => sum + round.scrapes, 0);
   const perSecond = scrapes / rounds.length / (seconds + WARM_UP_SECONDS);
   console.log(`${perSecond.toFixed(0)} scrapes/s of ${rounds.at(-1)!.bytes} bytes`);
-  const change = median(rounds.map(({ alone, stormed }) => stormed.p99 / alone.p99));
-  console.log(`p99 of a round, stormed to alone, median: ${(100 * (change - 1)).toFixed(1)} %`);
+  console.log(
+    `p99 of a round to that of the same round alone, median: ` +
+      `${percent(rounds.map(({ alone, stormed }) => stormed.p99 / alone.p99))} with scrapers, ` +
+      `${percent(rounds.map(({ alone, again }) => again.p99 / alone.p99))} without`,
+  );
 } finally {
   await server.stop();
 }
@@ -65,6 +69,11 @@ function print(what: string, results: readonly LoadResult[]): void {
     `${what.padEnd(18)}  p50 ${p("p50")}  p99 ${p("p99")}  p99.9 ${p("p999")} ms  ` +
       `server ${cpu.toFixed(0)} %  errors ${errors}   (medians of ${results.length} rounds)`,
   );
+}
+
+function percent(ratios: readonly number[]): string {
+  const more = 100 * (median(ratios) - 1);
+  return `${more < 0 ? "" : "+"}${more.toFixed(1)} %`;
 }
 
 function median(values: readonly number[]): number {

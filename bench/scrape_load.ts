@@ -18,6 +18,8 @@ export interface ScrapeLoad {
 export interface ScrapeRound {
   alone: LoadResult;
   stormed: LoadResult;
+  /** Alone once more: what differs from the first time is the machine's doing. */
+  again: LoadResult;
   /** Answered scrapes, those of the warm-up included. */
   scrapes: number;
   /** Bytes of the last answer, with its header. */
@@ -93,6 +95,7 @@ while (rounds.length < options.rounds) {
   const stormed = runLoad(options.load, (now) => scrapers.look(now));
   scrapers.close();
   const { scrapes, bytes } = scrapers;
-  rounds.push({ alone, stormed, scrapes, bytes });
+  const again = runLoad(options.load);
+  rounds.push({ alone, stormed, again, scrapes, bytes });
 }
 console.log(JSON.stringify(rounds));

@@ -45,26 +45,10 @@ describe("/metrics", () => {
     assert.equal(renders.length, 1);
   });
 
-  it("serves it for 200 times as long as it took to make", async () => {
-    const first = scrape();
-    rendered("one", 2);
-    await first;
-    clock += 399;
-    assert.equal(await scrape(), "one");
-    clock += 1;
-    const second = scrape();
-    rendered("two", 0.1);
-    assert.equal(await second, "two");
-    clock += 20;
-    const third = scrape();
-    rendered("three", 1);
-    assert.equal(await third, "three");
-  });
-
-  it("serves it for a second at most", async () => {
+  it("serves it for a second", async () => {
     const first = scrape();
     rendered("one", 100);
-    await first;
+    assert.equal(await first, "one");
     clock += 999;
     assert.equal(await scrape(), "one");
     clock += 1;
