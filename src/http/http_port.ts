@@ -5,10 +5,10 @@ import { Pacer } from "./pacer.ts";
 import { type Found, type Route, Router } from "./router.ts";
 
 /**
- * Milliseconds between two requests that are begun: a scrape takes some 0.1 ms, so that a hundredth of
- * the processor is all that a crowd gets.
+ * Milliseconds between two requests that are begun: a scrape takes some 0.1 ms, so that half a
+ * hundredth of the processor is all that a crowd gets.
  */
-const GAP = 10;
+const GAP = 20;
 /** Requests that wait, are worked at, or whose answers have not left. */
 const MAX_OPEN = 256;
 /** Bytes of answers that have not left, beyond which no further one is made. */

@@ -64,8 +64,8 @@ function ask(path: string, sent: Promise<void> = Promise.resolve(), method = "GE
 
 /** Lets time pass, a turn at a time. */
 async function pass(milliseconds: number): Promise<void> {
-  for (let passed = 0; passed < milliseconds; passed += 10) {
-    await time.tickAsync(10);
+  for (let passed = 0; passed < milliseconds; passed += 20) {
+    await time.tickAsync(20);
     await time.runMicrotasks();
   }
 }
@@ -83,7 +83,7 @@ describe("HttpPort", () => {
     await time.runMicrotasks();
     assert.equal(begun.length, 1);
     for (const count of [2, 3, 4, 5]) {
-      await time.tickAsync(10);
+      await time.tickAsync(20);
       await time.runMicrotasks();
       assert.equal(begun.length, count);
     }
@@ -100,7 +100,7 @@ describe("HttpPort", () => {
     void ask("/vital");
     await time.runMicrotasks();
     assert.deepEqual(begun.toSorted(), ["a", "vital"]);
-    await pass(600);
+    await pass(1200);
     assert.equal((await Promise.all(crowd)).length, 50);
   });
 
@@ -109,9 +109,9 @@ describe("HttpPort", () => {
     for (let i = 0; i < 5; i++) void ask("/nothing").then(() => answered++);
     await time.runMicrotasks();
     assert.equal(answered, 1);
-    await time.tickAsync(10);
+    await time.tickAsync(20);
     await time.runMicrotasks();
-    await time.tickAsync(10);
+    await time.tickAsync(20);
     await time.runMicrotasks();
     assert.equal(answered, 3);
   });
@@ -119,7 +119,7 @@ describe("HttpPort", () => {
   it("refuses what comes on top of 256 open requests, but for vital ones", async () => {
     const sent = Promise.withResolvers<void>();
     const open = Array.from({ length: 256 }, () => ask("/a", sent.promise));
-    await pass(3000);
+    await pass(6000);
     await Promise.all(open);
     const refused = await ask("/a");
     assert.equal(refused.status, 503);
@@ -135,26 +135,26 @@ describe("HttpPort", () => {
   it("answers one request after another, in order, but for vital ones", async () => {
     void ask("/slow");
     const others = [ask("/a"), ask("/slow"), ask("/a")];
-    await pass(200);
+    await pass(400);
     assert.deepEqual(begun, ["slow"]);
     assert.equal((await ask("/vital")).status, 200);
     slow.shift()!.resolve();
-    await pass(200);
+    await pass(400);
     assert.deepEqual(begun, ["slow", "vital", "a", "slow"]);
     slow.shift()!.reject(new Error("oops"));
-    await pass(200);
+    await pass(400);
     assert.deepEqual((await Promise.all(others)).map(({ status }) => status), [200, 500, 200]);
   });
 
   it("makes no further answers while 64 MiB of them have not left, but for vital ones", async () => {
     const sent = Promise.withResolvers<void>();
     const answers = Array.from({ length: 12 }, () => ask("/large", sent.promise));
-    await pass(200);
+    await pass(400);
     const statuses = (await Promise.all(answers)).map(({ status }) => status);
     assert.deepEqual(statuses, [...Array(9).fill(200), 503, 503, 503]);
     assert.equal((await ask("/vital")).status, 200);
     sent.resolve();
-    await pass(200);
+    await pass(400);
     assert.equal((await ask("/large")).status, 200);
   });
 
@@ -165,7 +165,7 @@ describe("HttpPort", () => {
     assert.equal(answer.headers.get("cache-control"), "no-store");
     const expected = { type: "about:blank", title: "Not Found", status: 404, detail: "no" };
     assert.deepEqual(await answer.json(), { ...expected, parameter: "p" });
-    await time.tickAsync(10);
+    await time.tickAsync(20);
     const refused = await ask("/a", undefined, "POST");
     assert.deepEqual([refused.status, refused.headers.get("allow")], [405, "GET, HEAD"]);
   });
