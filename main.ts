@@ -1,4 +1,5 @@
-import { prepare } from "./src/cli/prepare.ts";
+import { banner } from "./src/banner.ts";
+import { prepare, VERSION } from "./src/cli/prepare.ts";
 import { ConfigError } from "./src/config/errors.ts";
 import { logFolder } from "./src/config/values.ts";
 import { DurableFileError } from "./src/durable_file.ts";
@@ -20,8 +21,10 @@ const { options } = configuration;
 
 let opened: ReturnType<typeof createLog> | undefined;
 try {
-  const { log, setLevel, close } = opened = createLog({
+  const { log, setLevel, setRepeatLimit, close } = opened = createLog({
     level: options.logLevel,
+    format: options.logFormat,
+    repeatLimit: options.logRepeatLimit,
     console: options.logConsole,
     dir: logFolder(options),
     maxBytes: options.logFileMaxBytes,
@@ -36,6 +39,7 @@ try {
     log,
     setLogLevel: setLevel,
     http: denoHttpListener,
+    setLogRepeatLimit: setRepeatLimit,
   });
 
   let stopping = false;
@@ -60,9 +64,18 @@ try {
     void namesrv.reload();
   });
 
+  const facts = {
+    version: VERSION,
+    ...namesrv.facts,
+    configFile: configuration.configFile,
+    logDir: logFolder(options) || undefined,
+  };
+  log.info("started", facts);
   const tip = `The Name Server boot success. serializeType=JSON, address ${namesrv.address}`;
   log.info(tip);
-  await write(Deno.stdout, `${tip}\n`);
+  // Scripts wait for the one line.
+  const shown = Deno.stdout.isTerminal() ? banner(facts) : "";
+  await write(Deno.stdout, `${shown}${tip}\n`);
 } catch (error) {
   const foreseen = [
     ConfigError,

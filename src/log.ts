@@ -1,5 +1,6 @@
 import { BaseHandler, Logger, LogLevels, type LogRecord, RotatingFileHandler } from "@std/log";
 import { join } from "node:path";
+import { RepeatLimit } from "./log_repeats.ts";
 import { osReason } from "./os_error.ts";
 
 /** What belongs to an event: written as `key=value`; fields that are `undefined` are left out. */
@@ -18,9 +19,15 @@ export interface Log {
 /** The least level that is written. */
 export type LogLevel = "DEBUG" | "INFO" | "WARN" | "ERROR";
 
+/** How an event is written: `time LEVEL event key=value ...`, or a JSON object on a line. */
+export type LogFormat = "text" | "json";
+
 /** What {@linkcode createLog} is given. */
 export interface LogOptions {
   level: LogLevel;
+  format: LogFormat;
+  /** Events of a kind that are written in a minute; 0 for all. */
+  repeatLimit: number;
   /** Whether events go to stderr. */
   console: boolean;
   /** Folder of `namesrv.log`, made when it is missing; empty for no file. */
@@ -44,15 +51,16 @@ const MAX_VALUE_LENGTH = 1024;
 const MAX_STACK_LENGTH = 8192;
 
 /**
- * Opens the server's log: one line per event, `time LEVEL event key=value ...`, on stderr and in a
- * rotating file. The file is at most a second behind, and never for WARN and above. A disk that
+ * Opens the server's log: one line per event on stderr and in a rotating file. Of events that repeat,
+ * those beyond repeatLimit are counted instead, and told when the minute is over. The file is at most a second behind, and never for WARN and above. A disk that
  * fails later costs lines and not the server; stderr then says so once a minute.
  *
  * @throws {LogError} naming logDir and the reason, when the file can't be opened
  *
  * @example
  * ```ts
- * const { log, close } = createLog({ level: "INFO", console: true, dir: "", maxBytes: 1e8, fileCount: 10 });
+ * const options = { level: "INFO", format: "text", repeatLimit: 1000, console: true } as const;
+ * const { log, close } = createLog({ ...options, dir: "", maxBytes: 1e8, fileCount: 10 });
  * log.info("broker registered", { broker: "broker-a", id: 0 });
  * close();
  * ```
@@ -60,19 +68,23 @@ const MAX_STACK_LENGTH = 8192;
 export function createLog(options: LogOptions): {
   log: Log;
   setLevel(level: LogLevel): void;
+  setRepeatLimit(limit: number): void;
   close(): void;
 } {
   const handlers: BaseHandler[] = [];
-  if (options.console) handlers.push(new ConsoleLog("DEBUG", { formatter: formatLine }));
+  const { line: formatter } = FORMATS[options.format];
+  if (options.console) handlers.push(new ConsoleLog("DEBUG", { formatter }));
   const file = options.dir === "" ? undefined : openLogFile(options);
   if (file !== undefined) handlers.push(file);
 
   const logger = new Logger("namesrv", options.level, { handlers });
-  const log = new EventLog(logger);
+  const log = new EventLog(logger, options);
   return {
     log,
     setLevel: (level) => log.setLevel(level),
+    setRepeatLimit: (limit) => log.setRepeatLimit(limit),
     close() {
+      log.close();
       logger.handlers = handlers.filter((handler) => handler !== file);
       file?.destroy();
     },
@@ -98,13 +110,46 @@ export function formatEvent(event: string, fields: Fields = {}, withStacks = fal
   return line;
 }
 
+/**
+ * An event as the members of a JSON object, without the braces. Texts are cut as in
+ * {@linkcode formatEvent}, and what does not print is escaped; fields that the line itself has get an
+ * underscore before their names.
+ *
+ * @param withStacks whether errors are followed by their stack
+ */
+export function formatJsonEvent(event: string, fields: Fields = {}, withStacks = false): string {
+  let members = `"event":${jsonOf(event)}`;
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined) continue;
+    members += `,${jsonOf(OWN_MEMBERS.has(name) ? `_${name}` : name)}:${jsonValueOf(value)}`;
+    if (withStacks && value instanceof Error && value.stack !== undefined) {
+      members += `,${jsonOf(`${name}.stack`)}:${jsonOf(cut(value.stack, MAX_STACK_LENGTH))}`;
+    }
+  }
+  return members;
+}
+
+const OWN_MEMBERS: ReadonlySet<string> = new Set(["time", "level", "event"]);
+
+/** What becomes of an event, and what of the record that carries that. */
+const FORMATS = {
+  text: { event: formatEvent, line: formatLine },
+  json: { event: formatJsonEvent, line: formatJsonLine },
+};
+
 class EventLog implements Log {
   debugEnabled: boolean;
   readonly #logger: Logger;
+  readonly #format: typeof formatEvent;
+  readonly #repeats: RepeatLimit;
 
-  constructor(logger: Logger) {
+  constructor(logger: Logger, { format, repeatLimit }: LogOptions) {
     this.#logger = logger;
+    this.#format = FORMATS[format].event;
     this.debugEnabled = logger.levelName === "DEBUG";
+    this.#repeats = new RepeatLimit(repeatLimit, ({ level, event, count, seconds }) => {
+      this.#write(level as LogLevel, "log lines left out", { of: event, count, seconds });
+    });
   }
 
   setLevel(level: LogLevel): void {
@@ -112,22 +157,47 @@ class EventLog implements Log {
     this.debugEnabled = level === "DEBUG";
   }
 
+  setRepeatLimit(limit: number): void {
+    this.#repeats.limit = limit;
+  }
+
+  close(): void {
+    this.#repeats.close();
+  }
+
   debug(event: string, fields?: Fields): void {
-    if (this.debugEnabled) this.#logger.debug(formatEvent(event, fields, true));
+    this.#tell("DEBUG", event, fields);
   }
 
   info(event: string, fields?: Fields): void {
-    if (this.#logger.level > LogLevels.INFO) return;
-    this.#logger.info(formatEvent(event, fields, this.debugEnabled));
+    this.#tell("INFO", event, fields);
   }
 
   warn(event: string, fields?: Fields): void {
-    if (this.#logger.level > LogLevels.WARN) return;
-    this.#logger.warn(formatEvent(event, fields, this.debugEnabled));
+    this.#tell("WARN", event, fields);
   }
 
   error(event: string, fields?: Fields): void {
-    this.#logger.error(formatEvent(event, fields, this.debugEnabled));
+    this.#tell("ERROR", event, fields);
+  }
+
+  #tell(level: LogLevel, event: string, fields?: Fields): void {
+    if (this.#logger.level > LogLevels[level] || !this.#repeats.passes(level, event)) return;
+    this.#write(level, event, fields);
+  }
+
+  #write(level: LogLevel, event: string, fields?: Fields): void {
+    const text = this.#format(event, fields, this.debugEnabled);
+    switch (level) {
+      case "DEBUG":
+        return void this.#logger.debug(text);
+      case "INFO":
+        return void this.#logger.info(text);
+      case "WARN":
+        return void this.#logger.warn(text);
+      case "ERROR":
+        return void this.#logger.error(text);
+    }
   }
 }
 
@@ -141,19 +211,21 @@ class ConsoleLog extends BaseHandler {
 /** A rotating file that loses lines where the one it extends throws. */
 class LogFile extends RotatingFileHandler {
   readonly #path: string;
+  readonly #format: LogFormat;
   #flushing: ReturnType<typeof setInterval> | undefined;
   #complainedAt = -Infinity;
   #isOpen = true;
 
-  constructor(path: string, maxBytes: number, maxBackupCount: number) {
+  constructor(path: string, { maxBytes, fileCount, format }: LogOptions) {
     super("DEBUG", {
       filename: path,
       maxBytes,
-      maxBackupCount,
+      maxBackupCount: fileCount,
       bufferSize: BUFFER_BYTES,
-      formatter: formatLine,
+      formatter: FORMATS[format].line,
     });
     this.#path = path;
+    this.#format = format;
   }
 
   /** Opens the file. Throws what the system says against it. */
@@ -208,13 +280,15 @@ class LogFile extends RotatingFileHandler {
     const now = Date.now();
     if (now - this.#complainedAt < COMPLAINT_MS) return;
     this.#complainedAt = now;
-    const fields = { file: this.#path, error };
-    writeToConsole(`${new Date(now).toISOString()} ERROR ${formatEvent("log lines lost", fields)}`);
+    const format = FORMATS[this.#format];
+    const msg = format.event("log lines lost", { file: this.#path, error });
+    writeToConsole(format.line({ datetime: new Date(now), levelName: "ERROR", msg }));
   }
 }
 
-function openLogFile({ dir, maxBytes, fileCount }: LogOptions): LogFile {
-  const file = new LogFile(join(dir, FILE_NAME), maxBytes, fileCount);
+function openLogFile(options: LogOptions): LogFile {
+  const { dir } = options;
+  const file = new LogFile(join(dir, FILE_NAME), options);
   try {
     Deno.mkdirSync(dir, { recursive: true });
     file.setup();
@@ -236,8 +310,38 @@ function writeToConsole(line: string): void {
   }
 }
 
-function formatLine(record: LogRecord): string {
-  return `${record.datetime.toISOString()} ${record.levelName} ${record.msg}`;
+type Line = Pick<LogRecord, "datetime" | "levelName" | "msg">;
+
+function formatLine({ datetime, levelName, msg }: Line): string {
+  return `${datetime.toISOString()} ${levelName} ${msg}`;
+}
+
+function formatJsonLine({ datetime, levelName, msg }: Line): string {
+  return `{"time":"${datetime.toISOString()}","level":"${levelName}",${msg}}`;
+}
+
+/** Numbers and flags stay what they are, and so do objects that are short. */
+function jsonValueOf(value: unknown): string {
+  if (typeof value === "boolean" || value === null) return String(value);
+  if (typeof value === "number" && Number.isFinite(value)) return String(value);
+  const text = textOf(value);
+  const isObject = typeof value === "object" && !(value instanceof Error);
+  if (isObject && text.length <= MAX_VALUE_LENGTH && isJson(text)) return escapeUnprintable(text);
+  return jsonOf(cut(text, MAX_VALUE_LENGTH));
+}
+
+/** An object may have no JSON form, or none that can be had. */
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function jsonOf(text: string): string {
+  return escapeUnprintable(JSON.stringify(text));
 }
 
 function textOf(value: unknown): string {

@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers";
+import type { Facts } from "./banner.ts";
 import { LiveConfig } from "./config/live_config.ts";
 import type { LoadedConfiguration } from "./config/load.ts";
 import { waterMarks } from "./config/values.ts";
@@ -62,6 +63,7 @@ export interface NamesrvParts {
   setLogLevel(level: LogLevel): void;
   /** What the HTTP port is opened with; without it, there is none. */
   http?: HttpListener;
+  setLogRepeatLimit(limit: number): void;
 }
 
 /** A name server: its parts, started and stopped in the order of the reference's controller. */
@@ -114,7 +116,7 @@ export class Namesrv {
     tls: TlsStore | undefined,
     telemetry: Telemetry | undefined,
   ) {
-    const { transport, log, setLogLevel, http } = parts;
+    const { transport, log, setLogLevel, setLogRepeatLimit, http } = parts;
     const options = config.values;
     this.#log = log;
     this.#config = config;
@@ -196,6 +198,7 @@ export class Namesrv {
     }
     config.onChange("scanNotActiveBrokerInterval", () => this.#routes.reschedule());
     config.onChange("logLevel", setLogLevel);
+    config.onChange("logRepeatLimit", setLogRepeatLimit);
 
     this.#routes.start();
     this.#timers = this.#startSchedules(clientRequests, otherRequests);
@@ -271,6 +274,18 @@ export class Namesrv {
   /** What there is to tell those who watch this server. */
   get metrics(): MetricsSource {
     return this.#metrics;
+  }
+
+  /** What it is made of, for the log and the terminal. */
+  get facts(): Facts {
+    const { values } = this.#config;
+    const certificate = this.#tls && `, ${this.#tls.description}`;
+    return {
+      address: this.address,
+      tls: `${values["tls.server.mode"]}${certificate ?? ""}`,
+      kvConfigPath: values.kvConfigPath,
+      kvEntries: [...this.#kv.entries()].length,
+    };
   }
 
   /** Reads the certificates again, for new connections. */

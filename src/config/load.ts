@@ -41,6 +41,8 @@ export interface LoadedConfiguration {
   /** Keys of the configuration file that name no option: kept and reported. */
   readonly extras: ReadonlyMap<string, string>;
   readonly notices: readonly Notice[];
+  /** The configuration file that was read. */
+  readonly configFile?: string;
 }
 
 /**
@@ -89,7 +91,7 @@ export async function loadConfiguration(
   takeOverrides();
   await loadTlsFile(loading, files);
   takeOverrides();
-  return loading.finish();
+  return { ...loading.finish(), ...(entries && { configFile: storePath }) };
 }
 
 async function loadTlsFile(loading: Loading, files: FileReader): Promise<void> {

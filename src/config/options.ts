@@ -397,6 +397,21 @@ const LOG = {
     "full",
     "The least level that is logged.",
   ),
+  logFormat: choice(
+    ["text", "json"],
+    "text",
+    "restart",
+    "full",
+    "text: `time LEVEL event key=value ...`. json: an object on a line, with time, level, event and the " +
+      "fields.",
+  ),
+  logRepeatLimit: int(
+    1000,
+    ANY,
+    "live",
+    "full",
+    "How many events of a kind are logged in a minute; a line says how many more there were. 0: all.",
+  ),
   logConsole: flag(true, "restart", "full", "The log is also written to the console."),
   logFileMaxBytes: int(
     100 * MiB,

@@ -84,6 +84,13 @@ export class TlsStore {
     ];
   }
 
+  /** What new connections are shown, in words. */
+  get description(): string {
+    if (this.#options["tls.test.mode.enable"]) return "self-signed (tls.test.mode.enable)";
+    const { certPath, expires } = this.#about();
+    return `${certPath}, until ${expires}`;
+  }
+
   /** The context for a new connection. */
   current(): TlsContext | Promise<TlsContext> {
     return this.#context ?? (this.#testContext ??= this.#makeTestContext());

@@ -108,16 +108,22 @@ export class ServerProcess implements AsyncDisposable {
     const says = (name: string) => args.some((it) => it.startsWith(name));
     const unsaid = says("--listenPort") ? [] : ["--listenPort=0"];
     if (http !== "default" && !says("--httpPort")) unsaid.push("--httpPort=0");
+    const { main, env: common } = await ServerProcess.command(home);
     const command = new Deno.Command(Deno.execPath(), {
-      args: [...flags, MAIN, ...args, ...unsaid],
+      args: [...flags, main, ...args, ...unsaid],
       cwd: home.path,
       clearEnv: true,
-      env: { HOME: home.path, NO_COLOR: "1", ...await denoEnvironment(), ...env },
+      env: { ...common, ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
     });
     return new ServerProcess(command.spawn());
+  }
+
+  /** What a test that starts a server in its own way needs: the program, and its environment. */
+  static async command(home: Home): Promise<{ main: string; env: Record<string, string> }> {
+    return { main: MAIN, env: { HOME: home.path, NO_COLOR: "1", ...await denoEnvironment() } };
   }
 
   get pid(): number {

@@ -2,7 +2,13 @@ import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import { type Stub, stub } from "@std/testing/mock";
 import { FakeTime } from "@std/testing/time";
 import assert from "node:assert/strict";
-import { createLog, formatEvent, LogError, type LogOptions } from "../../src/log.ts";
+import {
+  createLog,
+  formatEvent,
+  formatJsonEvent,
+  LogError,
+  type LogOptions,
+} from "../../src/log.ts";
 
 describe("formatEvent", () => {
   it("writes key=value, in order, without fields that are undefined", () => {
@@ -96,6 +102,74 @@ describe("formatEvent", () => {
   });
 });
 
+describe("formatJsonEvent", () => {
+  const parse = (...args: Parameters<typeof formatJsonEvent>) =>
+    JSON.parse(`{${formatJsonEvent(...args)}}`);
+
+  it("keeps numbers, flags and small objects, and writes all else as text", () => {
+    const fields = {
+      id: 0,
+      huge: 12345678901234567890n,
+      first: true,
+      master: null,
+      zone: undefined,
+      nothing: NaN,
+      list: [1, 2n],
+      map: new Map([["k", { a: "b" }]]),
+      topic: "主题-ü",
+      error: new RangeError("it broke\nbadly"),
+    };
+    assert.deepEqual(parse("broker registered", fields), {
+      event: "broker registered",
+      id: 0,
+      huge: "12345678901234567890",
+      first: true,
+      master: null,
+      nothing: "NaN",
+      list: [1, "2"],
+      map: [["k", { a: "b" }]],
+      topic: "主题-ü",
+      error: "it broke\nbadly",
+    });
+  });
+
+  it("is one line that prints, whatever is in it, and never fails", () => {
+    const round: Record<string, unknown> = {};
+    round.itself = round;
+    const fields = { round, odd: { toJSON: () => undefined }, bad: ["\u2028\x9b\ud800"] };
+    assert.deepEqual(parse("e", fields), {
+      event: "e",
+      round: "(unprintable)",
+      odd: "[object Object]",
+      bad: ["\u2028\x9b\ud800"],
+    });
+    for (let code = 0; code < 0x3000; code++) {
+      const character = String.fromCharCode(code);
+      const line = formatJsonEvent(character, { [character]: character, list: [character] });
+      assert.doesNotMatch(line, /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u);
+      assert.equal(JSON.parse(`{${line}}`)[character], character);
+    }
+  });
+
+  it("cuts what is long, and writes stacks when asked to", () => {
+    const { text, list } = parse("e", { text: "x".repeat(1030), list: ["y".repeat(1030)] });
+    assert.equal(text, `${"x".repeat(1024)}…(6 more)`);
+    assert.match(list, /^\["y{1022}…\(10 more\)$/);
+    const { error, ...stack } = parse("e", { error: new Error("bad") }, true);
+    assert.equal(error, "bad");
+    assert.match(stack["error.stack"], /^Error: bad\n.*log_test/);
+  });
+
+  it("leaves the names of the line's own members to them", () => {
+    assert.deepEqual(parse("e", { event: 1, time: 2, level: 3 }), {
+      event: "e",
+      _event: 1,
+      _time: 2,
+      _level: 3,
+    });
+  });
+});
+
 describe("createLog", () => {
   let folder = "";
   let time: FakeTime;
@@ -118,6 +192,8 @@ describe("createLog", () => {
   function create(options: Partial<LogOptions> = {}) {
     open = createLog({
       level: "INFO",
+      format: "text",
+      repeatLimit: 0,
       console: false,
       dir: folder,
       maxBytes: 1e6,
@@ -142,6 +218,61 @@ describe("createLog", () => {
     ];
     assert.deepEqual(printed(), lines);
     assert.equal(read(), lines.join("\n") + "\n");
+  });
+
+  it("writes JSON objects, a line each, when asked to", () => {
+    const { log, close } = create({ console: true, format: "json" });
+    log.info("broker registered", { broker: "broker-a", id: 0 });
+    log.warn("careful", { peer: "127.0.0.1:1\nx" });
+    close();
+    const time = "2026-11-22T12:00:00.123Z";
+    const expected = [
+      { time, level: "INFO", event: "broker registered", broker: "broker-a", id: 0 },
+      { time, level: "WARN", event: "careful", peer: "127.0.0.1:1\nx" },
+    ];
+    assert.deepEqual(printed().map((line) => JSON.parse(line)), expected);
+    assert.deepEqual(read().trimEnd().split("\n"), printed());
+  });
+
+  it("writes so many events of a kind in a minute, and how many more there were", () => {
+    const { log, setRepeatLimit, close } = create({ repeatLimit: 3 });
+    for (let i = 0; i < 10; i++) log.warn("connection refused", { i });
+    log.info("connection refused");
+    log.warn("other");
+    const lines = () => read().trimEnd().split("\n").map((line) => line.slice(25));
+    assert.deepEqual(lines(), [
+      "WARN connection refused i=0",
+      "WARN connection refused i=1",
+      "WARN connection refused i=2",
+      "INFO connection refused",
+      "WARN other",
+    ]);
+    time.tick(60_000);
+    assert.equal(
+      lines().at(-1),
+      `WARN log lines left out of="connection refused" count=7 seconds=60`,
+    );
+    for (let i = 0; i < 5; i++) log.warn("connection refused", { i });
+    assert.equal(lines().at(-1), "WARN connection refused i=2");
+    setRepeatLimit(0);
+    for (let i = 0; i < 5; i++) log.warn("connection refused", { i });
+    assert.equal(lines().at(-1), "WARN connection refused i=4");
+    // What a minute has left out is told in the end, too.
+    time.tick(700);
+    close();
+    assert.equal(
+      lines().at(-1),
+      `WARN log lines left out of="connection refused" count=2 seconds=1`,
+    );
+  });
+
+  it("counts lines below its level as little as it writes them", () => {
+    const { log, setLevel } = create({ repeatLimit: 1, level: "WARN" });
+    for (let i = 0; i < 5; i++) log.info("quiet");
+    setLevel("INFO");
+    log.info("quiet");
+    log.warn("loud");
+    assert.match(read(), /INFO quiet\n.*WARN loud\n$/);
   });
 
   it("writes to the console alone without a folder, to nothing without either", () => {

@@ -77,6 +77,7 @@ describe("Namesrv", () => {
   let network: Network;
   let log: RecordedLog;
   let levels: LogLevel[];
+  let limits: number[];
   let running: Namesrv | undefined;
 
   beforeEach(async () => {
@@ -84,6 +85,7 @@ describe("Namesrv", () => {
     network = new Network();
     log = new RecordedLog();
     levels = [];
+    limits = [];
   });
   afterEach(async () => {
     await running?.stop();
@@ -106,6 +108,7 @@ describe("Namesrv", () => {
       log,
       setLogLevel: (level) => void levels.push(level),
       http,
+      setLogRepeatLimit: (limit) => void limits.push(limit),
     });
     return running;
   }
@@ -374,8 +377,8 @@ describe("Namesrv", () => {
     it("of the log's level reaches the log, and of the water marks the connections", async () => {
       await start();
       const peer = network.open();
-      await change(peer, "logLevel=DEBUG\nwriteBufferHighWaterMark=1000");
-      assert.deepEqual(levels, ["DEBUG"]);
+      await change(peer, "logLevel=DEBUG\nlogRepeatLimit=5\nwriteBufferHighWaterMark=1000");
+      assert.deepEqual([levels, limits], [["DEBUG"], [5]]);
       const { waterMarks } = network.listened[0];
       assert.deepEqual([waterMarks.high(), waterMarks.low()], [1000, 500]);
     });

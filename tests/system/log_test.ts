@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { describe, it } from "@std/testing/bdd";
+import { Peer } from "./peer.ts";
+import { Home, Lines, ServerProcess, START_FLAGS, withLimit } from "./server_process.ts";
+
+const UPDATE_NAMESRV_CONFIG = 318;
+
+async function start(home: Home, options: Record<string, string>): Promise<ServerProcess> {
+  return await ServerProcess.start({ home, args: ["-c", await home.configFile(options)] });
+}
+
+/** A peer that is refused; resolves when it is. */
+async function spoil(server: ServerProcess): Promise<void> {
+  await using peer = await Peer.connect(server.port);
+  await peer.send(Uint8Array.fromHex("ffffffff"));
+  await withLimit(peer.closed, "the connection is still open");
+}
+
+describe("the log", () => {
+  it("is JSON, a line an event, on the console and in the file", async () => {
+    await using home = await Home.make();
+    const server = await start(home, { logFormat: "json", logDir: home.file("logs") });
+    await spoil(server);
+    await server.err.find(/connection refused/);
+    const { err, out } = await server.stop();
+    const events = err.map((line) => JSON.parse(line));
+    for (const { time, level, event } of events) {
+      assert.match(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+      assert.match(level, /^(INFO|WARN)$/);
+      assert.equal(typeof event, "string");
+    }
+    const { peer, reason } = events.find(({ event }) => event === "connection refused");
+    assert.match(peer, /^127\.0\.0\.1:\d+$/);
+    assert.match(reason, /frame's length/);
+    const file = await Deno.readTextFile(home.file("logs/namesrv.log"));
+    assert.deepEqual(file.trimEnd().split("\n"), err);
+    // The boot line is what scripts wait for.
+    assert.match(out[0], /^The Name Server boot success\. serializeType=JSON, address /);
+  });
+
+  it("changes its level and its limit while it runs", async () => {
+    await using home = await Home.make();
+    await using server = await start(home, { logRepeatLimit: "2" });
+    await using peer = await Peer.connect(server.port);
+    const change = async (body: string) => {
+      assert.equal((await peer.call({ code: UPDATE_NAMESRV_CONFIG, body })).code, 0);
+    };
+    assert.ok(!server.err.all.some((line) => / DEBUG /.test(line)));
+    await change("logLevel=DEBUG");
+    await Peer.connect(server.port).then((other) => other.close());
+    await server.err.find(/ DEBUG connection opened/);
+    await change("logLevel=WARN");
+
+    const refusals = () => server.err.all.filter((it) => /WARN connection refused/.test(it)).length;
+    for (let i = 0; i < 6; i++) await spoil(server);
+    assert.equal(refusals(), 2);
+    await change("logRepeatLimit=0");
+    for (let i = 0; i < 6; i++) await spoil(server);
+    await change("logLevel=INFO");
+    const { err } = await server.stop();
+    assert.equal(err.filter((line) => /WARN connection refused/.test(line)).length, 8);
+    assert.match(
+      err.join("\n"),
+      /WARN log lines left out of="connection refused" count=4 seconds=\d+/,
+    );
+  });
+
+  it("is put aside when it is large, and old ones go", async () => {
+    await using home = await Home.make();
+    const server = await start(home, {
+      logDir: home.file("logs"),
+      logFileMaxBytes: "2048",
+      logFileCount: "2",
+    });
+    for (let i = 0; i < 60; i++) await spoil(server);
+    await server.stop();
+    const names = (await Array.fromAsync(Deno.readDir(home.file("logs")))).map(({ name }) => name);
+    assert.deepEqual(names.sort(), ["namesrv.log", "namesrv.log.1", "namesrv.log.2"]);
+    for (const name of names) {
+      const { size } = await Deno.stat(home.file(`logs/${name}`));
+      assert.ok(size <= 2048, `${name}: ${size} bytes`);
+    }
+  });
+
+  it("says at the start what the server is", async () => {
+    await using home = await Home.make();
+    await using server = await start(home, { "tls.server.mode": "enforcing" });
+    const line = await server.err.find(/ INFO started /);
+    assert.match(line, /version="rocketmq-namesrv .+" address=0\.0\.0\.0:\d+/);
+    assert.match(line, /tls="enforcing, self-signed \(tls\.test\.mode\.enable\)"/);
+    assert.match(line, /kvConfigPath=\S+kvConfig\.json kvEntries=0 configFile=\S+test\.properties/);
+  });
+});
+
+describe("a start on a terminal", () => {
+  it("shows what the server is, on a screen, before the boot line", async () => {
+    await using home = await Home.make();
+    const { main, env } = await ServerProcess.command(home);
+    const server = [Deno.execPath(), ...START_FLAGS, main, "--listenPort=0"].join(" ");
+    const child = new Deno.Command("script", {
+      args: ["--quiet", "--return", "--command", `exec ${server}`, "/dev/null"],
+      cwd: home.path,
+      clearEnv: true,
+      env: { ...env, PATH: "/usr/bin:/bin", SHELL: "/bin/sh" },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const screen = new Lines(child.stdout);
+    try {
+      await screen.find(/^The Name Server boot success/);
+      const all = screen.all.map((line) => line.trimEnd());
+      const from = all.findIndex((line) => /^ {2}version +rocketmq-namesrv/.test(line));
+      assert.ok(from >= 0, all.join("\n"));
+      const shown = all.slice(from, all.findIndex((line) => /^The Name Server boot/.test(line)));
+      assert.ok(shown.length <= 22);
+      for (const line of shown) assert.ok(line.length <= 80, line);
+      for (const name of ["address", "tls", "kvConfigPath", "kvEntries"]) {
+        assert.ok(shown.some((line) => line.startsWith(`  ${name} `)), `no ${name}`);
+      }
+    } finally {
+      child.kill("SIGTERM");
+      await child.status;
+      await screen.complete;
+    }
+  });
+});
