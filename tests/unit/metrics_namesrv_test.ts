@@ -35,6 +35,7 @@ describe("the metrics of a Namesrv", () => {
       files: Deno,
       log: new RecordedLog(),
       setLogLevel() {},
+      setLogRepeatLimit() {},
     });
   });
   afterEach(async () => {
@@ -218,6 +219,7 @@ describe("the metrics of a Namesrv, as time goes by", () => {
       files: Deno,
       log: new RecordedLog(),
       setLogLevel() {},
+      setLogRepeatLimit() {},
     });
     const body = utf8(registration(["T1", "T2"]));
     const extFields = { ...BROKER, heartbeatTimeoutMillis: "10000" };
