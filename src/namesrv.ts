@@ -80,6 +80,7 @@ export class Namesrv {
   readonly #metrics: Metrics;
   readonly #timers: ReturnType<typeof setInterval>[];
   #port = 0;
+  #httpAddress: string | undefined;
   /** Set when the stop begins, and when nothing more is taken from brokers. */
   #leaving = false;
   #stopping = false;
@@ -282,6 +283,7 @@ export class Namesrv {
     const certificate = this.#tls && `, ${this.#tls.description}`;
     return {
       address: this.address,
+      http: this.#httpAddress ?? "off",
       tls: `${values["tls.server.mode"]}${certificate ?? ""}`,
       kvConfigPath: values.kvConfigPath,
       kvEntries: [...this.#kv.entries()].length,
@@ -348,6 +350,7 @@ export class Namesrv {
       this.#log.warn("no HTTP port", { reason });
       return;
     }
+    this.#httpAddress = `${address}:${port}`;
     this.#log.info("HTTP port open", { address, port });
     // The first text takes long, because of the library that makes it: better now than under load.
     void this.#metrics.render();

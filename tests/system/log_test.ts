@@ -115,7 +115,7 @@ describe("a start on a terminal", () => {
       const shown = all.slice(from, all.findIndex((line) => /^The Name Server boot/.test(line)));
       assert.ok(shown.length <= 22);
       for (const line of shown) assert.ok(line.length <= 80, line);
-      for (const name of ["address", "tls", "kvConfigPath", "kvEntries"]) {
+      for (const name of ["address", "http", "tls", "kvConfigPath", "kvEntries"]) {
         assert.ok(shown.some((line) => line.startsWith(`  ${name} `)), `no ${name}`);
       }
     } finally {
