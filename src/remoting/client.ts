@@ -1,13 +1,7 @@
-import { type CommandHeader, Flag, type OutgoingRequest } from "./command.ts";
-import { FrameDecoder } from "./frame_decoder.ts";
+import { ClientConnection, parseAddress, type RemoteAnswer } from "./client_connection.ts";
+import { Flag, type OutgoingRequest } from "./command.ts";
 import { encodeRequest } from "./frame_encoder.ts";
-import { decodeHeader } from "./header_codec.ts";
-import type { Socket, Transport } from "./transport.ts";
-
-/** What a peer answered. */
-export interface RemoteAnswer extends CommandHeader {
-  body: Uint8Array | null;
-}
+import type { Transport } from "./transport.ts";
 
 /** Calls other servers of the protocol, each call over a connection of its own. */
 export class RemotingClient {
@@ -46,59 +40,15 @@ export class RemotingClient {
     timeout: number,
   ): Promise<RemoteAnswer> {
     const deadline = Date.now() + timeout;
-    const { hostname, port } = parseAddress(address);
-    const socket = await this.#transport.connect(hostname, port, timeout);
+    const frameMaxLength = this.#frameMaxLength;
+    const connection = await ClientConnection.open(this.#transport, address, {
+      timeout,
+      frameMaxLength,
+    });
     try {
-      socket.write(encodeRequest(request, 0, 0));
-      return await this.#answer(socket, address, deadline - Date.now());
+      return await connection.invoke(request, deadline - Date.now());
     } finally {
-      socket.destroy();
+      connection.close();
     }
   }
-
-  #answer(socket: Socket, address: string, timeout: number): Promise<RemoteAnswer> {
-    const unbounded = { take: () => true, give: () => {} };
-    const decoder = new FrameDecoder(this.#frameMaxLength, unbounded);
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(
-        () => fail(new Error(`no answer from ${address} in time`)),
-        timeout,
-      );
-      const fail = (error: unknown) => {
-        clearTimeout(timer);
-        reject(error);
-      };
-      socket.start({
-        onData: (chunk) => {
-          try {
-            decoder.push(chunk);
-            const frame = decoder.next();
-            decoder.keep();
-            if (frame === undefined) return;
-            const header = decodeHeader(frame.header, frame.serializeType);
-            const body = frame.body.length === 0 ? null : frame.body.slice();
-            clearTimeout(timer);
-            resolve({ ...header, body });
-          } catch (error) {
-            fail(error);
-          }
-        },
-        onDrain: () => {},
-        onEnd: () => fail(new Error(`${address} closed the connection`)),
-        onClose: (reason) => fail(new Error(`${address} broke the connection: ${reason}`)),
-      });
-    });
-  }
-}
-
-/**
- * Splits "host:port" or "[v6]:port".
- *
- * @throws {TypeError} when it is something else
- */
-export function parseAddress(address: string): { hostname: string; port: number } {
-  const match = /^(?:\[([^\]]+)\]|([^:\[\]]+)):(\d{1,5})$/.exec(address);
-  const port = Number(match?.[3]);
-  if (match === null || port > 65535) throw new TypeError(`no "host:port": ${address}`);
-  return { hostname: match[1] ?? match[2], port };
 }

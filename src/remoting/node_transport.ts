@@ -4,14 +4,16 @@ import { setImmediate } from "node:timers";
 import * as tls from "node:tls";
 import { checkListenPermission } from "../net_permission.ts";
 import { RenegotiationWatch } from "./renegotiation_watch.ts";
-import type {
-  Listener,
-  Socket,
-  SocketHandler,
-  TlsAccept,
-  TlsSession,
-  Transport,
-  WaterMarks,
+import {
+  ConnectTimeout,
+  type Listener,
+  type Socket,
+  type SocketHandler,
+  type TlsAccept,
+  type TlsConnect,
+  type TlsSession,
+  type Transport,
+  type WaterMarks,
 } from "./transport.ts";
 
 const READ_BUFFER = 64 * 1024;
@@ -56,18 +58,28 @@ export class NodeTransport implements Transport {
     });
   }
 
-  connect(hostname: string, port: number, timeout: number): Promise<Socket> {
+  connect(
+    hostname: string,
+    port: number,
+    timeout: number,
+    secure?: TlsConnect,
+  ): Promise<Socket> {
     const options = { host: hostname, port, noDelay: true, highWaterMark: HIGH_WATER };
     return new Promise((resolve, reject) => {
-      const socket = net.connect(options);
+      const socket = secure === undefined
+        ? net.connect(options)
+        : tls.connect({ ...options, ...secure });
       const fail = (error: Error) => {
         clearTimeout(timer);
         socket.destroy();
         reject(error);
       };
-      const timer = setTimeout(() => fail(new Error("connect timed out")), timeout);
+      const timer = setTimeout(() => {
+        // Of a TLS connection, only the plain one below it may have come to be.
+        fail(new ConnectTimeout(secure !== undefined && !socket.connecting));
+      }, timeout);
       socket.once("error", fail);
-      socket.once("connect", () => {
+      socket.once(secure === undefined ? "connect" : "secureConnect", () => {
         clearTimeout(timer);
         socket.off("error", fail);
         socket.pause();

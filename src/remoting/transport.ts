@@ -72,10 +72,32 @@ export interface TlsSession {
   distrust?: string;
 }
 
+/** How a client makes a TLS connection. */
+export interface TlsConnect {
+  /** PEM; without it, the authorities that the runtime trusts. */
+  ca?: string;
+  /** The client's own certificate and its key: PEM. */
+  cert?: string;
+  key?: string;
+  /** Whether the server has to show a certificate of a trusted authority, for its own name. */
+  rejectUnauthorized: boolean;
+  /** The name that the certificate is to be for, where it is not the host connected to. */
+  servername?: string;
+}
+
 /** Sizes of a connection's backlog of unsent bytes. */
 export interface WaterMarks {
   high(): number;
   low(): number;
+}
+
+/** A peer that could not be connected to in the time there was. */
+export class ConnectTimeout extends Error {
+  override name = "ConnectTimeout";
+  /** @param connected whether only the TLS handshake was missing */
+  constructor(readonly connected: boolean) {
+    super(connected ? "TLS handshake timed out" : "connect timed out");
+  }
 }
 
 /** A port that is listened on. */
@@ -92,6 +114,9 @@ export interface Transport {
     options: { hostname: string; port: number; backlog: number; waterMarks: WaterMarks },
     accept: (socket: Socket) => void,
   ): Promise<Listener>;
-  /** Connects to a peer. Rejects with what the runtime throws, or when the time (ms) is over. */
-  connect(hostname: string, port: number, timeout: number): Promise<Socket>;
+  /**
+   * Connects to a peer; with `tls`, the handshake belongs to it. Rejects with what the runtime
+   * throws, or with a {@link ConnectTimeout} when the time (ms) is over.
+   */
+  connect(hostname: string, port: number, timeout: number, tls?: TlsConnect): Promise<Socket>;
 }

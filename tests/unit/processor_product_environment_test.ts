@@ -1,7 +1,7 @@
 import { beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { ProductEnvironment } from "../../src/processor/product_environment.ts";
-import type { RemoteAnswer } from "../../src/remoting/client.ts";
+import type { RemoteAnswer } from "../../src/remoting/client_connection.ts";
 import type { OutgoingRequest } from "../../src/remoting/command.ts";
 import { RecordedLog } from "./support/route_log.ts";
 import { command, readable } from "./support/route_processors.ts";

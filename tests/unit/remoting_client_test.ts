@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { parseAddress, RemotingClient } from "../../src/remoting/client.ts";
+import { RemotingClient } from "../../src/remoting/client.ts";
+import { parseAddress } from "../../src/remoting/client_connection.ts";
 import { FrameError } from "../../src/remoting/command.ts";
 import { NodeTransport } from "../../src/remoting/node_transport.ts";
 import { concat, int32, text, utf8 } from "./support/bytes.ts";
@@ -9,6 +10,19 @@ import { BINARY_UNREGISTER, REGISTERED } from "./support/recorded_frames.ts";
 
 const client = new RemotingClient(new NodeTransport(), 100_000);
 const REQUEST = { code: 105, extFields: [["topic", "T"]] as const };
+
+/** The recorded answer, to the client's first request. */
+const ANSWER = (() => {
+  const [{ header, body }] = cutFrames(REGISTERED);
+  return frame(utf8(text(header).replace('"opaque":101', '"opaque":0')), body);
+})();
+
+/** The recorded request, as if it were the answer to the client's first one. */
+const BINARY_ANSWER = (() => {
+  const [{ header }] = cutFrames(BINARY_UNREGISTER);
+  header.set(concat(int32(0), int32(1)), 5);
+  return frame(header, undefined, 1);
+})();
 
 /** What a peer of the client does with its one connection. */
 let serve: (conn: Deno.TcpConn) => Promise<void>;
@@ -94,7 +108,7 @@ describe("RemotingClient", () => {
     let seen: Awaited<ReturnType<typeof readRequest>> | undefined;
     serve = async (conn) => {
       seen = await readRequest(conn);
-      await conn.write(REGISTERED);
+      await conn.write(ANSWER);
       await drain(conn);
     };
     const request = { ...REQUEST, version: 401, body: utf8("question") };
@@ -103,7 +117,7 @@ describe("RemotingClient", () => {
       code: 0,
       language: "JAVA",
       version: 513,
-      opaque: 101,
+      opaque: 0,
       flag: 1,
       remark: null,
       extFields: new Map([
@@ -122,9 +136,9 @@ describe("RemotingClient", () => {
 
   it("takes an answer in pieces, and a binary one", async () => {
     serve = answerWith(
-      BINARY_UNREGISTER.subarray(0, 3),
-      BINARY_UNREGISTER.subarray(3, 50),
-      BINARY_UNREGISTER.subarray(50),
+      BINARY_ANSWER.subarray(0, 3),
+      BINARY_ANSWER.subarray(3, 50),
+      BINARY_ANSWER.subarray(50),
     );
     const answer = await client.invoke(address, REQUEST, 5000);
     assert.equal(answer.extFields.get("brokerName"), "broker-a");
@@ -133,8 +147,8 @@ describe("RemotingClient", () => {
   });
 
   it("takes the first answer and nothing behind it", async () => {
-    serve = answerWith(concat(REGISTERED, int32(-1), utf8("garbage")));
-    assert.equal((await client.invoke(address, REQUEST, 5000)).opaque, 101);
+    serve = answerWith(concat(ANSWER, int32(-1), utf8("garbage")));
+    assert.equal((await client.invoke(address, REQUEST, 5000)).opaque, 0);
     await served;
   });
 
@@ -172,7 +186,7 @@ describe("RemotingClient", () => {
   });
 
   it("rejects when the peer gives no answer in time, and hangs up", async () => {
-    serve = answerWith(REGISTERED.subarray(0, 20));
+    serve = answerWith(ANSWER.subarray(0, 20));
     await assert.rejects(
       client.invoke(address, REQUEST, 50),
       new RegExp(`no answer from ${address}`),
