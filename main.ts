@@ -10,6 +10,11 @@ import { Namesrv, StartError } from "./src/namesrv.ts";
 import { NodeTransport } from "./src/remoting/node_transport.ts";
 import { TlsConfigError } from "./src/remoting/tls_context.ts";
 
+if (Deno.args[0] !== undefined && !Deno.args[0].startsWith("-")) {
+  const { runCommand } = await import("./src/admin/run.ts");
+  Deno.exit(await runCommand(Deno.args, Deno));
+}
+
 const prepared = await prepare(Deno.args, Deno.env, Deno);
 if (prepared.kind === "exit") {
   await write(Deno.stdout, prepared.out);

@@ -168,6 +168,14 @@ function readProperties(args: readonly string[]): ReadonlyMap<OptionName, string
   return overrides;
 }
 
+/** Every form of every argument, as in `-c` and `--configFile`. */
+export function serverOptions(): { form: string; doc: string }[] {
+  return ARGUMENTS.flatMap(({ name, letter, doc }) => [
+    ...(letter ? [{ form: `-${letter}`, doc }] : []),
+    { form: `--${name}`, doc },
+  ]);
+}
+
 /** The text of `--help`. */
 export function usage(): string {
   const rows = ARGUMENTS.map(({ name, letter, value, doc }) => {
@@ -177,7 +185,8 @@ export function usage(): string {
   rows.push({ forms: "    -Dtls.KEY=VALUE", doc: "a TLS option; wins over all files" });
   const width = Math.max(...rows.map(({ forms }) => forms.length)) + 2;
   return [
-    "usage: rocketmq-namesrv [options]",
+    "usage: rocketmq-namesrv [options]    starts the name server",
+    "       rocketmq-namesrv <command>    asks name servers; `rocketmq-namesrv help` lists commands",
     "",
     ...rows.map(({ forms, doc }) => forms.padEnd(width) + doc),
   ].join("\n");

@@ -132,7 +132,7 @@ describe("a start is refused", () => {
   it("at an unknown argument", async () => {
     await using home = await Home.make();
     assertRefused(await ServerProcess.run({ home, args: ["--listenPrt=1"] }), "--listenPrt");
-    assertRefused(await ServerProcess.run({ home, args: ["9876"] }), "9876");
+    assertRefused(await ServerProcess.run({ home, args: ["-p", "9876"] }), "9876");
   });
 
   it("at a configuration file that can't be read", async () => {

@@ -1,0 +1,176 @@
+import { nearestName } from "../config/nearest.ts";
+import { MASTER_ID, RequestCode } from "../protocol/codes.ts";
+import type { Long } from "../protocol/long.ts";
+import type { BrokerData } from "../protocol/route_data.ts";
+import type { ClusterInfo } from "../protocol/route_reader.ts";
+import { ServerFailure } from "./failures.ts";
+import type { NameServer } from "./name_server.ts";
+import type { ServerOptions } from "./options.ts";
+import { type Cell, styled } from "./output.ts";
+import { clusterInfo } from "./queries.ts";
+import type { Registry } from "./registry.ts";
+import type { Session } from "./session.ts";
+import { printable } from "./text.ts";
+
+interface ClusterOption extends ServerOptions {
+  cluster?: string;
+}
+
+/** Adds `clusters`, `brokers` and `perm`. */
+export function addBrokerCommands(registry: Registry): void {
+  registry.add("clusters", "list the clusters", clusters);
+  registry
+    .add<ClusterOption>("brokers", "list the brokers with their addresses", brokers)
+    .option("--cluster <name>", "only those of one cluster");
+  const perm = registry.group("perm", "take brokers out of service for producers, and back");
+  registry.add(
+    "wipe <broker>",
+    "take the write permission from all topics of a broker, on each name server",
+    (session, [broker]) => changePerm(session, broker!, WIPE),
+    perm,
+  );
+  registry.add(
+    "add <broker>",
+    "give the write permission back to all topics of a broker, on each name server",
+    (session, [broker]) => changePerm(session, broker!, ADD),
+    perm,
+  );
+}
+
+/** A long for programs: a number, or a text where JavaScript would lose digits. */
+export function jsonLong(value: Long): number | string {
+  return typeof value === "bigint" ? String(value) : value;
+}
+
+async function clusters(session: Session): Promise<void> {
+  const { out, json } = session;
+  const { brokers, clusters } = await session.first(clusterInfo);
+  const list = [...clusters].map(([cluster, names]) => {
+    const ids = names.flatMap((name) => [...brokers.get(name)?.brokerAddrs.keys() ?? []]);
+    const masters = ids.filter((id) => id === MASTER_ID).length;
+    return {
+      cluster,
+      brokerNames: names.toSorted(),
+      masters,
+      slaves: ids.length - masters,
+    };
+  }).sort((a, b) => a.cluster < b.cluster ? -1 : 1);
+  if (json) return await out.json(list);
+  await out.table(
+    ["CLUSTER", "BROKER NAMES", "MASTERS", "SLAVES", "NAMES"],
+    list.map(({ cluster, brokerNames, masters, slaves }) => [
+      cluster,
+      brokerNames.length,
+      masters,
+      slaves,
+      brokerNames.join(" "),
+    ]),
+  );
+}
+
+async function brokers(
+  session: Session,
+  _: readonly string[],
+  { cluster }: ClusterOption,
+): Promise<void> {
+  const { out, json } = session;
+  const info = await session.first((server) => clusterWith(server, cluster));
+  const list = brokerList(info).filter((broker) => broker.cluster === (cluster ?? broker.cluster));
+  if (json) return await out.json(list);
+  await out.table(
+    ["CLUSTER", "BROKER", "ID", "ROLE", "ADDRESS", "ACTING MASTER", "ZONE"],
+    list.flatMap(({ cluster, broker, addresses, enableActingMaster, zone }) =>
+      addresses.map(({ id, role, address }): Cell[] => [
+        cluster,
+        broker,
+        id,
+        role === "master" ? styled("green", role) : role,
+        address,
+        enableActingMaster ? "allowed" : "no",
+        zone ?? "-",
+      ])
+    ),
+  );
+}
+
+/**
+ * Which clusters and brokers a server knows.
+ *
+ * @param cluster that it has to know
+ * @throws {ServerFailure} when it does not
+ */
+export async function clusterWith(server: NameServer, cluster?: string): Promise<ClusterInfo> {
+  const info = await clusterInfo(server);
+  if (cluster === undefined || info.clusters.has(cluster)) return info;
+  const hint = didYouMean(cluster, info.clusters.keys());
+  throw new ServerFailure(server.address, `knows no cluster ${printable(cluster)}${hint}`, true);
+}
+
+/** A group of brokers, for programs. */
+export function brokerFields(data: BrokerData) {
+  return {
+    cluster: data.cluster,
+    broker: data.brokerName,
+    enableActingMaster: data.enableActingMaster,
+    zone: data.zoneName ?? null,
+    addresses: [...data.brokerAddrs].sort(([a], [b]) => a < b ? -1 : 1).map(([id, address]) => ({
+      id: jsonLong(id),
+      role: id === MASTER_ID ? "master" : "slave",
+      address,
+    })),
+  };
+}
+
+/** The groups of brokers for programs, by cluster and name. */
+function brokerList({ brokers }: ClusterInfo) {
+  const key = ({ cluster, brokerName }: BrokerData) => `${cluster}\0${brokerName}`;
+  return [...brokers.values()].sort((a, b) => key(a) < key(b) ? -1 : 1).map(brokerFields);
+}
+
+interface PermChange {
+  readonly code: number;
+  /** The field of the answer that counts topics. */
+  readonly count: string;
+  readonly done: string;
+}
+
+const WIPE: PermChange = {
+  code: RequestCode.WIPE_WRITE_PERM_OF_BROKER,
+  count: "wipeTopicCount",
+  done: "taken from",
+};
+const ADD: PermChange = {
+  code: RequestCode.ADD_WRITE_PERM_OF_BROKER,
+  count: "addTopicCount",
+  done: "given to",
+};
+
+async function changePerm(session: Session, broker: string, change: PermChange): Promise<void> {
+  await session.report(
+    async (server) => {
+      const { code } = change;
+      const { extFields } = await server.ask({ code, extFields: [["brokerName", broker]] });
+      const topics = Number(extFields.get(change.count) ?? 0);
+      // Servers answer that they have changed nothing, whether they know the broker or not.
+      if (topics === 0) await checkBroker(server, broker);
+      return topics;
+    },
+    (topics) => `write permission ${change.done} ${topics} topics of ${broker}`,
+    (topics) => ({ broker, topics }),
+  );
+}
+
+async function checkBroker(server: NameServer, broker: string): Promise<void> {
+  const { brokers } = await clusterInfo(server);
+  if (brokers.has(broker)) return;
+  const hint = didYouMean(broker, brokers.keys());
+  throw new ServerFailure(server.address, `knows no broker ${printable(broker)}${hint}`, true);
+}
+
+/** A hint at the name that may have been meant, where there are names at all. */
+export function didYouMean(name: string, names: Iterable<string>): string {
+  const known = [...names];
+  return known.length === 0
+    ? ": it knows none at all"
+    : `; did you mean ${printable(nearestName(name, known))}?`;
+}

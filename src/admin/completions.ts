@@ -1,0 +1,173 @@
+import { Argument, type Command } from "commander";
+import { UsageError } from "./failures.ts";
+import type { Output } from "./output.ts";
+
+/** A place on the command line where a command may follow, or its options. */
+interface Place {
+  /** The commands that lead there, e.g. `["kv", "get"]`. */
+  readonly path: readonly string[];
+  readonly words: readonly Word[];
+  /** What may stand there only in place of a `-`. */
+  readonly options: readonly Word[];
+}
+
+interface Word {
+  readonly text: string;
+  readonly description: string;
+}
+
+type Shell = (name: string, places: readonly Place[]) => string;
+
+const SHELLS: ReadonlyMap<string, Shell> = new Map([["bash", bash], ["zsh", zsh], ["fish", fish]]);
+/** Options whose value is the name of a file. */
+const FILE_OPTIONS = ["-c", "--configFile", "--tls-trust", "--tls-cert", "--tls-key"];
+
+/** Adds `completions`. It has to be the last: it knows what is there then. */
+export function addCompletions(program: Command, out: Output): void {
+  const shells = [...SHELLS.keys()];
+  program.command("completions")
+    .description("print what a shell needs to complete command lines of this program")
+    .addArgument(new Argument("<shell>", "the shell").choices(shells))
+    .action(async (name: string) => {
+      const shell = SHELLS.get(name);
+      if (shell === undefined) throw new UsageError(`no such shell: ${name}`);
+      // The server's options come with its configuration, which no other command needs.
+      const { serverOptions } = await import("../cli/args.ts");
+      const [root, ...others] = placesOf(program, []);
+      const options = serverOptions().map(({ form, doc }) => ({ text: form, description: doc }));
+      await out.write(shell(program.name(), [{ ...root!, options }, ...others]));
+    });
+}
+
+function placesOf(command: Command, path: readonly string[]): Place[] {
+  const options = command.options.flatMap(({ short, long, description }) =>
+    [short, long].filter((text) => text !== undefined).map((text) => ({ text, description }))
+  );
+  options.push({ text: "--help", description: "tell what it does" });
+  const choices = command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []);
+  const words = [
+    ...command.commands.map((it) => ({ text: it.name(), description: it.description() })),
+    ...choices.map((text) => ({ text, description: "" })),
+  ];
+  if (path.length === 0) words.push({ text: "help", description: "list the commands" });
+  return [
+    { path, words, options },
+    ...command.commands.flatMap((it) => placesOf(it, [...path, it.name()])),
+  ];
+}
+
+const texts = (words: readonly Word[]) => words.map(({ text }) => text).join(" ");
+const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
+
+/** Lines of a shell's `case` that follow the commands typed so far, in the variable `place`. */
+function steps(places: readonly Place[]): string {
+  return places.filter(({ path }) => path.length > 0).map(({ path }) =>
+    `      ${quoted(path.map((name) => `/${name}`).join(""))}) place="$place/$word" ;;\n`
+  ).join("");
+}
+
+function bash(name: string, places: readonly Place[]): string {
+  const cases = places.map(({ path, words, options }) =>
+    `    ${quoted(path.map((it) => `/${it}`).join(""))}) words=${quoted(texts(words))} options=${
+      quoted(texts(options))
+    } ;;\n`
+  ).join("");
+  return `# Completion of ${name} in bash: source this file, or put it into
+# /usr/share/bash-completion/completions/${name}
+_${identifier(name)}() {
+  local current="\${COMP_WORDS[COMP_CWORD]}" place="" words="" options="" word i
+  case "\${COMP_WORDS[COMP_CWORD-1]}" in
+    ${FILE_OPTIONS.join("|")}) COMPREPLY=($(compgen -f -- "$current")); return ;;
+  esac
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    word="\${COMP_WORDS[i]}"
+    case "$place/$word" in
+${steps(places)}    esac
+  done
+  case "$place" in
+${cases}  esac
+  if [[ $current == -* ]]; then words="$options"; fi
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
+}
+complete -F _${identifier(name)} ${name}
+`;
+}
+
+function zsh(name: string, places: readonly Place[]): string {
+  const described = (words: readonly Word[]) =>
+    words.map(({ text, description }) =>
+      quoted(`${text.replaceAll(":", "\\:")}:${description.replaceAll(":", "\\:")}`)
+    ).join(" ");
+  const cases = places.map(({ path, words, options }) =>
+    `    ${quoted(path.map((it) => `/${it}`).join(""))})\n` +
+    `      words_here=(${described(words)})\n      options_here=(${described(options)}) ;;\n`
+  ).join("");
+  return `#compdef ${name}
+# Completion of ${name} in zsh: put this file into a folder of $fpath, as _${name}
+_${identifier(name)}() {
+  local place="" word i
+  local -a words_here options_here
+  case "\${words[CURRENT-1]}" in
+    ${FILE_OPTIONS.join("|")}) _files; return ;;
+  esac
+  for ((i = 2; i < CURRENT; i++)); do
+    word="\${words[i]}"
+    case "$place/$word" in
+${steps(places)}    esac
+  done
+  case "$place" in
+${cases}  esac
+  if [[ "\${words[CURRENT]}" == -* ]]; then
+    _describe -o option options_here
+  else
+    _describe command words_here
+  fi
+}
+if [[ "$funcstack[1]" == "_${name}" ]]; then
+  _${identifier(name)}
+else
+  compdef _${identifier(name)} ${name}
+fi
+`;
+}
+
+function fish(name: string, places: readonly Place[]): string {
+  const id = identifier(name);
+  const lines = places.flatMap(({ path, words, options }) => {
+    const condition = quoted(`__${id}_at ${quoted(path.map((it) => `/${it}`).join(""))}`
+      .replaceAll("'", '"'));
+    const line = (text: string, description: string) =>
+      `complete -c ${name} -n ${condition} ${text}` +
+      (description === "" ? "" : ` -d ${fishQuoted(description)}`);
+    return [
+      ...words.map((word) => line(`-a ${word.text}`, word.description)),
+      ...options.map(({ text, description }) => {
+        const flag = text.startsWith("--") ? `-l ${text.slice(2)}` : `-s ${text.slice(1)}`;
+        return line(FILE_OPTIONS.includes(text) ? `${flag} -r -F` : flag, description);
+      }),
+    ];
+  });
+  return `# Completion of ${name} in fish: put this file into ~/.config/fish/completions
+function __${id}_at
+  set -l place ""
+  for word in (commandline -opc)[2..-1]
+    switch "$place/$word"
+${
+    places.filter(({ path }) => path.length > 0).map(({ path }) =>
+      `      case ${quoted(path.map((it) => `/${it}`).join(""))}\n` +
+      `        set place "$place/$word"\n`
+    ).join("")
+  }    end
+  end
+  test "$place" = "$argv[1]"
+end
+complete -c ${name} -f
+${lines.join("\n")}
+`;
+}
+
+const fishQuoted = (text: string) => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+
+function identifier(name: string): string {
+  return name.replace(/\W/g, "_");
+}

@@ -1,0 +1,89 @@
+import { nearestName } from "../config/nearest.ts";
+import { formatProperty, parseProperties } from "../config/properties.ts";
+import { ConfigSyntaxError } from "../config/errors.ts";
+import { RequestCode } from "../protocol/codes.ts";
+import { CommandFailure, ServerFailure } from "./failures.ts";
+import type { NameServer } from "./name_server.ts";
+import type { Registry } from "./registry.ts";
+import type { Session } from "./session.ts";
+import { printable } from "./text.ts";
+
+/** Bounds on what a server may state. */
+const LIMITS = { maxLength: 1_000_000, maxKeys: 10_000 };
+
+/** Adds `config`. */
+export function addConfigCommands(registry: Registry): void {
+  const config = registry.group("config", "read and change the configuration");
+  registry.add("get [keys...]", "print options with their values; all without a key", get, config);
+  registry.add(
+    "set <key> <value>",
+    "change an option at once, on each name server, and see that it took effect",
+    set,
+    config,
+  );
+}
+
+async function get(session: Session, keys: readonly string[]): Promise<void> {
+  const { out, json } = session;
+  const options = await session.first(async (server) => {
+    const all = await stated(server);
+    const missing = keys.find((key) => !all.has(key));
+    if (missing !== undefined) throw unknownOption(server, missing, all);
+    return [...all].filter(([key]) => keys.length === 0 || keys.includes(key));
+  });
+  if (json) {
+    return await out.json(options.map(([key, value]) => ({ key, value })));
+  }
+  await out.table(["OPTION", "VALUE"], options);
+}
+
+async function set(session: Session, args: readonly string[]): Promise<void> {
+  const [key, value] = args as [string, string];
+  if (key === "") throw new CommandFailure("config set: the key is empty");
+  await session.report(
+    async (server) => {
+      const before = await stated(server);
+      const body = new TextEncoder().encode(`${formatProperty(key, value)}\n`);
+      await server.ask({ code: RequestCode.UPDATE_NAMESRV_CONFIG, extFields: [], body });
+      // The reference answers that it succeeded also when it has ignored the change.
+      const after = await stated(server);
+      const now = after.get(key);
+      if (now === undefined) throw unknownOption(server, key, after);
+      if (now === before.get(key) && !sameValue(now, value)) {
+        const what = `${printable(key)} is still ${printable(now)}: the server ignored the change`;
+        throw new ServerFailure(server.address, what, true);
+      }
+      return { before: before.get(key) ?? null, now };
+    },
+    ({ now }) => `${key} is ${now}`,
+    ({ before, now }) => ({ key, value: now, before }),
+  );
+}
+
+/** The options as a server states them. */
+async function stated(server: NameServer): Promise<Map<string, string>> {
+  const request = { code: RequestCode.GET_NAMESRV_CONFIG, extFields: [] };
+  const { body } = await server.ask(request);
+  const text = new TextDecoder().decode(body ?? new Uint8Array(0));
+  try {
+    return parseProperties(text, "its configuration", LIMITS);
+  } catch (error) {
+    if (!(error instanceof ConfigSyntaxError)) throw error;
+    throw new ServerFailure(server.address, printable(error.message));
+  }
+}
+
+/** Servers state a value in their own writing. */
+function sameValue(stated: string, wanted: string): boolean {
+  const [a, b] = [stated, wanted].map((text) => text.trim().toLowerCase()) as [string, string];
+  return a === b || (a !== "" && b !== "" && Number(a) === Number(b));
+}
+
+function unknownOption(
+  server: NameServer,
+  key: string,
+  options: ReadonlyMap<string, string>,
+): ServerFailure {
+  const hint = options.size === 0 ? "" : `; did you mean ${nearestName(key, [...options.keys()])}?`;
+  return new ServerFailure(server.address, printable(`has no option ${key}${hint}`), true);
+}

@@ -1,0 +1,188 @@
+import { ORDER_TOPIC_CONFIG } from "../protocol/codes.ts";
+import type { BrokerData, QueueData, TopicRouteData } from "../protocol/route_data.ts";
+import type { ClusterInfo } from "../protocol/route_reader.ts";
+import { CommandFailure, UsageError } from "./failures.ts";
+import type { NameServer } from "./name_server.ts";
+import type { ServerOptions } from "./options.ts";
+import { type Cell, styled } from "./output.ts";
+import { clusterInfo, kvTable, topicNames, topicRoutes } from "./queries.ts";
+import type { Registry } from "./registry.ts";
+import { ExitCode, type Session } from "./session.ts";
+import { permText } from "./topics.ts";
+
+interface DiffOptions extends ServerOptions {
+  namespace: string[];
+}
+
+/** What one name server holds, as far as it can be asked for. */
+export interface Holdings {
+  readonly info: ClusterInfo;
+  readonly topics: readonly string[];
+  readonly routes: ReadonlyMap<string, TopicRouteData>;
+  /** The pairs by namespace. */
+  readonly kv: ReadonlyMap<string, ReadonlyMap<string, string>>;
+}
+
+/** Something that two name servers do not have alike. */
+export interface Difference {
+  readonly kind: "broker" | "address" | "topic" | "queues" | "static queues" | "kv";
+  /** What it is about: broker; broker and id; topic; topic and broker; namespace and key. */
+  readonly path: readonly string[];
+  /** What the first server has; `null` when it has nothing. */
+  readonly left: string | null;
+  readonly right: string | null;
+}
+
+/** Adds `diff`. */
+export function addDiff(registry: Registry): void {
+  registry
+    .add<DiffOptions>("diff", "compare what name servers hold: the first with each other", diff)
+    .option(
+      "--namespace <name>",
+      `a KV namespace to compare; may be repeated (default: ${ORDER_TOPIC_CONFIG})`,
+      (name: string, names: string[]) => [...names, name],
+      [],
+    )
+    .addHelpText("after", "\nExit codes: 0 equal, 1 different or not compared, 2 not understood.");
+}
+
+async function diff(
+  session: Session,
+  _: readonly string[],
+  { namespace }: DiffOptions,
+): Promise<void> {
+  const { servers, out, err, json } = session;
+  if (servers.all.length < 2) {
+    throw new UsageError("diff compares two name servers: -n 'host:port;host:port'");
+  }
+  const namespaces = namespace.length === 0 ? [ORDER_TOPIC_CONFIG] : namespace;
+  const outcomes = await servers.each((server) => holdingsOf(server, namespaces));
+  const failures = outcomes.flatMap(({ failure }) => failure ?? []);
+  for (const failure of failures.slice(1)) await err.line(failure.message);
+  if (failures[0] !== undefined) throw new CommandFailure(failures[0].message);
+
+  const [first, ...others] = outcomes.map(({ server, value }) => ({
+    server: server.address,
+    holdings: value!,
+  }));
+  const comparisons = others.map(({ server, holdings }) => ({
+    left: first!.server,
+    right: server,
+    differences: compare(first!.holdings, holdings),
+  }));
+  if (comparisons.some(({ differences }) => differences.length > 0)) {
+    session.exitCode = ExitCode.FAILED;
+  }
+  if (json) return await out.json(comparisons);
+  for (const { left, right, differences } of comparisons) {
+    if (differences.length === 0) {
+      await out.line(`${left} and ${right} are equal`);
+      continue;
+    }
+    await out.table(
+      ["WHAT", "NAME", left, right],
+      differences.map((it): Cell[] => [it.kind, it.path.join(" "), cell(it.left), cell(it.right)]),
+    );
+  }
+}
+
+function cell(value: string | null): Cell {
+  return value ?? styled("red", "-");
+}
+
+async function holdingsOf(
+  server: NameServer,
+  namespaces: readonly string[],
+): Promise<Holdings> {
+  const info = await clusterInfo(server);
+  const topics = await topicNames(server);
+  const routes = await topicRoutes(server, topics);
+  const kv = new Map<string, ReadonlyMap<string, string>>();
+  for (const namespace of namespaces) {
+    kv.set(namespace, await kvTable(server, namespace) ?? new Map());
+  }
+  return { info, topics, routes, kv };
+}
+
+/** What two name servers do not have alike, in the order brokers, topics, KV, each by name. */
+export function compare(left: Holdings, right: Holdings): Difference[] {
+  return [
+    ...compareBrokers(left.info, right.info),
+    ...compareTopics(left, right),
+    ...compareKv(left.kv, right.kv),
+  ];
+}
+
+function* compareBrokers(left: ClusterInfo, right: ClusterInfo): Generator<Difference> {
+  for (const [name, a, b] of both(left.brokers, right.brokers)) {
+    yield* different("broker", [name], a && brokerText(a), b && brokerText(b));
+    for (const [id, x, y] of both(a?.brokerAddrs, b?.brokerAddrs)) {
+      yield* different("address", [name, String(id)], x, y);
+    }
+  }
+}
+
+function* compareTopics(left: Holdings, right: Holdings): Generator<Difference> {
+  const present = (topics: readonly string[]) => new Map(topics.map((topic) => [topic, "present"]));
+  for (const [topic, a, b] of both(present(left.topics), present(right.topics))) {
+    yield* different("topic", [topic], a, b);
+    const x = left.routes.get(topic);
+    const y = right.routes.get(topic);
+    for (const [broker, p, q] of both(queuesByBroker(x), queuesByBroker(y))) {
+      yield* different("queues", [topic, broker], p && queueText(p), q && queueText(q));
+    }
+    const mappings = both(x?.topicQueueMappingByBroker, y?.topicQueueMappingByBroker);
+    for (const [broker, p, q] of mappings) {
+      yield* different("static queues", [topic, broker], p && mappingText(p), q && mappingText(q));
+    }
+  }
+}
+
+function* compareKv(left: Holdings["kv"], right: Holdings["kv"]): Generator<Difference> {
+  for (const [namespace, a, b] of both(left, right)) {
+    for (const [key, x, y] of both(a, b)) yield* different("kv", [namespace, key], x, y);
+  }
+}
+
+function* different(
+  kind: Difference["kind"],
+  path: readonly string[],
+  left: string | undefined,
+  right: string | undefined,
+): Generator<Difference> {
+  if (left !== right) yield { kind, path, left: left ?? null, right: right ?? null };
+}
+
+/** The values of two tables by key, sorted. */
+function both<K extends string | number | bigint, V>(
+  left: ReadonlyMap<K, V> = new Map(),
+  right: ReadonlyMap<K, V> = new Map(),
+): [K, V | undefined, V | undefined][] {
+  const keys = [...new Set([...left.keys(), ...right.keys()])].sort((a, b) => a < b ? -1 : 1);
+  return keys.map((key) => [key, left.get(key), right.get(key)]);
+}
+
+function brokerText({ cluster, enableActingMaster, zoneName }: BrokerData): string {
+  return `in ${cluster}${enableActingMaster ? ", acting master allowed" : ""}` +
+    (zoneName === undefined ? "" : `, zone ${zoneName}`);
+}
+
+function queuesByBroker(route: TopicRouteData | undefined): ReadonlyMap<string, QueueData> {
+  return new Map(route?.queueDatas.map((queue) => [queue.brokerName, queue]));
+}
+
+function queueText({ readQueueNums, writeQueueNums, perm, topicSysFlag }: QueueData): string {
+  return `read ${readQueueNums}, write ${writeQueueNums}, ${permText(perm)}` +
+    (topicSysFlag === 0 ? "" : `, sysFlag ${topicSysFlag}`);
+}
+
+function mappingText({ currIdMap, epoch, totalQueues }: {
+  currIdMap: ReadonlyMap<number, number>;
+  epoch: number | bigint;
+  totalQueues: number;
+}): string {
+  const queues = [...currIdMap].sort(([a], [b]) => a - b).map(([global, local]) =>
+    `${global}:${local}`
+  );
+  return `${queues.join(" ")} of ${totalQueues}, epoch ${epoch}`;
+}

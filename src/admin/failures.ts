@@ -1,0 +1,153 @@
+import { FastjsonError } from "../protocol/fastjson_reader.ts";
+import { ResponseCode } from "../protocol/codes.ts";
+import { NoAnswerError, StrangeAnswerError } from "../remoting/client_connection.ts";
+import { ConnectTimeout } from "../remoting/transport.ts";
+import { printable } from "./text.ts";
+
+/** Something that a command can't do. The message is one line: what happened and what to try. */
+export class CommandFailure extends Error {
+  override name = "CommandFailure";
+}
+
+/** Arguments that can't be meant. The message is one line. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
+
+/** A server that did not do what it was asked. The message is one line that begins with it. */
+export class ServerFailure extends CommandFailure {
+  override name = "ServerFailure";
+  /**
+   * @param what the line after the server's address
+   * @param answered whether this is the server's answer, so that no other one needs to be asked
+   */
+  constructor(readonly server: string, readonly what: string, readonly answered = false) {
+    super(`${printable(server)}: ${what}`);
+  }
+}
+
+/** A server that answered with an error. */
+export class RefusedError extends ServerFailure {
+  override name = "RefusedError";
+  constructor(server: string, readonly code: number, remark: string | null) {
+    const what = `${refusal(code, remark)} (code ${code})${adviceFor(code, remark)}`;
+    super(server, what, !PASSING.includes(code));
+  }
+}
+
+/** What another server may well do where this one does not. */
+const PASSING: readonly number[] = [
+  ResponseCode.SYSTEM_BUSY,
+  ResponseCode.GO_AWAY,
+  ResponseCode.REQUEST_CODE_NOT_SUPPORTED,
+];
+
+/** How a server was asked, as far as it matters for what to try next. */
+export interface Asked {
+  readonly tls: boolean;
+  readonly clientCertificate: boolean;
+  /** Milliseconds. */
+  readonly timeout: number;
+}
+
+/**
+ * What a call came to that had no answer which could be read.
+ *
+ * @returns the failure, or `undefined` for an error that is none of a peer's making
+ */
+export function failureOf(server: string, error: unknown, asked: Asked): ServerFailure | undefined {
+  const what = whatFailed(error, asked);
+  return what === undefined ? undefined : new ServerFailure(server, what);
+}
+
+function whatFailed(error: unknown, asked: Asked): string | undefined {
+  const { tls, timeout } = asked;
+  if (error instanceof ConnectTimeout) {
+    return error.connected
+      ? `no TLS handshake within ${timeout} ms: does it serve TLS? Try without --tls`
+      : `no connection within ${timeout} ms: check the address and the firewall, or raise --timeout`;
+  }
+  if (error instanceof NoAnswerError) {
+    if (error.kind === "silent") {
+      return `no answer within ${timeout} ms: is it a name server? A busy one needs a higher --timeout`;
+    }
+    if (!tls) {
+      return "closed the connection without an answer: is it a name server? Try --tls if it wants TLS";
+    }
+    return asked.clientCertificate
+      ? "closed the connection without an answer: it may not trust the certificate of --tls-cert"
+      : "closed the connection without an answer: it may want a certificate (--tls-cert, --tls-key)";
+  }
+  if (error instanceof StrangeAnswerError) return strange(error);
+  if (error instanceof FastjsonError) {
+    return `an answer that cannot be read (${printable(error.message)}): is it a name server?`;
+  }
+  if (!(error instanceof Error)) return undefined;
+  const { code } = error as { code?: unknown };
+  return typeof code === "string" ? systemFailure(code, error.message, tls) : undefined;
+}
+
+function strange({ start, message }: StrangeAnswerError): string {
+  if (String.fromCharCode(...start.subarray(0, 5)) === "HTTP/") {
+    return "speaks HTTP: -n wants the port of the name server's clients, 9876 by default";
+  }
+  // An alert or a handshake record.
+  if ((start[0] === 0x15 || start[0] === 0x16) && start[1] === 3) {
+    return "speaks TLS: try --tls";
+  }
+  return `does not speak the remoting protocol (${printable(message)}): is it a name server?`;
+}
+
+/** By the codes that the runtime gives to errors of sockets and TLS. */
+function systemFailure(code: string, message: string, tls: boolean): string | undefined {
+  const what = SYSTEM_FAILURES.get(code);
+  if (what !== undefined) return what;
+  if (tls && code === "ECONNRESET") {
+    return "closed the connection in the TLS handshake: is its TLS on? Try without --tls";
+  }
+  if (tls && code === "ERR_SSL_WRONG_VERSION_NUMBER") {
+    return "does not speak TLS: try without --tls";
+  }
+  const reason = printable(message.split("\n")[0]!);
+  if (tls && (code.includes("CERT") || code.includes("LEAF"))) {
+    return `its certificate is not trusted (${reason}): --tls-trust names the authority that ` +
+      "signed it, --tls-insecure does without";
+  }
+  if (tls && /^(ERR_SSL|ERR_TLS|EPROTO)/.test(code)) return `the TLS handshake failed: ${reason}`;
+  return /^E[A-Z]+$/.test(code) ? `cannot be reached (${reason}): check -n` : undefined;
+}
+
+const SYSTEM_FAILURES: ReadonlyMap<string, string> = new Map([
+  ["ECONNREFUSED", "connection refused: is the name server running, and is this its port?"],
+  ["ENOTFOUND", "no such host: check the name in -n"],
+  ["EAI_AGAIN", "the host's name cannot be resolved now: check the name in -n, and DNS"],
+  ["EHOSTUNREACH", "no way to this host: check the address in -n, and the network"],
+  ["ENETUNREACH", "no way to this network: check the address in -n, and the network"],
+]);
+
+function refusal(code: number, remark: string | null): string {
+  const [line] = (remark ?? "").trim().split("\n");
+  if (line !== "") return printable(line!.slice(0, 500));
+  return code === ResponseCode.SYSTEM_BUSY ? "busy" : "refused without a reason";
+}
+
+function adviceFor(code: number, remark: string | null): string {
+  switch (code) {
+    case ResponseCode.SYSTEM_BUSY:
+      return ": try again";
+    case ResponseCode.GO_AWAY:
+      return ": it is stopping; ask another one";
+    case ResponseCode.REQUEST_CODE_NOT_SUPPORTED:
+      return ": is it a name server? Brokers and proxies answer so";
+    case ResponseCode.NO_PERMISSION:
+      return ": change it in the server's configuration file, and restart";
+    case ResponseCode.TOPIC_NOT_EXIST:
+      return ": `topics` lists those that there are";
+    case ResponseCode.QUERY_NOT_FOUND:
+      return ": `kv list` lists a namespace";
+    default:
+      if (remark === "disable") return ": enableTopicList or enableAllTopicList is off there";
+      if (remark === "name server not ready") return ": it has just started; try again in a minute";
+      return "";
+  }
+}

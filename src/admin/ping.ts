@@ -1,0 +1,90 @@
+import { RequestCode, ResponseCode } from "../protocol/codes.ts";
+import { versionName } from "../protocol/version_name.ts";
+import type { NameServer } from "./name_server.ts";
+import { parseCount, type ServerOptions } from "./options.ts";
+import { type Cell, styled } from "./output.ts";
+import type { Registry } from "./registry.ts";
+import { ExitCode, outcomeFields, type Session } from "./session.ts";
+
+interface PingOptions extends ServerOptions {
+  count: string;
+}
+
+/** What a name server showed of itself. Times are milliseconds. */
+export interface Pong {
+  connectMillis: number;
+  /** One for each probe. */
+  answerMillis: number[];
+  /** The version of the protocol that it speaks, e.g. "V5_5_0". */
+  version: string;
+  /** The language that it says it is written in. */
+  language: string;
+}
+
+const MAX_COUNT = 1000;
+
+/** Adds `ping`. */
+export function addPing(registry: Registry): void {
+  registry
+    .add<PingOptions>("ping", "tell whether each name server answers, and how fast", ping)
+    .option("--count <n>", "how often each is asked", "1");
+}
+
+/**
+ * A question that any name server answers at no cost, and nothing else does: a KV pair that nobody
+ * has. It does not wait until the server is ready for clients.
+ */
+export async function probe(server: NameServer): Promise<Pick<Pong, "version" | "language">> {
+  const { version, language } = await server.ask({
+    code: RequestCode.GET_KV_CONFIG,
+    extFields: [["namespace", "rocketmq-namesrv"], ["key", "ping"]],
+  }, [ResponseCode.QUERY_NOT_FOUND]);
+  return { version: versionName(version), language };
+}
+
+async function ping(session: Session, _: readonly string[], options: PingOptions): Promise<void> {
+  const { servers, out, err, json } = session;
+  const count = parseCount(options.count, "--count", MAX_COUNT);
+  const outcomes = await servers.each((server) => pong(server, count));
+  if (outcomes.some(({ failure }) => failure)) session.exitCode = ExitCode.FAILED;
+  if (json) {
+    await out.json(outcomes.map((outcome) => outcomeFields(outcome, (value) => value)));
+    return;
+  }
+  const rows = outcomes.map(({ server, value }): Cell[] => {
+    if (value === undefined) return [server.address, styled("red", "down"), "", "", "", ""];
+    const { connectMillis, answerMillis, version, language } = value;
+    const up = styled("green", "up");
+    return [server.address, up, millis(connectMillis), times(answerMillis), version, language];
+  });
+  await out.table(["SERVER", "STATE", "CONNECT", "ANSWER", "VERSION", "LANGUAGE"], rows);
+  for (const { failure } of outcomes) if (failure) await err.line(failure.message);
+}
+
+async function pong(server: NameServer, count: number): Promise<Pong> {
+  const start = performance.now();
+  await server.connect();
+  const connectMillis = rounded(performance.now() - start);
+  const answerMillis: number[] = [];
+  for (let i = 1;; i++) {
+    const asked = performance.now();
+    const { version, language } = await probe(server);
+    answerMillis.push(rounded(performance.now() - asked));
+    if (i === count) return { connectMillis, answerMillis, version, language };
+  }
+}
+
+function rounded(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}
+
+/** E.g. "0.43 ms". */
+export function millis(ms: number): string {
+  return `${ms.toFixed(ms < 10 ? 2 : ms < 100 ? 1 : 0)} ms`;
+}
+
+function times(list: readonly number[]): string {
+  if (list.length === 1) return millis(list[0]!);
+  const mean = list.reduce((sum, ms) => sum + ms, 0) / list.length;
+  return `min ${millis(Math.min(...list))}, mean ${millis(mean)}, max ${millis(Math.max(...list))}`;
+}

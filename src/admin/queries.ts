@@ -1,0 +1,72 @@
+import { RequestCode, ResponseCode } from "../protocol/codes.ts";
+import {
+  type ClusterInfo,
+  decodeClusterInfo,
+  decodeKvTable,
+  decodeTopicList,
+  decodeTopicRoute,
+} from "../protocol/route_reader.ts";
+import type { TopicRouteData } from "../protocol/route_data.ts";
+import type { NameServer } from "./name_server.ts";
+
+/** How many routes are asked for at once. */
+const IN_FLIGHT = 64;
+
+/** Which clusters and brokers a server knows. */
+export function clusterInfo(server: NameServer): Promise<ClusterInfo> {
+  const request = { code: RequestCode.GET_BROKER_CLUSTER_INFO, extFields: [] };
+  return server.read(request, decodeClusterInfo);
+}
+
+/** The names of a server's topics, or of those that brokers of one cluster have; sorted. */
+export async function topicNames(server: NameServer, cluster?: string): Promise<string[]> {
+  const request = cluster === undefined
+    ? { code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER, extFields: [] }
+    : { code: RequestCode.GET_TOPICS_BY_CLUSTER, extFields: [["cluster", cluster]] as const };
+  return [...new Set(await server.read(request, decodeTopicList))].sort();
+}
+
+/** A topic's route; `undefined` when the server knows none. */
+export async function topicRoute(
+  server: NameServer,
+  topic: string,
+): Promise<TopicRouteData | undefined> {
+  const { code, body } = await server.ask(
+    {
+      code: RequestCode.GET_ROUTEINFO_BY_TOPIC,
+      extFields: [["topic", topic], ["acceptStandardJsonOnly", "true"]],
+    },
+    [ResponseCode.TOPIC_NOT_EXIST],
+  );
+  return code === ResponseCode.SUCCESS ? server.decode(body, decodeTopicRoute) : undefined;
+}
+
+/** The routes of many topics, several asked for at once. Those that have none are left out. */
+export async function topicRoutes(
+  server: NameServer,
+  topics: readonly string[],
+): Promise<Map<string, TopicRouteData>> {
+  const routes = new Map<string, TopicRouteData>();
+  let next = 0;
+  const work = async () => {
+    while (next < topics.length) {
+      const topic = topics[next++]!;
+      const route = await topicRoute(server, topic);
+      if (route !== undefined) routes.set(topic, route);
+    }
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, work));
+  return routes;
+}
+
+/** The pairs of a KV namespace; `undefined` when the server has no such namespace. */
+export async function kvTable(
+  server: NameServer,
+  namespace: string,
+): Promise<Map<string, string> | undefined> {
+  const { code, body } = await server.ask(
+    { code: RequestCode.GET_KVLIST_BY_NAMESPACE, extFields: [["namespace", namespace]] },
+    [ResponseCode.QUERY_NOT_FOUND],
+  );
+  return code === ResponseCode.SUCCESS ? server.decode(body, decodeKvTable) : undefined;
+}

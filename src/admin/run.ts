@@ -1,0 +1,143 @@
+import { Command, CommanderError } from "commander";
+import { nearestName } from "../config/nearest.ts";
+import { NodeTransport } from "../remoting/node_transport.ts";
+import type { Transport } from "../remoting/transport.ts";
+import { addBench } from "./bench.ts";
+import { addBrokerCommands } from "./brokers.ts";
+import { addCompletions } from "./completions.ts";
+import { addConfigCommands } from "./config.ts";
+import { addDiff } from "./diff.ts";
+import { CommandFailure, UsageError } from "./failures.ts";
+import { addKvCommands } from "./kv.ts";
+import { ClosedPipe, Output } from "./output.ts";
+import { addPing } from "./ping.ts";
+import { Registry } from "./registry.ts";
+import type { Runtime } from "./runtime.ts";
+import { ExitCode } from "./session.ts";
+import { addTop } from "./top.ts";
+import { addTopicCommands } from "./topics.ts";
+
+/** The executable's name, in help and error texts. */
+const PROGRAM = "rocketmq-namesrv";
+
+/**
+ * Runs an admin command, and resolves with the exit code. What goes wrong is told on the standard
+ * error; this only rejects at errors of the program itself.
+ *
+ * @param args the command and what follows it
+ */
+export async function runCommand(
+  args: readonly string[],
+  runtime: Runtime,
+  transport: Transport = new NodeTransport(),
+): Promise<ExitCode> {
+  const out = new Output(runtime.stdout, runtime.noColor);
+  const err = new Output(runtime.stderr, runtime.noColor);
+  let exitCode: ExitCode = ExitCode.OK;
+  let help = "";
+  const program = new Command(PROGRAM)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void (help += text),
+      // Errors are told below, in one line.
+      writeErr: () => {},
+      getOutHasColors: () => out.colour,
+      getErrHasColors: () => err.colour,
+      getOutHelpWidth: () => out.terminal ? Math.min(runtime.consoleSize().columns, 100) : 100,
+      getErrHelpWidth: () => 100,
+    });
+  const registry = new Registry(program, {
+    runtime,
+    transport,
+    out,
+    err,
+    done: (code) => void (exitCode = code),
+  });
+  program
+    .usage("<command> [options]")
+    .description(
+      "Asks name servers, and changes what they hold. Without a command, it is the name server: " +
+        `\`${PROGRAM} --help\` lists its options.`,
+    )
+    .addHelpText(
+      "after",
+      `\n\`${PROGRAM} <command> --help\` tells more. Exit codes: 0 done, 1 failed (diff: different), ` +
+        "2 not understood.",
+    );
+  addPing(registry);
+  addBrokerCommands(registry);
+  addTopicCommands(registry);
+  addKvCommands(registry);
+  addConfigCommands(registry);
+  addDiff(registry);
+  addTop(registry);
+  addBench(registry);
+  addCompletions(program, out);
+  try {
+    checkCommand(program, args);
+    await program.parseAsync(args, { from: "user" });
+  } catch (error) {
+    return await report(error).catch((error) => report(error));
+  }
+  return exitCode;
+
+  async function report(error: unknown): Promise<ExitCode> {
+    // Nobody reads on: it is no failure that there is more.
+    if (error instanceof ClosedPipe) return exitCode;
+    if (error instanceof CommanderError && error.exitCode === 0) {
+      await out.write(help);
+      return ExitCode.OK;
+    }
+    if (error instanceof CommandFailure) {
+      await err.write(`${err.styled("red", error.message)}\n`);
+      return ExitCode.FAILED;
+    }
+    if (error instanceof UsageError || error instanceof CommanderError) {
+      await err.write(`${err.styled("red", usageLine(error.message, program, args))}\n`);
+      return ExitCode.USAGE;
+    }
+    throw error;
+  }
+}
+
+/** The chain of commands that the arguments name, the program first. */
+function commandPath(program: Command, args: readonly string[]): Command[] {
+  const path = [program];
+  for (const arg of args) {
+    const found = path.at(-1)!.commands.find((command) => command.name() === arg);
+    if (found === undefined) break;
+    path.push(found);
+  }
+  return path;
+}
+
+/**
+ * Commander only suggests what is very near, and answers a group without a command with all its help.
+ *
+ * @throws {UsageError} at a command that is not there
+ */
+function checkCommand(program: Command, args: readonly string[]): void {
+  const path = commandPath(program, args);
+  const { commands } = path.at(-1)!;
+  if (commands.length === 0) return;
+  const word = args[path.length - 1];
+  const names = commands.map((command) => command.name());
+  if (word === undefined) throw new UsageError(`a command is missing: ${names.join(", ")}`);
+  if (word === "help" || word === "-h" || word === "--help") return;
+  const before = args.slice(0, path.length - 1).map((name) => `${name} `).join("");
+  if (word.startsWith("-")) {
+    throw new UsageError(`options come after the command: ${before}${names.join("|")}`);
+  }
+  const nearest = nearestName(word, names);
+  throw new UsageError(`unknown command: ${before}${word}; did you mean ${before}${nearest}?`);
+}
+
+/** One line that tells what is wrong with the arguments, and where help is. */
+function usageLine(message: string, program: Command, args: readonly string[]): string {
+  const what = message
+    .replace(/^error: /, "")
+    .replace(/\n\(Did you mean (.*)\?\)$/, "; did you mean $1?");
+  const names = commandPath(program, args).slice(1).map((command) => command.name());
+  const help = [PROGRAM, ...names, names.length === 0 ? "help" : "--help"].join(" ");
+  return `${PROGRAM}: ${what} (${help} tells more)`;
+}

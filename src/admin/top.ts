@@ -1,0 +1,241 @@
+import type { NameServer } from "./name_server.ts";
+import { parseAddress } from "../remoting/client_connection.ts";
+import { CommandFailure, UsageError } from "./failures.ts";
+import { parseCount, parseDuration, parseServers, type ServerOptions } from "./options.ts";
+import { type Cell, type Output, styled } from "./output.ts";
+import { millis } from "./ping.ts";
+import type { Registry } from "./registry.ts";
+import { RequestCounter } from "./request_counter.ts";
+import type { Runtime } from "./runtime.ts";
+import type { Session } from "./session.ts";
+import { printable } from "./text.ts";
+import { type Sight, Watch } from "./watch.ts";
+
+interface TopOptions extends ServerOptions {
+  interval: string;
+  count?: string;
+  http?: string;
+}
+
+/** Where a name server has its metrics, unless it is told otherwise. */
+const HTTP_PORT = 9877;
+/** How long metrics may take: no look waits for them longer. */
+const HTTP_TIMEOUT = 1000;
+const MAX_COUNT = 1_000_000;
+/** How many changes are kept for the screen. */
+const KEPT_CHANGES = 100;
+
+const CTRL_C = 3;
+const ENTER_SCREEN = "\x1b[?1049h\x1b[?25l";
+const LEAVE_SCREEN = "\x1b[?25h\x1b[?1049l";
+const HOME = "\x1b[H";
+const CLEAR_LINE = "\x1b[K";
+const CLEAR_BELOW = "\x1b[J";
+
+/** Adds `top`. */
+export function addTop(registry: Registry): void {
+  registry
+    .add<TopOptions>("top", "watch name servers: latency, requests, brokers, changes", top)
+    .option("--interval <s>", "how often to look", "1")
+    .option("--count <n>", "how many looks to take; without it, until q or Ctrl-C")
+    .option(
+      "--http <host:port[;host:port]>",
+      `where the servers have their metrics (default: port ${HTTP_PORT} of each host)`,
+    );
+}
+
+async function top(session: Session, _: readonly string[], options: TopOptions): Promise<void> {
+  const { servers, out, json, runtime } = session;
+  const interval = parseDuration(options.interval, "--interval", "s", { min: 100 });
+  const count = options.count === undefined
+    ? Infinity
+    : parseCount(options.count, "--count", MAX_COUNT);
+  const counters = metricsOf(servers.all, options.http);
+  const watches = servers.all.map((server, i) => new Watch(server, counters[i]!, Date.now));
+  const view = json ? new JsonView(out) : out.terminal ? new Screen(out, runtime) : new Lines(out);
+
+  const stop = new Stop(runtime);
+  let entered = false;
+  try {
+    for (let i = 0; i < count && !stop.stopped; i++) {
+      const sights = await Promise.all(watches.map((watch) => watch.look()));
+      if (i === 0) {
+        const down = sights.every(({ failure }) => failure !== null);
+        if (down) throw new CommandFailure(sights.map((it) => it.failure!.message).join("; "));
+        entered = true;
+        await view.enter();
+      }
+      await view.show(sights);
+      if (i + 1 < count) await stop.sleep(interval);
+    }
+  } finally {
+    stop.end();
+    if (entered) await view.leave();
+  }
+}
+
+function metricsOf(servers: readonly NameServer[], http: string | undefined): RequestCounter[] {
+  const addresses = http === undefined
+    ? servers.map(({ address }) => {
+      const { hostname } = parseAddress(address);
+      return hostname.includes(":") ? `[${hostname}]:${HTTP_PORT}` : `${hostname}:${HTTP_PORT}`;
+    })
+    : parseServers(http, "--http");
+  if (addresses.length !== servers.length && http !== undefined) {
+    throw new UsageError(`--http ${http}: must name as many addresses as -n, in the same order`);
+  }
+  return addresses.map((address) => new RequestCounter(address, HTTP_TIMEOUT));
+}
+
+/** Ends the watching on a signal, or when q is pressed. */
+class Stop {
+  stopped = false;
+  readonly #runtime: Runtime;
+  readonly #raw: boolean;
+  readonly #wanted = Promise.withResolvers<void>();
+  readonly #stop = () => {
+    this.stopped = true;
+    this.#wanted.resolve();
+  };
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      runtime.addSignalListener(signal, this.#stop);
+    }
+    this.#raw = runtime.stdin.isTerminal() && runtime.stdout.isTerminal();
+    if (this.#raw) {
+      runtime.stdin.setRaw(true);
+      void this.#readKeys();
+    }
+  }
+
+  /** Waits so many milliseconds, or until it is to end. */
+  async sleep(ms: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const time = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
+    await Promise.race([time, this.#wanted.promise]);
+    clearTimeout(timer);
+  }
+
+  end(): void {
+    if (this.#raw) this.#runtime.stdin.setRaw(false);
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      this.#runtime.removeSignalListener(signal, this.#stop);
+    }
+  }
+
+  async #readKeys(): Promise<void> {
+    const key = new Uint8Array(1);
+    while (!this.stopped && await this.#runtime.stdin.read(key) !== null) {
+      if (key[0] === CTRL_C || String.fromCharCode(key[0]!) === "q") this.#stop();
+    }
+  }
+}
+
+/** Where looks are shown. */
+interface View {
+  enter(): Promise<void>;
+  show(sights: readonly Sight[]): Promise<void>;
+  leave(): Promise<void>;
+}
+
+/** One JSON object a line, for each server and look. */
+class JsonView implements View {
+  constructor(readonly out: Output) {}
+
+  async enter(): Promise<void> {}
+
+  async show(sights: readonly Sight[]): Promise<void> {
+    for (const { time, failure, ...sight } of sights) {
+      const fields = { time: new Date(time).toISOString(), ...sight, error: failure?.what ?? null };
+      await this.out.jsonLine(fields);
+    }
+  }
+
+  async leave(): Promise<void> {}
+}
+
+/** A line for each server and look, and one for each change. */
+class Lines implements View {
+  constructor(readonly out: Output) {}
+
+  async enter(): Promise<void> {}
+
+  async show(sights: readonly Sight[]): Promise<void> {
+    for (const sight of sights) {
+      const start = `${new Date(sight.time).toISOString()} ${sight.server}`;
+      await this.out.line(`${start} ${summary(sight)}`);
+      for (const change of sight.changes) await this.out.line(`${start} ${change}`);
+    }
+  }
+
+  async leave(): Promise<void> {}
+}
+
+function summary(sight: Sight): string {
+  if (sight.failure !== null) return `down: ${sight.failure.what}`;
+  return `up latency=${millis(sight.latencyMillis!).replace(" ", "")} ` +
+    `requests/s=${sight.requestsPerSecond ?? "-"} brokers=${sight.brokers} ` +
+    `topics=${sight.topics ?? "-"}`;
+}
+
+/** The whole terminal, written over with each look. */
+class Screen implements View {
+  #changes: string[] = [];
+
+  constructor(readonly out: Output, readonly runtime: Runtime) {}
+
+  enter(): Promise<void> {
+    return this.out.write(ENTER_SCREEN);
+  }
+
+  async show(sights: readonly Sight[]): Promise<void> {
+    for (const { server, time, changes } of sights) {
+      const start = `${new Date(time).toLocaleTimeString("sv")} ${server}`;
+      this.#changes.unshift(...changes.map((change) => `${start} ${change}`));
+    }
+    this.#changes.length = Math.min(this.#changes.length, KEPT_CHANGES);
+    const table = await this.out.tableLines(
+      ["SERVER", "STATE", "LATENCY", "REQUESTS/S", "BROKERS", "TOPICS"],
+      sights.map(row),
+    );
+    const { columns, rows } = this.runtime.consoleSize();
+    const changes = this.#changes.map((change) => {
+      const text = printable(change).slice(0, columns - 1);
+      return this.out.styled(change.includes(" + ") ? "green" : "red", text);
+    });
+    const lines = [
+      this.out.styled("dim", "rocketmq-namesrv top; q ends it"),
+      "",
+      ...table,
+      ...sights.flatMap(({ failure }) =>
+        failure === null ? [] : this.out.styled("red", failure.message.slice(0, columns - 1))
+      ),
+      "",
+      this.out.styled("bold", "CHANGES"),
+      ...changes,
+    ].slice(0, rows - 1);
+    await this.out.write(
+      HOME + lines.map((line) => `${line}${CLEAR_LINE}\r\n`).join("") + CLEAR_BELOW,
+    );
+  }
+
+  leave(): Promise<void> {
+    return this.out.write(LEAVE_SCREEN);
+  }
+}
+
+function row(sight: Sight): Cell[] {
+  if (sight.failure !== null) {
+    return [sight.server, styled("red", "down"), "-", "-", "-", "-"];
+  }
+  return [
+    sight.server,
+    styled("green", "up"),
+    millis(sight.latencyMillis!),
+    sight.requestsPerSecond ?? "-",
+    sight.brokers ?? "-",
+    sight.topics ?? "-",
+  ];
+}

@@ -1,0 +1,131 @@
+import { RefusedError, ServerFailure } from "./failures.ts";
+import type { NameServer } from "./name_server.ts";
+import { probe } from "./ping.ts";
+import { clusterInfo, topicNames } from "./queries.ts";
+import type { RequestCounter } from "./request_counter.ts";
+
+/** What a name server is like at one moment. */
+export interface Sight {
+  readonly server: string;
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  /** Why it can't be seen; the rest is `null` then. */
+  readonly failure: ServerFailure | null;
+  /** How long it took to answer a question that costs it nothing. */
+  readonly latencyMillis: number | null;
+  /** How many addresses of brokers it knows. */
+  readonly brokers: number | null;
+  /** `null` also when it keeps its topics to itself. */
+  readonly topics: number | null;
+  /** From its metrics, since the last look; `null` where they can't be had. */
+  readonly requestsPerSecond: number | null;
+  /** What has come (`+`) and gone (`-`) since the last look. */
+  readonly changes: readonly string[];
+}
+
+interface Seen {
+  /** One text for each address of a broker. */
+  readonly brokers: ReadonlySet<string>;
+  readonly topics: ReadonlySet<string> | undefined;
+}
+
+/** Looks at one name server again and again. */
+export class Watch {
+  readonly #server: NameServer;
+  readonly #counter: RequestCounter;
+  /** Milliseconds since 1970. */
+  readonly #now: () => number;
+  #seen: Seen | undefined;
+  #up: boolean | undefined;
+  #counted: { requests: number; time: number } | undefined;
+
+  constructor(server: NameServer, counter: RequestCounter, now: () => number) {
+    this.#server = server;
+    this.#counter = counter;
+    this.#now = now;
+  }
+
+  /** Takes a look. */
+  async look(): Promise<Sight> {
+    const server = this.#server.address;
+    const rate = this.#rate();
+    try {
+      await this.#server.connect();
+      const asked = performance.now();
+      await probe(this.#server);
+      const latencyMillis = Math.round((performance.now() - asked) * 1000) / 1000;
+      const seen = await this.#see();
+      const changes = this.#changes(seen);
+      return {
+        server,
+        time: this.#now(),
+        failure: null,
+        latencyMillis,
+        brokers: seen.brokers.size,
+        topics: seen.topics?.size ?? null,
+        requestsPerSecond: await rate,
+        changes,
+      };
+    } catch (failure) {
+      if (!(failure instanceof ServerFailure)) throw failure;
+      const changes = this.#up === true ? ["- server"] : [];
+      this.#up = false;
+      await rate;
+      return {
+        server,
+        time: this.#now(),
+        failure,
+        latencyMillis: null,
+        brokers: null,
+        topics: null,
+        requestsPerSecond: null,
+        changes,
+      };
+    }
+  }
+
+  async #see(): Promise<Seen> {
+    const { brokers } = await clusterInfo(this.#server);
+    const addresses = [...brokers.values()].flatMap(({ brokerName, brokerAddrs }) =>
+      [...brokerAddrs].map(([id, address]) => `broker ${brokerName} ${id} ${address}`)
+    );
+    let topics: ReadonlySet<string> | undefined;
+    try {
+      topics = new Set(await topicNames(this.#server));
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+    }
+    return { brokers: new Set(addresses), topics };
+  }
+
+  #changes(seen: Seen): string[] {
+    const before = this.#seen;
+    const changes = this.#up === false && before !== undefined ? ["+ server"] : [];
+    this.#seen = seen;
+    this.#up = true;
+    if (before === undefined) return changes;
+    changes.push(...changed(before.brokers, seen.brokers, ""));
+    if (before.topics !== undefined && seen.topics !== undefined) {
+      changes.push(...changed(before.topics, seen.topics, "topic "));
+    }
+    return changes;
+  }
+
+  async #rate(): Promise<number | null> {
+    const before = this.#counted;
+    const requests = await this.#counter.read();
+    const time = this.#now();
+    this.#counted = requests === undefined ? undefined : { requests, time };
+    // A server that was restarted counts from zero.
+    if (before === undefined || requests === undefined || requests < before.requests) return null;
+    const seconds = (time - before.time) / 1000;
+    return seconds > 0 ? Math.round((requests - before.requests) / seconds) : null;
+  }
+}
+
+function changed(before: ReadonlySet<string>, now: ReadonlySet<string>, what: string): string[] {
+  return [
+    ...[...now].filter((it) => !before.has(it)).map((it) => `+ ${what}${it}`),
+    ...[...before].filter((it) => !now.has(it)).map((it) => `- ${what}${it}`),
+  ];
+}
