@@ -1,7 +1,8 @@
 import { createHistogram } from "node:perf_hooks";
 import { RequestCode } from "../protocol/codes.ts";
 import { CommandFailure } from "./failures.ts";
-import { NameServer } from "./name_server.ts";
+import { LoadConnection, type LoadPlan } from "./load.ts";
+import { failureWith } from "./name_server.ts";
 import { parseCount, parseDuration, type ServerOptions } from "./options.ts";
 import type { Output } from "./output.ts";
 import { millis } from "./ping.ts";
@@ -73,44 +74,39 @@ type Result = Awaited<ReturnType<typeof run>>;
 
 async function run({ access, err, json, runtime }: Session, load: Load) {
   const { server, topic, connections, inFlight, duration } = load;
-  const clients = Array.from({ length: connections }, () => new NameServer(server, access));
-  const request = {
-    code: RequestCode.GET_ROUTEINFO_BY_TOPIC,
-    extFields: [["topic", topic]],
-  } as const;
   const histogram = createHistogram({ lowest: 1, highest: MAX_LATENCY, figures: 3 });
   const codes = new Map<number, number>();
   let requests = 0;
-  let stopped = false;
-  const stop = () => void (stopped = true);
-  runtime.addSignalListener("SIGINT", stop);
+  const plan: LoadPlan = {
+    request: { code: RequestCode.GET_ROUTEINFO_BY_TOPIC, extFields: [["topic", topic]] },
+    inFlight,
+    timeout: access.timeout,
+    answered: (code, millis) => {
+      histogram.record(Math.max(1, Math.round(millis * 1000)));
+      codes.set(code, (codes.get(code) ?? 0) + 1);
+      requests++;
+    },
+  };
+  let clients: LoadConnection[] = [];
+  const stop = () => clients.forEach((client) => client.stop());
   try {
-    await Promise.all(clients.map((client) => client.connect()));
-    const start = performance.now();
-    const end = start + duration;
+    clients = await Promise.all(
+      Array.from({ length: connections }, () => LoadConnection.open(server, access, plan)),
+    );
     const bar = err.terminal && !json ? new ProgressBar(err) : undefined;
+    const start = performance.now();
     const progress = setInterval(() => {
       const elapsed = performance.now() - start;
       void bar?.show(elapsed / duration, requests, elapsed / 1000);
     }, PROGRESS_INTERVAL);
-    const work = async (client: NameServer) => {
-      for (let asked = performance.now(); !stopped && asked < end;) {
-        const { code } = await client.askAny(request);
-        const answered = performance.now();
-        histogram.record(Math.max(1, Math.round((answered - asked) * 1000)));
-        codes.set(code, (codes.get(code) ?? 0) + 1);
-        requests++;
-        asked = answered;
-      }
-    };
-    const workers = clients.flatMap((client) =>
-      Array.from({ length: inFlight }, () => work(client))
-    );
+    const end = setTimeout(stop, duration);
+    runtime.addSignalListener("SIGINT", stop);
     try {
-      await Promise.all(workers);
+      await Promise.all(clients.map((client) => client.run()));
     } finally {
-      stopped = true;
+      clearTimeout(end);
       clearInterval(progress);
+      runtime.removeSignalListener("SIGINT", stop);
       await bar?.clear();
     }
     const seconds = (performance.now() - start) / 1000;
@@ -131,9 +127,10 @@ async function run({ access, err, json, runtime }: Session, load: Load) {
       },
       codes: [...codes].sort(([a], [b]) => a - b).map(([code, count]) => ({ code, count })),
     };
+  } catch (error) {
+    throw failureWith(server, error, access);
   } finally {
-    runtime.removeSignalListener("SIGINT", stop);
-    await Promise.all(clients.map((client) => client.close()));
+    stop();
   }
 }
 

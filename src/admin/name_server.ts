@@ -6,7 +6,7 @@ import type { TlsConnect, Transport } from "../remoting/transport.ts";
 import { CommandFailure, failureOf, RefusedError, ServerFailure } from "./failures.ts";
 
 /** The largest answer that is taken: no Java client takes a larger one. */
-const FRAME_MAX_LENGTH = 16_777_216;
+export const FRAME_MAX_LENGTH = 16_777_216;
 
 /** How name servers are asked. */
 export interface Access {
@@ -114,11 +114,16 @@ export class NameServer {
   }
 
   #failure(error: unknown): unknown {
-    if (error instanceof CommandFailure) return error;
-    const { timeout, tls } = this.#access;
-    const asked = { timeout, tls: tls !== undefined, clientCertificate: tls?.cert !== undefined };
-    return failureOf(this.address, error, asked) ?? error;
+    return failureWith(this.address, error, this.#access);
   }
+}
+
+/** What a call came to, as a {@link ServerFailure}; errors of the program itself stay as they are. */
+export function failureWith(server: string, error: unknown, access: Access): unknown {
+  if (error instanceof CommandFailure) return error;
+  const { timeout, tls } = access;
+  const asked = { timeout, tls: tls !== undefined, clientCertificate: tls?.cert !== undefined };
+  return failureOf(server, error, asked) ?? error;
 }
 
 /** What came of asking one of several servers. */

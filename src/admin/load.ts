@@ -1,0 +1,143 @@
+import { NoAnswerError, parseAddress, StrangeAnswerError } from "../remoting/client_connection.ts";
+import { FrameError, type OutgoingRequest } from "../remoting/command.ts";
+import { FrameDecoder } from "../remoting/frame_decoder.ts";
+import { encodeRequest } from "../remoting/frame_encoder.ts";
+import { decodeHeader } from "../remoting/header_codec.ts";
+import type { Socket } from "../remoting/transport.ts";
+import { type Access, FRAME_MAX_LENGTH } from "./name_server.ts";
+
+/** What a {@link LoadConnection} is to do. */
+export interface LoadPlan {
+  readonly request: OutgoingRequest;
+  /** How many requests wait for their answer at any time. */
+  readonly inFlight: number;
+  /** Milliseconds after which an answer that does not come ends the load. */
+  readonly timeout: number;
+  /** Hears of each answer. */
+  answered(code: number, millis: number): void;
+}
+
+const UNBOUNDED = { take: () => true, give: () => {} };
+const CHECKS = 4;
+
+/**
+ * A connection that asks again as soon as it is answered. It makes no promise and encodes nothing
+ * while it runs, so that what is measured is the server.
+ */
+export class LoadConnection {
+  readonly #address: string;
+  readonly #socket: Socket;
+  readonly #plan: LoadPlan;
+  readonly #decoder = new FrameDecoder(FRAME_MAX_LENGTH, UNBOUNDED);
+  /** The requests by their opaque, and when each was sent. */
+  readonly #frames: readonly Uint8Array[];
+  readonly #sent: Float64Array;
+  readonly #ended = Promise.withResolvers<void>();
+  #waiting = 0;
+  #stopping = false;
+  #lastAnswer = 0;
+  #start = new Uint8Array(0);
+
+  private constructor(address: string, socket: Socket, plan: LoadPlan) {
+    this.#address = address;
+    this.#socket = socket;
+    this.#plan = plan;
+    this.#frames = Array.from(
+      { length: plan.inFlight },
+      (_, opaque) => encodeRequest(plan.request, opaque, 0),
+    );
+    this.#sent = new Float64Array(plan.inFlight);
+  }
+
+  /**
+   * Connects.
+   *
+   * @param address "host:port"
+   * @throws what the transport throws when the server can't be reached in time
+   */
+  static async open(address: string, access: Access, plan: LoadPlan): Promise<LoadConnection> {
+    const { hostname, port } = parseAddress(address);
+    const { transport, timeout, tls } = access;
+    const socket = await transport.connect(hostname, port, timeout, tls);
+    return new LoadConnection(address, socket, plan);
+  }
+
+  /**
+   * Asks until {@link stop}.
+   *
+   * @throws {NoAnswerError} when an answer does not come
+   * @throws {StrangeAnswerError} when something else comes
+   */
+  async run(): Promise<void> {
+    const { timeout } = this.#plan;
+    const closed = () =>
+      this.#fail(new NoAnswerError("closed", `${this.#address} closed the connection`));
+    this.#socket.start({
+      onData: (chunk) => this.#read(chunk),
+      onDrain: () => {},
+      onEnd: closed,
+      onClose: closed,
+    });
+    this.#lastAnswer = performance.now();
+    const check = setInterval(() => {
+      if (performance.now() - this.#lastAnswer < timeout) return;
+      this.#fail(new NoAnswerError("silent", `no answer from ${this.#address} in time`));
+    }, timeout / CHECKS);
+    this.#ask(this.#frames.map((_, opaque) => opaque));
+    try {
+      await this.#ended.promise;
+    } finally {
+      clearInterval(check);
+      this.#socket.destroy();
+    }
+  }
+
+  /** Asks no more; {@link run} ends with the answers that are under way. */
+  stop(): void {
+    this.#stopping = true;
+    if (this.#waiting === 0) this.#ended.resolve();
+  }
+
+  #ask(opaques: readonly number[]): void {
+    const now = performance.now();
+    const length = opaques.reduce((sum, opaque) => sum + this.#frames[opaque]!.length, 0);
+    const bytes = new Uint8Array(length);
+    let at = 0;
+    for (const opaque of opaques) {
+      this.#sent[opaque] = now;
+      bytes.set(this.#frames[opaque]!, at);
+      at += this.#frames[opaque]!.length;
+    }
+    this.#waiting += opaques.length;
+    this.#socket.write(bytes);
+  }
+
+  #read(chunk: Uint8Array): void {
+    if (this.#start.length === 0) this.#start = chunk.slice(0, 16);
+    const now = this.#lastAnswer = performance.now();
+    const free: number[] = [];
+    try {
+      this.#decoder.push(chunk);
+      for (let frame = this.#decoder.next(); frame; frame = this.#decoder.next()) {
+        const { code, opaque } = decodeHeader(frame.header, frame.serializeType);
+        const sent = this.#sent[opaque];
+        if (sent === undefined || sent === 0) throw new FrameError("an answer to no request");
+        this.#sent[opaque] = 0;
+        this.#plan.answered(code, now - sent);
+        free.push(opaque);
+      }
+      this.#decoder.keep();
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error;
+      return this.#fail(new StrangeAnswerError(error.message, this.#start));
+    }
+    this.#waiting -= free.length;
+    if (!this.#stopping) this.#ask(free);
+    else if (this.#waiting === 0) this.#ended.resolve();
+  }
+
+  #fail(error: Error): void {
+    this.#ended.reject(error);
+    this.#socket.destroy();
+  }
+}
