@@ -1,0 +1,106 @@
+import { banner } from "./banner.ts";
+import { prepare, VERSION } from "./cli/prepare.ts";
+import { ConfigError } from "./config/errors.ts";
+import { logFolder } from "./config/values.ts";
+import { DurableFileError } from "./durable_file.ts";
+import { denoHttpListener } from "./http/http_listener.ts";
+import { KvConfigError } from "./kv/kv_config.ts";
+import { createLog, LogError } from "./log.ts";
+import { Namesrv, StartError } from "./namesrv.ts";
+import { NodeTransport } from "./remoting/node_transport.ts";
+import { TlsConfigError } from "./remoting/tls_context.ts";
+
+/**
+ * Runs the name server until it is told to stop by a signal. Arguments that only ask for something,
+ * and a start that fails, end the process.
+ *
+ * @param args as mqnamesrv takes them
+ */
+export async function serve(args: readonly string[]): Promise<void> {
+  const prepared = await prepare(args, Deno.env, Deno);
+  if (prepared.kind === "exit") {
+    await write(Deno.stdout, prepared.out);
+    await write(Deno.stderr, prepared.err);
+    Deno.exit(prepared.code);
+  }
+  const { configuration } = prepared;
+  const { options } = configuration;
+
+  let opened: ReturnType<typeof createLog> | undefined;
+  try {
+    const { log, setLevel, setRepeatLimit, close } = opened = createLog({
+      level: options.logLevel,
+      format: options.logFormat,
+      repeatLimit: options.logRepeatLimit,
+      console: options.logConsole,
+      dir: logFolder(options),
+      maxBytes: options.logFileMaxBytes,
+      fileCount: options.logFileCount,
+    });
+    for (const { level, event, fields } of configuration.notices) log[level](event, fields);
+    const transport = new NodeTransport();
+    const namesrv = await Namesrv.start({
+      configuration,
+      transport,
+      files: Deno,
+      log,
+      setLogLevel: setLevel,
+      http: denoHttpListener,
+      setLogRepeatLimit: setRepeatLimit,
+    });
+
+    let stopping = false;
+    const stop = async (signal: string) => {
+      if (stopping) Deno.exit(1);
+      stopping = true;
+      log.info("signal", { signal });
+      let code = 0;
+      await namesrv.stop().catch((error) => {
+        log.error("not stopped cleanly", { error });
+        code = 1;
+      });
+      close();
+      Deno.exit(code);
+    };
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      Deno.addSignalListener(signal, () => void stop(signal));
+    }
+
+    Deno.addSignalListener("SIGHUP", () => {
+      log.info("signal", { signal: "SIGHUP" });
+      void namesrv.reload();
+    });
+
+    const facts = {
+      version: VERSION,
+      ...namesrv.facts,
+      configFile: configuration.configFile,
+      logDir: logFolder(options) || undefined,
+    };
+    log.info("started", facts);
+    const tip = `The Name Server boot success. serializeType=JSON, address ${namesrv.address}`;
+    log.info(tip);
+    // Scripts wait for the one line.
+    const shown = Deno.stdout.isTerminal() ? banner(facts) : "";
+    await write(Deno.stdout, `${shown}${tip}\n`);
+  } catch (error) {
+    const foreseen = [
+      ConfigError,
+      DurableFileError,
+      KvConfigError,
+      LogError,
+      StartError,
+      TlsConfigError,
+    ];
+    if (!foreseen.some((type) => error instanceof type)) throw error;
+    const { message } = error as Error;
+    opened?.log.error(message);
+    if (opened === undefined || !options.logConsole) await write(Deno.stderr, `${message}\n`);
+    Deno.exit(1);
+  }
+}
+
+async function write(stream: { write(bytes: Uint8Array): Promise<number> }, text: string) {
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length;) at += await stream.write(bytes.subarray(at));
+}
