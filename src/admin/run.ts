@@ -123,7 +123,12 @@ function checkCommand(program: Command, args: readonly string[]): void {
   const word = args[path.length - 1];
   const names = commands.map((command) => command.name());
   if (word === undefined) throw new UsageError(`a command is missing: ${names.join(", ")}`);
-  if (word === "help" || word === "-h" || word === "--help") return;
+  if (word === "-h" || word === "--help") return;
+  if (word === "help") {
+    const asked = args.slice(path.length);
+    if (asked.length === 0) return;
+    return checkCommand(program, [...args.slice(0, path.length - 1), ...asked, "--help"]);
+  }
   const before = args.slice(0, path.length - 1).map((name) => `${name} `).join("");
   if (word.startsWith("-")) {
     throw new UsageError(`options come after the command: ${before}${names.join("|")}`);

@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { describe, it } from "@std/testing/bdd";
+import { parseCount, parseDuration, parseServers } from "../../src/admin/options.ts";
+import { FakeNameServers, run } from "./support/fake_name_servers.ts";
+
+const A = "10.0.0.1:9876";
+const value = () => ({ fields: { value: "v" } });
+const one = () => new FakeNameServers(new Map([[A, value]]));
+const GET = ["kv", "get", "ns", "k", "-n", A];
+
+describe("the command line", () => {
+  it("lists the commands for help", async () => {
+    for (const args of [["help"], ["--help"]]) {
+      const { code, out, err } = await run(one(), args);
+      assert.deepEqual([code, err], [0, ""]);
+      for (const name of ["ping", "brokers", "kv", "diff", "completions"]) {
+        assert.match(out, new RegExp(`^  ${name}\\b`, "m"));
+      }
+    }
+  });
+
+  it("tells of one command for --help, -h and help", async () => {
+    for (const args of [["kv", "put", "--help"], ["kv", "put", "-h"], ["kv", "help", "put"]]) {
+      const { code, out } = await run(one(), args);
+      assert.equal(code, 0);
+      assert.match(out, /^Usage: rocketmq-namesrv kv put \[options\] <namespace> <key> <value>$/m);
+      assert.match(out, /--timeout <ms>/);
+    }
+    assert.match(
+      (await run(one(), ["help", "route"])).out,
+      /^Usage: .* route \[options\] <topic>$/m,
+    );
+    assert.match((await run(one(), ["kv", "--help"])).out, /^  delete /m);
+  });
+
+  it("answers what it does not know in one line, with the nearest that it does", async () => {
+    const cases: [string[], RegExp][] = [
+      [["pign"], /unknown command: pign; did you mean ping\?/],
+      [["9876"], /unknown command: 9876; did you mean /],
+      [[""], /unknown command: /],
+      [["kv", "gett"], /unknown command: kv gett; did you mean kv get\?/],
+      [["kv"], /a command is missing: get, put, delete, list/],
+      [["kv", "-n", A], /options come after the command: kv get\|put/],
+      [["help", "rout"], /rout/],
+      [["ping", "--jsn"], /unknown option '--jsn'; did you mean --json\?/],
+      [["route"], /missing required argument 'topic'/],
+      [["route", "a", "b"], /too many arguments/],
+      [["ping", "-n"], /argument missing/],
+      [["completions", "tcsh"], /bash, zsh, fish/],
+    ];
+    for (const [args, expected] of cases) {
+      const { code, out, err } = await run(one(), args);
+      assert.deepEqual([code, out], [2, ""], args.join(" "));
+      assert.match(err, /^rocketmq-namesrv: [^\n]*\n$/);
+      assert.match(err, expected);
+    }
+  });
+
+  it("refuses values that can't be meant", async () => {
+    const cases = [
+      ["ping", "-n", "a:b"],
+      ["ping", "-n", ";"],
+      ["ping", "-n", "a:70000"],
+      ["ping", "--timeout", "0"],
+      ["ping", "--timeout", "soon"],
+      ["ping", "--count", "0"],
+      ["top", "--interval", "1ms"],
+      ["top", "--http", "a:1;b:1"],
+      ["bench", "--connections", "100000"],
+      ["bench", "--duration", "-1"],
+      ["ping", "--tls-cert", "x.pem"],
+      ["ping", "--tls-insecure", "--tls-trust", "x.pem"],
+    ];
+    for (const args of cases) {
+      const { code, out, err } = await run(one(), args);
+      assert.deepEqual([code, out], [2, ""], args.join(" "));
+      assert.match(err, /^rocketmq-namesrv: [^\n]*\n$/);
+    }
+  });
+
+  it("takes values that begin with a hyphen after --", async () => {
+    const servers = one();
+    const { code } = await run(servers, ["kv", "put", "-n", A, "--", "ns", "k", "-v"]);
+    assert.equal(code, 0);
+    assert.equal(servers.seen.get(A)![0]!.fields.get("value"), "-v");
+  });
+});
+
+describe("TLS options", () => {
+  const files = {
+    "ca.pem": "-----BEGIN CERTIFICATE-----\nca\n-----END CERTIFICATE-----\n",
+    "client.pem": "-----BEGIN CERTIFICATE-----\nclient\n-----END CERTIFICATE-----\n",
+    "client.key": "-----BEGIN PRIVATE KEY-----\nkey\n-----END PRIVATE KEY-----\n",
+  };
+
+  it("are off by default, and --tls verifies", async () => {
+    const servers = one();
+    await run(servers, GET);
+    assert.equal(servers.tls, undefined);
+    await run(servers, [...GET, "--tls"]);
+    assert.equal(servers.tls!.rejectUnauthorized, true);
+    await run(servers, [...GET, "--tls-insecure"]);
+    assert.equal(servers.tls!.rejectUnauthorized, false);
+  });
+
+  it("bring what the files hold", async () => {
+    const servers = one();
+    const args = ["--tls-trust", "ca.pem", "--tls-cert", "client.pem", "--tls-key", "client.key"];
+    await run(servers, [...GET, ...args, "--tls-name", "namesrv"], { files });
+    assert.deepEqual(servers.tls, {
+      ca: files["ca.pem"],
+      cert: files["client.pem"],
+      key: files["client.key"],
+      rejectUnauthorized: true,
+      servername: "namesrv",
+    });
+  });
+
+  it("fail with the file that can't be used", async () => {
+    const missing = await run(one(), [...GET, "--tls-trust", "none.pem"], { files });
+    assert.deepEqual([missing.code, missing.err], [
+      1,
+      "--tls-trust none.pem: cannot be read: not found\n",
+    ]);
+    const wrong = await run(one(), [...GET, "--tls-trust", "client.key"], { files });
+    assert.equal(wrong.err, "--tls-trust client.key: holds no certificate (PEM)\n");
+    const key = ["--tls-cert", "ca.pem", "--tls-key", "ca.pem"];
+    const noKey = await run(one(), [...GET, ...key], { files });
+    assert.equal(noKey.err, "--tls-key ca.pem: holds no private key (PEM)\n");
+  });
+});
+
+describe("option values", () => {
+  it("servers have a port, and count once", () => {
+    assert.deepEqual(parseServers("a:1; b;a:1;[::1]:2;[fe80::1]"), [
+      "a:1",
+      "b:9876",
+      "[::1]:2",
+      "[fe80::1]:9876",
+    ]);
+  });
+
+  it("durations have units", () => {
+    assert.equal(parseDuration("1500", "--timeout", "ms"), 1500);
+    assert.equal(parseDuration("1.5", "--interval", "s"), 1500);
+    assert.equal(parseDuration("3s", "--timeout", "ms"), 3000);
+    assert.equal(parseDuration("2m", "--timeout", "ms"), 120_000);
+    for (const text of ["", "s", "1h", "1e3", "0x10", "-1", "0", "Infinity"]) {
+      assert.throws(() => parseDuration(text, "--timeout", "ms"), /--timeout/, text);
+    }
+  });
+
+  it("counts are whole and bounded", () => {
+    assert.equal(parseCount("7", "--count", 7), 7);
+    for (const text of ["8", "0", "1.5", "", "x"]) {
+      assert.throws(() => parseCount(text, "--count", 7), /--count .*from 1 to 7/, text);
+    }
+  });
+});
