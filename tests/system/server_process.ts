@@ -4,7 +4,8 @@ import denoJson from "../../deno.json" with { type: "json" };
 
 const BOOT = /^The Name Server boot success\. serializeType=JSON, address (.+):(\d+)$/;
 const LINE_LIMIT_MS = 10_000;
-const MAIN = new URL("../../main.ts", import.meta.url).pathname;
+/** The program's entry. */
+export const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 
 /** The flags between `deno` and `main.ts` of the task `start`. */
 export const START_FLAGS: readonly string[] = denoJson.tasks.start.command.split(" ")
@@ -232,7 +233,7 @@ export async function withLimit<T>(promise: Promise<T>, otherwise: string): Prom
 }
 
 /** Where Deno keeps and gets packages: the server's own home folder has nothing of them. */
-async function denoEnvironment(): Promise<Record<string, string>> {
+export async function denoEnvironment(): Promise<Record<string, string>> {
   const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
   const { denoDir } = JSON.parse(new TextDecoder().decode(stdout));
   const registry = Deno.env.get("JSR_URL");

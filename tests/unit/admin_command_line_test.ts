@@ -30,7 +30,7 @@ describe("the command line", () => {
       (await run(one(), ["help", "route"])).out,
       /^Usage: .* route \[options\] <topic>$/m,
     );
-    assert.match((await run(one(), ["kv", "--help"])).out, /^  delete /m);
+    assert.match((await run(one(), ["kv", "--help"])).out, /^ +delete /m);
   });
 
   it("answers what it does not know in one line, with the nearest that it does", async () => {

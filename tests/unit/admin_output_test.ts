@@ -98,7 +98,7 @@ describe("Output", () => {
       await out.table(["A", "B"], [[styled("red", "x"), "y"]]);
       return written();
     };
-    assert.match(await table(true, false), /\x1b\[31mx\x1b\[39m {2}y/);
+    assert.ok((await table(true, false)).endsWith("\x1b[31mx\x1b[39m  y\n"));
     assert.equal(await table(true, true), "A  B\nx  y\n");
     assert.equal(await table(false, false), "A  B\nx  y\n");
   });

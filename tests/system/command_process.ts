@@ -1,0 +1,87 @@
+/** An admin command as a process of its own, with the permissions of the task `start`. */
+
+import { denoEnvironment, MAIN, START_FLAGS, withLimit } from "./server_process.ts";
+
+/** What a command left behind. */
+export interface CommandResult {
+  code: number;
+  out: string;
+  err: string;
+  /** How long it ran. */
+  millis: number;
+}
+
+/** Runs a command to its end. */
+export async function runCommand(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<CommandResult> {
+  const environment = await commandEnvironment();
+  const begin = performance.now();
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...START_FLAGS, MAIN, ...args],
+    clearEnv: true,
+    env: { ...environment, ...env },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  try {
+    const { code, stdout, stderr } = await withLimit(child.output(), `${args} still runs`);
+    const millis = performance.now() - begin;
+    return { code, out: decode(stdout), err: decode(stderr), millis };
+  } finally {
+    kill(child);
+  }
+}
+
+/** Runs a line of a shell in which `$namesrv` is the program. Resolves with what it prints. */
+export async function runShell(
+  shell: string,
+  script: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<CommandResult> {
+  const words = [Deno.execPath(), ...START_FLAGS, MAIN].map((word) => `'${word}'`).join(" ");
+  const environment = await commandEnvironment();
+  const begin = performance.now();
+  const child = new Deno.Command(shell, {
+    args: ["-c", `namesrv() { ${words} "$@"; }\n${script}`],
+    clearEnv: true,
+    env: { ...environment, PATH: "/usr/local/bin:/usr/bin:/bin", ...env },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  try {
+    const { code, stdout, stderr } = await withLimit(child.output(), `${shell} still runs`);
+    const millis = performance.now() - begin;
+    return { code, out: decode(stdout), err: decode(stderr), millis };
+  } finally {
+    kill(child);
+  }
+}
+
+/** Whether a program can be run here. */
+export async function isInstalled(program: string): Promise<boolean> {
+  try {
+    await new Deno.Command(program, { args: ["--version"], stdin: "null" }).output();
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+async function commandEnvironment(): Promise<Record<string, string>> {
+  return { HOME: "/nonexistent", ...await denoEnvironment() };
+}
+
+const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+
+function kill(child: Deno.ChildProcess): void {
+  try {
+    child.kill("SIGKILL");
+  } catch {
+    // It has ended.
+  }
+}
