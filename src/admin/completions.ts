@@ -59,18 +59,16 @@ function placesOf(command: Command, path: readonly string[]): Place[] {
 const texts = (words: readonly Word[]) => words.map(({ text }) => text).join(" ");
 const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
 
-/** Lines of a shell's `case` that follow the commands typed so far, in the variable `place`. */
-function steps(places: readonly Place[]): string {
-  return places.filter(({ path }) => path.length > 0).map(({ path }) =>
-    `      ${quoted(path.map((name) => `/${name}`).join(""))}) place="$place/$word" ;;\n`
-  ).join("");
-}
+/** A place as the scripts write it: `/kv/get`, and nothing for the start. */
+const placeName = (path: readonly string[]) => quoted(path.map((name) => `/${name}`).join(""));
+
+/** The places that commands lead to, for a shell's `case`. */
+const reached = (places: readonly Place[], separator: string) =>
+  places.filter(({ path }) => path.length > 0).map(({ path }) => placeName(path)).join(separator);
 
 function bash(name: string, places: readonly Place[]): string {
   const cases = places.map(({ path, words, options }) =>
-    `    ${quoted(path.map((it) => `/${it}`).join(""))}) words=${quoted(texts(words))} options=${
-      quoted(texts(options))
-    } ;;\n`
+    `    ${placeName(path)}) words=${quoted(texts(words))} options=${quoted(texts(options))} ;;\n`
   ).join("");
   return `# Completion of ${name} in bash: source this file, or put it into
 # /usr/share/bash-completion/completions/${name}
@@ -82,7 +80,8 @@ _${identifier(name)}() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     word="\${COMP_WORDS[i]}"
     case "$place/$word" in
-${steps(places)}    esac
+      ${reached(places, "|")}) place="$place/$word" ;;
+    esac
   done
   case "$place" in
 ${cases}  esac
@@ -99,7 +98,7 @@ function zsh(name: string, places: readonly Place[]): string {
       quoted(`${text.replaceAll(":", "\\:")}:${description.replaceAll(":", "\\:")}`)
     ).join(" ");
   const cases = places.map(({ path, words, options }) =>
-    `    ${quoted(path.map((it) => `/${it}`).join(""))})\n` +
+    `    ${placeName(path)})\n` +
     `      words_here=(${described(words)})\n      options_here=(${described(options)}) ;;\n`
   ).join("");
   return `#compdef ${name}
@@ -113,7 +112,8 @@ _${identifier(name)}() {
   for ((i = 2; i < CURRENT; i++)); do
     word="\${words[i]}"
     case "$place/$word" in
-${steps(places)}    esac
+      ${reached(places, "|")}) place="$place/$word" ;;
+    esac
   done
   case "$place" in
 ${cases}  esac
@@ -134,7 +134,7 @@ fi
 function fish(name: string, places: readonly Place[]): string {
   const id = identifier(name);
   const lines = places.flatMap(({ path, words, options }) => {
-    const condition = quoted(`__${id}_at ${quoted(path.map((it) => `/${it}`).join(""))}`
+    const condition = quoted(`__${id}_at ${placeName(path)}`
       .replaceAll("'", '"'));
     const line = (text: string, description: string) =>
       `complete -c ${name} -n ${condition} ${text}` +
@@ -152,12 +152,9 @@ function __${id}_at
   set -l place ""
   for word in (commandline -opc)[2..-1]
     switch "$place/$word"
-${
-    places.filter(({ path }) => path.length > 0).map(({ path }) =>
-      `      case ${quoted(path.map((it) => `/${it}`).join(""))}\n` +
-      `        set place "$place/$word"\n`
-    ).join("")
-  }    end
+      case ${reached(places, " ")}
+        set place "$place/$word"
+    end
   end
   test "$place" = "$argv[1]"
 end

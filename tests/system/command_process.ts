@@ -35,7 +35,7 @@ export async function runCommand(
   }
 }
 
-/** Runs a line of a shell in which `$namesrv` is the program. Resolves with what it prints. */
+/** Runs a script in a shell. In those like `sh`, the function `namesrv` is the program. */
 export async function runShell(
   shell: string,
   script: string,
@@ -45,7 +45,7 @@ export async function runShell(
   const environment = await commandEnvironment();
   const begin = performance.now();
   const child = new Deno.Command(shell, {
-    args: ["-c", `namesrv() { ${words} "$@"; }\n${script}`],
+    args: ["-c", shell === "fish" ? script : `namesrv() { ${words} "$@"; }\n${script}`],
     clearEnv: true,
     env: { ...environment, PATH: "/usr/local/bin:/usr/bin:/bin", ...env },
     stdin: "null",
