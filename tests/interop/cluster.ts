@@ -107,8 +107,14 @@ export class Launcher {
   /**
    * Starts a name server with this configuration and waits until it listens, on a free port unless
    * listenPort is configured.
+   *
+   * @param version of the reference
    */
-  async nameServer(kind: Kind, config: Record<string, string>): Promise<NameServer> {
+  async nameServer(
+    kind: Kind,
+    config: Record<string, string>,
+    version: Version = "5.5.0",
+  ): Promise<NameServer> {
     if (kind === "ours" && this.running !== undefined) {
       return await configured(this.running, config);
     }
@@ -132,7 +138,7 @@ export class Launcher {
           name: "namesrv-reference",
           program: "java",
           args: [
-            ...this.#javaOptions("5.5.0", home, "256m"),
+            ...this.#javaOptions(version, home, "256m"),
             "org.apache.rocketmq.namesrv.NamesrvStartup",
             "-c",
             file,

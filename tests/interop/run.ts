@@ -11,6 +11,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { missingTools, prepare, type Version, VERSIONS } from "./artifacts.ts";
 import { actingMaster, ordinaryCluster, unusualRegistrations } from "./cases_brokers.ts";
 import { gracefulEnd } from "./cases_graceful.ts";
+import { adminCommand } from "./cases_command.ts";
 import { tlsClusters } from "./cases_tls.ts";
 import { HOMES, Launcher } from "./cluster.ts";
 import { LOGS, Processes } from "./processes.ts";
@@ -78,6 +79,7 @@ try {
     const groups = [
       { name: `${version} cluster`, run: ordinaryCluster },
       { name: `${version} registrations`, run: unusualRegistrations },
+      { name: `${version} command`, run: adminCommand },
       ...(version.startsWith("5.")
         ? [
           { name: `${version} acting master`, run: actingMaster },
