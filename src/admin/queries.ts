@@ -7,10 +7,13 @@ import {
   decodeTopicRoute,
 } from "../protocol/route_reader.ts";
 import type { TopicRouteData } from "../protocol/route_data.ts";
+import { ServerFailure } from "./failures.ts";
 import type { NameServer } from "./name_server.ts";
 
 /** How many routes are asked for at once. */
 const IN_FLIGHT = 64;
+/** How many bytes of routes are kept: those of a million topics. */
+const MAX_ROUTES = 512 * 1024 * 1024;
 
 /** Which clusters and brokers a server knows. */
 export function clusterInfo(server: NameServer): Promise<ClusterInfo> {
@@ -31,6 +34,48 @@ export async function topicRoute(
   server: NameServer,
   topic: string,
 ): Promise<TopicRouteData | undefined> {
+  const body = await routeBody(server, topic);
+  return body === undefined ? undefined : server.decode(body, decodeTopicRoute);
+}
+
+/**
+ * The routes of many topics, several asked for at once. Those that have none are left out.
+ *
+ * @throws {ServerFailure} also when they are too much to keep
+ */
+export async function topicRoutes(
+  server: NameServer,
+  topics: readonly string[],
+): Promise<Map<string, TopicRouteData>> {
+  const routes = new Map<string, TopicRouteData>();
+  let next = 0;
+  let bytes = 0;
+  const work = async () => {
+    while (next < topics.length) {
+      const topic = topics[next++]!;
+      const body = await routeBody(server, topic);
+      if (body === undefined) continue;
+      bytes += body?.length ?? 0;
+      if (bytes > MAX_ROUTES) {
+        throw new ServerFailure(server.address, `sent more than ${MAX_ROUTES} bytes of routes`);
+      }
+      routes.set(topic, server.decode(body, decodeTopicRoute));
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: IN_FLIGHT }, work));
+  } finally {
+    // After a failure, nobody asks on.
+    next = topics.length;
+  }
+  return routes;
+}
+
+/** The answer to a route query; `undefined` when there is no route. */
+async function routeBody(
+  server: NameServer,
+  topic: string,
+): Promise<Uint8Array | null | undefined> {
   const { code, body } = await server.ask(
     {
       code: RequestCode.GET_ROUTEINFO_BY_TOPIC,
@@ -38,25 +83,7 @@ export async function topicRoute(
     },
     [ResponseCode.TOPIC_NOT_EXIST],
   );
-  return code === ResponseCode.SUCCESS ? server.decode(body, decodeTopicRoute) : undefined;
-}
-
-/** The routes of many topics, several asked for at once. Those that have none are left out. */
-export async function topicRoutes(
-  server: NameServer,
-  topics: readonly string[],
-): Promise<Map<string, TopicRouteData>> {
-  const routes = new Map<string, TopicRouteData>();
-  let next = 0;
-  const work = async () => {
-    while (next < topics.length) {
-      const topic = topics[next++]!;
-      const route = await topicRoute(server, topic);
-      if (route !== undefined) routes.set(topic, route);
-    }
-  };
-  await Promise.all(Array.from({ length: IN_FLIGHT }, work));
-  return routes;
+  return code === ResponseCode.SUCCESS ? body : undefined;
 }
 
 /** The pairs of a KV namespace; `undefined` when the server has no such namespace. */

@@ -15,6 +15,7 @@ export interface Runtime {
   };
   /** Whether NO_COLOR is set. */
   readonly noColor: boolean;
+  readonly build: { readonly os: string };
   consoleSize(): { columns: number; rows: number };
   readTextFile(path: string): Promise<string>;
   addSignalListener(signal: "SIGINT" | "SIGTERM", handler: () => void): void;

@@ -92,6 +92,7 @@ class Stop {
   stopped = false;
   readonly #runtime: Runtime;
   readonly #raw: boolean;
+  readonly #signals: readonly ("SIGINT" | "SIGTERM")[];
   readonly #wanted = Promise.withResolvers<void>();
   readonly #stop = () => {
     this.stopped = true;
@@ -100,9 +101,9 @@ class Stop {
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
-    for (const signal of ["SIGINT", "SIGTERM"] as const) {
-      runtime.addSignalListener(signal, this.#stop);
-    }
+    // The other one can't be listened for on Windows.
+    this.#signals = runtime.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+    for (const signal of this.#signals) runtime.addSignalListener(signal, this.#stop);
     this.#raw = runtime.stdin.isTerminal() && runtime.stdout.isTerminal();
     if (this.#raw) {
       runtime.stdin.setRaw(true);
@@ -120,9 +121,7 @@ class Stop {
 
   end(): void {
     if (this.#raw) this.#runtime.stdin.setRaw(false);
-    for (const signal of ["SIGINT", "SIGTERM"] as const) {
-      this.#runtime.removeSignalListener(signal, this.#stop);
-    }
+    for (const signal of this.#signals) this.#runtime.removeSignalListener(signal, this.#stop);
   }
 
   async #readKeys(): Promise<void> {

@@ -23,6 +23,9 @@ export interface Sight {
   readonly changes: readonly string[];
 }
 
+/** Milliseconds after which metrics that could not be had are asked for again. */
+const METRICS_RETRY = 10_000;
+
 interface Seen {
   /** One text for each address of a broker. */
   readonly brokers: ReadonlySet<string>;
@@ -38,6 +41,7 @@ export class Watch {
   #seen: Seen | undefined;
   #up: boolean | undefined;
   #counted: { requests: number; time: number } | undefined;
+  #nextCount = 0;
 
   constructor(server: NameServer, counter: RequestCounter, now: () => number) {
     this.#server = server;
@@ -112,9 +116,12 @@ export class Watch {
   }
 
   async #rate(): Promise<number | null> {
+    if (this.#now() < this.#nextCount) return null;
     const before = this.#counted;
     const requests = await this.#counter.read();
     const time = this.#now();
+    // A port that swallows what it is sent must not make each look a slow one.
+    if (requests === undefined) this.#nextCount = time + METRICS_RETRY;
     this.#counted = requests === undefined ? undefined : { requests, time };
     // A server that was restarted counts from zero.
     if (before === undefined || requests === undefined || requests < before.requests) return null;

@@ -141,6 +141,7 @@ export async function run(
     stderr: stream(written.err),
     stdin: { isTerminal: () => false, setRaw: () => {}, read: () => Promise.resolve(null) },
     noColor,
+    build: { os: "linux" },
     consoleSize: () => ({ columns: 80, rows: 24 }),
     readTextFile: (path) =>
       path in files ? Promise.resolve(files[path]!) : Promise.reject(new Error("not found")),
