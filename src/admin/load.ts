@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import { NoAnswerError, parseAddress, StrangeAnswerError } from "../remoting/client_connection.ts";
 import { FrameError, type OutgoingRequest } from "../remoting/command.ts";
 import { FrameDecoder } from "../remoting/frame_decoder.ts";
@@ -132,6 +133,11 @@ export class LoadConnection {
       return this.#fail(new StrangeAnswerError(error.message, this.#start));
     }
     this.#waiting -= free.length;
+    // The other connections have their turn first: the system would go on with this one.
+    if (free.length > 0) setImmediate(() => this.#goOn(free));
+  }
+
+  #goOn(free: readonly number[]): void {
     if (!this.#stopping) this.#ask(free);
     else if (this.#waiting === 0) this.#ended.resolve();
   }
