@@ -19,6 +19,21 @@ describe("the command line", () => {
     }
   });
 
+  it("has each of its commands and options in the documentation", async () => {
+    const page = await Deno.readTextFile(new URL("../../docs/admin.md", import.meta.url));
+    const { out } = await run(one(), ["help"]);
+    const commands = [...out.matchAll(/^ {2}([a-z]+)\b/gm)].map(([, name]) => name!)
+      .filter((name) => name !== "help");
+    assert.ok(commands.length > 10);
+    for (const command of commands) {
+      assert.match(page, new RegExp(`^## ${command}$`, "m"));
+      const { out } = await run(one(), [command, "--help"]);
+      for (const [option] of out.matchAll(/--[a-z-]+/g)) {
+        if (option !== "--help" && option !== "--namesrv") assert.ok(page.includes(option), option);
+      }
+    }
+  });
+
   it("tells of one command for --help, -h and help", async () => {
     for (const args of [["kv", "put", "--help"], ["kv", "put", "-h"], ["kv", "help", "put"]]) {
       const { code, out } = await run(one(), args);
