@@ -22,8 +22,8 @@ async function get(session: Session, args: readonly string[]): Promise<void> {
       { code: RequestCode.GET_KV_CONFIG, extFields: [["namespace", namespace], ["key", key]] },
       [ResponseCode.QUERY_NOT_FOUND],
     );
-    // A binary header can't tell an empty value from none.
-    if (code === ResponseCode.SUCCESS) return extFields.get("value") ?? "";
+    const value = extFields.get("value");
+    if (code === ResponseCode.SUCCESS && value !== undefined) return value;
     const what = `has no key ${printable(key)} in namespace ${printable(namespace)}`;
     throw new ServerFailure(server.address, what, true);
   });

@@ -1,8 +1,6 @@
 import { type Command, Option } from "commander";
 import { parseAddress } from "../remoting/client_connection.ts";
-import type { TlsConnect } from "../remoting/transport.ts";
-import { CommandFailure, UsageError } from "./failures.ts";
-import type { Runtime } from "./runtime.ts";
+import { UsageError } from "./failures.ts";
 
 const DEFAULT_PORT = 9876;
 const DEFAULT_SERVER = `127.0.0.1:${DEFAULT_PORT}`;
@@ -93,45 +91,4 @@ export function parseCount(text: string, option: string, max: number): number {
     throw new UsageError(`${option} ${text}: must be a whole number from 1 to ${max}`);
   }
   return value;
-}
-
-/**
- * How TLS connections are made; `undefined` for plain ones.
- *
- * @throws {UsageError} when options contradict each other
- * @throws {CommandFailure} when a file can't be read
- */
-export async function readTls(
-  options: ServerOptions,
-  runtime: Runtime,
-): Promise<TlsConnect | undefined> {
-  const { tls, tlsTrust, tlsCert, tlsKey, tlsName, tlsInsecure } = options;
-  const wanted = [tls, tlsTrust, tlsCert, tlsKey, tlsName, tlsInsecure];
-  if (wanted.every((option) => option === undefined)) return undefined;
-  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
-    throw new UsageError("--tls-cert and --tls-key: one is of no use without the other");
-  }
-  if (tlsInsecure && tlsTrust !== undefined) {
-    throw new UsageError("--tls-insecure: trusts any certificate, so --tls-trust has no use");
-  }
-  const read = async (option: string, path: string | undefined, kind: string) => {
-    if (path === undefined) return undefined;
-    let text;
-    try {
-      text = await runtime.readTextFile(path);
-    } catch (error) {
-      throw new CommandFailure(`${option} ${path}: cannot be read: ${(error as Error).message}`);
-    }
-    if (!new RegExp(`-----BEGIN [A-Z0-9 ]*${kind}-----`).test(text)) {
-      throw new CommandFailure(`${option} ${path}: holds no ${kind.toLowerCase()} (PEM)`);
-    }
-    return text;
-  };
-  return {
-    ca: await read("--tls-trust", tlsTrust, "CERTIFICATE"),
-    cert: await read("--tls-cert", tlsCert, "CERTIFICATE"),
-    key: await read("--tls-key", tlsKey, "PRIVATE KEY"),
-    rejectUnauthorized: tlsInsecure !== true,
-    ...(tlsName !== undefined && { servername: tlsName }),
-  };
 }

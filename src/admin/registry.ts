@@ -1,16 +1,11 @@
 import type { Command } from "commander";
 import type { Transport } from "../remoting/transport.ts";
 import { type Access, NameServers } from "./name_server.ts";
-import {
-  parseDuration,
-  parseServers,
-  readTls,
-  type ServerOptions,
-  withServers,
-} from "./options.ts";
+import { parseDuration, parseServers, type ServerOptions, withServers } from "./options.ts";
 import type { Output } from "./output.ts";
 import type { Runtime } from "./runtime.ts";
 import { type ExitCode, Session } from "./session.ts";
+import { readTls } from "./tls_options.ts";
 
 /** What a command does: asks the session's servers, writes, and leaves an exit code there. */
 export type Action<O extends ServerOptions> = (

@@ -136,6 +136,17 @@ describe("admin commands on a running server", () => {
     assert.match(out, new RegExp(`^\\S+ ${address} up latency=\\S+ .*brokers=2 topics=2\n`));
   });
 
+  it("watch it with the requests a second that its metrics tell", async () => {
+    let requests = 0;
+    await using metrics = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, () => {
+      requests += 1_000_000;
+      return new Response(`rocketmq_namesrv_requests_total{request_code="x"} ${requests}\n`);
+    });
+    const http = ["--http", `127.0.0.1:${metrics.addr.port}`];
+    const out = await ask("top", "--count", "2", "--interval", "100ms", ...http);
+    assert.match(out, /^.* requests\/s=- .*\n.* requests\/s=[1-9]\d+ /);
+  });
+
   it("put it under load", async () => {
     const args = ["--duration", "300ms", "--connections", "2", "--in-flight", "4"];
     const { requests, codes } = await askJson("bench", "--topic", "Orders", ...args);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { describe, it } from "@std/testing/bdd";
+import { beforeAll, describe, it } from "@std/testing/bdd";
 import { parseCount, parseDuration, parseServers } from "../../src/admin/options.ts";
+import { selfSigned } from "../../src/remoting/tls_certificate.ts";
 import { FakeNameServers, run } from "./support/fake_name_servers.ts";
 
 const A = "10.0.0.1:9876";
@@ -102,20 +103,27 @@ describe("the command line", () => {
 });
 
 describe("TLS options", () => {
-  const files = {
-    "ca.pem": "-----BEGIN CERTIFICATE-----\nca\n-----END CERTIFICATE-----\n",
-    "client.pem": "-----BEGIN CERTIFICATE-----\nclient\n-----END CERTIFICATE-----\n",
-    "client.key": "-----BEGIN PRIVATE KEY-----\nkey\n-----END PRIVATE KEY-----\n",
-  };
+  const files: Record<string, string> = {};
+  beforeAll(async () => {
+    const authority = await selfSigned(Date.now());
+    const client = await selfSigned(Date.now());
+    files["ca.pem"] = authority.cert;
+    files["ca.key"] = authority.key;
+    files["client.pem"] = client.cert + authority.cert;
+    files["client.key"] = client.key;
+    files["bad.pem"] = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    files["bad.key"] = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+    files["encrypted.key"] = client.key.replaceAll("PRIVATE", "ENCRYPTED PRIVATE");
+  });
 
   it("are off by default, and --tls verifies", async () => {
     const servers = one();
     await run(servers, GET);
     assert.equal(servers.tls, undefined);
     await run(servers, [...GET, "--tls"]);
-    assert.equal(servers.tls!.rejectUnauthorized, true);
+    assert.deepEqual(servers.tls, { rejectUnauthorized: true });
     await run(servers, [...GET, "--tls-insecure"]);
-    assert.equal(servers.tls!.rejectUnauthorized, false);
+    assert.deepEqual(servers.tls, { rejectUnauthorized: false });
   });
 
   it("bring what the files hold", async () => {
@@ -131,17 +139,23 @@ describe("TLS options", () => {
     });
   });
 
-  it("fail with the file that can't be used", async () => {
-    const missing = await run(one(), [...GET, "--tls-trust", "none.pem"], { files });
-    assert.deepEqual([missing.code, missing.err], [
-      1,
-      "--tls-trust none.pem: cannot be read: not found\n",
-    ]);
-    const wrong = await run(one(), [...GET, "--tls-trust", "client.key"], { files });
-    assert.equal(wrong.err, "--tls-trust client.key: holds no certificate (PEM)\n");
-    const key = ["--tls-cert", "ca.pem", "--tls-key", "ca.pem"];
-    const noKey = await run(one(), [...GET, ...key], { files });
-    assert.equal(noKey.err, "--tls-key ca.pem: holds no private key (PEM)\n");
+  it("fail with one line that names the file that can't be used", async () => {
+    const own = (cert: string, key: string) => ["--tls-cert", cert, "--tls-key", key];
+    const cases: [string[], RegExp][] = [
+      [["--tls-trust", "none.pem"], /^--tls-trust none.pem: cannot be read: not found$/],
+      [["--tls-trust", "ca.key"], /^--tls-trust ca.key: holds no certificate \(PEM\)$/],
+      [["--tls-trust", "bad.pem"], /^--tls-trust bad.pem: is no certificate: /],
+      [own("bad.pem", "ca.key"), /^--tls-cert bad.pem: is no certificate: /],
+      [own("ca.pem", "ca.pem"), /^--tls-key ca.pem: holds no private key \(PEM\)$/],
+      [own("ca.pem", "bad.key"), /^--tls-key bad.key: is no private key: /],
+      [own("client.pem", "encrypted.key"), /^--tls-key encrypted.key: is encrypted: /],
+      [own("ca.pem", "client.key"), /^--tls-key client.key: is not the key of the one in ca.pem$/],
+    ];
+    for (const [args, expected] of cases) {
+      const { code, out, err } = await run(one(), [...GET, ...args], { files });
+      assert.deepEqual([code, out], [1, ""], args.join(" "));
+      assert.match(err.trimEnd(), expected);
+    }
   });
 });
 

@@ -1,0 +1,85 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { osReason } from "../os_error.ts";
+import type { TlsConnect } from "../remoting/transport.ts";
+import { CommandFailure, UsageError } from "./failures.ts";
+import type { ServerOptions } from "./options.ts";
+import type { Runtime } from "./runtime.ts";
+
+/**
+ * How TLS connections are made; `undefined` for plain ones. The files are looked into before: what
+ * is wrong with them comes out of a handshake as a riddle, or not at all.
+ *
+ * @throws {UsageError} when options contradict each other
+ * @throws {CommandFailure} when a file can't be used
+ */
+export async function readTls(
+  options: ServerOptions,
+  runtime: Pick<Runtime, "readTextFile">,
+): Promise<TlsConnect | undefined> {
+  const { tls, tlsTrust, tlsCert, tlsKey, tlsName, tlsInsecure } = options;
+  const wanted = [tls, tlsTrust, tlsCert, tlsKey, tlsName, tlsInsecure];
+  if (wanted.every((option) => option === undefined)) return undefined;
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
+    throw new UsageError("--tls-cert and --tls-key: one is of no use without the other");
+  }
+  if (tlsInsecure && tlsTrust !== undefined) {
+    throw new UsageError("--tls-insecure: trusts any certificate, so --tls-trust has no use");
+  }
+  const read = (option: string, path: string) => readFile(`${option} ${path}`, path, runtime);
+  let ca: string | undefined;
+  if (tlsTrust !== undefined) {
+    ca = await read("--tls-trust", tlsTrust);
+    certificates(`--tls-trust ${tlsTrust}`, ca);
+  }
+  let own: { cert: string; key: string } | undefined;
+  if (tlsCert !== undefined && tlsKey !== undefined) {
+    own = { cert: await read("--tls-cert", tlsCert), key: await read("--tls-key", tlsKey) };
+    const [certificate] = certificates(`--tls-cert ${tlsCert}`, own.cert);
+    if (!certificate!.checkPrivateKey(privateKey(`--tls-key ${tlsKey}`, own.key))) {
+      throw new CommandFailure(`--tls-key ${tlsKey}: is not the key of the one in ${tlsCert}`);
+    }
+  }
+  return {
+    ...(ca !== undefined && { ca }),
+    ...own,
+    rejectUnauthorized: tlsInsecure !== true,
+    ...(tlsName !== undefined && { servername: tlsName }),
+  };
+}
+
+async function readFile(
+  what: string,
+  path: string,
+  runtime: Pick<Runtime, "readTextFile">,
+): Promise<string> {
+  try {
+    return await runtime.readTextFile(path);
+  } catch (error) {
+    const reason = osReason(error, `--allow-read=${path}`);
+    throw new CommandFailure(`${what}: cannot be read: ${reason}`);
+  }
+}
+
+/** The certificates of a PEM text, one at least. */
+function certificates(what: string, pem: string): X509Certificate[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g) ?? [];
+  if (blocks.length === 0) throw new CommandFailure(`${what}: holds no certificate (PEM)`);
+  try {
+    return blocks.map((block) => new X509Certificate(block));
+  } catch (error) {
+    throw new CommandFailure(`${what}: is no certificate: ${(error as Error).message}`);
+  }
+}
+
+function privateKey(what: string, pem: string): KeyObject {
+  const [block] = pem.match(/-----BEGIN [A-Z ]*PRIVATE KEY-----[^]*?-----END [^-]*-----/) ?? [];
+  if (block === undefined) throw new CommandFailure(`${what}: holds no private key (PEM)`);
+  if (block.includes("ENCRYPTED")) {
+    throw new CommandFailure(`${what}: is encrypted: \`openssl pkey\` writes it as it is`);
+  }
+  try {
+    return createPrivateKey(block);
+  } catch (error) {
+    throw new CommandFailure(`${what}: is no private key: ${(error as Error).message}`);
+  }
+}
