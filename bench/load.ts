@@ -82,7 +82,7 @@ class Connection {
 
 /**
  * Runs one load to its end and returns what it saw.
- * @param aside what is done beside an open loop, called all the time with the time in milliseconds
+ * @param aside what is done beside, called again and again with the time in milliseconds
  * @throws {Error} when a connection is refused
  */
 export function runLoad(options: LoadOptions, aside?: (now: number) => void): LoadResult {
@@ -185,6 +185,7 @@ class Load {
           if (answered > 0) this.#send(connection, answered, this.#libc.now());
         }
         now = this.#libc.now();
+        this.#aside(now);
       }
     };
   }
