@@ -2,16 +2,20 @@
 #   make start ARGS="-c conf/namesrv.yaml"
 # tools/deno.sh finds Deno, or installs it into .deno.
 #
-# compile fetches the runtime that it puts into the executable from dl.deno.land; where that is out
+# compile fetches the runtime that it puts into the executables from dl.deno.land; where that is out
 # of reach, DENORT_BIN names a file to take instead: DENORT_BIN=/path/to/denort make compile
 
-TASKS := start test check fmt lint bench interop compile docs
+TASKS := start test check fmt lint bench interop bundle compile deb docs
 
-.PHONY: $(TASKS) clean
+.PHONY: $(TASKS) packaging clean
 
 $(TASKS):
 	@sh tools/deno.sh task $@ $(ARGS)
 
-# Also what the interop tests have downloaded.
+# Tests of the packages: packaging is a folder, too, and the task is called test:packaging.
+packaging:
+	@sh tools/deno.sh task test:packaging $(ARGS)
+
+# Also what the interop and packaging tests have downloaded.
 clean:
 	rm -rf .cache .deno dist

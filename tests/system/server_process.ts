@@ -1,15 +1,25 @@
-/** The name server as a process of its own, started the way that the task `start` does it. */
+/**
+ * The name server as a process of its own, started the way that the task `start` does it. With
+ * NAMESRV_PROGRAM in the environment, it is that file that is started: a bundle, which gets neither
+ * configuration nor packages of Deno.
+ *
+ * @module
+ */
 
 import denoJson from "../../deno.json" with { type: "json" };
 
 const BOOT = /^The Name Server boot success\. serializeType=JSON, address (.+):(\d+)$/;
 const LINE_LIMIT_MS = 10_000;
+const BUNDLE = Deno.env.get("NAMESRV_PROGRAM");
 /** The program's entry. */
-export const MAIN = new URL("../../main.ts", import.meta.url).pathname;
+export const MAIN = BUNDLE === undefined
+  ? new URL("../../main.ts", import.meta.url).pathname
+  : Deno.realPathSync(BUNDLE);
+const ALONE = ["--no-config", "--no-lock", "--no-npm", "--no-remote"];
 
 /** The flags between `deno` and `main.ts` of the task `start`. */
 export const START_FLAGS: readonly string[] = denoJson.tasks.start.command.split(" ")
-  .slice(1).filter((word) => word !== "main.ts");
+  .slice(1, -1).concat(BUNDLE === undefined ? [] : ALONE);
 
 /** How a server is started. */
 export interface Launch {

@@ -1,0 +1,181 @@
+import assert from "node:assert/strict";
+import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
+import { assertAlone, BundleError, withoutMachine } from "../../tools/bundle.ts";
+import { chosen } from "../../tools/compile.ts";
+import {
+  DIST,
+  executableName,
+  PERMISSIONS,
+  PLATFORMS,
+  sha256,
+  VERSION,
+} from "../../tools/release.ts";
+import { Program } from "./program.ts";
+import { call, PROJECT, Scratch, succeed } from "./tools.ts";
+
+/** What a build needs of the project. */
+const SOURCES = ["deno.json", "deno.lock", "main.ts", "src", "std", "tools"];
+
+/** A copy of the project at another place. */
+async function copyProject(to: string): Promise<void> {
+  const command = new Deno.Command("cp", { args: ["-r", ...SOURCES, to], cwd: PROJECT });
+  assert.ok((await command.output()).success);
+}
+
+/** The sums that dist/SHA256SUMS has, by name. */
+async function sums(dist: string): Promise<Map<string, string>> {
+  const lines = (await Deno.readTextFile(`${dist}/SHA256SUMS`)).trimEnd().split("\n");
+  return new Map(lines.map((line) => {
+    const [sum, name] = line.split("  ");
+    return [name, sum];
+  }));
+}
+
+describe("the bundle", () => {
+  let alone: Scratch;
+
+  beforeAll(async () => {
+    await succeed("deno", ["task", "bundle"]);
+    alone = await Scratch.make();
+    await Deno.copyFile(`${DIST}/rocketmq-namesrv.js`, `${alone.path}/namesrv.js`);
+  });
+  afterAll(() => alone[Symbol.asyncDispose]());
+
+  it("has the same bytes when it is built elsewhere, with another cache", async () => {
+    await using other = await Scratch.make();
+    await copyProject(other.path);
+    const env = { DENO_DIR: `${other.path}/a cache` };
+    await succeed("deno", ["task", "bundle"], { cwd: other.path, env });
+    assert.deepEqual(await sums(`${other.path}/dist`), await bundleSums());
+  });
+
+  it("names no folder of the machine, and imports only what Deno has", async () => {
+    const text = await Deno.readTextFile(`${alone.path}/namesrv.js`);
+    assertAlone(text);
+    const { denoDir } = JSON.parse(await succeed("deno", ["info", "--json"]));
+    for (const word of [PROJECT, denoDir, denoDir.slice(1), "registry."]) {
+      assert.ok(!text.includes(`"${word}`) && !text.includes(`/${word}/`), word);
+    }
+  });
+
+  it("runs with no network for packages, no cache and no deno.json", async () => {
+    // Deno looks for packages in the cache, which is empty, and then at the registry, which is not.
+    const env = {
+      HOME: alone.path,
+      DENO_DIR: `${alone.path}/cache`,
+      NPM_CONFIG_REGISTRY: "http://127.0.0.1:1/",
+      JSR_URL: "http://127.0.0.1:1/",
+    };
+    const command = [Deno.execPath(), "run", ...PERMISSIONS, `${alone.path}/namesrv.js`];
+    await using program = await Program.start(command, env, alone.path);
+    await program.keepsValues();
+    assert.equal(await program.stop(), 0);
+  });
+
+  it("tells the version", async () => {
+    const out = await succeed("deno", ["run", `${alone.path}/namesrv.js`, "--version"]);
+    assert.ok(out.includes(` ${VERSION} `), out);
+  });
+
+  async function bundleSums(): Promise<Map<string, string>> {
+    const found = await sums(DIST);
+    return new Map([...found].filter(([name]) => /\.(js|txt)$/.test(name)));
+  }
+});
+
+describe("what could go wrong in a bundle", () => {
+  it("is an import that is not part of Deno", () => {
+    assertAlone('import * as net from "node:net";\nimport { x } from "node:path";\n');
+    for (const name of ["npm:ajv", "./other.js", "node:nothing", "https://example.com/a.js"]) {
+      assert.throws(() => assertAlone(`import { a } from "${name}";\n`), BundleError);
+      assert.throws(() => assertAlone(`import "${name}";\n`), BundleError);
+    }
+  });
+
+  it("is a path into the cache of packages", () => {
+    const text =
+      '// ../cache/npm/npm.example.com/@a/b/1.0.0/c.js\nx({ "../cache/npm/h/d/1/e.js"() {';
+    assert.equal(
+      withoutMachine(text, `${PROJECT}/../cache/npm`),
+      '// npm/@a/b/1.0.0/c.js\nx({ "npm/d/1/e.js"() {',
+    );
+  });
+});
+
+describe("deno task compile", () => {
+  it("takes all platforms, or those that are named", () => {
+    assert.equal(chosen([], undefined), PLATFORMS);
+    assert.deepEqual(
+      (chosen(["macos-arm64", "linux-x64"], undefined) as typeof PLATFORMS).map(({ name }) => name),
+      ["linux-x64", "macos-arm64"],
+    );
+    assert.match(chosen(["linux-x86"], undefined) as string, /^linux-x86: .*windows-x64/);
+    assert.match(chosen(["macos-arm64", "linux-x64"], "denort") as string, /^DENORT_BIN fits one/);
+    assert.equal((chosen([], "denort") as typeof PLATFORMS)[0].triple, Deno.build.target);
+  });
+
+  it("names the files by version and platform", () => {
+    assert.deepEqual(PLATFORMS.map(executableName), [
+      `rocketmq-namesrv-${VERSION}-linux-x64`,
+      `rocketmq-namesrv-${VERSION}-linux-arm64`,
+      `rocketmq-namesrv-${VERSION}-macos-x64`,
+      `rocketmq-namesrv-${VERSION}-macos-arm64`,
+      `rocketmq-namesrv-${VERSION}-windows-x64.exe`,
+    ]);
+  });
+
+  it("puts the program and its permissions into an executable, always with the same bytes", async () => {
+    const platform = PLATFORMS.find(({ triple }) => triple === Deno.build.target)!;
+    const file = `${DIST}/${executableName(platform)}`;
+    try {
+      const found = new Set<string>();
+      for (let i = 0; i < 2; i++) {
+        // Deno in the place of its runtime part: all is as it will be, but it can't run.
+        await succeed("deno", ["task", "compile"], { env: { DENORT_BIN: Deno.execPath() } });
+        found.add(await sha256(file));
+      }
+      assert.equal(found.size, 1);
+      assert.equal((await sums(DIST)).get(executableName(platform)), [...found][0]);
+      const added = new TextDecoder().decode(
+        (await Deno.readFile(file)).subarray((await Deno.stat(Deno.execPath())).size - 65_536),
+      );
+      for (const name of PERMISSIONS.find((it) => it.startsWith("--allow-env="))!.split(/[=,]/)) {
+        if (!name.startsWith("--")) assert.ok(added.includes(`"${name}"`), name);
+      }
+      assert.ok(added.includes(`// rocketmq-namesrv ${VERSION}, `));
+    } finally {
+      await Deno.remove(file).catch(() => {}); // not made
+    }
+  });
+
+  it("says plainly that the runtime part is missing, when it can't be downloaded", async () => {
+    await using other = await Scratch.make();
+    await copyProject(other.path);
+    // A proxy that nobody listens at: whatever the machine could reach is out of reach.
+    const proxy = "http://127.0.0.1:1";
+    const { denoDir } = JSON.parse(await succeed("deno", ["info", "--json"]));
+    const env = { HTTPS_PROXY: proxy, HTTP_PROXY: proxy, NO_PROXY: "", DENO_DIR: denoDir };
+    const { code, out, err } = await call("deno", ["task", "compile", "windows-x64"], {
+      cwd: other.path,
+      env,
+    });
+    if (code === 0) {
+      // It is in the cache from an earlier time.
+      assert.match(out, /windows-x64\.exe/);
+      return;
+    }
+    assert.equal(code, 2, out + err);
+    const name = `dist/rocketmq-namesrv-${VERSION}-windows-x64\\.exe`;
+    assert.match(err, new RegExp(`^NOT MADE: ${name}: .* can't be downloaded: \\S`, "m"));
+    assert.match(err, /^Made 0 of 1 executables .* types and all its modules were checked/m);
+  });
+
+  it("fails at a mistake in the program", async () => {
+    await using other = await Scratch.make();
+    await copyProject(other.path);
+    await Deno.writeTextFile(`${other.path}/main.ts`, "const port: number = 'none';\n");
+    const { code, err } = await call("deno", ["task", "compile"], { cwd: other.path });
+    assert.equal(code, 1, err);
+    assert.match(err, /main\.ts/);
+  });
+});

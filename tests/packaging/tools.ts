@@ -1,0 +1,103 @@
+/** The programs that check the packages, and how the tests call them. */
+
+import assert from "node:assert/strict";
+import { PROJECT } from "../../tools/release.ts";
+
+export { PROJECT };
+
+/** What tools/packaging_tools.sh has fetched. */
+export const CACHE = `${PROJECT}/.cache/packaging`;
+
+const DEBIAN = `${CACHE}/debian`;
+
+/** Programs by name: where each is. */
+export const TOOLS = {
+  compose: `${CACHE}/bin/compose`,
+  hadolint: `${CACHE}/bin/hadolint`,
+  helm: `${CACHE}/bin/helm`,
+  kubeconform: `${CACHE}/bin/kubeconform`,
+  promtool: `${DEBIAN}/usr/bin/promtool`,
+  strace: `${DEBIAN}/usr/bin/strace`,
+  "systemd-analyze": `${DEBIAN}/usr/bin/systemd-analyze`,
+  deno: Deno.execPath(),
+  dpkg: "dpkg",
+  "dpkg-deb": "dpkg-deb",
+} as const;
+
+/** Debian's systemd units, which ours depends on. */
+export const UNITS = `${DEBIAN}/lib/systemd/system`;
+
+/** What a program left behind. */
+export interface Result {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** How a program is called. */
+export interface Call {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string;
+}
+
+/** Runs a program to its end, in the project's folder unless told otherwise. */
+export async function call(
+  tool: keyof typeof TOOLS,
+  args: readonly string[],
+  { cwd = PROJECT, env = {}, input }: Call = {},
+): Promise<Result> {
+  const libraries: Record<string, string> = tool === "systemd-analyze"
+    ? { LD_LIBRARY_PATH: await systemdLibraries() }
+    : {};
+  const child = new Deno.Command(TOOLS[tool], {
+    args: [...args],
+    cwd,
+    env: { NO_COLOR: "1", ...libraries, ...env },
+    stdin: input === undefined ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  if (input !== undefined) {
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(input));
+    await writer.close();
+  }
+  const { code, stdout, stderr } = await child.output();
+  const text = new TextDecoder();
+  return { code, out: text.decode(stdout), err: text.decode(stderr) };
+}
+
+/** Runs a program that must end well; returns its standard output. */
+export async function succeed(
+  tool: keyof typeof TOOLS,
+  args: readonly string[],
+  how?: Call,
+): Promise<string> {
+  const { code, out, err } = await call(tool, args, how);
+  assert.equal(code, 0, `${tool} ${args.join(" ")}\n${out}${err}`);
+  return out;
+}
+
+/** A folder that is removed in the end. */
+export class Scratch implements AsyncDisposable {
+  private constructor(readonly path: string) {}
+
+  /** A new, empty folder, which other users may read. */
+  static async make(): Promise<Scratch> {
+    const path = await Deno.makeTempDir({ prefix: "namesrv-packaging-" });
+    await Deno.chmod(path, 0o755);
+    return new Scratch(path);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.path, { recursive: true });
+  }
+}
+
+async function systemdLibraries(): Promise<string> {
+  for await (const { name } of Deno.readDir(`${DEBIAN}/usr/lib`)) {
+    if (name.endsWith("-linux-gnu")) return `${DEBIAN}/usr/lib/${name}/systemd`;
+  }
+  throw new Error(`${DEBIAN} has no libraries of systemd`);
+}

@@ -1,0 +1,121 @@
+/**
+ * `deno task bundle`: the program and all its packages as one JavaScript file, which any `deno` of
+ * the release line runs without network and without this project. The same sources give the same
+ * bytes, on every machine.
+ *
+ * @module
+ */
+import { isBuiltin } from "node:module";
+import { relative } from "node:path";
+import {
+  BUNDLE,
+  DIST,
+  LICENCES,
+  PERMISSIONS,
+  PROJECT,
+  run,
+  SOURCE_DATE,
+  VERSION,
+  writeSums,
+} from "./release.ts";
+
+/** A bundle that can't be made, or would not stand alone. */
+export class BundleError extends Error {
+  override readonly name = "BundleError";
+}
+
+/**
+ * Makes the bundle, after a check of all types.
+ *
+ * @throws BundleError with Deno's output
+ */
+export async function bundle(): Promise<void> {
+  await Deno.mkdir(DIST, { recursive: true });
+  // Deno finishes only what is named .js: without that, packages lose their default exports.
+  const made = BUNDLE.replace(/\.js$/, ".unfinished.js");
+  try {
+    const { success, output } = await run(Deno.execPath(), [
+      "bundle",
+      "--quiet",
+      "--check",
+      "--output",
+      made,
+      "main.ts",
+    ]);
+    if (!success) throw new BundleError(`deno bundle: ${output.trimEnd()}`);
+    const text = withoutMachine(await Deno.readTextFile(made), await npmCache());
+    assertAlone(text);
+    await Deno.writeTextFile(made, banner() + text);
+    // Executables that are made of it hold its time.
+    await Deno.utime(made, SOURCE_DATE, SOURCE_DATE);
+    await writeLicences();
+    await Deno.rename(made, BUNDLE);
+  } finally {
+    await Deno.remove(made).catch(() => {}); // renamed, or never made
+  }
+}
+
+/**
+ * Writes the licences of the packages that are in the bundle beside it.
+ *
+ * @throws BundleError when a package has none
+ */
+async function writeLicences(): Promise<void> {
+  const { output } = await run(Deno.execPath(), ["info", "--json", "main.ts"]);
+  const packages: { name: string; version: string; localPath: string }[] = Object.values(
+    JSON.parse(output).npmPackages,
+  );
+  let text = "Packages in rocketmq-namesrv.js, and their licences.\n";
+  for (const { name, version, localPath } of packages) {
+    const file = [...Deno.readDirSync(localPath)].find((it) => /^licen[cs]e/i.test(it.name));
+    if (file === undefined) throw new BundleError(`${name} ${version} has no licence file`);
+    const licence = await Deno.readTextFile(`${localPath}/${file.name}`);
+    text += `\n---- ${name} ${version} ----\n\n${licence.trim()}\n`;
+  }
+  await Deno.writeTextFile(LICENCES, text);
+}
+
+/**
+ * The bundler names each package file by its path from here to Deno's cache, with the registry's
+ * host in it: that would differ from machine to machine.
+ *
+ * @param cache Deno's folder of npm packages
+ */
+export function withoutMachine(text: string, cache: string): string {
+  const folder = `${relative(PROJECT, cache)}/`.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  return text.replace(new RegExp(`${folder}[^/\\s"]+/`, "g"), "npm/");
+}
+
+/**
+ * What is left to import must be part of Deno.
+ *
+ * @throws BundleError that names what is not
+ */
+export function assertAlone(text: string): void {
+  const imports = text.matchAll(/^(?:import|export)\b[^"'\n]*["']([^"'\n]+)["'];?$/gm);
+  const outside = [...imports].map(([, name]) => name)
+    .filter((name) => !name.startsWith("node:") || !isBuiltin(name));
+  if (outside.length > 0) throw new BundleError(`left outside the bundle: ${outside.join(", ")}`);
+}
+
+function banner(): string {
+  return `#!/usr/bin/env -S deno run ${PERMISSIONS.join(" ")}\n` +
+    `// rocketmq-namesrv ${VERSION}, with its packages. Apache-2.0.\n`;
+}
+
+async function npmCache(): Promise<string> {
+  const { output } = await run(Deno.execPath(), ["info", "--json"]);
+  return JSON.parse(output).npmCache;
+}
+
+if (import.meta.main) {
+  try {
+    await bundle();
+    await writeSums();
+    console.log(relative(PROJECT, BUNDLE));
+  } catch (error) {
+    if (!(error instanceof BundleError)) throw error;
+    console.error(error.message);
+    Deno.exit(1);
+  }
+}
