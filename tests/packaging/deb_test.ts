@@ -1,0 +1,239 @@
+import assert from "node:assert/strict";
+import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
+import { ARCHITECTURE, COMMAND, PACKAGE } from "../../tools/deb.ts";
+import { PERMISSIONS, VERSION } from "../../tools/release.ts";
+import { Program } from "./program.ts";
+import { call, PROJECT, Scratch, succeed, TOOLS, UNITS } from "./tools.ts";
+
+const UNIT = `${PROJECT}/packaging/systemd/rocketmq-namesrv.service`;
+const DROP_IN = `${PROJECT}/packaging/systemd/live-configuration.conf`;
+/** What systemd-analyze may say of the exposure, of 100; JIT compilation and network remain. */
+const MAX_EXPOSURE = 13;
+
+/** Values of a setting in the unit, in their order. */
+async function settings(name: string): Promise<string[]> {
+  const lines = (await Deno.readTextFile(UNIT)).split("\n");
+  return lines.filter((line) => line.startsWith(`${name}=`)).map((it) => it.slice(name.length + 1));
+}
+
+describe("the Debian package", () => {
+  let root: Scratch;
+
+  /** dpkg with a database and files of its own: nothing on this machine changes. */
+  function dpkg(...args: string[]): Promise<string> {
+    return succeed("dpkg", [
+      `--root=${root.path}`,
+      `--log=${root.path}/dpkg.log`,
+      "--force-script-chrootless",
+      "--force-depends",
+      "--force-not-root",
+      ...args,
+    ]);
+  }
+
+  /** The package's files that are there, without folders. */
+  async function files(folder = root.path): Promise<string[]> {
+    const found: string[] = [];
+    for await (const { name, isDirectory } of Deno.readDir(folder)) {
+      const path = `${folder}/${name}`;
+      if (isDirectory) found.push(...await files(path));
+      else if (!path.startsWith(`${root.path}/var/`) && !path.endsWith("/dpkg.log")) {
+        found.push(path.slice(root.path.length));
+      }
+    }
+    return found.sort();
+  }
+
+  beforeAll(async () => {
+    await succeed("deno", ["task", "deb"]);
+    root = await Scratch.make();
+    await Deno.mkdir(`${root.path}/var/lib/dpkg/info`, { recursive: true });
+    await Deno.mkdir(`${root.path}/var/lib/dpkg/updates`);
+    await Deno.writeTextFile(`${root.path}/var/lib/dpkg/status`, "");
+    await dpkg("--install", PACKAGE);
+  });
+  afterAll(() => root[Symbol.asyncDispose]());
+
+  it("is called by version and architecture", async () => {
+    const fields = await succeed("dpkg-deb", ["--field", PACKAGE]);
+    for (const line of [`Version: ${VERSION}`, `Architecture: ${ARCHITECTURE}`]) {
+      assert.ok(fields.split("\n").includes(line), fields);
+    }
+  });
+
+  it("installs the program, its service, its configuration and its documents", async () => {
+    const found = await files();
+    for (
+      const path of [
+        "/etc/rocketmq-namesrv/namesrv.properties",
+        "/usr/bin/rocketmq-namesrv",
+        "/usr/lib/rocketmq-namesrv/deno",
+        "/usr/lib/rocketmq-namesrv/rocketmq-namesrv.js",
+        "/usr/lib/systemd/system/rocketmq-namesrv.service",
+        "/usr/share/doc/rocketmq-namesrv/copyright",
+        "/usr/share/doc/rocketmq-namesrv/licenses.txt",
+        "/usr/share/doc/rocketmq-namesrv/operations.md",
+      ]
+    ) assert.ok(found.includes(path), `${path} is not among\n${found.join("\n")}`);
+    assert.match(await dpkg("--status", "rocketmq-namesrv"), /^Status: install ok installed$/m);
+  });
+
+  it("belongs to root, and nobody else may write", async () => {
+    const lines = (await succeed("dpkg-deb", ["--contents", PACKAGE])).trimEnd().split("\n");
+    for (const line of lines) assert.match(line, /^[d-]rw.r-.r-. root\/root /);
+  });
+
+  it("runs as the service does: under a user without rights, from its configuration", async () => {
+    await using state = await Scratch.make();
+    const installed = (text: string) =>
+      text.replaceAll("/usr/", `${root.path}/usr/`).replaceAll("/etc/", `${root.path}/etc/`);
+    assert.equal(await Deno.readTextFile(`${root.path}/usr/bin/rocketmq-namesrv`), COMMAND);
+    const program = `${state.path}/rocketmq-namesrv`;
+    await Deno.writeTextFile(program, installed(COMMAND));
+    await Deno.chmod(program, 0o755);
+    const config = `${root.path}/etc/rocketmq-namesrv/namesrv.properties`;
+    const kept = await Deno.readTextFile(config);
+    await Deno.writeTextFile(
+      config,
+      kept.replace("/var/lib/rocketmq-namesrv/", `${state.path}/`),
+    );
+    try {
+      const [start] = await settings("ExecStart");
+      const words = installed(start).replace(`${root.path}/usr/bin/rocketmq-namesrv`, program);
+      const user = Deno.uid() === 0
+        ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"]
+        : [];
+      if (Deno.uid() === 0) await Deno.chown(state.path, 65534, 65534);
+      const env = { HOME: state.path, PATH: "/usr/bin:/bin", DENO_DIR: "/nonexistent" };
+      await using server = await Program.start([...user, ...words.split(" ")], env, "/");
+      await server.keepsValues();
+      assert.equal(await server.stop(), 0);
+      await Deno.stat(`${state.path}/kvConfig.json`);
+    } finally {
+      await Deno.writeTextFile(config, kept);
+    }
+  });
+
+  it("has the permissions of the task start", () => {
+    assert.ok(COMMAND.includes(` ${PERMISSIONS.join(" ")} `), COMMAND);
+  });
+
+  it("has a service that systemd takes, also with the drop-in", async () => {
+    const unit = `${root.path}/usr/lib/systemd/system`;
+    const folders = [
+      [`${root.path}/bin`, `${root.path}/lib/systemd`, `${unit}/rocketmq-namesrv.service.d`],
+    ].flat();
+    for (const folder of folders) await Deno.mkdir(folder, { recursive: true });
+    const copied = new Deno.Command("cp", { args: ["-r", UNITS, `${root.path}/lib/systemd/`] });
+    assert.ok((await copied.output()).success);
+    // What the unit calls has to be there.
+    for (const name of ["kill", "sh"]) await Deno.copyFile(PROGRAM, `${root.path}/bin/${name}`);
+    const verify = () =>
+      call("systemd-analyze", [
+        "verify",
+        "--man=no",
+        `--root=${root.path}`,
+        "/usr/lib/systemd/system/rocketmq-namesrv.service",
+      ]);
+    try {
+      assert.deepEqual(await verify(), { code: 0, out: "", err: "" });
+      const dropIn = `${unit}/rocketmq-namesrv.service.d/live-configuration.conf`;
+      await Deno.copyFile(DROP_IN, dropIn);
+      assert.deepEqual(await verify(), { code: 0, out: "", err: "" });
+      await Deno.writeTextFile(dropIn, "[Service]\nProtectHomes=yes\n");
+      assert.match((await verify()).err, /ProtectHomes/);
+    } finally {
+      for (const folder of folders) await Deno.remove(folder, { recursive: true });
+    }
+  });
+
+  it("goes away, keeps the configuration until it is purged, and leaves nothing then", async () => {
+    const config = `${root.path}/etc/rocketmq-namesrv/namesrv.properties`;
+    await Deno.writeTextFile(config, "listenPort=19876\n");
+    await dpkg("--force-confold", "--install", PACKAGE);
+    assert.equal(await Deno.readTextFile(config), "listenPort=19876\n");
+    await Deno.mkdir(`${root.path}/var/lib/private/rocketmq-namesrv`, { recursive: true });
+    await dpkg("--remove", "rocketmq-namesrv");
+    const left = (await files()).filter((path) => !path.includes(".dpkg-"));
+    assert.deepEqual(left, ["/etc/rocketmq-namesrv/namesrv.properties"]);
+    await dpkg("--purge", "rocketmq-namesrv");
+    assert.deepEqual(await files(), []);
+    await assert.rejects(Deno.stat(`${root.path}/var/lib/private/rocketmq-namesrv`));
+  });
+});
+
+/** Some executable file. */
+const PROGRAM = `${PROJECT}/tools/deno.sh`;
+
+describe("the service", () => {
+  it("is exposed as little as a server with a JIT compiler can be", async () => {
+    const args = ["security", "--offline=true", "--no-pager", `--threshold=${MAX_EXPOSURE}`];
+    const report = await succeed("systemd-analyze", [...args, UNIT]);
+    for (const setting of ["ProtectSystem=", "PrivateUsers=", "CapabilityBoundingSet=~CAP_KILL"]) {
+      assert.match(report, new RegExp(`^✓ ${setting}`, "m"));
+    }
+    await using folder = await Scratch.make();
+    const weaker = `${folder.path}/rocketmq-namesrv.service`;
+    const text = await Deno.readTextFile(UNIT);
+    await Deno.writeTextFile(weaker, text.replace("RestrictNamespaces=yes\n", ""));
+    assert.equal((await call("systemd-analyze", [...args, weaker])).code, 1);
+  });
+
+  it("allows every system call that the server makes", async () => {
+    const groups = await systemCalls();
+    const allowed = new Set<string>();
+    for (const filter of await settings("SystemCallFilter")) {
+      const names = filter.replace(/^~/, "").split(" ").flatMap((name) => groups(name));
+      for (const name of names) {
+        if (filter.startsWith("~")) allowed.delete(name);
+        else allowed.add(name);
+      }
+    }
+    assert.ok(allowed.has("mprotect") && !allowed.has("setuid"), [...allowed].join(" "));
+
+    await using folder = await Scratch.make();
+    const trace = `${folder.path}/calls`;
+    const user = Deno.uid() === 0 ? ["setpriv", "--reuid=65534", "--regid=65534"] : [];
+    if (Deno.uid() === 0) {
+      user.push("--clear-groups", "--no-new-privs");
+      await Deno.chown(folder.path, 65534, 65534);
+    }
+    await Deno.copyFile(`${PROJECT}/dist/rocketmq-namesrv.js`, `${folder.path}/namesrv.js`);
+    await Deno.copyFile(Deno.execPath(), `${folder.path}/deno`);
+    const run = [`${folder.path}/deno`, "run", "--no-config", ...PERMISSIONS];
+    const command = [
+      ...user,
+      TOOLS.strace,
+      // As a grandchild, so that the server gets the signals.
+      ...["-D", "-f", "-qq", "-e", "signal=none", "-o", trace],
+      ...run,
+      `${folder.path}/namesrv.js`,
+    ];
+    const env = { HOME: folder.path, DENO_DIR: "/nonexistent", PATH: "/usr/bin:/bin" };
+    {
+      await using program = await Program.start(command, env, "/");
+      await program.keepsValues();
+      assert.equal(await program.stop(), 0);
+    }
+    const made = new Set<string>();
+    for (const line of (await Deno.readTextFile(trace)).split("\n")) {
+      const name = /^\d+ +(?:<\.\.\. )?([a-z_0-9]+)(?:\(| resumed)/.exec(line)?.[1];
+      if (name !== undefined) made.add(name);
+    }
+    assert.ok(made.has("listen") && made.has("fsync"), [...made].join(" "));
+    assert.deepEqual([...made].filter((name) => !allowed.has(name)), []);
+  });
+});
+
+/** All system calls of a group of systemd, whose name begins with @, or of a call itself. */
+async function systemCalls(): Promise<(name: string) => string[]> {
+  const groups = new Map<string, string[]>();
+  let group: string[] = [];
+  for (const line of (await succeed("systemd-analyze", ["syscall-filter"])).split("\n")) {
+    if (line.startsWith("@")) groups.set(line.trim(), group = []);
+    else if (/^ +[^# ]/.test(line)) group.push(line.trim());
+  }
+  const expand = (name: string): string[] =>
+    name.startsWith("@") ? (groups.get(name) ?? []).flatMap(expand) : [name];
+  return expand;
+}
