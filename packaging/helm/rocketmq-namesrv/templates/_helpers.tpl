@@ -1,0 +1,27 @@
+{{- define "namesrv.name" -}}
+{{- if contains .Chart.Name .Release.Name -}}
+{{ .Release.Name | trunc 50 | trimSuffix "-" }}
+{{- else -}}
+{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 50 | trimSuffix "-" }}
+{{- end -}}
+{{- end }}
+
+{{- define "namesrv.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "namesrv.labels" -}}
+{{ include "namesrv.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{/* host:port of each pod, as brokers and clients take them. */}}
+{{- define "namesrv.addresses" -}}
+{{- $name := include "namesrv.name" . -}}
+{{- range $i := until (int .Values.replicas) -}}
+{{- if $i }};{{ end }}{{ $name }}-{{ $i }}.{{ $name }}-headless.{{ $.Release.Namespace }}.svc:9876
+{{- end -}}
+{{- end }}

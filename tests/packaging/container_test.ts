@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { parse } from "@std/yaml";
+import { describe, it } from "@std/testing/bdd";
+import { PERMISSIONS } from "../../tools/release.ts";
+import { Program } from "./program.ts";
+import { call, PROJECT, Scratch, succeed } from "./tools.ts";
+
+const DOCKERFILE = `${PROJECT}/packaging/docker/Dockerfile`;
+const COMPOSE = `${PROJECT}/packaging/compose/compose.yaml`;
+const cwd = `${PROJECT}/packaging/compose`;
+
+/** An instruction of the last stage whose argument is a list, which may have words before it. */
+async function lastStage(instruction: string): Promise<string[]> {
+  const text = (await Deno.readTextFile(DOCKERFILE)).replaceAll("\\\n", " ");
+  const line = text.slice(text.lastIndexOf("\nFROM ")).split("\n")
+    .find((it) => it.startsWith(`${instruction} `))!;
+  return JSON.parse(line.slice(line.indexOf("[")));
+}
+
+describe("the Dockerfile", () => {
+  it("is as hadolint wants it", async () => {
+    await succeed("hadolint", ["--failure-threshold=info", DOCKERFILE]);
+    const text = await Deno.readTextFile(DOCKERFILE);
+    const worse = text.replace("RUN deno", "RUN cd /build && deno");
+    const { code, out } = await call("hadolint", ["-"], { input: worse });
+    assert.notEqual(code, 0);
+    assert.match(out, /DL3003/);
+  });
+
+  it("takes the Deno that the project is tested with, and what the bundle is made of", async () => {
+    const pinned = (await Deno.readTextFile(`${PROJECT}/.deno-version`)).trim();
+    assert.match(
+      await Deno.readTextFile(DOCKERFILE),
+      new RegExp(`^ARG DENO_VERSION=${pinned}$`, "m"),
+    );
+    await using copy = await Scratch.make();
+    const ignore = await Deno.readTextFile(`${DOCKERFILE}.dockerignore`);
+    const [first, ...kept] = ignore.trimEnd().split("\n");
+    assert.equal(first, "*");
+    const names = kept.map((line) => line.replace(/^!/, ""));
+    const command = new Deno.Command("cp", { args: ["-r", ...names, copy.path], cwd: PROJECT });
+    assert.ok((await command.output()).success);
+    const [, build] = /^RUN (.*)$/m.exec(await Deno.readTextFile(DOCKERFILE))!;
+    const built = new Deno.Command("sh", { args: ["-c", build], cwd: copy.path, stdout: "null" });
+    assert.ok((await built.output()).success, build);
+    await Deno.stat(`${copy.path}/dist/rocketmq-namesrv.js`);
+    await Deno.stat(`${copy.path}/dist/rocketmq-namesrv.licenses.txt`);
+  });
+
+  it("runs as a user without rights, and starts a server that needs only HOME", async () => {
+    assert.match(await Deno.readTextFile(DOCKERFILE), /^USER 65532:65532$/m);
+    await using home = await Scratch.make();
+    const command = (await lastStage("ENTRYPOINT")).map((word) =>
+      word.replace("/usr/bin/deno", Deno.execPath())
+        .replace("/usr/lib/rocketmq-namesrv", `${PROJECT}/dist`)
+    );
+    const env = { HOME: home.path, DENO_DIR: "/nonexistent" };
+    await using program = await Program.start(command, env, "/");
+    await program.keepsValues();
+    assert.equal(await program.stop(), 0);
+  });
+
+  it("has the permissions of the task start, at work and in the health check", async () => {
+    for (const instruction of ["ENTRYPOINT", "HEALTHCHECK"]) {
+      const words = await lastStage(instruction);
+      const script = words.findIndex((word) => word.endsWith(".js"));
+      const flags = words.slice(2, script).filter((word) => /^--(allow|no-prompt)/.test(word));
+      assert.deepEqual(flags, PERMISSIONS, instruction);
+    }
+    const check = await lastStage("HEALTHCHECK");
+    assert.deepEqual(check.slice(-3), ["ping", "-n", "127.0.0.1:9876"]);
+  });
+});
+
+describe("the compose file", () => {
+  it("is one, and has two name servers, brokers at both, and the dashboard", async () => {
+    const model = parse(await succeed("compose", [COMPOSE], { cwd })) as {
+      services: Record<string, {
+        environment?: Record<string, string>;
+        read_only?: boolean;
+        user?: string;
+        build?: { context: string; dockerfile: string };
+      }>;
+    };
+    const names = Object.keys(model.services);
+    assert.deepEqual(names, ["broker-a", "broker-b", "dashboard", "namesrv-a", "namesrv-b"]);
+    const addresses = "namesrv-a:9876;namesrv-b:9876";
+    for (const name of ["broker-a", "broker-b"]) {
+      assert.equal(model.services[name].environment!.NAMESRV_ADDR, addresses);
+    }
+    assert.ok(model.services.dashboard.environment!.JAVA_OPTS.includes(addresses));
+    for (const name of ["namesrv-a", "namesrv-b"]) {
+      const { read_only, build } = model.services[name];
+      assert.equal(read_only, true);
+      await Deno.stat(`${build!.context}/${build!.dockerfile}`);
+      assert.equal(build!.context, PROJECT);
+    }
+  });
+
+  it("would be refused with a mistake in it", async () => {
+    await using folder = await Scratch.make();
+    const wrong = `${folder.path}/compose.yaml`;
+    const text = await Deno.readTextFile(COMPOSE);
+    await Deno.writeTextFile(wrong, text.replace("read_only:", "readonly:"));
+    const { code, err } = await call("compose", [wrong], { cwd });
+    assert.notEqual(code, 0);
+    assert.match(err, /readonly/);
+  });
+});
