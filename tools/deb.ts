@@ -44,9 +44,8 @@ const FILES: readonly { from: string; to: string; mode?: number }[] = [
   },
   { from: "conf/namesrv.properties", to: `${DOC}/examples/namesrv.properties` },
   { from: "monitoring/rules.yaml", to: `${DOC}/examples/prometheus-rules.yaml` },
-  { from: "docs/configuration.md", to: `${DOC}/configuration.md` },
-  { from: "docs/operations.md", to: `${DOC}/operations.md` },
-  { from: "docs/tls.md", to: `${DOC}/tls.md` },
+  ...[...Deno.readDirSync(`${PROJECT}/docs`)].filter(({ name }) => name.endsWith(".md"))
+    .map(({ name }) => ({ from: `docs/${name}`, to: `${DOC}/${name}` })),
   { from: "packaging/deb/copyright", to: `${DOC}/copyright` },
   { from: LICENCES, to: `${DOC}/licenses.txt` },
   ...["postinst", "prerm", "postrm"].map((name) => (

@@ -100,7 +100,7 @@ async function endInTurn(cluster: Cluster, servers: NameServer[]): Promise<void>
 }
 
 /** What the lines of a client that begin with a word say. */
-async function saidBy(client: Process, word: "SENT" | "GOT"): Promise<string[]> {
+export async function saidBy(client: Process, word: "SENT" | "GOT"): Promise<string[]> {
   check(!client.ended, `${client.name} ended; see ${client.logFile}`);
   return linesOf(await client.output(), word);
 }
@@ -111,7 +111,7 @@ function linesOf(output: string, word: string): string[] {
 }
 
 /** Ends a client in good order. */
-async function finish(client: Process, word: "SENT" | "GOT"): Promise<string[]> {
+export async function finish(client: Process, word: "SENT" | "GOT"): Promise<string[]> {
   await client.write("end\n");
   const { code } = await within(30_000, client.name, client.status);
   check(code === 0, `${client.name} ended with ${code}; see ${client.logFile}`);

@@ -12,6 +12,7 @@ import { missingTools, prepare, type Version, VERSIONS } from "./artifacts.ts";
 import { actingMaster, ordinaryCluster, unusualRegistrations } from "./cases_brokers.ts";
 import { gracefulEnd } from "./cases_graceful.ts";
 import { adminCommand } from "./cases_command.ts";
+import { upgrade } from "./cases_upgrade.ts";
 import { tlsClusters } from "./cases_tls.ts";
 import { HOMES, Launcher } from "./cluster.ts";
 import { LOGS, Processes } from "./processes.ts";
@@ -87,6 +88,7 @@ try {
           { name: `${version} graceful end`, run: gracefulEnd },
         ]
         : []),
+      { name: `${version} upgrade`, run: upgrade },
     ];
     for (const { name, run } of groups.filter((group) => group.name.includes(only))) {
       try {
