@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parse } from "@std/yaml";
-import { describe, it } from "@std/testing/bdd";
+import { beforeAll, describe, it } from "@std/testing/bdd";
 import { PERMISSIONS } from "../../tools/release.ts";
 import { Program } from "./program.ts";
 import { call, PROJECT, Scratch, succeed } from "./tools.ts";
@@ -18,6 +18,10 @@ async function lastStage(instruction: string): Promise<string[]> {
 }
 
 describe("the Dockerfile", () => {
+  beforeAll(async () => {
+    await succeed("deno", ["task", "bundle"]);
+  });
+
   it("is as hadolint wants it", async () => {
     await succeed("hadolint", ["--failure-threshold=info", DOCKERFILE]);
     const text = await Deno.readTextFile(DOCKERFILE);
