@@ -1,0 +1,183 @@
+import assert from "node:assert/strict";
+import { parse } from "@std/yaml";
+import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
+import { parseProperties } from "../../src/config/properties.ts";
+import { VERSION } from "../../tools/release.ts";
+import { CACHE, call, PROJECT, Scratch, succeed } from "./tools.ts";
+
+const CHART = `${PROJECT}/packaging/helm/rocketmq-namesrv`;
+const SCHEMAS = `${CACHE}/python/kubernetes_validate/kubernetes-json-schema`;
+/** The oldest Kubernetes that the chart is for, and the newest whose schemas are there. */
+const KUBERNETES = ["1.25.0", "1.37.0"];
+
+/** Each way of setting values that changes what is rendered. */
+const VALUES: Readonly<Record<string, readonly string[]>> = {
+  "defaults": [],
+  "a certificate": ["tls.secretName=namesrv-tls", "tls.mode=enforcing"],
+  "clients' certificates": ["tls.secretName=namesrv-tls", "tls.clientCertificates=true"],
+  "a service monitor": ["serviceMonitor.enabled=true", "serviceMonitor.labels.release=main"],
+  "no disk, no budget": ["persistence.enabled=false", "podDisruptionBudget.enabled=false"],
+  "all the rest": [
+    "replicas=3",
+    "image.tag=v1",
+    "imagePullSecrets[0].name=registry",
+    "persistence.storageClass=fast",
+    "config.orderMessageEnable=true",
+    "podAnnotations.a=b",
+    "podLabels.c=d",
+    "nodeSelector.disk=ssd",
+    "tolerations[0].operator=Exists",
+    "affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution=null",
+  ],
+};
+
+/** What Kubernetes reads is checked by its schemas. */
+// deno-lint-ignore no-explicit-any
+type Json = any;
+
+function render(values: readonly string[], kubernetes = KUBERNETES[0]): Promise<string> {
+  const sets = values.flatMap((value) => ["--set", value]);
+  return succeed("helm", ["template", "prod", CHART, "--kube-version", kubernetes, ...sets]);
+}
+
+/** What was rendered, by kind and name. */
+async function objects(values: readonly string[]): Promise<Map<string, Json>> {
+  const documents = (await render(values)).split(/^---$/m).map((text) => parse(text) as Json);
+  return new Map(
+    documents.filter((it) => it !== null && it !== undefined)
+      .map((it) => [`${it.kind} ${it.metadata.name}`, it]),
+  );
+}
+
+describe("the Helm chart", () => {
+  let schemas: Scratch;
+
+  beforeAll(async () => {
+    schemas = await Scratch.make();
+    const kinds = ["statefulset-apps-v1", "service-v1", "configmap-v1", "_definitions"];
+    kinds.push("poddisruptionbudget-policy-v1");
+    for (const version of KUBERNETES) {
+      await Deno.mkdir(`${schemas.path}/v${version}`);
+      for (const kind of kinds) {
+        const text = await Deno.readTextFile(`${SCHEMAS}/v${version}-local-strict/${kind}.json`);
+        // They name each other by addresses that are not theirs.
+        const schema = JSON.parse(text.replaceAll("/api/_definitions.json#", "_definitions.json#"));
+        delete schema.$id;
+        await Deno.writeTextFile(
+          `${schemas.path}/v${version}/${kind}.json`,
+          JSON.stringify(schema),
+        );
+      }
+      const definition = parse(await Deno.readTextFile(`${CACHE}/servicemonitors.yaml`)) as Json;
+      await Deno.writeTextFile(
+        `${schemas.path}/v${version}/servicemonitor-monitoring-v1.json`,
+        JSON.stringify(definition.spec.versions[0].schema.openAPIV3Schema),
+      );
+    }
+  });
+  afterAll(() => schemas[Symbol.asyncDispose]());
+
+  function kubeconform(manifest: string, version: string) {
+    return call("kubeconform", [
+      "-strict",
+      "-summary",
+      "-kubernetes-version",
+      version,
+      "-schema-location",
+      `${schemas.path}/{{ .NormalizedKubernetesVersion }}/{{ .ResourceKind }}{{ .KindSuffix }}.json`,
+    ], { input: manifest });
+  }
+
+  it("has the project's version, and no complaint of helm lint", async () => {
+    const chart = parse(await Deno.readTextFile(`${CHART}/Chart.yaml`)) as Json;
+    assert.deepEqual([chart.version, chart.appVersion], [VERSION, VERSION]);
+    for (const values of Object.values(VALUES)) {
+      const sets = values.flatMap((value) => ["--set", value]);
+      await succeed("helm", ["lint", "--strict", "--kube-version", KUBERNETES[0], CHART, ...sets]);
+    }
+  });
+
+  for (const [name, values] of Object.entries(VALUES)) {
+    it(`is right by the schemas of Kubernetes: ${name}`, async () => {
+      for (const version of KUBERNETES) {
+        const { code, out } = await kubeconform(await render(values, version), version);
+        assert.equal(code, 0, `${version}: ${out}`);
+        assert.match(out, /Invalid: 0, Errors: 0, Skipped: 0/);
+      }
+    });
+  }
+
+  it("would not be right with a wrong name in it", async () => {
+    const manifest = (await render([])).replace("readOnlyRootFilesystem", "readonlyRootFilesystem");
+    const { code, out } = await kubeconform(manifest, KUBERNETES[1]);
+    assert.equal(code, 1);
+    assert.match(out, /readonlyRootFilesystem/);
+  });
+
+  it("mounts the whole secret, so that new certificates arrive", async () => {
+    const found = await objects(VALUES["clients' certificates"]);
+    const pod = found.get("StatefulSet prod-rocketmq-namesrv")!.spec.template.spec;
+    const [container] = pod.containers;
+    for (const mount of container.volumeMounts) assert.equal(mount.subPath, undefined);
+    const { mountPath } = container.volumeMounts.find(({ name }: Json) => name === "tls");
+    const { secret } = pod.volumes.find(({ name }: Json) => name === "tls");
+    assert.equal(secret.secretName, "namesrv-tls");
+    const config = options(found);
+    const paths = ["tls.server.certPath", "tls.server.keyPath", "tls.server.trustCertPath"];
+    assert.deepEqual(
+      paths.map((name) => config.get(name)),
+      ["tls.crt", "tls.key", "ca.crt"].map((file) => `${mountPath}/${file}`),
+    );
+    assert.equal(config.get("tls.test.mode.enable"), "false");
+    assert.equal(config.get("tls.server.need.client.auth"), "require");
+  });
+
+  it("runs without rights, and is asked where the HTTP port is", async () => {
+    const found = await objects([]);
+    const { spec } = found.get("StatefulSet prod-rocketmq-namesrv")!;
+    const pod = spec.template.spec;
+    const [container] = pod.containers;
+    assert.equal(pod.securityContext.runAsNonRoot, true);
+    assert.equal(container.securityContext.readOnlyRootFilesystem, true);
+    assert.deepEqual(container.securityContext.capabilities.drop, ["ALL"]);
+    const probes = ["startupProbe", "livenessProbe", "readinessProbe"];
+    assert.deepEqual(
+      probes.map((probe) => `${container[probe].httpGet.port} ${container[probe].httpGet.path}`),
+      ["http /livez", "http /livez", "http /readyz"],
+    );
+    const ports = container.ports.map(({ name, containerPort }: Json) =>
+      `${name} ${containerPort}`
+    );
+    const config = options(found);
+    assert.deepEqual(ports, [
+      `remoting ${config.get("listenPort")}`,
+      `http ${config.get("httpPort")}`,
+    ]);
+    assert.equal(config.get("httpBindAddress"), "0.0.0.0");
+    const grace = Number(pod.terminationGracePeriodSeconds);
+    assert.ok(grace > Number(config.get("shutdownWaitTimeSeconds")));
+    const headless = found.get(`Service ${spec.serviceName}`)!.spec;
+    assert.deepEqual([headless.clusterIP, headless.publishNotReadyAddresses], ["None", true]);
+  });
+
+  it("refuses values that it does not know or that are the chart's own", async () => {
+    for (
+      const [value, word] of [
+        ["replica=3", "replica"],
+        ["tls.mode=on", "mode"],
+        ["config.listenPort=9000", "listenPort"],
+        ["tls.clientCertificates=true", "tls.secretName"],
+      ]
+    ) {
+      const args = ["template", "prod", CHART, "--kube-version", KUBERNETES[0], "--set", value];
+      const { code, err } = await call("helm", args);
+      assert.notEqual(code, 0, value);
+      assert.ok(err.includes(word), err);
+    }
+  });
+
+  function options(found: Map<string, Json>): ReadonlyMap<string, string> {
+    const { data } = found.get("ConfigMap prod-rocketmq-namesrv")!;
+    return parseProperties(data["namesrv.properties"], "namesrv.properties");
+  }
+});
