@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { parse } from "@std/yaml";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
+import { OPTION_NAMES, optionOf } from "../../src/config/options.ts";
 import { parseProperties } from "../../src/config/properties.ts";
 import { VERSION } from "../../tools/release.ts";
 import { CACHE, call, PROJECT, Scratch, succeed } from "./tools.ts";
@@ -130,6 +131,17 @@ describe("the Helm chart", () => {
     );
     assert.equal(config.get("tls.test.mode.enable"), "false");
     assert.equal(config.get("tls.server.need.client.auth"), "require");
+  });
+
+  it("writes only options that there are", async () => {
+    const known = new Set<string>(OPTION_NAMES);
+    for (const values of Object.values(VALUES)) {
+      for (const [name, value] of options(await objects(values))) {
+        assert.ok(known.has(name), name);
+        const option = optionOf(name as typeof OPTION_NAMES[number]);
+        if (option.type === "enum") assert.ok(option.values.includes(value), `${name}=${value}`);
+      }
+    }
   });
 
   it("runs without rights, and is asked where the HTTP port is", async () => {

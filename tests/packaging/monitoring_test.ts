@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { parse } from "@std/yaml";
 import { describe, it } from "@std/testing/bdd";
 import { DEFINITIONS } from "../../src/metrics/definitions.ts";
+import { HttpServerProcess } from "../system/http_server.ts";
 import { dashboard, PANELS } from "../../tools/dashboard.ts";
 import { call, PROJECT, Scratch, succeed } from "./tools.ts";
 
@@ -76,6 +77,16 @@ describe("the alerts", () => {
 
   it("use only metrics and labels that the server has", async () => {
     for (const { alert, expr } of await rules()) assertKnown(expr, alert);
+  });
+});
+
+describe("a scrape", () => {
+  it("is as promtool wants it, and holds only metrics of the table", async () => {
+    await using server = await HttpServerProcess.start();
+    const text = await (await server.get("/metrics")).text();
+    await succeed("promtool", ["check", "metrics"], { input: text });
+    const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
+    assert.deepEqual(names.toSorted(), DEFINITIONS.map(({ name }) => name).toSorted());
   });
 });
 
