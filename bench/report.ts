@@ -82,7 +82,7 @@ export interface Headline {
 
 /** Scenarios without route queries are represented by the first of these that they measured. */
 const SPEAKING: MetricName[] = [
-  "liveHeapMb",
+  "heapMb",
   "unchangedCpuMs",
   "heartbeatCpu",
   "handshakes",

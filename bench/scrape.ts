@@ -10,7 +10,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import type { LoadResult } from "./load.ts";
 import { registerSmallCluster, SMALL_CLUSTER_TOPICS } from "./scenarios.ts";
 import type { ScrapeLoad, ScrapeRound } from "./scrape_load.ts";
-import { freePort, type Machine, runHelper, Server } from "./servers.ts";
+import { type Machine, runHelper, Server } from "./servers.ts";
 
 const SCRAPERS = 50;
 const CONNECTIONS = 50;
@@ -21,8 +21,7 @@ const seconds = Number(flags.seconds ?? 1);
 const rate = Number(flags.rate ?? 10_000);
 
 const machine: Machine = { serverCpus: "0", loadCpu: "1", heap: "1g" };
-const httpPort = freePort();
-const server = await Server.start("ours", machine, undefined, httpPort);
+const server = await Server.start("ours", machine);
 try {
   const brokers = await registerSmallCluster(server);
   const options: ScrapeLoad = {
@@ -38,7 +37,7 @@ try {
       serverPid: server.pid,
     },
     rounds: Number(flags.rounds ?? 20),
-    httpPort,
+    httpPort: server.httpPort!,
     path: flags.path ?? "/metrics",
     scrapers: SCRAPERS,
   };

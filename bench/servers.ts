@@ -38,6 +38,8 @@ export class Server {
     home: string,
     /** Milliseconds from starting the process to its first answer. */
     readonly firstAnswerMs: number,
+    /** Our own's HTTP port; undefined for the others. */
+    readonly httpPort: number | undefined,
   ) {
     this.#process = process;
     this.#home = home;
@@ -51,17 +53,13 @@ export class Server {
   /**
    * Starts a server on a free port, with a home folder of its own, and waits for its first answer.
    * @param tlsConfig a file of tls.* properties for it
-   * @param httpPort its HTTP port; 0: none
    * @throws {Error} when it ends or does not answer within a minute; with what it printed
    */
-  static async start(
-    kind: ServerKind,
-    machine: Machine,
-    tlsConfig?: string,
-    httpPort = 0,
-  ): Promise<Server> {
+  static async start(kind: ServerKind, machine: Machine, tlsConfig?: string): Promise<Server> {
     const home = await Deno.makeTempDir({ prefix: "namesrv-bench-" });
     const port = freePort();
+    // Another checkout may be older than this option.
+    const httpPort = kind === "ours" && machine.project === undefined ? freePort() : undefined;
     const command = await commandOf(kind, machine, port, home, tlsConfig, httpPort);
     const pinned = machine.serverCpus ? ["taskset", "-c", machine.serverCpus, ...command] : command;
     const log = await Deno.open(`${home}/output`, { create: true, write: true });
@@ -81,7 +79,7 @@ export class Server {
     process.status.then(() => ended = true);
     while (performance.now() - started < START_LIMIT_MS && !ended) {
       if (await answers(port)) {
-        return new Server(kind, port, process, home, performance.now() - started);
+        return new Server(kind, port, process, home, performance.now() - started, httpPort);
       }
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
@@ -90,8 +88,16 @@ export class Server {
     throw new Error(`${kind} did not start: ${pinned.join(" ")}\n${said.join("\n")}`);
   }
 
-  /** The JVM's live heap in bytes, after a full collection. Undefined for the others: they have none. */
-  async liveHeapBytes(): Promise<number | undefined> {
+  /**
+   * What the program holds, in bytes: the JVM's heap after a full collection; of ours, V8's heap and
+   * the buffers outside of it with all that waits to be collected. Undefined for the bare loops.
+   */
+  async heapBytes(): Promise<number | undefined> {
+    if (this.httpPort !== undefined) {
+      const response = await fetch(`http://127.0.0.1:${this.httpPort}/metrics`);
+      const text = await response.text();
+      return value(text, "v8_heap_used_bytes") + value(text, "v8_external_memory_bytes");
+    }
     if (this.kind !== "reference") return undefined;
     await output("jcmd", [String(this.pid), "GC.run"]);
     const info = await output("jcmd", [String(this.pid), "GC.heap_info"]);
@@ -163,7 +169,7 @@ async function commandOf(
   port: number,
   home: string,
   tlsConfig: string | undefined,
-  httpPort: number,
+  httpPort: number | undefined,
 ): Promise<string[]> {
   const bare = (transport: string) =>
     denoRun(["--allow-net"], `${HERE}bare.ts`, [transport, String(port), CANNED_BODY_BYTES]);
@@ -181,8 +187,7 @@ async function commandOf(
       );
       const [, ...args] = String(tasks.start.command).split(" ");
       const file = tlsConfig === undefined ? [] : ["-c", tlsConfig];
-      // Another checkout may be older than this option.
-      const http = machine.project === undefined ? ["--httpPort", String(httpPort)] : [];
+      const http = httpPort === undefined ? [] : ["--httpPort", String(httpPort)];
       return [Deno.execPath(), ...args, ...file, "--listenPort", String(port), ...http];
     }
     case "reference": {
@@ -207,6 +212,13 @@ async function commandOf(
   }
 }
 
+/** A metric of ours without labels. */
+function value(metrics: string, name: string): number {
+  const found = new RegExp(`^rocketmq_namesrv_${name} (\\S+)$`, "m").exec(metrics);
+  if (!found) throw new Error(`/metrics has no ${name}`);
+  return Number(found[1]);
+}
+
 function denoRun(permissions: string[], program: string, args: string[]): string[] {
   // Checked by `deno task check`: checking again at every start would only take time from the load.
   return [Deno.execPath(), "run", "--no-check", "--no-prompt", ...permissions, program, ...args];
@@ -224,7 +236,7 @@ async function answers(port: number): Promise<boolean> {
 }
 
 /** A port of 127.0.0.1 that nobody listens on. */
-export function freePort(): number {
+function freePort(): number {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();
