@@ -52,10 +52,15 @@ try {
   const scrapes = rounds.reduce((sum, round) => sum + round.scrapes, 0);
   const perSecond = scrapes / rounds.length / (seconds + WARM_UP_SECONDS);
   console.log(`${perSecond.toFixed(0)} scrapes/s of ${rounds.at(-1)!.bytes} bytes`);
+  const ratios = rounds.map(({ alone, stormed, again }) =>
+    2 * stormed.p99 / (alone.p99 + again.p99)
+  );
+  const noise = rounds.map(({ alone, again }) => again.p99 / alone.p99);
   console.log(
-    `p99 of a round to that of the same round alone, median: ` +
-      `${percent(rounds.map(({ alone, stormed }) => stormed.p99 / alone.p99))} with scrapers, ` +
-      `${percent(rounds.map(({ alone, again }) => again.p99 / alone.p99))} without`,
+    `p99 with scrapers to the mean of before and after, median of the rounds: ${
+      percent(ratios)
+    }; ` +
+      `after to before: ${percent(noise)}`,
   );
 } finally {
   await server.stop();
