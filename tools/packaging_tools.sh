@@ -8,11 +8,15 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 cache=$root/.cache/packaging
 mkdir -p "$cache"
 
-# once NAME COMMAND...: runs the command unless it has succeeded before.
+# once NAME COMMAND...: runs the command unless it has succeeded before. In a list with && or ||, the
+# shell would go on after what fails in the command, and it would count as done.
 once() {
   marker=$cache/.$1
   shift
-  [ -e "$marker" ] || { "$@" && : >"$marker"; }
+  if [ ! -e "$marker" ]; then
+    "$@"
+    : >"$marker"
+  fi
 }
 
 # go_tool PROGRAM MODULE@VERSION
