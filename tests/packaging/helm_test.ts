@@ -144,6 +144,16 @@ describe("the Helm chart", () => {
     }
   });
 
+  it("writes the numbers of a values file as they are", async () => {
+    await using folder = await Scratch.make();
+    const values = `${folder.path}/values.yaml`;
+    await Deno.writeTextFile(values, "config: { logFileMaxBytes: 104857600, logRepeatLimit: 0 }\n");
+    const args = ["template", "prod", CHART, "--kube-version", KUBERNETES[0], "--values", values];
+    const manifest = await succeed("helm", args);
+    assert.match(manifest, /^ +logFileMaxBytes=104857600$/m);
+    assert.match(manifest, /^ +logRepeatLimit=0$/m);
+  });
+
   it("runs without rights, and is asked where the HTTP port is", async () => {
     const found = await objects([]);
     const { spec } = found.get("StatefulSet prod-rocketmq-namesrv")!;
