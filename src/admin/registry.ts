@@ -20,7 +20,7 @@ export interface Surroundings {
   readonly transport: Transport;
   readonly out: Output;
   readonly err: Output;
-  /** Hears the exit code of the command that has run. */
+  /** Hears the exit code of a command that has run, or could not say all that it has. */
   readonly done: (code: ExitCode) => void;
 }
 
@@ -62,8 +62,9 @@ export class Registry {
       const session = new Session(servers, out, err, options.json === true, runtime, access);
       try {
         await action(session, command.args, options);
-        done(session.exitCode);
       } finally {
+        // Also when nobody reads what it has to say.
+        done(session.exitCode);
         await servers.close();
       }
     });

@@ -89,12 +89,14 @@ export async function runCommand(
       return ExitCode.OK;
     }
     if (error instanceof CommandFailure) {
+      exitCode = ExitCode.FAILED;
       await err.write(`${err.styled("red", error.message)}\n`);
-      return ExitCode.FAILED;
+      return exitCode;
     }
     if (error instanceof UsageError || error instanceof CommanderError) {
+      exitCode = ExitCode.USAGE;
       await err.write(`${err.styled("red", usageLine(error.message, program, args))}\n`);
-      return ExitCode.USAGE;
+      return exitCode;
     }
     throw error;
   }

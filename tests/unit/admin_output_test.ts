@@ -110,4 +110,22 @@ describe("Output", () => {
       assert.deepEqual([code, err], [0, ""], args.join(" "));
     }
   });
+
+  it("does not hide with what nobody reads that a command failed", async () => {
+    const B = "10.0.0.2:9876";
+    const knowing = (topic: string): Behaviour => ({ code }) => {
+      if (code === 206) return { body: `{"topicList":["${topic}"]}` };
+      if (code === 106) return { body: '{"brokerAddrTable":{},"clusterAddrTable":{}}' };
+      return { code: code === 105 ? 17 : 22 };
+    };
+    const different = new FakeNameServers(new Map([[A, knowing("A")], [B, knowing("B")]]));
+    const { code, err } = await run(different, ["diff", "-n", `${A};${B}`], { closed: true });
+    assert.deepEqual([code, err], [1, ""]);
+    const none = new FakeNameServers(new Map());
+    for (const [args, expected] of [[["clusters", "-n", A], 1], [["clusterz"], 2]] as const) {
+      assert.equal((await run(none, args, { errClosed: true })).code, expected);
+    }
+    assert.equal((await run(none, ["kv", "put", "n", "k", "v"], { errClosed: true })).code, 1);
+    assert.equal((await run(none, ["ping"], { closed: true })).code, 1);
+  });
 });

@@ -117,13 +117,16 @@ export interface RunOptions {
   files?: Record<string, string>;
   /** Fails each write to the standard output. */
   closed?: boolean;
+  /** Fails each write to the standard error. */
+  errClosed?: boolean;
 }
 
 /** Runs a command beside fake servers. */
 export async function run(
   servers: FakeNameServers,
   args: readonly string[],
-  { terminal = false, noColor = false, files = {}, closed = false }: RunOptions = {},
+  { terminal = false, noColor = false, files = {}, closed = false, errClosed = false }: RunOptions =
+    {},
 ): Promise<Ran> {
   const written = { out: [] as Uint8Array[], err: [] as Uint8Array[] };
   const stream = (chunks: Uint8Array[], fails = false) => ({
@@ -138,7 +141,7 @@ export async function run(
   });
   const runtime: Runtime = {
     stdout: stream(written.out, closed),
-    stderr: stream(written.err),
+    stderr: stream(written.err, errClosed),
     stdin: { isTerminal: () => false, setRaw: () => {}, read: () => Promise.resolve(null) },
     noColor,
     build: { os: "linux" },
