@@ -192,9 +192,9 @@ class Screen implements View {
   async show(sights: readonly Sight[]): Promise<void> {
     for (const { server, time, changes } of sights) {
       const start = `${new Date(time).toLocaleTimeString("sv")} ${server}`;
-      this.#changes.unshift(...changes.map((change) => `${start} ${change}`));
+      const latest = changes.slice(0, KEPT_CHANGES).map((change) => `${start} ${change}`);
+      this.#changes = [...latest, ...this.#changes].slice(0, KEPT_CHANGES);
     }
-    this.#changes.length = Math.min(this.#changes.length, KEPT_CHANGES);
     const table = await this.out.tableLines(
       ["SERVER", "STATE", "LATENCY", "REQUESTS/S", "BROKERS", "TOPICS"],
       sights.map(row),

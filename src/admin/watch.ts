@@ -108,11 +108,10 @@ export class Watch {
     this.#seen = seen;
     this.#up = true;
     if (before === undefined) return changes;
-    changes.push(...changed(before.brokers, seen.brokers, ""));
-    if (before.topics !== undefined && seen.topics !== undefined) {
-      changes.push(...changed(before.topics, seen.topics, "topic "));
-    }
-    return changes;
+    const topics = before.topics === undefined || seen.topics === undefined
+      ? []
+      : changed(before.topics, seen.topics, "topic ");
+    return changes.concat(changed(before.brokers, seen.brokers, ""), topics);
   }
 
   async #rate(): Promise<number | null> {

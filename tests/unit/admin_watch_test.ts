@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { NameServer } from "../../src/admin/name_server.ts";
 import { RequestCounter } from "../../src/admin/request_counter.ts";
 import { Watch } from "../../src/admin/watch.ts";
-import { FakeNameServers } from "./support/fake_name_servers.ts";
+import { type Behaviour, FakeNameServers, run } from "./support/fake_name_servers.ts";
 
 const A = "10.0.0.1:9876";
 
@@ -54,5 +54,19 @@ describe("a watch", () => {
     assert.deepEqual([await rate(), fetched()], [null, 2]);
     clock.now += 1000;
     assert.equal(await rate(), 10);
+  });
+
+  it("tells of more changes at once than a call may have arguments", async () => {
+    const topics = Array.from({ length: 200_000 }, (_, i) => `T${i}`);
+    let lists = 0;
+    const server: Behaviour = ({ code }) => {
+      if (code === 206) return { body: JSON.stringify({ topicList: lists++ === 0 ? topics : [] }) };
+      return code === 106 ? { body: '{"brokerAddrTable":{},"clusterAddrTable":{}}' } : { code: 22 };
+    };
+    const top = ["top", "-n", A, "--count", "2", "--interval", "100ms", "--http", "127.0.0.1:1"];
+    const servers = new FakeNameServers(new Map([[A, server]]));
+    const { code, out } = await run(servers, top, { terminal: true });
+    assert.equal(code, 0);
+    assert.match(out, /10\.0\.0\.1:9876 - topic T0\b/);
   });
 });
