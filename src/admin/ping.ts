@@ -1,5 +1,5 @@
 import { RequestCode, ResponseCode } from "../protocol/codes.ts";
-import { versionName } from "../protocol/version_name.ts";
+import { mqVersionName } from "../protocol/mq_version.ts";
 import type { NameServer } from "./name_server.ts";
 import { parseCount, type ServerOptions } from "./options.ts";
 import { type Cell, styled } from "./output.ts";
@@ -15,7 +15,7 @@ export interface Pong {
   connectMillis: number;
   /** One for each probe. */
   answerMillis: number[];
-  /** The version of the protocol that it speaks, e.g. "V5_5_0". */
+  /** The version of the protocol that it speaks, e.g. "V5_5_0"; "version 37" where it has no name. */
   version: string;
   /** The language that it says it is written in. */
   language: string;
@@ -39,7 +39,7 @@ export async function probe(server: NameServer): Promise<Pick<Pong, "version" | 
     code: RequestCode.GET_KV_CONFIG,
     extFields: [["namespace", "rocketmq-namesrv"], ["key", "ping"]],
   }, [ResponseCode.QUERY_NOT_FOUND]);
-  return { version: versionName(version), language };
+  return { version: mqVersionName(version) ?? `version ${version}`, language };
 }
 
 async function ping(session: Session, _: readonly string[], options: PingOptions): Promise<void> {

@@ -10,12 +10,16 @@ describe("mqVersionName", () => {
       [212, "V4_0_0_SNAPSHOT"],
       [213, "V4_0_0"],
       [260, "V4_2_4_SNAPSHOT"],
+      [295, "V4_4_1"],
       [401, "V4_9_4"],
+      [411, "V4_9_9"],
+      [412, "V5_0_0_SNAPSHOT"],
       [413, "V5_0_0"],
       [475, "V5_3_1"],
       [512, "V5_5_0_SNAPSHOT"],
       [513, "V5_5_0"],
       [580, "V5_8_4_SNAPSHOT"],
+      [611, "V5_9_9"],
     ];
     for (const [ordinal, name] of names) assert.equal(mqVersionName(ordinal), name);
   });

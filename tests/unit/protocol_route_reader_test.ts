@@ -14,7 +14,6 @@ import {
   decodeTopicList,
   decodeTopicRoute,
 } from "../../src/protocol/route_reader.ts";
-import { versionName } from "../../src/protocol/version_name.ts";
 import { utf8 } from "./support/bytes.ts";
 
 const ROUTE: TopicRouteData = {
@@ -104,28 +103,5 @@ describe("what is read of a name server's answers", () => {
     assert.throws(() => decodeClusterInfo(utf8('{"clusterAddrTable":{"C":"b"}}')), FastjsonError);
     assert.throws(() => decodeTopicList(utf8('{"topicList":[1]}')), FastjsonError);
     assert.throws(() => decodeKvTable(utf8('{"table":{"k":null}}')), FastjsonError);
-  });
-});
-
-describe("versionName", () => {
-  it("is MQVersion's", () => {
-    const names: [number, string][] = [
-      [212, "V4_0_0_SNAPSHOT"],
-      [213, "V4_0_0"],
-      [214, "V4_0_1_SNAPSHOT"],
-      [295, "V4_4_1"],
-      [401, "V4_9_4"],
-      [407, "V4_9_7"],
-      [411, "V4_9_9"],
-      [412, "V5_0_0_SNAPSHOT"],
-      [413, "V5_0_0"],
-      [475, "V5_3_1"],
-      [513, "V5_5_0"],
-      [611, "V5_9_9"],
-      [612, "HIGHER_VERSION"],
-      [37, "version 37"],
-      [-1, "version -1"],
-    ];
-    for (const [ordinal, name] of names) assert.equal(versionName(ordinal), name);
   });
 });
