@@ -93,7 +93,8 @@ export function withoutMachine(text: string, cache: string): string {
  */
 export function assertAlone(text: string): void {
   const imports = text.matchAll(/^(?:import|export)\b[^"'\n]*["']([^"'\n]+)["'];?$/gm);
-  const outside = [...imports].map(([, name]) => name)
+  const later = text.matchAll(/\bimport\(["']([^"'\n]+)["']\)/g);
+  const outside = [...imports, ...later].map(([, name]) => name)
     .filter((name) => !name.startsWith("node:") || !isBuiltin(name));
   if (outside.length > 0) throw new BundleError(`left outside the bundle: ${outside.join(", ")}`);
 }

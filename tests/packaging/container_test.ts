@@ -3,7 +3,7 @@ import { parse } from "@std/yaml";
 import { beforeAll, describe, it } from "@std/testing/bdd";
 import { PERMISSIONS } from "../../tools/release.ts";
 import { Program } from "./program.ts";
-import { call, PROJECT, Scratch, succeed } from "./tools.ts";
+import { call, giveTo, PROJECT, Scratch, succeed, withoutRights } from "./tools.ts";
 
 const DOCKERFILE = `${PROJECT}/packaging/docker/Dockerfile`;
 const COMPOSE = `${PROJECT}/packaging/compose/compose.yaml`;
@@ -53,13 +53,18 @@ describe("the Dockerfile", () => {
 
   it("runs as a user without rights, and starts a server that needs only HOME", async () => {
     assert.match(await Deno.readTextFile(DOCKERFILE), /^USER 65532:65532$/m);
-    await using home = await Scratch.make();
+    await using image = await Scratch.make();
+    await Deno.copyFile(Deno.execPath(), `${image.path}/deno`);
+    await Deno.copyFile(`${PROJECT}/dist/rocketmq-namesrv.js`, `${image.path}/rocketmq-namesrv.js`);
+    const home = `${image.path}/state`;
+    await Deno.mkdir(home);
+    await giveTo(65532, home);
     const command = (await lastStage("ENTRYPOINT")).map((word) =>
-      word.replace("/usr/bin/deno", Deno.execPath())
-        .replace("/usr/lib/rocketmq-namesrv", `${PROJECT}/dist`)
+      word.replace("/usr/bin/deno", `${image.path}/deno`)
+        .replace("/usr/lib/rocketmq-namesrv", image.path)
     );
-    const env = { HOME: home.path, DENO_DIR: "/nonexistent" };
-    await using program = await Program.start(command, env, "/");
+    const env = { HOME: home, DENO_DIR: "/nonexistent", PATH: "/usr/bin:/bin" };
+    await using program = await Program.start([...withoutRights(65532), ...command], env, "/");
     await program.keepsValues();
     assert.equal(await program.stop(), 0);
   });

@@ -3,7 +3,17 @@ import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import { ARCHITECTURE, COMMAND, PACKAGE } from "../../tools/deb.ts";
 import { PERMISSIONS, VERSION } from "../../tools/release.ts";
 import { Program } from "./program.ts";
-import { call, PROJECT, Scratch, succeed, TOOLS, UNITS } from "./tools.ts";
+import {
+  call,
+  giveTo,
+  NOBODY,
+  PROJECT,
+  Scratch,
+  succeed,
+  TOOLS,
+  UNITS,
+  withoutRights,
+} from "./tools.ts";
 
 const UNIT = `${PROJECT}/packaging/systemd/rocketmq-namesrv.service`;
 const DROP_IN = `${PROJECT}/packaging/systemd/live-configuration.conf`;
@@ -100,12 +110,9 @@ describe("the Debian package", () => {
     try {
       const [start] = await settings("ExecStart");
       const words = installed(start).replace(`${root.path}/usr/bin/rocketmq-namesrv`, program);
-      const user = Deno.uid() === 0
-        ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"]
-        : [];
-      if (Deno.uid() === 0) await Deno.chown(state.path, 65534, 65534);
+      await giveTo(NOBODY, state.path);
       const env = { HOME: state.path, PATH: "/usr/bin:/bin", DENO_DIR: "/nonexistent" };
-      await using server = await Program.start([...user, ...words.split(" ")], env, "/");
+      await using server = await Program.start([...withoutRights(), ...words.split(" ")], env, "/");
       await server.keepsValues();
       assert.equal(await server.stop(), 0);
       await Deno.stat(`${state.path}/kvConfig.json`);
@@ -193,16 +200,12 @@ describe("the service", () => {
 
     await using folder = await Scratch.make();
     const trace = `${folder.path}/calls`;
-    const user = Deno.uid() === 0 ? ["setpriv", "--reuid=65534", "--regid=65534"] : [];
-    if (Deno.uid() === 0) {
-      user.push("--clear-groups", "--no-new-privs");
-      await Deno.chown(folder.path, 65534, 65534);
-    }
+    await giveTo(NOBODY, folder.path);
     await Deno.copyFile(`${PROJECT}/dist/rocketmq-namesrv.js`, `${folder.path}/namesrv.js`);
     await Deno.copyFile(Deno.execPath(), `${folder.path}/deno`);
     const run = [`${folder.path}/deno`, "run", "--no-config", ...PERMISSIONS];
     const command = [
-      ...user,
+      ...withoutRights(),
       TOOLS.strace,
       // As a grandchild, so that the server gets the signals.
       ...["-D", "-f", "-qq", "-e", "signal=none", "-o", trace],

@@ -89,6 +89,7 @@ describe("what could go wrong in a bundle", () => {
     for (const name of ["npm:ajv", "./other.js", "node:nothing", "https://example.com/a.js"]) {
       assert.throws(() => assertAlone(`import { a } from "${name}";\n`), BundleError);
       assert.throws(() => assertAlone(`import "${name}";\n`), BundleError);
+      assert.throws(() => assertAlone(`const a = await import("${name}");\n`), BundleError);
     }
   });
 

@@ -79,6 +79,21 @@ export async function succeed(
   return out;
 }
 
+/** A user that owns nothing. */
+export const NOBODY = 65_534;
+
+/** The words before a command that take its rights away: it runs as this user, where we are root. */
+export function withoutRights(user: number = NOBODY): string[] {
+  if (Deno.uid() !== 0) return [];
+  const [uid, gid] = [`--reuid=${user}`, `--regid=${user}`];
+  return ["setpriv", uid, gid, "--clear-groups", "--no-new-privs"];
+}
+
+/** Gives a file or folder to this user, where we are root. */
+export async function giveTo(user: number, path: string): Promise<void> {
+  if (Deno.uid() === 0) await Deno.chown(path, user, user);
+}
+
 /** A folder that is removed in the end. */
 export class Scratch implements AsyncDisposable {
   private constructor(readonly path: string) {}
