@@ -9,6 +9,11 @@ import { type Found, type Route, Router } from "./router.ts";
  * hundredth of the processor is all that a crowd gets.
  */
 const GAP = 20;
+/**
+ * Milliseconds that a vital request waits at the most. Turns are also taken by those whose clients
+ * have gone, as the runtime does not tell: without an end, a crowd would outlast its time limits.
+ */
+const LONGEST_VITAL_WAIT = 500;
 /** Requests that wait, are worked at, or whose answers have not left. */
 const MAX_OPEN = 256;
 /** Bytes of answers that have not left, beyond which no further one is made. */
@@ -39,7 +44,7 @@ export class HttpPort {
     this.#router = new Router(parts.routes);
     this.#log = parts.log;
     this.#pacer = new Pacer(GAP, parts.now);
-    this.#vitalPacer = new Pacer(GAP, parts.now);
+    this.#vitalPacer = new Pacer(GAP, parts.now, LONGEST_VITAL_WAIT);
   }
 
   /**

@@ -167,6 +167,18 @@ describe("bad input to the HTTP port", () => {
     await assertUnhurt();
   });
 
+  it("a thousand probes whose clients have gone do not hold up the next one", async () => {
+    for (let i = 0; i < 1000; i++) {
+      using raw = await Raw.connect(http.httpPort);
+      await raw.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
+    }
+    // One after another they would take far longer than this.
+    const probe = await http.get("/livez", { signal: AbortSignal.timeout(5000) });
+    assert.equal(probe.status, 200);
+    await probe.body?.cancel();
+    await assertUnhurt();
+  });
+
   it("many requests in one go are answered, each", async () => {
     using raw = await Raw.connect(http.httpPort);
     await raw.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n".repeat(200));

@@ -104,6 +104,22 @@ describe("HttpPort", () => {
     assert.equal((await Promise.all(crowd)).length, 50);
   });
 
+  it("lets no vital request wait for more than half a second, however many come", async () => {
+    const crowd = Array.from({ length: 500 }, () => ask("/vital"));
+    await time.runMicrotasks();
+    assert.equal(begun.length, 1);
+    await pass(240);
+    assert.ok(begun.length > 10 && begun.length < 20, `${begun.length} have begun`);
+    await pass(260);
+    assert.equal(begun.length, 500);
+    assert.equal((await Promise.all(crowd)).length, 500);
+    // The crowd is over.
+    await time.tickAsync(500);
+    void ask("/vital");
+    await time.runMicrotasks();
+    assert.equal(begun.length, 501);
+  });
+
   it("paces problems, too", async () => {
     let answered = 0;
     for (let i = 0; i < 5; i++) void ask("/nothing").then(() => answered++);
