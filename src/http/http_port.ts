@@ -76,16 +76,16 @@ export class HttpPort {
   }
 
   async #answer(request: Request, sent: Promise<void>): Promise<Response> {
-    let size = 0;
-    const left = () => {
+    const over = sent.catch(() => {});
+    this.#open++;
+    const response = await this.#find(request);
+    const size = Number(response.headers.get("content-length"));
+    this.#unsent += size;
+    // Only now, also where the client left before: what was not added yet can't be taken off.
+    void over.then(() => {
       this.#open--;
       this.#unsent -= size;
-    };
-    this.#open++;
-    sent.then(left, left);
-    const response = await this.#find(request);
-    size = Number(response.headers.get("content-length"));
-    this.#unsent += size;
+    });
     return response;
   }
 

@@ -174,6 +174,14 @@ describe("HttpPort", () => {
     assert.equal((await ask("/large")).status, 200);
   });
 
+  it("forgets answers to clients that left before these were there", async () => {
+    const gone = Promise.reject(new Error("gone"));
+    gone.catch(() => {});
+    for (let i = 0; i < 12; i++) void ask("/large", gone);
+    await pass(400);
+    assert.equal((await ask("/large")).status, 200);
+  });
+
   it("tells problems as problem details", async () => {
     const answer = await ask("/problem");
     assert.equal(answer.status, 404);
