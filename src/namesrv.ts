@@ -252,7 +252,7 @@ export class Namesrv {
       server: this.#server,
       options,
       condition: {
-        listening: () => this.#port !== 0,
+        listening: () => this.#server.listening,
         stopping: () => this.#leaving,
         serviceWait: () => serviceWait(options, Date.now() - startTime),
         checkKvFile: () => kv.checkWritable(),

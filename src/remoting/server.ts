@@ -109,6 +109,11 @@ export class RemotingServer {
     return this.#listener.port;
   }
 
+  /** Whether connections are accepted. */
+  get listening(): boolean {
+    return this.#listener !== undefined;
+  }
+
   /** The number of open connections. */
   get connections(): number {
     return this.#connections.size;

@@ -260,6 +260,16 @@ describe("Namesrv", () => {
       assert.deepEqual(failed.map((it: { name: string }) => it.name), ["waitForService"]);
     });
 
+    it("does not say that the remoting port is open when a stop has closed it", async () => {
+      const http = listener();
+      await start("", http);
+      const stopped = stop();
+      const { checks } = await (await http.ask("/readyz")).json();
+      const failed = checks.filter((it: { ok: boolean }) => !it.ok);
+      assert.deepEqual(failed.map((it: { name: string }) => it.name), ["listening", "notStopping"]);
+      await stopped;
+    });
+
     it("is not ready as soon as a stop begins, alive until the end, and closed last", async () => {
       const http = listener();
       await start("enableShutdownGracefully=true\nshutdownWaitTimeSeconds=1\n", http);
