@@ -286,7 +286,7 @@ export class Namesrv {
       http: this.#httpAddress ?? "off",
       tls: `${values["tls.server.mode"]}${certificate ?? ""}`,
       kvConfigPath: values.kvConfigPath,
-      kvEntries: [...this.#kv.entries()].length,
+      kvEntries: this.#kv.valueCount,
     };
   }
 
