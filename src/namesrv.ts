@@ -353,7 +353,7 @@ export class Namesrv {
     this.#httpAddress = `${address}:${port}`;
     this.#log.info("HTTP port open", { address, port });
     // The first text takes long, because of the library that makes it: better now than under load.
-    void this.#metrics.render();
+    this.#metrics.render().catch((error) => this.#log.error("metrics can't be read", { error }));
   }
 
   #startSchedules(clientRequests: RequestClass, otherRequests: RequestClass) {
