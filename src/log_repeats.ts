@@ -60,7 +60,7 @@ export class RepeatLimit {
     const now = Date.now();
     const known = this.#windows.get(keyOf(level, event));
     if (known !== undefined) {
-      if (now - known.since < WINDOW_MS) return known;
+      if (isOpen(known, now)) return known;
       this.#end(known);
     }
     if (this.#windows.size >= MAX_EVENTS) this.#forget(now);
@@ -76,15 +76,20 @@ export class RepeatLimit {
     clearTimeout(timer);
     this.#windows.delete(keyOf(level, event));
     if (leftOut === 0) return;
-    const seconds = Math.min(WINDOW_MS, Date.now() - since) / 1000;
+    const seconds = Math.min(WINDOW_MS, Math.max(0, Date.now() - since)) / 1000;
     this.#report({ level, event, count: leftOut, seconds: Math.ceil(seconds) });
   }
 
   #forget(now: number): void {
     for (const window of [...this.#windows.values()]) {
-      if (now - window.since >= WINDOW_MS) this.#end(window);
+      if (!isOpen(window, now)) this.#end(window);
     }
   }
+}
+
+/** One that begins in the future is not: a clock that was set back must not make it longer. */
+function isOpen({ since }: Window, now: number): boolean {
+  return since <= now && now - since < WINDOW_MS;
 }
 
 function keyOf(level: string, event: string): string {

@@ -42,6 +42,18 @@ describe("RepeatLimit", () => {
     assert.deepEqual(told, []);
   });
 
+  it("leaves out no more than a minute's when the clock is set back", () => {
+    const repeats = make(1);
+    for (let i = 0; i < 3; i++) repeats.passes("INFO", "e");
+    time.restore();
+    time = new FakeTime("2026-11-22T11:00:00Z");
+    assert.ok(repeats.passes("INFO", "e"));
+    assert.deepEqual(told, [{ level: "INFO", event: "e", count: 2, seconds: 0 }]);
+    assert.ok(!repeats.passes("INFO", "e"));
+    time.tick(60_000);
+    assert.ok(repeats.passes("INFO", "e"));
+  });
+
   it("counts each event of each level, up to a number of them apart", () => {
     const repeats = make(1);
     for (let i = 0; i < 1000; i++) assert.ok(repeats.passes("INFO", `e${i}`));
