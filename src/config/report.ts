@@ -60,13 +60,12 @@ export function viewConfiguration({ options, given, extras }: Reported): Configu
 }
 
 function showExtra(key: string, value: string): string {
-  return looksSecret(key) ? HIDDEN : value;
+  return SECRET_KEYS.test(key) ? HIDDEN : value;
 }
 
 /** Keys of other components, such as tls.client.keyPassword, may stand in a shared file. */
-function looksSecret(key: string): boolean {
-  return /password|passwd|secret|token|credential/i.test(key);
-}
+const SECRET_KEYS =
+  /pass(word|wd|phrase)|pwd|secret|token|credential|(access|api|private)[-_.]?key$/i;
 
 function formatLines(entries: [key: string, value: string][]): string {
   return entries

@@ -105,6 +105,24 @@ describe("formatForRequest", () => {
     assert.match(text, /^tls\.client\.keyPassword=\*{6}\ntls\.server\.keyPassword=\*{6}\n/m);
   });
 
+  it("hides what looks like another component's secret, whatever it is called", () => {
+    const secret = [
+      "db.pwd",
+      "key.passphrase",
+      "admin.passwd",
+      "acl.accessKey",
+      "some-api-key",
+      "private_key",
+      "auth.token",
+      "my.credentials",
+    ];
+    const plain = ["tls.client.keyPath", "apiKeyHeader", "compass", "keys"];
+    const extras = Object.fromEntries([...secret, ...plain].map((key) => [key, "x1y2"]));
+    const text = report({}, [], extras);
+    for (const key of secret) assert.ok(text.includes(`${key}=******\n`), key);
+    for (const key of plain) assert.ok(text.includes(`${key}=x1y2\n`), key);
+  });
+
   it("has the file's unknown keys, so that every reader of properties gets them back", () => {
     const extras = { "a key": "line\nlistenPort=1", __proto__x: "é\\u0041", "": "empty" };
     const read = parseProperties(report({}, [], extras), "report");
