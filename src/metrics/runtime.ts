@@ -1,13 +1,11 @@
 import process from "node:process";
 import { getHeapStatistics } from "node:v8";
-import denoJson from "../../deno.json" with { type: "json" };
-import { MqVersion } from "../protocol/codes.ts";
+import { SOFTWARE } from "../version.ts";
 import type { Runtime } from "./sources.ts";
 
 /** What Deno tells of this process. */
 export function denoRuntime(): Runtime {
-  const { version } = denoJson;
-  const protocol = Object.entries(MqVersion).at(-1)![0];
+  const { version, protocol } = SOFTWARE;
   return {
     memory() {
       const { rss, heapUsed, heapTotal, external } = Deno.memoryUsage();

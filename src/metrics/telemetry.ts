@@ -1,6 +1,6 @@
 import type { Meter } from "@opentelemetry/api";
-import denoJson from "../../deno.json" with { type: "json" };
 import type { RequestHandler } from "../remoting/connection.ts";
+import { SOFTWARE } from "../version.ts";
 import { DEFINITIONS } from "./definitions.ts";
 import type { Sources } from "./sources.ts";
 
@@ -13,7 +13,7 @@ export interface Telemetry {
 
 /** Under this name whoever implements OpenTelemetry, here Deno, registers with its API. */
 const REGISTERED = Symbol.for("opentelemetry.js.api.1");
-const SCOPE = ["rocketmq-namesrv", denoJson.version] as const;
+const SCOPE = [SOFTWARE.name, SOFTWARE.version] as const;
 
 /** Deno's OpenTelemetry, when it is on (`OTEL_DENO=true`). */
 export async function findTelemetry(): Promise<Telemetry | undefined> {
