@@ -52,8 +52,9 @@ const MAX_STACK_LENGTH = 8192;
 
 /**
  * Opens the server's log: one line per event on stderr and in a rotating file. Of events that repeat,
- * those beyond repeatLimit are counted instead, and told when the minute is over. The file is at most a second behind, and never for WARN and above. A disk that
- * fails later costs lines and not the server; stderr then says so once a minute.
+ * those beyond repeatLimit are counted instead, and told when the minute is over. The file is at most
+ * a second behind, and never for WARN and above. A disk that fails later costs lines and not the
+ * server; stderr then says so once a minute.
  *
  * @throws {LogError} naming logDir and the reason, when the file can't be opened
  *
