@@ -23,6 +23,8 @@ const READ_BURST = 256 * 1024;
 const WRITE_PIECE = 256 * 1024;
 /** For node:net: "drain" is to come after every write that the system did not take at once. */
 const HIGH_WATER = 1;
+/** Milliseconds after which connections are accepted again where one could not be. */
+const ACCEPT_AGAIN_AFTER = 1000;
 const CLOSED = "closed by the peer";
 
 /**
@@ -53,7 +55,14 @@ export class NodeTransport implements Transport {
         // A connection that could not be accepted costs nobody else anything.
         server.on("error", () => {});
         const address = server.address() as net.AddressInfo;
-        resolve({ port: address.port, close: () => void server.close() });
+        const timer = acceptOn(server, backlog);
+        resolve({
+          port: address.port,
+          close: () => {
+            clearInterval(timer);
+            server.close();
+          },
+        });
       });
     });
   }
@@ -87,6 +96,18 @@ export class NodeTransport implements Transport {
       });
     });
   }
+}
+
+/**
+ * Has a server go on to accept connections, whatever becomes of one: where the process has no file
+ * descriptor for it, the runtime (2.9) neither says so nor ever looks for connections again, unless
+ * it is told to listen once more. For the system that is the same as before.
+ */
+function acceptOn(server: net.Server, backlog: number): ReturnType<typeof setInterval> {
+  const { _handle } = server as unknown as { _handle: { listen(backlog: number): number } };
+  const timer = setInterval(() => _handle.listen(backlog), ACCEPT_AGAIN_AFTER);
+  Deno.unrefTimer(timer);
+  return timer;
 }
 
 /** The few requests that this program sends itself are never held back. */
