@@ -10,6 +10,8 @@ export type HttpHandler = (request: Request, sent: Promise<void>) => Promise<Res
 /** An HTTP server that listens. */
 export interface HttpServer {
   readonly port: number;
+  /** Resolves when it accepts no more connections: with the reason, if nobody asked for that. */
+  readonly ended: Promise<unknown>;
   /** Accepts no more connections; resolves when the requests under way are answered. */
   shutdown(): Promise<void>;
   /** Closes all connections at once. */
@@ -33,6 +35,9 @@ export const denoHttpListener: HttpListener = {
     );
     return {
       port: server.addr.port,
+      // The runtime gives up at the first connection that it can't accept, e.g. for want of file
+      // descriptors; unheard, that would end the process.
+      ended: server.finished.then(() => undefined, (error) => error),
       shutdown: () => server.shutdown(),
       abort: () => aborter.abort(),
     };

@@ -14,6 +14,8 @@ const GAP = 20;
  * have gone, as the runtime does not tell: without an end, a crowd would outlast its time limits.
  */
 const LONGEST_VITAL_WAIT = 500;
+/** Milliseconds until a port that failed is opened again, and between attempts at it. */
+const REOPEN_AFTER = 1000;
 /** Requests that wait, are worked at, or whose answers have not left. */
 const MAX_OPEN = 256;
 /** Bytes of answers that have not left, beyond which no further one is made. */
@@ -28,6 +30,7 @@ export class HttpPort {
   /** Whoever watches over this process does not wait behind the others. */
   readonly #vitalPacer: Pacer;
   #server: HttpServer | undefined;
+  #reopening: ReturnType<typeof setTimeout> | undefined;
   /** Those who are not vital are answered one after another. */
   #line: Promise<unknown> = Promise.resolve();
   #open = 0;
@@ -48,17 +51,24 @@ export class HttpPort {
   }
 
   /**
-   * Starts to listen and to answer.
+   * Starts to listen and to answer. A port that fails later is opened again.
    *
    * @returns the port
    * @throws what the runtime throws when the address can't be listened on
    */
   listen(hostname: string, port: number): number {
-    this.#server = this.#listener.listen(
+    const server = this.#listener.listen(
       { hostname, port },
       (request, sent) => this.#answer(request, sent),
     );
-    return this.#server.port;
+    this.#server = server;
+    void server.ended.then((error) => {
+      if (this.#server !== server) return;
+      this.#log.warn("HTTP port failed", { error });
+      server.abort();
+      this.#reopenLater(hostname, server.port);
+    });
+    return server.port;
   }
 
   /**
@@ -68,11 +78,23 @@ export class HttpPort {
    */
   async stop(limit: number): Promise<void> {
     const server = this.#server;
+    clearTimeout(this.#reopening);
     if (server === undefined) return;
     this.#server = undefined;
     const timer = setTimeout(() => server.abort(), limit);
     await server.shutdown();
     clearTimeout(timer);
+  }
+
+  #reopenLater(hostname: string, port: number): void {
+    this.#reopening = setTimeout(() => {
+      try {
+        this.listen(hostname, port);
+        this.#log.info("HTTP port open again", { address: hostname, port });
+      } catch {
+        this.#reopenLater(hostname, port);
+      }
+    }, REOPEN_AFTER);
   }
 
   async #answer(request: Request, sent: Promise<void>): Promise<Response> {

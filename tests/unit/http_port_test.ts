@@ -203,23 +203,48 @@ describe("HttpPort", () => {
     assert.match(String(fields.error), /oops/);
   });
 
+  it("opens again when the runtime gives up the port, as soon as that is possible", async () => {
+    listener.failure.resolve(new Error("Too many open files"));
+    listener.refusal = new Error("Too many open files");
+    await time.tickAsync(5000);
+    assert.deepEqual(listener.events, ["listen", "abort"]);
+    listener.refusal = undefined;
+    await time.tickAsync(1000);
+    assert.deepEqual(listener.events, ["listen", "abort", "listen"]);
+    assert.deepEqual(listener.address, { hostname: "127.0.0.1", port: 9877 });
+    assert.deepEqual(log.events.map(({ event }) => event), [
+      "HTTP port failed",
+      "HTTP port open again",
+    ]);
+    assert.equal((await ask("/vital")).status, 200);
+  });
+
+  it("does not open again when it was stopped", async () => {
+    listener.failure.resolve(new Error("Too many open files"));
+    await time.runMicrotasks();
+    const stopped = port.stop(700);
+    await time.tickAsync(5000);
+    await stopped;
+    assert.ok(!listener.events.slice(1).includes("listen"));
+  });
+
   it("stops when what is under way is over", async () => {
     const stopped = port.stop(700);
-    assert.deepEqual(listener.events, ["shutdown"]);
+    assert.deepEqual(listener.events, ["listen", "shutdown"]);
     listener.shutDown.resolve();
     await stopped;
     await time.tickAsync(1000);
-    assert.deepEqual(listener.events, ["shutdown"]);
+    assert.deepEqual(listener.events, ["listen", "shutdown"]);
     await port.stop(700);
-    assert.deepEqual(listener.events, ["shutdown"]);
+    assert.deepEqual(listener.events, ["listen", "shutdown"]);
   });
 
   it("stops after the limit with what is still under way", async () => {
     const stopped = port.stop(700);
     await time.tickAsync(699);
-    assert.deepEqual(listener.events, ["shutdown"]);
+    assert.deepEqual(listener.events, ["listen", "shutdown"]);
     await time.tickAsync(1);
-    assert.deepEqual(listener.events, ["shutdown", "abort"]);
+    assert.deepEqual(listener.events, ["listen", "shutdown", "abort"]);
     await stopped;
   });
 });

@@ -278,9 +278,9 @@ describe("Namesrv", () => {
       assert.equal(response.status, 503);
       assert.match(await response.text(), /the server is stopping/);
       assert.equal((await http.ask("/livez")).status, 200);
-      assert.deepEqual(http.events, []);
+      assert.deepEqual(http.events, ["listen"]);
       await stopped;
-      assert.deepEqual(http.events, ["shutdown"]);
+      assert.deepEqual(http.events, ["listen", "shutdown"]);
       assert.equal(events().at(-1), "stopped");
     });
   });

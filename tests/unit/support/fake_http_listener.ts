@@ -6,16 +6,21 @@ export class FakeHttpListener implements HttpListener {
   address: unknown;
   readonly events: string[] = [];
   readonly shutDown = Promise.withResolvers<void>();
+  /** Resolves with why the server that listens fails. */
+  failure = Promise.withResolvers<unknown>();
 
   /** What listening throws. */
   refusal: Error | undefined;
 
   listen(address: { hostname: string; port: number }, handler: HttpHandler) {
     if (this.refusal !== undefined) throw this.refusal;
+    this.events.push("listen");
     this.address = address;
+    this.failure = Promise.withResolvers();
     this.handler = handler;
     return {
       port: address.port,
+      ended: this.failure.promise,
       shutdown: () => {
         this.events.push("shutdown");
         return this.shutDown.promise;

@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { describe, it } from "@std/testing/bdd";
+import { HttpServerProcess } from "./http_server.ts";
+import { Peer } from "./peer.ts";
+import { withLimit } from "./server_process.ts";
+
+const TOPICS_QUERY = { code: 206 };
+
+/** Lets a process open so many more files and sockets than it has. */
+async function leaveDescriptors(pid: number, count: number): Promise<void> {
+  const script = `n=$(ls /proc/${pid}/fd | wc -l); prlimit --pid ${pid} --nofile=$((n + ${count}))`;
+  const { success, stderr } = await new Deno.Command("sh", { args: ["-c", script] }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+}
+
+/** Connections to a port, more than the process can take. */
+async function crowd(port: number): Promise<Disposable> {
+  const connections: Deno.TcpConn[] = [];
+  for (let i = 0; i < 60; i++) {
+    // A port that has failed meanwhile refuses the rest.
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port }).catch(() => undefined);
+    if (connection === undefined) break;
+    connections.push(connection);
+  }
+  return {
+    [Symbol.dispose]() {
+      for (const connection of connections) connection.close();
+    },
+  };
+}
+
+/** Tries until it succeeds, for as long as a server may take for it. */
+async function eventually(attempt: () => Promise<void>): Promise<void> {
+  const end = performance.now() + 15_000;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (performance.now() > end) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
+}
+
+describe("a server that runs out of file descriptors", () => {
+  it("lives on, and takes connections again when there are some", async () => {
+    await using http = await HttpServerProcess.start();
+    const { server, httpPort } = http;
+    await using peer = await Peer.connect(server.port);
+    const isServed = async () => {
+      await using newcomer = await Peer.connect(server.port);
+      assert.equal((await withLimit(newcomer.call(TOPICS_QUERY), "no answer")).code, 0);
+      const probe = await http.get("/livez", { headers: { connection: "close" } });
+      assert.equal((await probe.json()).alive, true);
+    };
+    await isServed();
+    await leaveDescriptors(server.pid, 20);
+    for (const port of [server.port, httpPort]) {
+      {
+        using _crowd = await crowd(port);
+        // Others are served as before, and a probe that can't be taken does no harm.
+        assert.equal((await peer.call(TOPICS_QUERY)).code, 0);
+        using _probe = await crowd(httpPort);
+        await server.err.find(/WARN HTTP port failed .*Too many open files/);
+        assert.equal((await peer.call(TOPICS_QUERY)).code, 0);
+      }
+      await eventually(isServed);
+    }
+    const { code } = await server.stop();
+    assert.equal(code, 0);
+  });
+});
