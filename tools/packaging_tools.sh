@@ -52,6 +52,26 @@ debian() {
   rm -rf "$cache/debs"
 }
 
+# Shells that few machines have, for the tests of completions. They look for their parts where they
+# would be installed, but for these two scripts.
+shells() {
+  debian zsh zsh-common fish fish-common libpcre2-32-0
+  mkdir -p "$cache/shells"
+  fish=$(find "$cache/debian" -path '*bin/fish')
+  cat >"$cache/shells/fish" <<EOF
+#!/bin/sh
+LD_LIBRARY_PATH=$(dirname "$(find "$cache/debian" -name libpcre2-32.so.0)") exec $fish "\$@"
+EOF
+  zsh=$(find "$cache/debian" -path '*bin/zsh')
+  modules=$(find "$cache/debian" -path '*/zsh/parameter.so')
+  cat >"$cache/shells/zsh" <<EOF
+#!/bin/sh
+[ "\$1" = -c ] || exec $zsh "\$@"
+exec $zsh -c "module_path=(${modules%/zsh/parameter.so}); \$2"
+EOF
+  chmod 755 "$cache/shells/fish" "$cache/shells/zsh"
+}
+
 mkdir -p "$cache/bin"
 once helm-3.22.0 go_tool helm helm.sh/helm/v3/cmd/helm@v3.22.0
 once kubeconform-0.8.0 go_tool kubeconform github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
@@ -59,3 +79,4 @@ once compose-2.16.2 go_tool compose github.com/compose-spec/compose-go/v2/cmd@v2
 once servicemonitor-0.85.0 service_monitor
 once pypi-1 from_pypi
 once debian-1 debian prometheus strace systemd libsystemd-shared
+once shells-1 shells

@@ -2,6 +2,10 @@
 
 import { denoEnvironment, MAIN, START_FLAGS, withLimit } from "./server_process.ts";
 
+/** Where shells are: those that the packaging suite has fetched, too. */
+const SHELLS = new URL("../../.cache/packaging/shells", import.meta.url).pathname +
+  ":/usr/local/bin:/usr/bin:/bin";
+
 /** What a command left behind. */
 export interface CommandResult {
   code: number;
@@ -47,7 +51,7 @@ export async function runShell(
   const child = new Deno.Command(shell, {
     args: ["-c", shell === "fish" ? script : `namesrv() { ${words} "$@"; }\n${script}`],
     clearEnv: true,
-    env: { ...environment, PATH: "/usr/local/bin:/usr/bin:/bin", ...env },
+    env: { ...environment, PATH: SHELLS, ...env },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -64,7 +68,8 @@ export async function runShell(
 /** Whether a program can be run here. */
 export async function isInstalled(program: string): Promise<boolean> {
   try {
-    await new Deno.Command(program, { args: ["--version"], stdin: "null" }).output();
+    const env = { PATH: SHELLS };
+    await new Deno.Command(program, { args: ["--version"], env, stdin: "null" }).output();
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
