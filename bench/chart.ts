@@ -9,7 +9,7 @@ import {
   ratioSpread,
   type Results,
 } from "./report.ts";
-import { METRICS } from "./scenarios.ts";
+import { METRICS } from "./scenario.ts";
 import { SERVER_KINDS, type ServerKind } from "./servers.ts";
 
 const WIDTH = 960;

@@ -10,13 +10,8 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { resolve } from "node:path";
 import { Libc } from "./libc.ts";
-import {
-  type Context,
-  registerSmallCluster,
-  type Scenario,
-  SCENARIOS,
-  warmUp,
-} from "./scenarios.ts";
+import type { Context, Scenario } from "./scenario.ts";
+import { registerSmallCluster, SCENARIOS, warmUp } from "./scenarios.ts";
 import { type Machine, pinSelf, Server } from "./servers.ts";
 
 const flags = parseArgs(Deno.args, { string: ["before", "pairs", "rounds", "seconds", "only"] });

@@ -13,7 +13,7 @@ import {
   type TopicTable,
 } from "./brokers.ts";
 import type { LoadOptions, LoadResult } from "./load.ts";
-import type { Context, Sample } from "./scenarios.ts";
+import type { Context, Sample } from "./scenario.ts";
 import type { Server } from "./servers.ts";
 
 const BROKERS = 10;

@@ -1,5 +1,5 @@
 /** What a run came to: its table for people, and its numbers for machines. */
-import { type Metric, type MetricName, METRICS, type Sample, type Scenario } from "./scenarios.ts";
+import { type Metric, type MetricName, METRICS, type Sample, type Scenario } from "./scenario.ts";
 import { SERVER_KINDS, type ServerKind } from "./servers.ts";
 
 /** Samples of one scenario, by server, in the order of the rounds. */

@@ -13,14 +13,8 @@ import {
   type Outcome,
   type Results,
 } from "./report.ts";
-import {
-  type Context,
-  registerSmallCluster,
-  type Scale,
-  type Scenario,
-  SCENARIOS,
-  warmUp,
-} from "./scenarios.ts";
+import type { Context, Scale, Scenario } from "./scenario.ts";
+import { registerSmallCluster, SCENARIOS, warmUp } from "./scenarios.ts";
 import {
   canPin,
   findReference,

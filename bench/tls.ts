@@ -1,20 +1,13 @@
 /** TLS: what is measured of it, on servers with the same RSA certificate of 2048 bits. Needs openssl. */
 import { makeAuthority, makeCertificate } from "../tests/system/certificates.ts";
 import { residentBytes } from "./proc.ts";
-import type { Context, Sample, Scenario } from "./scenarios.ts";
+import type { Context, Sample, Scenario, TlsFiles } from "./scenario.ts";
 import { runHelper, type Server } from "./servers.ts";
 import type { TlsLoadOptions, TlsLoadResult } from "./tls_load.ts";
 
 const RELOADS = 1000;
 /** A JVM has compiled its TLS by then. */
 const WARM_UP_SECONDS = 12;
-
-/** The certificate and the configuration that names it. */
-export interface TlsFiles {
-  /** A file of tls.* properties. */
-  config: string;
-  certificate: string;
-}
 
 /** Makes key, certificate and configuration in a folder. @throws {Error} without openssl */
 export async function makeTlsFiles(folder: string): Promise<TlsFiles> {
