@@ -51,7 +51,7 @@ export function tlsScenarios(topics: readonly string[]): Scenario[] {
     })),
     {
       name: "tls-reload",
-      title: `${RELOADS} reloads of the certificate, after many handshakes`,
+      title: `${RELOADS} certificate reloads, after many handshakes`,
       server: "own",
       kinds: ["ours"],
       short: false,
