@@ -50,6 +50,8 @@ export interface BrokerHandlersParts {
 /** To a broker whose connection closed before its turn came: its close would not be heard again. */
 const GONE: Response = { code: ResponseCode.SUCCESS };
 
+const NO_BODY = new Uint8Array(0);
+
 /** A data version takes some 60 bytes. */
 const MAX_DATA_VERSION = 4096;
 
@@ -73,8 +75,8 @@ export function brokerHandlers(parts: BrokerHandlersParts): [number, Handler][] 
 
   function register(request: Command, connection: Connection): Response | Promise<Response> {
     const header = { ...registrationHeader(request), connection };
-    const fingerprint = request.body === null ? undefined : bodyFingerprint(request.body);
-    if (!crcMatches(request, fingerprint?.crc32 ?? 0)) {
+    const fingerprint = bodyFingerprint(request.body ?? NO_BODY);
+    if (!crcMatches(request, fingerprint.crc32)) {
       log.warn("registration refused: crc32 differs", {
         peer: connection.peer,
         broker: header.brokerName,
@@ -88,7 +90,7 @@ export function brokerHandlers(parts: BrokerHandlersParts): [number, Handler][] 
     }
     const compressed = optionalBoolean(request, "compressed") ||
       (options.detectCompressedRegistration && isZlib(request.body));
-    const said = `${compressed} ${request.version} ${fingerprint!.text}`;
+    const said = `${compressed} ${request.version} ${fingerprint.text}`;
     // The usual case: the broker says the same again. Behind a body that is being read it waits.
     const again = decoder.idle && !connection.closed
       ? routes.registerAgain(header, said)

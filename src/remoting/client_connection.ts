@@ -114,8 +114,7 @@ export class ClientConnection {
   #read(chunk: Uint8Array): void {
     const missing = START_LENGTH - this.#start.length;
     if (missing > 0) {
-      const start = new Uint8Array([...this.#start, ...chunk.subarray(0, missing)]);
-      this.#start = start;
+      this.#start = new Uint8Array([...this.#start, ...chunk.subarray(0, missing)]);
     }
     try {
       this.#decoder.push(chunk);
