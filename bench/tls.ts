@@ -1,5 +1,5 @@
 /** TLS: what is measured of it, on servers with the same RSA certificate of 2048 bits. Needs openssl. */
-import { makeAuthority, makeCertificate } from "../tests/system/certificates.ts";
+import { makeAuthority, makeCertificate } from "../tests/support/certificates.ts";
 import { residentBytes } from "./proc.ts";
 import type { Context, Sample, Scenario, TlsFiles } from "./scenario.ts";
 import { runHelper, type Server } from "./servers.ts";

@@ -1,5 +1,5 @@
 import { basename, dirname, isAbsolute, join } from "node:path";
-import { Distribution, SECONDS } from "./distribution.ts";
+import { Distribution, SECONDS } from "./histogram.ts";
 import { osReason } from "./os_error.ts";
 
 /** What {@linkcode DurableFile} asks about a file. */

@@ -1,14 +1,14 @@
-import { banner } from "./banner.ts";
+import { banner } from "./cli/banner.ts";
 import { prepare, VERSION } from "./cli/prepare.ts";
 import { ConfigError } from "./config/errors.ts";
 import { logFolder } from "./config/values.ts";
 import { DurableFileError } from "./durable_file.ts";
-import { denoHttpListener } from "./http/http_listener.ts";
+import { denoHttpListener } from "./http/server/http_listener.ts";
 import { KvConfigError } from "./kv/kv_config.ts";
-import { createLog, LogError } from "./log.ts";
+import { createLog, LogError } from "./log/log.ts";
 import { Namesrv, StartError } from "./namesrv.ts";
-import { NodeTransport } from "./remoting/node_transport.ts";
-import { TlsConfigError } from "./remoting/tls_context.ts";
+import { NodeTransport } from "./remoting/transport/node_transport.ts";
+import { TlsConfigError } from "./remoting/tls/context.ts";
 
 /**
  * Runs the name server until it is told to stop by a signal. Arguments that only ask for something,

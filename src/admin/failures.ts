@@ -1,7 +1,7 @@
 import { FastjsonError } from "../protocol/fastjson_reader.ts";
 import { ResponseCode } from "../protocol/codes.ts";
 import { NoAnswerError, StrangeAnswerError } from "../remoting/client_connection.ts";
-import { ConnectTimeout } from "../remoting/transport.ts";
+import { ConnectTimeout } from "../remoting/transport/transport.ts";
 import { printable } from "./text.ts";
 
 /** Something that a command can't do. The message is one line: what happened and what to try. */

@@ -1,10 +1,10 @@
 import { setImmediate } from "node:timers";
 import { NoAnswerError, parseAddress, StrangeAnswerError } from "../remoting/client_connection.ts";
-import { FrameError, type OutgoingRequest } from "../remoting/command.ts";
-import { FrameDecoder } from "../remoting/frame_decoder.ts";
-import { encodeRequest } from "../remoting/frame_encoder.ts";
-import { decodeHeader } from "../remoting/header_codec.ts";
-import type { Socket } from "../remoting/transport.ts";
+import { FrameError, type OutgoingRequest } from "../remoting/wire/command.ts";
+import { FrameDecoder } from "../remoting/wire/frame_decoder.ts";
+import { encodeRequest } from "../remoting/wire/frame_encoder.ts";
+import { decodeHeader } from "../remoting/wire/header_codec.ts";
+import type { Socket } from "../remoting/transport/transport.ts";
 import { type Access, FRAME_MAX_LENGTH } from "./name_server.ts";
 
 /** What a {@link LoadConnection} is to do. */

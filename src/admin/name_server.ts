@@ -1,8 +1,8 @@
 import { ResponseCode } from "../protocol/codes.ts";
 import { FastjsonError } from "../protocol/fastjson_reader.ts";
 import { ClientConnection, type RemoteAnswer } from "../remoting/client_connection.ts";
-import type { OutgoingRequest } from "../remoting/command.ts";
-import type { TlsConnect, Transport } from "../remoting/transport.ts";
+import type { OutgoingRequest } from "../remoting/wire/command.ts";
+import type { TlsConnect, Transport } from "../remoting/transport/transport.ts";
 import { CommandFailure, failureOf, RefusedError, ServerFailure } from "./failures.ts";
 
 /** The largest answer that is taken: no Java client takes a larger one. */

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Transport } from "../remoting/transport.ts";
+import type { Transport } from "../remoting/transport/transport.ts";
 import { type Access, NameServers } from "./name_server.ts";
 import { parseDuration, parseServers, type ServerOptions, withServers } from "./options.ts";
 import type { Output } from "./output.ts";

@@ -1,7 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { nearestName } from "../config/nearest.ts";
-import { NodeTransport } from "../remoting/node_transport.ts";
-import type { Transport } from "../remoting/transport.ts";
+import { NodeTransport } from "../remoting/transport/node_transport.ts";
+import type { Transport } from "../remoting/transport/transport.ts";
 import { addBench } from "./bench.ts";
 import { addBrokerCommands } from "./brokers.ts";
 import { addCompletions } from "./completions.ts";

@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { osReason } from "../os_error.ts";
-import type { TlsConnect } from "../remoting/transport.ts";
+import type { TlsConnect } from "../remoting/transport/transport.ts";
 import { CommandFailure, UsageError } from "./failures.ts";
 import type { ServerOptions } from "./options.ts";
 import type { Runtime } from "./runtime.ts";

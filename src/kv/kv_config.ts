@@ -1,6 +1,6 @@
-import type { Distribution } from "../distribution.ts";
+import type { Distribution } from "../histogram.ts";
 import type { DurableFile } from "../durable_file.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../log/log.ts";
 import { formatKvFile, KvFileError, type KvTable, parseKvFile } from "./kv_file.ts";
 
 /** A KV table that can't be loaded, or that has no room for a change. */

@@ -2,7 +2,7 @@
  * The one table of metrics: the scrape, the OpenTelemetry export and docs/metrics.md all follow it.
  * @module
  */
-import { type Distribution, SECONDS } from "../distribution.ts";
+import { type Distribution, SECONDS } from "../histogram.ts";
 import { MASTER_ID, RequestCode, ResponseCode } from "../protocol/codes.ts";
 import { CLOSE_REASONS } from "../remoting/remoting_counters.ts";
 import { AnswerResult, LATENCY_BOUNDS } from "../remoting/request_counters.ts";

@@ -1,4 +1,4 @@
-import { Distribution, SECONDS } from "../distribution.ts";
+import { Distribution, SECONDS } from "../histogram.ts";
 
 /** Milliseconds between two looks. */
 const INTERVAL = 500;

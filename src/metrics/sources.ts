@@ -1,12 +1,12 @@
-import type { Distribution } from "../distribution.ts";
+import type { Distribution } from "../histogram.ts";
 import type { KvConfig } from "../kv/kv_config.ts";
 import type { RegistrationDecoder } from "../processor/registration_decoder.ts";
-import type { RequestClass } from "../processor/request_class.ts";
+import type { RequestClass } from "../processor/request_queue.ts";
 import type { ByteBudget } from "../remoting/memory_budget.ts";
 import type { RemotingCounters } from "../remoting/remoting_counters.ts";
 import type { RemotingServer } from "../remoting/server.ts";
-import type { TlsAcceptor } from "../remoting/tls_acceptor.ts";
-import type { TlsStore } from "../remoting/tls_store.ts";
+import type { TlsAcceptor } from "../remoting/tls/acceptor.ts";
+import type { TlsStore } from "../remoting/tls/store.ts";
 import type { RouteCache } from "../route/route_cache.ts";
 import type { RouteInfoManager } from "../route/route_info_manager.ts";
 

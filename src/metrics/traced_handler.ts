@@ -1,6 +1,6 @@
 import { type Span, SpanKind, SpanStatusCode, type Tracer } from "@opentelemetry/api";
 import { ResponseCode } from "../protocol/codes.ts";
-import type { Command, Response } from "../remoting/command.ts";
+import type { Command, Response } from "../remoting/wire/command.ts";
 import type { Connection, RequestHandler } from "../remoting/connection.ts";
 import { requestName, responseName } from "./definitions.ts";
 

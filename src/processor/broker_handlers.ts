@@ -1,5 +1,5 @@
 import type { KvConfig } from "../kv/kv_config.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../log/log.ts";
 import { ORDER_TOPIC_CONFIG, RequestCode, ResponseCode } from "../protocol/codes.ts";
 import {
   type DataVersion,
@@ -16,7 +16,7 @@ import {
   encodeClusterInfo,
   encodeKvTable,
 } from "../protocol/route_data.ts";
-import type { Command, Response } from "../remoting/command.ts";
+import type { Command, Response } from "../remoting/wire/command.ts";
 import type { Connection } from "../remoting/connection.ts";
 import type { RegistrationResult } from "../route/registration.ts";
 import type { RouteInfoManager } from "../route/route_info_manager.ts";
@@ -30,7 +30,7 @@ import {
   requiredLong,
 } from "./fields.ts";
 import type { RegistrationDecoder } from "./registration_decoder.ts";
-import type { Handler } from "./request_class.ts";
+import type { Handler } from "./request_queue.ts";
 
 /** The options that registrations depend on. */
 export interface BrokerOptions {

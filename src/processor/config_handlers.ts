@@ -1,11 +1,11 @@
 import { ConfigDeniedError, ConfigSyntaxError } from "../config/errors.ts";
 import type { LiveConfig } from "../config/live_config.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../log/log.ts";
 import { RequestCode, ResponseCode } from "../protocol/codes.ts";
-import type { Command, Response } from "../remoting/command.ts";
+import type { Command, Response } from "../remoting/wire/command.ts";
 import type { Connection } from "../remoting/connection.ts";
 import { RequestError } from "./errors.ts";
-import type { Handler } from "./request_class.ts";
+import type { Handler } from "./request_queue.ts";
 
 /** Requests about the configuration of the running server. */
 export function configHandlers(config: LiveConfig, log: Log): [number, Handler][] {

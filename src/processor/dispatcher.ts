@@ -1,9 +1,9 @@
-import type { Log } from "../log.ts";
+import type { Log } from "../log/log.ts";
 import { MqVersion, ResponseCode } from "../protocol/codes.ts";
-import type { Command, Response } from "../remoting/command.ts";
+import type { Command, Response } from "../remoting/wire/command.ts";
 import type { Connection, RequestHandler } from "../remoting/connection.ts";
 import { errorResponse } from "./errors.ts";
-import type { Handler, RequestClass } from "./request_class.ts";
+import type { Handler, RequestClass } from "./request_queue.ts";
 
 /** The handlers of one class of requests, by request code. */
 export interface DispatcherEntry {

@@ -1,7 +1,7 @@
-import type { Log } from "../log.ts";
+import type { Log } from "../log/log.ts";
 import { ResponseCode } from "../protocol/codes.ts";
 import { FastjsonError } from "../protocol/fastjson_reader.ts";
-import type { Command, Response } from "../remoting/command.ts";
+import type { Command, Response } from "../remoting/wire/command.ts";
 
 /** A request that can't be granted: its code and remark are the answer. */
 export class RequestError extends Error {

@@ -1,6 +1,6 @@
 import { ResponseCode } from "../protocol/codes.ts";
 import { type Long, parseInt32, parseLong } from "../protocol/long.ts";
-import type { Command } from "../remoting/command.ts";
+import type { Command } from "../remoting/wire/command.ts";
 import { RequestError } from "./errors.ts";
 
 /** A field that a request must have. Throws {@link RequestError} naming it when it is missing. */

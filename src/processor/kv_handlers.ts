@@ -1,10 +1,10 @@
 import { RequestCode, ResponseCode } from "../protocol/codes.ts";
 import { encodeKvTable } from "../protocol/route_data.ts";
 import type { KvConfig } from "../kv/kv_config.ts";
-import type { Command, Response } from "../remoting/command.ts";
+import type { Command, Response } from "../remoting/wire/command.ts";
 import { RequestError } from "./errors.ts";
 import { requiredField } from "./fields.ts";
-import type { Handler } from "./request_class.ts";
+import type { Handler } from "./request_queue.ts";
 
 /** Requests about the KV table. Changes are answered when they are on disk. */
 export function kvHandlers(kv: KvConfig): [number, Handler][] {

@@ -1,5 +1,5 @@
 import { inflate, inflateSync } from "node:zlib";
-import { Distribution, SECONDS } from "../distribution.ts";
+import { Distribution, SECONDS } from "../histogram.ts";
 import { FastjsonError } from "../protocol/fastjson_reader.ts";
 import {
   readInflatedBody,

@@ -2,14 +2,14 @@ import type { KvConfig } from "../kv/kv_config.ts";
 import { MqVersion, ORDER_TOPIC_CONFIG, RequestCode, ResponseCode } from "../protocol/codes.ts";
 import type { Dialect } from "../protocol/fastjson_writer.ts";
 import { encodeTopicRoute } from "../protocol/route_data.ts";
-import type { Command, Response } from "../remoting/command.ts";
+import type { Command, Response } from "../remoting/wire/command.ts";
 import type { RouteCache } from "../route/route_cache.ts";
 import type { RouteTables } from "../route/tables.ts";
 import { filterByZone, pickupTopicRoute } from "../route/topic_route.ts";
 import { RequestError } from "./errors.ts";
 import { optionalBoolean, requiredField } from "./fields.ts";
-import type { ProductEnvironment } from "./product_environment.ts";
-import type { Handler } from "./request_class.ts";
+import type { ProductEnvironment } from "../outgoing/product_environment.ts";
+import type { Handler } from "./request_queue.ts";
 
 /** The options that routes depend on. */
 export interface RouteQueryOptions {

@@ -1,6 +1,6 @@
 import { RequestCode, ResponseCode } from "../protocol/codes.ts";
 import { decodeQueueDatas, encodeTopicList } from "../protocol/route_data.ts";
-import type { Command, Response } from "../remoting/command.ts";
+import type { Command, Response } from "../remoting/wire/command.ts";
 import type { RouteInfoManager } from "../route/route_info_manager.ts";
 import {
   systemTopics,
@@ -11,7 +11,7 @@ import {
 } from "../route/topic_lists.ts";
 import { RequestError } from "./errors.ts";
 import { checkBodyLength, requiredField } from "./fields.ts";
-import type { Handler } from "./request_class.ts";
+import type { Handler } from "./request_queue.ts";
 
 /** The options that switch lists off. */
 export interface TopicListOptions {

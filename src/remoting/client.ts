@@ -1,7 +1,7 @@
 import { ClientConnection, parseAddress, type RemoteAnswer } from "./client_connection.ts";
-import { Flag, type OutgoingRequest } from "./command.ts";
-import { encodeRequest } from "./frame_encoder.ts";
-import type { Transport } from "./transport.ts";
+import { Flag, type OutgoingRequest } from "./wire/command.ts";
+import { encodeRequest } from "./wire/frame_encoder.ts";
+import type { Transport } from "./transport/transport.ts";
 
 /** Calls other servers of the protocol, each call over a connection of its own. */
 export class RemotingClient {

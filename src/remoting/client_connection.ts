@@ -1,8 +1,8 @@
-import { type CommandHeader, Flag, FrameError, type OutgoingRequest } from "./command.ts";
-import { type Frame, FrameDecoder } from "./frame_decoder.ts";
-import { encodeRequest } from "./frame_encoder.ts";
-import { decodeHeader } from "./header_codec.ts";
-import type { Socket, TlsConnect, Transport } from "./transport.ts";
+import { type CommandHeader, Flag, FrameError, type OutgoingRequest } from "./wire/command.ts";
+import { type Frame, FrameDecoder } from "./wire/frame_decoder.ts";
+import { encodeRequest } from "./wire/frame_encoder.ts";
+import { decodeHeader } from "./wire/header_codec.ts";
+import type { Socket, TlsConnect, Transport } from "./transport/transport.ts";
 
 /** What a peer answered. */
 export interface RemoteAnswer extends CommandHeader {

@@ -1,15 +1,15 @@
-import type { Log } from "../log.ts";
+import type { Log } from "../log/log.ts";
 import type { BufferPool } from "./buffer_pool.ts";
-import { type Command, Flag, FrameError, type Response } from "./command.ts";
-import { type Frame, FrameDecoder, type MemoryBudget } from "./frame_decoder.ts";
-import type { FrameEncoder } from "./frame_encoder.ts";
-import type { HeaderMemo } from "./header_memo.ts";
-import { Preamble, type ProxiedPeer } from "./preamble.ts";
+import { type Command, Flag, FrameError, type Response } from "./wire/command.ts";
+import { type Frame, FrameDecoder, type MemoryBudget } from "./wire/frame_decoder.ts";
+import type { FrameEncoder } from "./wire/frame_encoder.ts";
+import type { HeaderMemo } from "./wire/header_memo.ts";
+import { Preamble, type ProxiedPeer } from "./wire/preamble.ts";
 import type { CloseReason, RemotingCounters } from "./remoting_counters.ts";
 import { AnswerResult } from "./request_counters.ts";
-import type { TlsAcceptor } from "./tls_acceptor.ts";
-import { HandshakeError, type TlsPeer } from "./tls_context.ts";
-import type { Socket, SocketHandler } from "./transport.ts";
+import type { TlsAcceptor } from "./tls/acceptor.ts";
+import { HandshakeError, type TlsPeer } from "./tls/context.ts";
+import type { Socket, SocketHandler } from "./transport/transport.ts";
 
 /** Bytes of answers that are collected for one write at the most, plus one answer. */
 const WRITE_BATCH = 256 * 1024;

@@ -1,4 +1,4 @@
-import type { MemoryBudget } from "./frame_decoder.ts";
+import type { MemoryBudget } from "./wire/frame_decoder.ts";
 
 /** A {@link MemoryBudget} of so many bytes as a function says at the time. */
 export class ByteBudget implements MemoryBudget {

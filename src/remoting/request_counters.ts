@@ -1,4 +1,4 @@
-import { bucketOf } from "../distribution.ts";
+import { bucketOf } from "../histogram.ts";
 
 /** Milliseconds of the latency buckets: those of the reference (RemotingMetricsManager). */
 export const LATENCY_BOUNDS: readonly number[] = [1, 3, 5, 7, 10, 100, 1000, 2000, 3000];

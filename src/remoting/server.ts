@@ -1,4 +1,4 @@
-import type { Log } from "../log.ts";
+import type { Log } from "../log/log.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import {
   Connection,
@@ -6,13 +6,13 @@ import {
   type PeerSoftware,
   type RequestHandler,
 } from "./connection.ts";
-import type { MemoryBudget } from "./frame_decoder.ts";
-import { FrameEncoder } from "./frame_encoder.ts";
-import { HeaderMemo } from "./header_memo.ts";
+import type { MemoryBudget } from "./wire/frame_decoder.ts";
+import { FrameEncoder } from "./wire/frame_encoder.ts";
+import { HeaderMemo } from "./wire/header_memo.ts";
 import type { RemotingCounters } from "./remoting_counters.ts";
-import type { TlsAcceptor } from "./tls_acceptor.ts";
-import type { TlsPeer } from "./tls_context.ts";
-import type { Listener, Transport, WaterMarks } from "./transport.ts";
+import type { TlsAcceptor } from "./tls/acceptor.ts";
+import type { TlsPeer } from "./tls/context.ts";
+import type { Listener, Transport, WaterMarks } from "./transport/transport.ts";
 
 const IDLE_SCAN_INTERVAL = 1000;
 

@@ -1,4 +1,4 @@
-import type { Log } from "../log.ts";
+import type { Log } from "../log/log.ts";
 import { Perm } from "../protocol/codes.ts";
 import type { DataVersion } from "../protocol/data_version.ts";
 import type { QueueData } from "../protocol/route_data.ts";

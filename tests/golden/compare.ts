@@ -1,7 +1,7 @@
 /** Compares answers with recorded ones, as values. */
 
-import type { Command } from "../interop/frames.ts";
-import { type Json, parseJson } from "../interop/json.ts";
+import type { Command } from "../support/frames.ts";
+import { type Json, parseJson } from "../support/json.ts";
 import type { RequestStep } from "./recording.ts";
 
 /** One place where two answers differ. */

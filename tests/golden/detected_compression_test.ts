@@ -5,8 +5,8 @@
 
 import assert from "node:assert/strict";
 import { beforeAll, describe, it } from "@std/testing/bdd";
-import { type Command, decodeFrame } from "../interop/frames.ts";
-import { type Json, parseJson } from "../interop/json.ts";
+import { type Command, decodeFrame } from "../support/frames.ts";
+import { type Json, parseJson } from "../support/json.ts";
 import { differences } from "./compare.ts";
 import { isRequest, readRecording, type RequestStep, type Step } from "./recording.ts";
 import { Replay } from "./replay.ts";

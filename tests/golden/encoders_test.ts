@@ -14,11 +14,11 @@ import {
   type QueueData,
   type TopicQueueMappingInfo,
 } from "../../src/protocol/route_data.ts";
-import { type Command, SerializeType } from "../../src/remoting/command.ts";
-import { FrameEncoder } from "../../src/remoting/frame_encoder.ts";
-import { decodeHeader, encodeHeader } from "../../src/remoting/header_codec.ts";
-import type { Command as Frame } from "../interop/frames.ts";
-import { type Json, parseJson } from "../interop/json.ts";
+import { type Command, SerializeType } from "../../src/remoting/wire/command.ts";
+import { FrameEncoder } from "../../src/remoting/wire/frame_encoder.ts";
+import { decodeHeader, encodeHeader } from "../../src/remoting/wire/header_codec.ts";
+import type { Command as Frame } from "../support/frames.ts";
+import { type Json, parseJson } from "../support/json.ts";
 import { isRequest, readRecording, type RequestStep } from "./recording.ts";
 
 type JsonObject = Map<string, Json>;

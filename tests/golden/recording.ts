@@ -1,6 +1,6 @@
 /** The recorded frames of a real cluster, as steps that can be done again. */
 
-import { type Command as Frame, decodeFrame } from "../interop/frames.ts";
+import { type Command as Frame, decodeFrame } from "../support/frames.ts";
 
 /** The files in `recorded`. */
 export type RecordingName = "cluster-5.5.0" | "acting-master-binary-5.5.0";

@@ -1,7 +1,7 @@
 /** Does a recording's steps again, one after the other, against a running server. */
 
-import type { Command, Request } from "../interop/frames.ts";
-import { Peer } from "../system/peer.ts";
+import type { Command, Request } from "../support/frames.ts";
+import { Peer } from "../support/peer.ts";
 import { isRequest, type RequestStep, type Step } from "./recording.ts";
 
 const LEAVING_LIMIT_MS = 5000;

@@ -1,10 +1,10 @@
 /** A name server in this process, with a folder of its own. */
 
 import { loadConfiguration } from "../../src/config/load.ts";
-import type { Log } from "../../src/log.ts";
+import type { Log } from "../../src/log/log.ts";
 import { Namesrv } from "../../src/namesrv.ts";
-import { NodeTransport } from "../../src/remoting/node_transport.ts";
-import type { Socket, Transport } from "../../src/remoting/transport.ts";
+import { NodeTransport } from "../../src/remoting/transport/node_transport.ts";
+import type { Socket, Transport } from "../../src/remoting/transport/transport.ts";
 
 /** A frame that the server sent to a broker. */
 export interface Notification {

@@ -1,7 +1,7 @@
 /** Every mqadmin command that a name server has a part in, and what it changes there. */
 
 import type { Broker } from "./cluster.ts";
-import { parseJson } from "./json.ts";
+import { parseJson } from "../support/json.ts";
 import { member, type Route, routeOf, show, SUCCESS, SYSTEM_ERROR } from "./observer.ts";
 import { client, type Cluster, lines } from "./setup.ts";
 import { check, eventually } from "./suite.ts";

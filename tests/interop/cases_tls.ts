@@ -1,7 +1,7 @@
 /** Brokers, tools and clients that speak TLS with the name server. */
 
 import type { Version } from "./artifacts.ts";
-import { makeAuthority, makeCertificate } from "../system/certificates.ts";
+import { makeAuthority, makeCertificate } from "../support/certificates.ts";
 import { HOMES, type Launcher } from "./cluster.ts";
 import { show } from "./observer.ts";
 import { client, type Cluster, known, lines, withCluster, type Work } from "./setup.ts";

@@ -1,8 +1,8 @@
 /** Asks a name server with frames of our own what it knows, apart from what a tool says. */
 
-import { FrameClient } from "./frame_client.ts";
-import { type Command, type Request } from "./frames.ts";
-import { type Json, parseJson } from "./json.ts";
+import { FrameClient } from "../support/frame_client.ts";
+import { type Command, type Request } from "../support/frames.ts";
+import { type Json, parseJson } from "../support/json.ts";
 import { check } from "./suite.ts";
 
 /** Response codes that the cases expect. */

@@ -1,6 +1,6 @@
 /** A TCP relay that writes down which requests pass, to see what a broker really sends. */
 
-import { decodeFrame, framesOf } from "./frames.ts";
+import { decodeFrame, framesOf } from "../support/frames.ts";
 
 /** A request frame as it passed. */
 export interface Seen {

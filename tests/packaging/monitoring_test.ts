@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { parse } from "@std/yaml";
 import { describe, it } from "@std/testing/bdd";
 import { DEFINITIONS } from "../../src/metrics/definitions.ts";
-import { HttpServerProcess } from "../system/http_server.ts";
+import { HttpServerProcess } from "../support/http_server.ts";
 import { dashboard, PANELS } from "../../tools/dashboard.ts";
 import { call, PROJECT, Scratch, succeed } from "./tools.ts";
 

@@ -1,9 +1,9 @@
 /** A name server that was started from a package, and one request at it. */
 
 import assert from "node:assert/strict";
-import { Lines, withLimit } from "../system/server_process.ts";
-import { kvGet, kvPut } from "../system/brokers.ts";
-import { Peer } from "../system/peer.ts";
+import { Lines, withLimit } from "../support/server_process.ts";
+import { kvGet, kvPut } from "../support/brokers.ts";
+import { Peer } from "../support/peer.ts";
 
 const BOOT = /^The Name Server boot success\. serializeType=JSON, address (.+):(\d+)$/;
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
-import { encodeFrame, int32, type Request } from "../interop/frames.ts";
-import { manyTopics, registration, routeQuery } from "./brokers.ts";
-import { Peer } from "./peer.ts";
-import { Home, ServerProcess, withLimit } from "./server_process.ts";
+import { encodeFrame, int32, type Request } from "../support/frames.ts";
+import { manyTopics, registration, routeQuery } from "../support/brokers.ts";
+import { Peer } from "../support/peer.ts";
+import { Home, ServerProcess, withLimit } from "../support/server_process.ts";
 
 const MEGABYTE = 1024 * 1024;
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
-import { isInstalled, runCommand, runShell } from "./command_process.ts";
-import { Home } from "./server_process.ts";
+import { isInstalled, runCommand, runShell } from "../support/command_process.ts";
+import { Home } from "../support/server_process.ts";
 
 /** What is typed, the word that is being completed last, and what is offered. */
 const CASES: [string[], string[]][] = [

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
-import { HttpServerProcess } from "./http_server.ts";
-import { Peer } from "./peer.ts";
-import { withLimit } from "./server_process.ts";
+import { HttpServerProcess } from "../support/http_server.ts";
+import { Peer } from "../support/peer.ts";
+import { withLimit } from "../support/server_process.ts";
 
 const TOPICS_QUERY = { code: 206 };
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
-import { type Command, decodeFrame } from "../interop/frames.ts";
-import { parseJson } from "../interop/json.ts";
-import { registration, routeQuery } from "./brokers.ts";
-import { Peer } from "./peer.ts";
-import { Home, ServerProcess, withLimit } from "./server_process.ts";
+import { type Command, decodeFrame } from "../support/frames.ts";
+import { parseJson } from "../support/json.ts";
+import { registration, routeQuery } from "../support/brokers.ts";
+import { Peer } from "../support/peer.ts";
+import { Home, ServerProcess, withLimit } from "../support/server_process.ts";
 
 const SECOND = 1000;
 

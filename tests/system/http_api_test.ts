@@ -2,13 +2,13 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import * as tls from "node:tls";
-import { encodeFrame } from "../interop/frames.ts";
-import { kvPut, manyTopics, registration, routeQuery } from "./brokers.ts";
-import { makeAuthority, makeCertificate } from "./certificates.ts";
-import { HttpServerProcess } from "./http_server.ts";
+import { encodeFrame } from "../support/frames.ts";
+import { kvPut, manyTopics, registration, routeQuery } from "../support/brokers.ts";
+import { makeAuthority, makeCertificate } from "../support/certificates.ts";
+import { HttpServerProcess } from "../support/http_server.ts";
 import { Description, type Document } from "./openapi.ts";
-import { Peer } from "./peer.ts";
-import { Home, withLimit } from "./server_process.ts";
+import { Peer } from "../support/peer.ts";
+import { Home, withLimit } from "../support/server_process.ts";
 
 describe("the HTTP port of a server with brokers", () => {
   let certificates: Home;

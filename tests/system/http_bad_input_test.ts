@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { kvPut, manyTopics, registration } from "./brokers.ts";
-import { HttpServerProcess } from "./http_server.ts";
-import { Peer } from "./peer.ts";
-import { withLimit } from "./server_process.ts";
+import { kvPut, manyTopics, registration } from "../support/brokers.ts";
+import { HttpServerProcess } from "../support/http_server.ts";
+import { Peer } from "../support/peer.ts";
+import { withLimit } from "../support/server_process.ts";
 
 const MEGABYTE = 1024 * 1024;
 const utf8 = new TextEncoder();

@@ -1,8 +1,8 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { kvPut, registration } from "./brokers.ts";
-import { HttpServerProcess } from "./http_server.ts";
-import { Peer } from "./peer.ts";
+import { kvPut, registration } from "../support/brokers.ts";
+import { HttpServerProcess } from "../support/http_server.ts";
+import { Peer } from "../support/peer.ts";
 
 const PAGE = new URL("../../docs/http.md", import.meta.url);
 

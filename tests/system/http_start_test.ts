@@ -1,8 +1,8 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { HttpServerProcess } from "./http_server.ts";
-import { Peer } from "./peer.ts";
-import { Home, ServerProcess, START_FLAGS, withLimit } from "./server_process.ts";
+import { HttpServerProcess } from "../support/http_server.ts";
+import { Peer } from "../support/peer.ts";
+import { Home, ServerProcess, START_FLAGS, withLimit } from "../support/server_process.ts";
 
 describe("the HTTP port at the start", () => {
   it("is on 127.0.0.1:9877 where nothing is said; without it, when that is taken", async () => {

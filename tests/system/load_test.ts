@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
-import { parseJson } from "../interop/json.ts";
-import { manyTopics, registration, routeQuery } from "./brokers.ts";
-import { Peer } from "./peer.ts";
-import { askMeanwhile } from "./route_asker.ts";
-import { Home, ServerProcess } from "./server_process.ts";
+import { parseJson } from "../support/json.ts";
+import { manyTopics, registration, routeQuery } from "../support/brokers.ts";
+import { Peer } from "../support/peer.ts";
+import { askMeanwhile } from "../support/route_asker.ts";
+import { Home, ServerProcess } from "../support/server_process.ts";
 
 const MEGABYTE = 1024 * 1024;
 const SMALL = {

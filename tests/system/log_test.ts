@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
-import { Peer } from "./peer.ts";
-import { Home, Lines, ServerProcess, START_FLAGS, withLimit } from "./server_process.ts";
+import { Peer } from "../support/peer.ts";
+import { Home, Lines, ServerProcess, START_FLAGS, withLimit } from "../support/server_process.ts";
 
 const UPDATE_NAMESRV_CONFIG = 318;
 

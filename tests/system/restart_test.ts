@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
-import { parseJson } from "../interop/json.ts";
-import { kvGet, kvPut, registration, routeQuery } from "./brokers.ts";
-import { Peer } from "./peer.ts";
-import { Home, ServerProcess } from "./server_process.ts";
+import { parseJson } from "../support/json.ts";
+import { kvGet, kvPut, registration, routeQuery } from "../support/brokers.ts";
+import { Peer } from "../support/peer.ts";
+import { Home, ServerProcess } from "../support/server_process.ts";
 
 function update(text: string) {
   return { code: 318, body: text };

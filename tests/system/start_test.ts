@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
-import { Peer } from "./peer.ts";
-import { type Ended, freePort, Home, ServerProcess, START_FLAGS } from "./server_process.ts";
+import { Peer } from "../support/peer.ts";
+import {
+  type Ended,
+  freePort,
+  Home,
+  ServerProcess,
+  START_FLAGS,
+} from "../support/server_process.ts";
 
 /** That a start was refused with one line, which holds all of these words. */
 function assertRefused({ code, out, err }: Ended, ...words: string[]): void {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
-import { kvPut, manyTopics, registration, routeQuery } from "./brokers.ts";
-import { Peer } from "./peer.ts";
-import { Home, ServerProcess, withLimit } from "./server_process.ts";
+import { kvPut, manyTopics, registration, routeQuery } from "../support/brokers.ts";
+import { Peer } from "../support/peer.ts";
+import { Home, ServerProcess, withLimit } from "../support/server_process.ts";
 
 describe("a stop", () => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {

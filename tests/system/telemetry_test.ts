@@ -3,11 +3,11 @@ import { once } from "node:events";
 import * as tls from "node:tls";
 import { describe, it } from "@std/testing/bdd";
 import { DEFINITIONS } from "../../src/metrics/definitions.ts";
-import { kvPut, registration, routeQuery } from "./brokers.ts";
-import { makeAuthority, makeCertificate } from "./certificates.ts";
+import { kvPut, registration, routeQuery } from "../support/brokers.ts";
+import { makeAuthority, makeCertificate } from "../support/certificates.ts";
 import { Collector } from "./collector.ts";
-import { Peer } from "./peer.ts";
-import { Home, ServerProcess, withLimit } from "./server_process.ts";
+import { Peer } from "../support/peer.ts";
+import { Home, ServerProcess, withLimit } from "../support/server_process.ts";
 
 const ROUTE = "get_routeinfo_by_topic";
 const LATENCY = "rocketmq_rpc_latency";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
-import { Home, ServerProcess } from "./server_process.ts";
+import { Home, ServerProcess } from "../support/server_process.ts";
 
 const PAGE = new URL("../../docs/tls.md", import.meta.url);
 

@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import * as net from "node:net";
 import * as tls from "node:tls";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
-import { decodeFrame, encodeFrame, framesOf } from "../interop/frames.ts";
-import { manyTopics, registration } from "./brokers.ts";
-import { makeAuthority, makeCertificate, openssl } from "./certificates.ts";
-import { Peer } from "./peer.ts";
-import { Home, Lines, ServerProcess, withLimit } from "./server_process.ts";
+import { decodeFrame, encodeFrame, framesOf } from "../support/frames.ts";
+import { manyTopics, registration } from "../support/brokers.ts";
+import { makeAuthority, makeCertificate, openssl } from "../support/certificates.ts";
+import { Peer } from "../support/peer.ts";
+import { Home, Lines, ServerProcess, withLimit } from "../support/server_process.ts";
 
 const MEGABYTE = 1_048_576;
 /** GET_ALL_TOPIC_LIST_FROM_NAMESERVER, which any server answers. */

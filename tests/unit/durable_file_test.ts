@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DurableFile, DurableFileError, removeLeftovers } from "../../src/durable_file.ts";
-import { type Crash, MemoryDisk } from "./memory_disk.ts";
+import { type Crash, MemoryDisk } from "../support/memory_disk.ts";
 
 const PATH = "/data/kv.json";
 const OLD = "the old content, longer than one write takes";

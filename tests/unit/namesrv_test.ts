@@ -6,16 +6,22 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers";
 import { loadConfiguration } from "../../src/config/load.ts";
 import { KvConfigError } from "../../src/kv/kv_config.ts";
-import type { LogLevel } from "../../src/log.ts";
+import type { LogLevel } from "../../src/log/log.ts";
 import { Namesrv, StartError } from "../../src/namesrv.ts";
-import type { Listener, Socket } from "../../src/remoting/transport.ts";
-import { environmentWith } from "./config_fixtures.ts";
-import { concat, text, utf8 } from "./support/bytes.ts";
-import { FakeHttpListener } from "./support/fake_http_listener.ts";
-import { type FakeSocket, FakeSocket as Peer, FakeTransport } from "./support/fake_socket.ts";
-import { cutFrames, frame, readAnswers, request, type SeenAnswer } from "./support/frames.ts";
-import { RecordedLog } from "./support/route_log.ts";
-import { BROKER, registration } from "./support/route_processors.ts";
+import type { Listener, Socket } from "../../src/remoting/transport/transport.ts";
+import { environmentWith } from "../support/config_fixtures.ts";
+import { concat, text, utf8 } from "../support/bytes.ts";
+import { FakeHttpListener } from "../support/fake_http_listener.ts";
+import { type FakeSocket, FakeSocket as Peer, FakeTransport } from "../support/fake_socket.ts";
+import {
+  cutFrames,
+  frame,
+  readAnswers,
+  request,
+  type SeenAnswer,
+} from "../support/request_bytes.ts";
+import { RecordedLog } from "../support/route_log.ts";
+import { BROKER, registration } from "../support/route_processors.ts";
 
 /** A transport that also connects, and whose port may be taken. */
 class Network extends FakeTransport {

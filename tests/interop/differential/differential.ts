@@ -7,9 +7,9 @@ import type { Launcher, NameServer } from "../cluster.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import type { Scenario, Step } from "./steps.ts";
 import { KNOWN } from "./known.ts";
-import { FrameClient, NoAnswerError } from "../frame_client.ts";
-import { type Command } from "../frames.ts";
-import { type Json, parseJson } from "../json.ts";
+import { FrameClient, NoAnswerError } from "../../support/frame_client.ts";
+import { type Command } from "../../support/frames.ts";
+import { type Json, parseJson } from "../../support/json.ts";
 import { check, Failure, sleep, type Suite } from "../suite.ts";
 
 /** One place where two answers differ. */

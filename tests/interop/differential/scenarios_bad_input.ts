@@ -1,7 +1,7 @@
 /** Frames that are none, bodies that cannot be read, fields that are missing. */
 
-import { compressedBody, plainBody } from "../bodies.ts";
-import { bytesOf, encodeFrame, int32 } from "../frames.ts";
+import { compressedBody, plainBody } from "../../support/bodies.ts";
+import { bytesOf, encodeFrame, int32 } from "../../support/frames.ts";
 import {
   a,
   allTopics,

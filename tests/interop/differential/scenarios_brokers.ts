@@ -1,6 +1,6 @@
 /** How brokers register, change, rival each other and leave. */
 
-import { compressedBody, oldBody } from "../bodies.ts";
+import { compressedBody, oldBody } from "../../support/bodies.ts";
 import {
   a,
   allTopics,

@@ -1,6 +1,6 @@
 /** What a route holds: static topics, acting masters, zones, order, units, topics by hand. */
 
-import { compressedBody, plainBody } from "../bodies.ts";
+import { compressedBody, plainBody } from "../../support/bodies.ts";
 import {
   a,
   allTopics,

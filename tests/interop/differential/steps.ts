@@ -3,8 +3,8 @@
  * register in them and the requests that they send.
  */
 
-import { type Mapping, plainBody, type Registration } from "../bodies.ts";
-import { bodyCrc32, type Request } from "../frames.ts";
+import { type Mapping, plainBody, type Registration } from "../../support/bodies.ts";
+import { bodyCrc32, type Request } from "../../support/frames.ts";
 
 /** One thing that happens on both servers. */
 export interface Step {

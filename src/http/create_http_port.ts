@@ -1,0 +1,35 @@
+import { setImmediate } from "node:timers";
+import type { Log } from "../log/log.ts";
+import type { MetricsSource } from "../metrics/metrics_source.ts";
+import { SOFTWARE } from "../version.ts";
+import { type ApiParts, apiRoutes } from "./routes/api_routes.ts";
+import { type Condition, healthRoutes } from "./routes/health_routes.ts";
+import type { HttpListener } from "./server/http_listener.ts";
+import { HttpPort } from "./server/http_port.ts";
+import { Lister } from "./routes/pager.ts";
+import { metricsRoute } from "./routes/metrics_route.ts";
+
+/** What the HTTP port tells of. */
+export interface SidePortParts extends Omit<ApiParts, "lister" | "serviceWait"> {
+  listener: HttpListener;
+  condition: Condition;
+  metrics?: MetricsSource;
+  log: Log;
+}
+
+/** The HTTP port with all its paths, still closed. */
+export function sidePort({ listener, condition, metrics, log, ...told }: SidePortParts): HttpPort {
+  const now = () => performance.now();
+  const lister = new Lister(now, (task) => void setImmediate(task));
+  const { deno, v8 } = Deno.version;
+  return new HttpPort({
+    listener,
+    log,
+    now,
+    routes: [
+      ...healthRoutes(condition, { ...SOFTWARE, deno, v8 }, now),
+      ...(metrics ? [metricsRoute(metrics, now)] : []),
+      ...apiRoutes({ ...told, serviceWait: condition.serviceWait, lister }),
+    ],
+  });
+}

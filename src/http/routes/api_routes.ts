@@ -1,0 +1,234 @@
+import type { LiveConfig } from "../../config/live_config.ts";
+import type { KvConfig } from "../../kv/kv_config.ts";
+import { MASTER_ID, MqVersion, ResponseCode } from "../../protocol/codes.ts";
+import { type Long, minLong } from "../../protocol/long.ts";
+import { mqVersionName, parseMqVersion } from "../../protocol/mq_version.ts";
+import type { BrokerData } from "../../protocol/route_data.ts";
+import {
+  dialectFor,
+  encodeRouteFor,
+  NOT_READY,
+  type RouteQueryOptions,
+} from "../../processor/route_query.ts";
+import type { ConnectionView, RemotingServer } from "../../remoting/server.ts";
+import type { RouteTables } from "../../route/tables.ts";
+import { HttpProblem, json } from "../server/answer.ts";
+import { Lister, PAGE_PARAMETERS } from "./pager.ts";
+import openApi from "./openapi.json" with { type: "json" };
+import type { Asked, Route } from "../server/router.ts";
+
+/** What the API tells of. It only reads. */
+export interface ApiParts {
+  tables: RouteTables;
+  kv: KvConfig;
+  config: LiveConfig;
+  server: Pick<RemotingServer, "views" | "view">;
+  options: Readonly<RouteQueryOptions>;
+  /** Milliseconds for which route queries are still refused (needWaitForService). */
+  serviceWait(): number;
+  lister: Lister;
+}
+
+/** The API's paths begin with it. */
+const ROOT = "/api/v1";
+/** Digits of the largest safe integer: numbers of so many digits sort like texts. */
+const ID_DIGITS = 16;
+
+/** The read-only API below `/api/v1`, as `openapi.json` describes it. */
+export function apiRoutes(parts: ApiParts): Route[] {
+  const { tables, kv, config, server, options, serviceWait, lister } = parts;
+  return [
+    { path: `${ROOT}/openapi.json`, answer: () => json(openApi) },
+    { path: `${ROOT}/clusters`, query: PAGE_PARAMETERS, answer: clusters },
+    { path: `${ROOT}/brokers`, query: [...PAGE_PARAMETERS, "cluster"], answer: brokers },
+    { path: `${ROOT}/topics`, query: [...PAGE_PARAMETERS, "cluster", "broker"], answer: topics },
+    {
+      path: `${ROOT}/topics/:topic/route`,
+      query: ["version", "zone", "acceptStandardJsonOnly"],
+      answer: topicRoute,
+    },
+    { path: `${ROOT}/kv`, query: PAGE_PARAMETERS, answer: namespaces },
+    { path: `${ROOT}/kv/:namespace`, query: PAGE_PARAMETERS, answer: entries },
+    { path: `${ROOT}/config`, answer: configuration },
+    { path: `${ROOT}/connections`, query: PAGE_PARAMETERS, answer: connections },
+  ];
+
+  function clusters({ query }: Asked): Promise<Response> {
+    return lister.page({
+      entries: tables.clusters(),
+      key: ([cluster]) => cluster,
+      show: ([cluster, names]) => ({ cluster, brokers: [...names].sort() }),
+    }, query);
+  }
+
+  function brokers({ query }: Asked): Promise<Response> {
+    const names = clusterNames(query.text("cluster"));
+    return lister.page({
+      entries: tables.brokers(),
+      key: ({ brokerName }) => brokerName,
+      matches: ({ brokerName }) => names === undefined || names.has(brokerName),
+      show: (broker) => ({
+        brokerName: broker.brokerName,
+        cluster: broker.cluster,
+        zone: broker.zoneName ?? null,
+        enableActingMaster: broker.enableActingMaster,
+        members: Array.from(broker.brokerAddrs, ([id, address]) => member(broker, id, address)),
+      }),
+    }, query);
+  }
+
+  function member(broker: BrokerData, id: Long, address: string) {
+    const live = tables.liveBroker(broker.cluster, broker.brokerName, address);
+    const connection = live && server.view(live.connection);
+    return {
+      brokerId: showLong(id),
+      role: roleOf(broker, id),
+      address,
+      haServerAddress: live?.haServerAddr ?? null,
+      filterServers: tables.filterServers(broker.brokerName, address) ?? [],
+      lastHeartbeat: live ? showTime(live.lastUpdateTimestamp) : null,
+      heartbeatTimeoutMillis: live?.heartbeatTimeoutMillis ?? null,
+      dataVersion: live
+        ? {
+          stateVersion: showLong(live.dataVersion.stateVersion),
+          timestamp: showLong(live.dataVersion.timestamp),
+          counter: showLong(live.dataVersion.counter),
+        }
+        : null,
+      connection: connection ? showConnection(connection) : null,
+    };
+  }
+
+  function roleOf(broker: BrokerData, id: Long): string {
+    if (id === MASTER_ID) return "master";
+    const acts = options.supportActingMaster && broker.enableActingMaster &&
+      id === minLong(broker.brokerAddrs.keys());
+    return acts ? "actingMaster" : "slave";
+  }
+
+  function topics({ query }: Asked): Promise<Response> {
+    const names = clusterNames(query.text("cluster"));
+    const broker = query.text("broker");
+    return lister.page({
+      entries: tables.topics(),
+      key: (topic) => topic,
+      matches: (topic) =>
+        (broker === undefined || tables.queueData(topic, broker) !== undefined) &&
+        (names === undefined ||
+          (tables.queueDatas(topic)?.some((data) => names.has(data.brokerName)) ?? false)),
+      show: showTopic,
+    }, query);
+  }
+
+  function showTopic(topic: string) {
+    const datas = tables.queueDatas(topic);
+    if (datas === undefined) return undefined;
+    const clusters = new Set<string>();
+    let readQueues = 0;
+    let writeQueues = 0;
+    for (const data of datas) {
+      const broker = tables.broker(data.brokerName);
+      if (broker !== undefined) clusters.add(broker.cluster);
+      readQueues += data.readQueueNums;
+      writeQueues += data.writeQueueNums;
+    }
+    return { topic, clusters: [...clusters], brokers: datas.length, readQueues, writeQueues };
+  }
+
+  function topicRoute({ path, query }: Asked): Response {
+    const topic = path.get("topic")!;
+    const version = query.parsed(
+      "version",
+      parseMqVersion,
+      "a version like 5.3.1, V5_3_1 or 475, from 4.0.0 on",
+    ) ?? MqVersion.V5_5_0;
+    const zone = query.text("zone")?.trim() || undefined;
+    const dialect = dialectFor(version, query.flag("acceptStandardJsonOnly") ?? false);
+    const body = encodeRouteFor(parts, topic, { dialect, zone });
+    if (body === undefined) {
+      const elsewhere = options.clusterTest ? "; clients get the answer of productEnvName" : "";
+      throw new HttpProblem(404, `no broker has the topic${elsewhere}`);
+    }
+    const refused = serviceWait() > 0;
+    // What it says is the same, in a form that every JSON reader takes.
+    const standard = encodeRouteFor(parts, topic, { dialect: "standard", zone })!;
+    const text = new TextDecoder();
+    return json({
+      topic,
+      client: { version: showVersion(version), zone: zone ?? null },
+      code: refused ? ResponseCode.SYSTEM_ERROR : ResponseCode.SUCCESS,
+      remark: refused ? NOT_READY : null,
+      dialect,
+      body: refused ? null : text.decode(body),
+      route: refused ? null : JSON.parse(text.decode(standard)),
+    });
+  }
+
+  function namespaces({ query }: Asked): Promise<Response> {
+    return lister.page({
+      entries: kv.namespaces(),
+      key: ([namespace]) => namespace,
+      show: ([namespace, values]) => ({ namespace, keys: values.size }),
+    }, query);
+  }
+
+  function entries({ path, query }: Asked): Promise<Response> {
+    const values = kv.list(path.get("namespace")!);
+    if (values === undefined) throw new HttpProblem(404, "there is no such namespace");
+    return lister.page({
+      entries: values,
+      key: ([key]) => key,
+      show: ([key, value]) => ({ key, value }),
+    }, query);
+  }
+
+  function configuration(): Response {
+    return json(config.view());
+  }
+
+  function connections({ query }: Asked): Promise<Response> {
+    return lister.page({
+      entries: server.views(),
+      key: ({ id }) => `${id}`.padStart(ID_DIGITS, "0"),
+      text: ({ peer }) => peer,
+      show: showConnection,
+    }, query);
+  }
+
+  function clusterNames(cluster: string | undefined): ReadonlySet<string> | undefined {
+    return cluster === undefined ? undefined : tables.cluster(cluster) ?? new Set();
+  }
+}
+
+function showConnection({ id, peer, since, software, tls }: ConnectionView) {
+  return {
+    id,
+    peer,
+    since: showTime(since),
+    software: software
+      ? { language: software.language, version: showVersion(software.version) }
+      : null,
+    tls: tls
+      ? {
+        protocol: tls.protocol,
+        cipher: tls.cipher,
+        certificate: tls.certificate
+          ? { ...tls.certificate, subjectAltName: tls.certificate.subjectAltName ?? null }
+          : null,
+      }
+      : null,
+  };
+}
+
+function showVersion(ordinal: number) {
+  return { ordinal, name: mqVersionName(ordinal) ?? null };
+}
+
+/** As text where a JSON reader would lose digits. */
+function showLong(value: Long): number | string {
+  return typeof value === "bigint" ? `${value}` : value;
+}
+
+function showTime(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}

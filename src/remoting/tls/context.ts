@@ -1,0 +1,322 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import * as tls from "node:tls";
+import { osReason } from "../../os_error.ts";
+import { FrameError } from "../wire/command.ts";
+import type { TlsAccept, TlsSession } from "../transport/transport.ts";
+
+/** How many client certificates are remembered as verified, for the sessions that they resume. */
+const MAX_VERIFIED = 10_000;
+
+/** The cipher suites that the runtime has, by the names that OpenSSL and Java give them. */
+const TLS_13_SUITES = [
+  "TLS_AES_128_GCM_SHA256",
+  "TLS_AES_256_GCM_SHA384",
+  "TLS_CHACHA20_POLY1305_SHA256",
+];
+const TLS_12_SUITES = new Map([
+  ["ECDHE-ECDSA-AES128-GCM-SHA256", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"],
+  ["ECDHE-ECDSA-AES256-GCM-SHA384", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"],
+  ["ECDHE-ECDSA-CHACHA20-POLY1305", "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256"],
+  ["ECDHE-RSA-AES128-GCM-SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"],
+  ["ECDHE-RSA-AES256-GCM-SHA384", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"],
+  ["ECDHE-RSA-CHACHA20-POLY1305", "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256"],
+]);
+
+/** The options of the same names. */
+export interface TlsOptions {
+  "tls.server.mode": "disabled" | "permissive" | "enforcing";
+  "tls.test.mode.enable": boolean;
+  "tls.server.need.client.auth": "none" | "optional" | "require";
+  "tls.server.keyPath": string;
+  "tls.server.keyPassword": string;
+  "tls.server.certPath": string;
+  "tls.server.authClient": boolean;
+  "tls.server.trustCertPath": string;
+  "tls.ciphers": string;
+  "tls.protocols": string;
+}
+
+type PathOption = "tls.server.keyPath" | "tls.server.certPath" | "tls.server.trustCertPath";
+
+/** A TLS option that can't be satisfied. The message is one line that names option and file. */
+export class TlsConfigError extends Error {
+  override name = "TlsConfigError";
+}
+
+/** A TLS connection that is not to be. The message is one line that says why. */
+export class HandshakeError extends FrameError {
+  override name = "HandshakeError";
+}
+
+/** Who is at the other end of a TLS connection. */
+export interface TlsPeer {
+  /** E.g. "TLSv1.3". */
+  protocol: string;
+  /** The cipher suite's IANA name. */
+  cipher: string;
+  /** What the client showed of itself. */
+  certificate?: {
+    subject: string;
+    /** As OpenSSL prints them, e.g. "DNS:a, IP Address:10.0.0.1". */
+    subjectAltName?: string;
+    /** SHA-256, in hexadecimal with colons. */
+    fingerprint: string;
+    /** Whether an authority of tls.server.trustCertPath has signed it. */
+    verified: boolean;
+  };
+}
+
+/** The contents of the files that the options name: PEM. */
+export interface TlsFiles {
+  key: string;
+  cert: string;
+  trust?: string;
+}
+
+/** The part of Deno that reads files. */
+export interface TlsFileReader {
+  readTextFile(path: string): Promise<string>;
+}
+
+/**
+ * Reads the files that the options name.
+ *
+ * @throws {TlsConfigError} at one that can't be read
+ */
+export async function readTlsFiles(
+  options: Readonly<TlsOptions>,
+  files: TlsFileReader,
+): Promise<TlsFiles> {
+  const read = async (name: PathOption) => {
+    const path = options[name];
+    try {
+      return await files.readTextFile(path);
+    } catch (error) {
+      const reason = osReason(error, `--allow-read=${path}`);
+      throw new TlsConfigError(`${name}: cannot read ${path}: ${reason}`);
+    }
+  };
+  return {
+    key: await read("tls.server.keyPath"),
+    cert: await read("tls.server.certPath"),
+    ...(verifiesClients(options) && { trust: await read("tls.server.trustCertPath") }),
+  };
+}
+
+/** Whether clients are asked for a certificate that an authority of ours has signed. */
+export function verifiesClients(options: Readonly<TlsOptions>): boolean {
+  return options["tls.server.authClient"] && options["tls.server.need.client.auth"] !== "none";
+}
+
+/**
+ * Checks the options that name no files.
+ *
+ * @throws {TlsConfigError} at one that can't be satisfied
+ */
+export function checkTlsOptions(options: Readonly<TlsOptions>): void {
+  versions(options["tls.protocols"], parseCiphers(options["tls.ciphers"]));
+}
+
+/** Certificate, key and rules under which connections are taken: replaced as a whole. */
+export class TlsContext {
+  /** What the socket needs for the handshake. */
+  readonly accept: TlsAccept;
+  /** When the server's certificate ends, in milliseconds since 1970. */
+  readonly expires: number;
+  readonly #needClientAuth: TlsOptions["tls.server.need.client.auth"];
+  readonly #verifies: boolean;
+  readonly #suites: ReadonlySet<string> | undefined;
+  readonly #trust: string | undefined;
+  #verified = new Set<string>();
+
+  /**
+   * @param now milliseconds since 1970, for the certificate's validity
+   * @throws {TlsConfigError} when the files and options don't make a server
+   */
+  constructor(options: Readonly<TlsOptions>, files: TlsFiles, now: number) {
+    this.#needClientAuth = options["tls.server.need.client.auth"];
+    this.#verifies = verifiesClients(options);
+    this.#trust = files.trust;
+    const suites = parseCiphers(options["tls.ciphers"]);
+    this.#suites = suites;
+    const [minVersion, maxVersion] = versions(options["tls.protocols"], suites);
+
+    const [certificate] = readCertificates(options, "tls.server.certPath", files.cert);
+    const key = readKey(options, files.key);
+    const certName = named(options, "tls.server.certPath");
+    if (!certificate.checkPrivateKey(key)) {
+      const keyName = named(options, "tls.server.keyPath");
+      throw new TlsConfigError(`${keyName} is not the key of the certificate in ${certName}`);
+    }
+    this.expires = Date.parse(certificate.validTo);
+    if (this.expires <= now) {
+      throw new TlsConfigError(`${certName} has expired: ${certificate.validTo}`);
+    }
+    if (files.trust !== undefined) {
+      readCertificates(options, "tls.server.trustCertPath", files.trust);
+    }
+    try {
+      const secureContext = tls.createSecureContext({
+        cert: files.cert,
+        // Decrypted once, and not for each connection.
+        key: key.export({ type: "pkcs8", format: "pem" }),
+        ca: files.trust,
+        minVersion,
+        maxVersion,
+      });
+      this.accept = { secureContext, requestCert: this.#needClientAuth !== "none" };
+    } catch (error) {
+      throw new TlsConfigError(`${certName} cannot be used: ${reasonOf(error)}`);
+    }
+  }
+
+  /** Client certificates that were verified stay so, as long as those who vouch are the same. */
+  inherit(previous: TlsContext): void {
+    if (previous.#trust === this.#trust) this.#verified = previous.#verified;
+  }
+
+  /**
+   * Decides about a connection whose handshake is over.
+   *
+   * @throws {HandshakeError} when it is not to be
+   */
+  check(session: TlsSession, now: number): TlsPeer {
+    const { protocol, cipher, certificate } = session;
+    if (this.#suites !== undefined && !this.#suites.has(cipher)) {
+      throw new HandshakeError(`TLS: the cipher suite ${cipher} is not one of tls.ciphers`);
+    }
+    if (certificate === undefined) {
+      if (this.#needClientAuth === "require") {
+        throw new HandshakeError("TLS: the client has shown no certificate");
+      }
+      return { protocol, cipher };
+    }
+    const subject = certificate.subject.replaceAll("\n", ", ");
+    const fingerprint = certificate.fingerprint256;
+    if (this.#verifies) {
+      const reason = this.#distrust(session, certificate, now);
+      if (reason !== undefined) {
+        throw new HandshakeError(`TLS: the client's certificate (${subject}) ${reason}`);
+      }
+    }
+    const verified = this.#verifies;
+    const { subjectAltName } = certificate;
+    return { protocol, cipher, certificate: { subject, subjectAltName, fingerprint, verified } };
+  }
+
+  /**
+   * Why a client's certificate is not good enough. Where a session is resumed, the runtime verifies
+   * nothing, and it hands out tickets also in sessions that are refused afterwards: so a resumed
+   * one counts only when its certificate was verified before.
+   */
+  #distrust(session: TlsSession, certificate: X509Certificate, now: number): string | undefined {
+    if (Date.parse(certificate.validTo) <= now) return `has expired: ${certificate.validTo}`;
+    const { fingerprint256: fingerprint } = certificate;
+    if (session.resumed) {
+      return this.#verified.has(fingerprint) ? undefined : "was not verified in this session";
+    }
+    if (session.distrust !== undefined) return `is not trusted: ${session.distrust}`;
+    this.#verified.delete(fingerprint);
+    this.#verified.add(fingerprint);
+    if (this.#verified.size > MAX_VERIFIED) {
+      const [oldest] = this.#verified;
+      this.#verified.delete(oldest);
+    }
+    return undefined;
+  }
+}
+
+function readCertificates(
+  options: Readonly<TlsOptions>,
+  name: PathOption,
+  pem: string,
+): X509Certificate[] {
+  const blocks = pem.match(/-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----[^]*?-----END [^-]*-----/g);
+  if (blocks === null) {
+    throw new TlsConfigError(`${named(options, name)} holds no certificate (PEM)`);
+  }
+  return blocks.map((block, i) => {
+    try {
+      return new X509Certificate(block);
+    } catch (error) {
+      const place = `certificate ${i + 1} of ${named(options, name)}`;
+      throw new TlsConfigError(`${place} cannot be read: ${reasonOf(error)}`);
+    }
+  });
+}
+
+function readKey(options: Readonly<TlsOptions>, text: string): KeyObject {
+  const passphrase = options["tls.server.keyPassword"];
+  const name = named(options, "tls.server.keyPath");
+  // Certificates may stand in the same file.
+  const [pem] = text.match(/-----BEGIN [A-Z ]*PRIVATE KEY-----[^]*?-----END [^-]*-----/) ?? [];
+  if (pem === undefined) throw new TlsConfigError(`${name} holds no private key (PEM)`);
+  const encrypted = /ENCRYPTED/.test(pem);
+  if (encrypted && passphrase === "") {
+    throw new TlsConfigError(`${name} is encrypted, and tls.server.keyPassword is empty`);
+  }
+  try {
+    return createPrivateKey({ key: pem, ...(encrypted && { passphrase }) });
+  } catch (error) {
+    const reason = reasonOf(error);
+    if (/decrypt/i.test(reason)) {
+      throw new TlsConfigError(
+        `tls.server.keyPassword is not the password of ${name}`,
+      );
+    }
+    const hint = /unsupported/i.test(reason) && encrypted
+      ? "; `openssl pkcs8 -topk8 -v2 aes-256-cbc` encrypts it in a way that can be read"
+      : "";
+    throw new TlsConfigError(`${name} cannot be read as a private key (PEM): ${reason}${hint}`);
+  }
+}
+
+/** @returns IANA names, or `undefined` for all */
+function parseCiphers(list: string): Set<string> | undefined {
+  if (list.trim() === "") return undefined;
+  const names = list.split(/[,:]/).map((name) => name.trim()).filter((name) => name !== "");
+  const known = new Set([...TLS_13_SUITES, ...TLS_12_SUITES.values()]);
+  const suites = names.map((name) => TLS_12_SUITES.get(name) ?? name);
+  const unknown = names.filter((_, i) => !known.has(suites[i]));
+  if (unknown.length === names.length) {
+    throw new TlsConfigError(
+      `tls.ciphers=${list}: none of them can be had; possible are ${[...known].join(", ")}`,
+    );
+  }
+  return new Set(suites.filter((suite) => known.has(suite)));
+}
+
+/** The versions that the list allows, as far as one of the suites belongs to them. */
+function versions(
+  list: string,
+  suites: ReadonlySet<string> | undefined,
+): [tls.SecureVersion, tls.SecureVersion] {
+  const possible = ["TLSv1.2", "TLSv1.3"] as const;
+  const names = list.split(",").map((name) => name.trim()).filter((name) => name !== "");
+  const wrong = names.find((name) => !possible.some((version) => version === name));
+  if (wrong !== undefined) {
+    throw new TlsConfigError(
+      `tls.protocols=${list}: ${wrong} cannot be had; possible are ${possible.join(", ")}`,
+    );
+  }
+  const allowed = possible.filter((version) => {
+    if (names.length > 0 && !names.includes(version)) return false;
+    if (suites === undefined) return true;
+    const ofVersion = version === "TLSv1.3" ? TLS_13_SUITES : [...TLS_12_SUITES.values()];
+    return ofVersion.some((suite) => suites.has(suite));
+  });
+  if (allowed.length === 0) {
+    throw new TlsConfigError(
+      `tls.protocols=${list}: none of tls.ciphers belongs to one of these versions`,
+    );
+  }
+  return [allowed[0], allowed[allowed.length - 1]];
+}
+
+function named(options: Readonly<TlsOptions>, name: PathOption): string {
+  return `${options[name]} (${name})`;
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

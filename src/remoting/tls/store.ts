@@ -1,0 +1,261 @@
+import { dirname } from "node:path";
+import type { Log } from "../../log/log.ts";
+import { selfSigned } from "./certificate.ts";
+import {
+  checkTlsOptions,
+  readTlsFiles,
+  TlsConfigError,
+  TlsContext,
+  type TlsFileReader,
+  type TlsFiles,
+  type TlsOptions,
+  verifiesClients,
+} from "./context.ts";
+
+/** Milliseconds without a further change after which changed files are read. */
+const QUIET = 200;
+/** Milliseconds between two looks at the files, for changes that the system did not report. */
+const LOOK_INTERVAL = 5000;
+
+/** How often files that change all the time are read before they are taken as they are. */
+const MAX_READS = 10;
+
+/** The part of Deno that a {@link TlsStore} uses. */
+export interface TlsFileSystem extends TlsFileReader {
+  realPath(path: string): Promise<string>;
+  stat(path: string): Promise<{ dev: number; ino: number | null }>;
+  watchFs(path: string, options: { recursive: boolean }): FolderWatch;
+}
+
+/** The part of Deno.FsWatcher that is used. */
+export interface FolderWatch extends AsyncIterable<{ kind: string }> {
+  close(): void;
+}
+
+/** Has the context that new TLS connections are taken with, and keeps it up to the files. */
+export class TlsStore {
+  readonly #options: Readonly<TlsOptions>;
+  readonly #files: TlsFileSystem;
+  readonly #log: Log;
+  readonly #paths: readonly string[];
+  #context: TlsContext | undefined;
+  #testContext: Promise<TlsContext> | undefined;
+  /** What was read last, taken or not. */
+  #seen = "";
+  #reloading: Promise<void> = Promise.resolve();
+  #reloads = 0;
+  #failedReloads = 0;
+  /** By folder. */
+  readonly #watches = new Map<string, { watch: FolderWatch; identity: string }>();
+  #lookTimer: ReturnType<typeof setInterval> | undefined;
+  #quietTimer: ReturnType<typeof setTimeout> | undefined;
+
+  /**
+   * Reads the files that the options name. In test mode there are none: the certificate is made
+   * when the first connection needs it.
+   *
+   * @throws {TlsConfigError} when an option can't be satisfied
+   */
+  static async load(
+    options: Readonly<TlsOptions>,
+    files: TlsFileSystem,
+    log: Log,
+  ): Promise<TlsStore> {
+    const store = new TlsStore(options, files, log);
+    if (options["tls.test.mode.enable"]) {
+      checkTlsOptions(options);
+    } else {
+      const contents = await readTlsFiles(options, files);
+      store.#context = new TlsContext(options, contents, Date.now());
+      store.#seen = JSON.stringify(contents);
+      log.info("TLS certificate loaded", store.#about());
+    }
+    return store;
+  }
+
+  private constructor(options: Readonly<TlsOptions>, files: TlsFileSystem, log: Log) {
+    this.#options = options;
+    this.#files = files;
+    this.#log = log;
+    this.#paths = options["tls.test.mode.enable"] ? [] : [
+      options["tls.server.keyPath"],
+      options["tls.server.certPath"],
+      ...(verifiesClients(options) ? [options["tls.server.trustCertPath"]] : []),
+    ];
+  }
+
+  /** What new connections are shown, in words. */
+  get description(): string {
+    if (this.#options["tls.test.mode.enable"]) return "self-signed (tls.test.mode.enable)";
+    const { certPath, expires } = this.#about();
+    return `${certPath}, until ${expires}`;
+  }
+
+  /** The context for a new connection. */
+  current(): TlsContext | Promise<TlsContext> {
+    return this.#context ?? (this.#testContext ??= this.#makeTestContext());
+  }
+
+  /** When the certificate expires, in milliseconds since 1970; `undefined` while there is none. */
+  get expires(): number | undefined {
+    return this.#context?.expires;
+  }
+
+  /** How often files that had changed were taken. */
+  get reloads(): number {
+    return this.#reloads;
+  }
+
+  /** How often files that had changed could not be taken. */
+  get failedReloads(): number {
+    return this.#failedReloads;
+  }
+
+  /** Begins to watch the files, and to reload them when they change. */
+  watch(): void {
+    if (this.#paths.length === 0) return;
+    this.#lookTimer = setInterval(() => void this.reload(), LOOK_INTERVAL);
+    void this.#watchFolders();
+  }
+
+  /** Watches no more. */
+  close(): void {
+    clearInterval(this.#lookTimer);
+    clearTimeout(this.#quietTimer);
+    this.#lookTimer = undefined;
+    for (const { watch } of this.#watches.values()) watch.close();
+    this.#watches.clear();
+  }
+
+  /**
+   * Reads the files, and takes them for new connections when they are others than before, and good.
+   * Otherwise the context stays, and an error says why, once. Never rejects.
+   */
+  reload(): Promise<void> {
+    this.#reloading = this.#reloading.then(() => this.#reloadOnce());
+    return this.#reloading;
+  }
+
+  async #reloadOnce(): Promise<void> {
+    if (this.#paths.length === 0) return;
+    let read = await this.#read();
+    // Files that change between two reads may be halves of two pairs.
+    for (let i = 0, before = ""; i < MAX_READS && read.seen !== before; i++) {
+      before = read.seen;
+      read = await this.#read();
+    }
+    const { contents, seen } = read;
+    let { problem } = read;
+    if (seen !== this.#seen) {
+      this.#seen = seen;
+      if (contents !== undefined) problem = this.#take(contents);
+      if (problem !== undefined) this.#report(problem);
+    }
+    if (this.#lookTimer !== undefined) await this.#watchFolders();
+  }
+
+  async #read(): Promise<{ contents?: TlsFiles; problem?: unknown; seen: string }> {
+    try {
+      const contents = await readTlsFiles(this.#options, this.#files);
+      return { contents, seen: JSON.stringify(contents) };
+    } catch (problem) {
+      return { problem, seen: String(problem) };
+    }
+  }
+
+  /** @returns why not */
+  #take(contents: TlsFiles): unknown {
+    try {
+      const context = new TlsContext(this.#options, contents, Date.now());
+      if (this.#context !== undefined) context.inherit(this.#context);
+      this.#context = context;
+      this.#reloads++;
+      this.#log.info("TLS certificate reloaded", this.#about());
+      return undefined;
+    } catch (error) {
+      return error;
+    }
+  }
+
+  #report(problem: unknown): void {
+    this.#failedReloads++;
+    const reason = problem instanceof TlsConfigError ? problem.message : String(problem);
+    this.#log.error("TLS certificate not reloaded, the one before stays", { reason });
+  }
+
+  #about() {
+    return {
+      certPath: this.#options["tls.server.certPath"],
+      expires: new Date(this.#context!.expires).toISOString(),
+    };
+  }
+
+  async #makeTestContext(): Promise<TlsContext> {
+    const now = Date.now();
+    const options: TlsOptions = {
+      ...this.#options,
+      "tls.server.keyPath": "the key made for tls.test.mode.enable",
+      "tls.server.certPath": "the certificate made for tls.test.mode.enable",
+      "tls.server.keyPassword": "",
+      // As in the reference: clients may show a certificate, and none is checked.
+      "tls.server.need.client.auth": "optional",
+      "tls.server.authClient": false,
+    };
+    return this.#context = new TlsContext(options, await selfSigned(now), now);
+  }
+
+  /**
+   * Watches the folders that hold the files, and those that hold what the files link to: a file
+   * that is replaced by another is a change of its folder. A folder that is another one than before
+   * under the same name is watched anew.
+   */
+  async #watchFolders(): Promise<void> {
+    const folders = new Set<string>();
+    for (const path of this.#paths) {
+      folders.add(dirname(path));
+      const real = await this.#files.realPath(path).catch(() => undefined);
+      if (real !== undefined) folders.add(dirname(real));
+    }
+    const identities = new Map<string, string>();
+    for (const folder of folders) {
+      const info = await this.#files.stat(folder).catch(() => undefined);
+      if (info !== undefined) identities.set(folder, `${info.dev}:${info.ino}`);
+    }
+    // Closed meanwhile.
+    if (this.#lookTimer === undefined) return;
+    for (const [folder, { watch, identity }] of this.#watches) {
+      if (identities.get(folder) === identity) continue;
+      watch.close();
+      this.#watches.delete(folder);
+    }
+    for (const [folder, identity] of identities) {
+      if (!this.#watches.has(folder)) this.#watchFolder(folder, identity);
+    }
+  }
+
+  #watchFolder(folder: string, identity: string): void {
+    try {
+      const watch = this.#files.watchFs(folder, { recursive: false });
+      this.#watches.set(folder, { watch, identity });
+      void this.#listen(watch);
+    } catch {
+      // It is gone again, or the system has no watches left: the look at the files remains.
+    }
+  }
+
+  async #listen(watch: FolderWatch): Promise<void> {
+    try {
+      for await (const { kind } of watch) {
+        // Reading the files is one, too.
+        if (kind !== "access") this.#changed();
+      }
+    } catch {
+      // The look at the files finds out what became of the folder.
+    }
+  }
+
+  #changed(): void {
+    clearTimeout(this.#quietTimer);
+    this.#quietTimer = setTimeout(() => void this.reload(), QUIET);
+  }
+}

@@ -1,0 +1,203 @@
+import { BufferPool } from "../buffer_pool.ts";
+import { FrameError, SerializeType } from "./command.ts";
+
+/**
+ * A frame: a range of bytes. Its parts are cut out only when they are asked for, as most frames are
+ * answered without, and a view costs more than all that is done with most of them.
+ */
+export class Frame {
+  readonly serializeType: SerializeType;
+  readonly bytes: Uint8Array;
+  readonly headerStart: number;
+  readonly headerEnd: number;
+  /** Where the body ends. */
+  readonly end: number;
+  /** True: the bytes hold nothing else. False: they are those that were pushed, and change. */
+  readonly owned: boolean;
+
+  /** @param at where the length field stands */
+  constructor(bytes: Uint8Array, at: number, length: number, owned: boolean) {
+    const marker = int32(bytes, at + 4);
+    this.serializeType = (marker >>> 24) as SerializeType;
+    this.bytes = bytes;
+    this.headerStart = at + 8;
+    this.headerEnd = at + 8 + (marker & 0xffffff);
+    this.end = at + 4 + length;
+    this.owned = owned;
+  }
+
+  get header(): Uint8Array {
+    return this.bytes.subarray(this.headerStart, this.headerEnd);
+  }
+
+  get body(): Uint8Array {
+    return this.bytes.subarray(this.headerEnd, this.end);
+  }
+}
+
+/** Memory that all connections share for what has come in and is not answered yet. */
+export interface MemoryBudget {
+  /** Takes bytes from the budget; false, and nothing taken, when they are more than is left. */
+  take(bytes: number): boolean;
+  give(bytes: number): void;
+}
+
+const NO_BYTES = new Uint8Array(0);
+const FIRST_CAPACITY = 1024;
+
+/**
+ * Cuts a byte stream into frames (protocol.md, "Frame"), wherever the stream itself was cut.
+ *
+ * Push what came, then take frames until there is none. Bytes of an unfinished frame are copied
+ * into a buffer that grows with what has really come, never with what a length field announces.
+ */
+export class FrameDecoder {
+  readonly #maxLength: number;
+  readonly #budget: MemoryBudget;
+  readonly #pool: BufferPool;
+  /** The bytes pushed last, not copied; everything before `#at` is consumed. */
+  #chunk: Uint8Array = NO_BYTES;
+  #at = 0;
+  /** Copies of bytes pushed before the chunk, consumed up to `#keptAt`. */
+  #kept: Uint8Array = NO_BYTES;
+  #keptAt = 0;
+  #keptEnd = 0;
+
+  /**
+   * @param maxLength the largest value of a frame's length field
+   * @param pool of buffers for large frames; those of `owned` frames are for their holder to give
+   */
+  constructor(maxLength: number, budget: MemoryBudget, pool = new BufferPool()) {
+    this.#maxLength = maxLength;
+    this.#budget = budget;
+    this.#pool = pool;
+  }
+
+  /** Gives bytes as they came. They must stay as they are until {@link keep} or the next push. */
+  push(chunk: Uint8Array): void {
+    this.keep();
+    this.#chunk = chunk;
+    this.#at = 0;
+  }
+
+  /**
+   * The next whole frame, or `undefined` when more bytes are needed.
+   *
+   * @throws {FrameError} on a length or marker that no frame can have, or when memory is short
+   */
+  next(): Frame | undefined {
+    if (this.#keptEnd > 0) return this.#nextKept();
+    const available = this.#chunk.length - this.#at;
+    if (available < 8) {
+      if (available >= 4) this.#checkLength(int32(this.#chunk, this.#at));
+      return undefined;
+    }
+    const length = int32(this.#chunk, this.#at);
+    this.#check(length, int32(this.#chunk, this.#at + 4));
+    if (available < 4 + length) return undefined;
+    const frame = new Frame(this.#chunk, this.#at, length, false);
+    this.#at += 4 + length;
+    return frame;
+  }
+
+  /** Copies what is not consumed yet, so that the caller may use its buffer again. */
+  keep(): void {
+    const rest = this.#chunk.subarray(this.#at);
+    this.#chunk = NO_BYTES;
+    this.#at = 0;
+    this.#append(rest, Infinity);
+  }
+
+  /** Gives the memory back. The decoder is of no use after it. */
+  release(): void {
+    this.#forget();
+    this.#chunk = NO_BYTES;
+    this.#at = 0;
+  }
+
+  #nextKept(): Frame | undefined {
+    if (!this.#fill(8, FIRST_CAPACITY)) {
+      if (this.#keptEnd - this.#keptAt >= 4) this.#checkLength(int32(this.#kept, this.#keptAt));
+      return undefined;
+    }
+    const length = int32(this.#kept, this.#keptAt);
+    this.#check(length, int32(this.#kept, this.#keptAt + 4));
+    if (!this.#fill(4 + length, 4 + length)) return undefined;
+    const end = this.#keptAt + 4 + length;
+    const last = end === this.#keptEnd;
+    // A buffer that held one frame only is the frame's from now on.
+    const frame = new Frame(this.#kept, this.#keptAt, length, last && this.#keptAt === 0);
+    if (last) this.#forget();
+    else this.#keptAt = end;
+    return frame;
+  }
+
+  /** Moves bytes of the chunk to the kept ones until those are `size`; false when too few. */
+  #fill(size: number, capacity: number): boolean {
+    const missing = size - (this.#keptEnd - this.#keptAt);
+    if (missing <= 0) return true;
+    const taken = this.#chunk.subarray(this.#at, this.#at + missing);
+    this.#append(taken, capacity);
+    this.#at += taken.length;
+    return taken.length === missing;
+  }
+
+  /** @param capacity what is enough for the kept bytes, as far as is known */
+  #append(bytes: Uint8Array, capacity: number): void {
+    if (bytes.length === 0) return;
+    if (this.#keptEnd + bytes.length > this.#kept.length) this.#grow(bytes.length, capacity);
+    this.#kept.set(bytes, this.#keptEnd);
+    this.#keptEnd += bytes.length;
+  }
+
+  #grow(more: number, capacity: number): void {
+    const waiting = this.#kept.subarray(this.#keptAt, this.#keptEnd);
+    const needed = waiting.length + more;
+    const doubled = Math.max(FIRST_CAPACITY, 2 * this.#kept.length);
+    const size = Math.max(needed, this.#kept.length, Math.min(doubled, capacity));
+    // One that is there costs nothing, so it may be as large as the frame is said to become.
+    const spare = this.#pool.take(capacity === Infinity ? size : Math.max(size, capacity));
+    const length = spare?.length ?? size;
+    if (!this.#budget.take(length - this.#kept.length)) {
+      throw new FrameError("no memory left for unfinished frames (maxBufferedRequestBytes)");
+    }
+    const grown = spare ?? new Uint8Array(size);
+    grown.set(waiting);
+    this.#pool.give(this.#kept);
+    this.#kept = grown;
+    this.#keptAt = 0;
+    this.#keptEnd = waiting.length;
+  }
+
+  #forget(): void {
+    this.#budget.give(this.#kept.length);
+    this.#kept = NO_BYTES;
+    this.#keptAt = 0;
+    this.#keptEnd = 0;
+  }
+
+  #checkLength(length: number): void {
+    if (length < 4 || length > this.#maxLength) {
+      throw new FrameError(
+        `a frame's length of ${length} is not between 4 and ${this.#maxLength} (frameMaxLength)`,
+      );
+    }
+  }
+
+  #check(length: number, marker: number): void {
+    this.#checkLength(length);
+    const type = marker >>> 24;
+    if (type !== SerializeType.JSON && type !== SerializeType.ROCKETMQ) {
+      throw new FrameError(`unknown serializeType ${type}`);
+    }
+    if ((marker & 0xffffff) > length - 4) {
+      throw new FrameError(
+        `a header of ${marker & 0xffffff} bytes is longer than its frame of ${length}`,
+      );
+    }
+  }
+}
+
+function int32(bytes: Uint8Array, at: number): number {
+  return (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
+}

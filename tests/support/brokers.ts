@@ -1,0 +1,56 @@
+/** Requests of brokers. */
+
+import { plainBody, type Registration, type Topic } from "./bodies.ts";
+import type { Request } from "./frames.ts";
+
+/** A broker that registers. */
+export interface Broker {
+  cluster?: string;
+  name: string;
+  id?: number;
+  addr: string;
+  topics: Topic[];
+  /** The counter of its data version. */
+  counter?: number;
+  enableActingMaster?: boolean;
+}
+
+/** A REGISTER_BROKER request. */
+export function registration(broker: Broker): Request {
+  const content: Registration = {
+    version: { counter: broker.counter ?? 1, stateVersion: 0, timestamp: 1_700_000_000_000 },
+    topics: broker.topics,
+  };
+  return {
+    code: 103,
+    extFields: {
+      clusterName: broker.cluster ?? "DefaultCluster",
+      brokerName: broker.name,
+      brokerId: String(broker.id ?? 0),
+      brokerAddr: broker.addr,
+      haServerAddr: "127.0.0.1:10912",
+      enableActingMaster: String(broker.enableActingMaster ?? false),
+    },
+    body: plainBody(content),
+  };
+}
+
+/** A GET_ROUTEINFO_BY_TOPIC request. */
+export function routeQuery(topic: string): Request {
+  return { code: 105, extFields: { topic } };
+}
+
+/** A PUT_KV_CONFIG request. */
+export function kvPut(namespace: string, key: string, value: string): Request {
+  return { code: 100, extFields: { namespace, key, value } };
+}
+
+/** A GET_KV_CONFIG request. */
+export function kvGet(namespace: string, key: string): Request {
+  return { code: 101, extFields: { namespace, key } };
+}
+
+/** So many topics, with names of a length that real ones have. */
+export function manyTopics(count: number): Topic[] {
+  return Array.from({ length: count }, (_, i) => ({ name: `orders-created-by-shop-${i}` }));
+}

@@ -1,0 +1,123 @@
+/** A client that is in control of its bytes. */
+
+import { Buffer } from "node:buffer";
+import { type Command, decodeFrame, encodeFrame, framesOf, type Request } from "./frames.ts";
+
+const ANSWER_LIMIT_MS = 15_000;
+
+/** A connection to a server on 127.0.0.1 that pairs answers with requests by their opaque. */
+export class Peer implements AsyncDisposable {
+  /** "address:port" of this side, as the server's log names it. */
+  readonly address: string;
+  /** Opaques of answers that nobody waits for. */
+  readonly unexpected: number[] = [];
+  /** Resolves when the server has closed the connection, or it broke. */
+  readonly closed: Promise<void>;
+  readonly #conn: Deno.TcpConn;
+  readonly #waiting = new Map<number, PromiseWithResolvers<Command>>();
+  readonly #closed = Promise.withResolvers<void>();
+  #opaque = 0;
+  #sending: Promise<void> = Promise.resolve();
+
+  private constructor(conn: Deno.TcpConn) {
+    this.#conn = conn;
+    this.address = `127.0.0.1:${conn.localAddr.port}`;
+    this.closed = this.#closed.promise;
+  }
+
+  /** Connects. */
+  static async connect(port: number): Promise<Peer> {
+    const peer = await Peer.connectSilently(port);
+    peer.read();
+    return peer;
+  }
+
+  /** Connects, and leaves what comes to the operating system until {@linkcode Peer.read}. */
+  static async connectSilently(port: number): Promise<Peer> {
+    const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+    // What follows a oneway request must not wait for the other side to confirm that.
+    conn.setNoDelay();
+    return new Peer(conn);
+  }
+
+  /** Starts to read what comes. */
+  read(): void {
+    void this.#readAll();
+  }
+
+  /** Sends bytes as they are, after those that were to be sent before. */
+  send(bytes: Uint8Array): Promise<void> {
+    this.#sending = this.#sending.then(async () => {
+      for (let at = 0; at < bytes.length;) at += await this.#conn.write(bytes.subarray(at));
+    });
+    // A server that closes before it has read everything is for `closed` to tell.
+    this.#sending = this.#sending.catch(() => {});
+    return this.#sending;
+  }
+
+  /** Sends a request and resolves with its answer. Rejects when the connection ends before it. */
+  call(request: Request): Promise<Command> {
+    return this.callAll([request])[0];
+  }
+
+  /** Sends requests in one write. */
+  callAll(requests: readonly Request[]): Promise<Command>[] {
+    const opaques = requests.map(() => this.#opaque++);
+    const answers = opaques.map((opaque) => this.answer(opaque));
+    void this.send(Buffer.concat(requests.map((it, i) => encodeFrame(it, opaques[i]))));
+    return answers;
+  }
+
+  /** Resolves with the answer that has this opaque. */
+  answer(opaque: number): Promise<Command> {
+    const waiting = Promise.withResolvers<Command>();
+    this.#waiting.set(opaque, waiting);
+    const timer = setTimeout(
+      () => waiting.reject(new Error(`no answer to opaque ${opaque} in ${ANSWER_LIMIT_MS} ms`)),
+      ANSWER_LIMIT_MS,
+    );
+    const answer = waiting.promise.finally(() => clearTimeout(timer));
+    // It may be rejected before anybody awaits it.
+    answer.catch(() => {});
+    return answer;
+  }
+
+  /** Says that nothing more comes, and resolves when the server has closed, too. */
+  async end(): Promise<void> {
+    await this.#conn.closeWrite().catch(() => {});
+    await this.closed;
+  }
+
+  /** Drops the connection. */
+  close(): void {
+    try {
+      this.#conn.close();
+    } catch {
+      // The server was first.
+    }
+  }
+
+  /** Drops the connection. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    await this.#sending;
+  }
+
+  async #readAll(): Promise<void> {
+    try {
+      for await (const frame of framesOf(this.#conn.readable)) {
+        const answer = decodeFrame(frame);
+        const waiting = this.#waiting.get(answer.opaque);
+        this.#waiting.delete(answer.opaque);
+        if (waiting === undefined) this.unexpected.push(answer.opaque);
+        else waiting.resolve(answer);
+      }
+    } catch {
+      // Reset, or closed on this side.
+    }
+    this.close();
+    for (const { reject } of this.#waiting.values()) reject(new Error("the connection was closed"));
+    this.#waiting.clear();
+    this.#closed.resolve();
+  }
+}

@@ -1,0 +1,227 @@
+import { setImmediate } from "node:timers";
+import { LiveConfig } from "../../src/config/live_config.ts";
+import { loadConfiguration } from "../../src/config/load.ts";
+import { defaultOptions, type Options } from "../../src/config/options.ts";
+import { DurableFile } from "../../src/durable_file.ts";
+import { KvConfig } from "../../src/kv/kv_config.ts";
+import { brokerHandlers } from "../../src/processor/broker_handlers.ts";
+import { configHandlers } from "../../src/processor/config_handlers.ts";
+import { Dispatcher } from "../../src/processor/dispatcher.ts";
+import { kvHandlers } from "../../src/processor/kv_handlers.ts";
+import { ProductEnvironment } from "../../src/outgoing/product_environment.ts";
+import { RegistrationDecoder } from "../../src/processor/registration_decoder.ts";
+import { RequestClass } from "../../src/processor/request_queue.ts";
+import { routeQueryHandlers } from "../../src/processor/route_query.ts";
+import { topicHandlers } from "../../src/processor/topic_handlers.ts";
+import type { RemotingClient } from "../../src/remoting/client.ts";
+import { type Command, type Response, SerializeType } from "../../src/remoting/wire/command.ts";
+import type { Connection } from "../../src/remoting/connection.ts";
+import { RouteCache } from "../../src/route/route_cache.ts";
+import { RouteInfoManager } from "../../src/route/route_info_manager.ts";
+import { RouteTables } from "../../src/route/tables.ts";
+import { environmentWith } from "./config_fixtures.ts";
+import { MemoryDisk } from "./memory_disk.ts";
+import { RecordedLog } from "./route_log.ts";
+
+/** An answer in a form that reads well: the body as text, the fields as an object. */
+export interface Answer {
+  code: number;
+  remark?: string;
+  ext?: Record<string, string>;
+  body?: string;
+}
+
+/** What a request may differ in. */
+export interface Asking {
+  body?: string | Uint8Array;
+  version?: number;
+  connection?: Connection;
+}
+
+/** A request as it would come over the wire. */
+export function command(
+  code: number,
+  fields: Record<string, string> = {},
+  { body, version = 513 }: Asking = {},
+): Command {
+  const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
+  return {
+    code,
+    language: "JAVA",
+    version,
+    opaque: 1,
+    flag: 0,
+    remark: null,
+    extFields: new Map(Object.entries(fields)),
+    serializeType: SerializeType.JSON,
+    body: bytes === undefined || bytes.length === 0 ? null : bytes,
+  };
+}
+
+/** The part of a connection that handlers use. */
+export function connection(): Connection & { closed: boolean } {
+  const part = { peer: "10.0.0.9:1", closed: false, close() {} };
+  return part as unknown as Connection & { closed: boolean };
+}
+
+/** Makes an answer readable. */
+export function readable({ code, remark, extFields, body }: Response): Answer {
+  const answer: Answer = { code };
+  if (remark !== undefined) answer.remark = remark;
+  if (extFields !== undefined) answer.ext = Object.fromEntries(extFields);
+  if (body !== undefined) answer.body = new TextDecoder().decode(body);
+  return answer;
+}
+
+/** All handlers behind a dispatcher, as the server has them, with disks in memory. */
+export class Processors {
+  readonly options: Options = defaultOptions();
+  readonly log = new RecordedLog();
+  readonly cache = new RouteCache(() => this.options.routeCacheMaxBytes);
+  readonly tables = new RouteTables(this.cache);
+  readonly routes: RouteInfoManager;
+  readonly dispatcher: Dispatcher;
+  /** Calls of the product environment's client, and what it answers. */
+  readonly invoked: Parameters<RemotingClient["invoke"]>[] = [];
+  invoke: RemotingClient["invoke"] = () => Promise.reject(new Error("nobody there"));
+  /** What the clock of route queries says; the server started at 0. */
+  now = 1_000_000;
+  readonly #deferred: (() => void)[] = [];
+
+  private constructor(
+    readonly kv: KvConfig,
+    readonly kvDisk: MemoryDisk,
+    readonly config: LiveConfig,
+    readonly configDisk: MemoryDisk,
+  ) {
+    const { options, log } = this;
+    this.cache.attach(this.tables);
+    this.routes = new RouteInfoManager(this.tables, {
+      options,
+      log,
+      now: () => Date.now(),
+      defer: (task) => void this.#deferred.push(task),
+      notify: () => {},
+    });
+    const newClass = () =>
+      new RequestClass({
+        capacity: () => 100,
+        concurrency: () => 16,
+        slice: Infinity,
+        budget: { take: () => true, give: () => {} },
+        nextTurn: setImmediate,
+      });
+    const productEnvironment = new ProductEnvironment({
+      options,
+      client: {
+        invoke: (...args) => {
+          this.invoked.push(args);
+          return this.invoke(...args);
+        },
+      },
+      get: () => Promise.reject(new Error("no address service")),
+      log,
+      now: () => this.now,
+    });
+    const decoder = new RegistrationDecoder(() => options.maxInflatedBodyBytes, setImmediate);
+    this.dispatcher = new Dispatcher(
+      [
+        {
+          requestClass: newClass(),
+          handlers: routeQueryHandlers({
+            tables: this.tables,
+            cache: this.cache,
+            kv,
+            productEnvironment,
+            options,
+            startTime: 0,
+            now: () => this.now,
+          }),
+        },
+        {
+          requestClass: newClass(),
+          handlers: [
+            ...brokerHandlers({ routes: this.routes, kv, decoder, options, log }),
+            ...topicHandlers(this.routes, options),
+            ...kvHandlers(kv),
+            ...configHandlers(config, log),
+          ],
+        },
+      ],
+      log,
+      () => {},
+    );
+  }
+
+  static async create(configText = ""): Promise<Processors> {
+    const kvDisk = new MemoryDisk();
+    const kv = await KvConfig.load(new DurableFile("/data/kv.json", kvDisk), new RecordedLog());
+    const path = "/conf/namesrv.properties";
+    const configDisk = MemoryDisk.with(path, configText);
+    const environment = environmentWith({ HOME: "/home/mq" });
+    const loaded = await loadConfiguration({ configFile: path }, environment, configDisk);
+    const config = new LiveConfig(loaded, new DurableFile(path, configDisk));
+    return new Processors(kv, kvDisk, config, configDisk);
+  }
+
+  /** The answer as it is, or as it will be. */
+  handle(
+    code: number,
+    fields: Record<string, string> = {},
+    asking: Asking = {},
+  ): Response | Promise<Response> {
+    const request = command(code, fields, asking);
+    return this.dispatcher.handle(request, asking.connection ?? connection());
+  }
+
+  async ask(code: number, fields?: Record<string, string>, asking?: Asking): Promise<Answer> {
+    return readable(await this.handle(code, fields, asking));
+  }
+
+  /** Registers a broker with some topics of 8 queues. */
+  async register(
+    fields: Record<string, string> = {},
+    topics: readonly string[] = ["T1", "T2"],
+    asking: Asking = {},
+  ): Promise<Answer> {
+    return await this.ask(
+      103,
+      { ...BROKER, ...fields },
+      { body: registration(topics), ...asking },
+    );
+  }
+
+  /** Runs what was put off. */
+  settle(): void {
+    for (const task of this.#deferred.splice(0)) task();
+  }
+
+  /** Names of the brokers that are registered. */
+  brokers(): string[] {
+    return Array.from(this.tables.brokers(), (it) => it.brokerName);
+  }
+}
+
+/** The fields of a registration, by which a master registers. */
+export const BROKER = {
+  brokerName: "b-a",
+  brokerAddr: "10.0.0.1:10911",
+  clusterName: "C",
+  haServerAddr: "10.0.0.1:10912",
+  brokerId: "0",
+};
+
+/** A registration's plain body. */
+export function registration(
+  topics: readonly string[],
+  more: { counter?: number; filterServers?: string[]; mappings?: string } = {},
+): string {
+  const table = topics.map((name) =>
+    `${JSON.stringify(name)}:{"order":false,"perm":6,"readQueueNums":8,"topicFilterType":` +
+    `"SINGLE_TAG","topicName":${JSON.stringify(name)},"topicSysFlag":0,"writeQueueNums":8}`
+  );
+  return `{"filterServerList":${JSON.stringify(more.filterServers ?? [])},` +
+    `"topicConfigSerializeWrapper":{"dataVersion":{"counter":${more.counter ?? 1},` +
+    `"stateVersion":0,"timestamp":1700000000000},"topicConfigTable":{${table.join(",")}},` +
+    `"topicQueueMappingInfoMap":${more.mappings ?? "{}"}}}`;
+}

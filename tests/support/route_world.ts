@@ -1,0 +1,184 @@
+import { Perm } from "../../src/protocol/codes.ts";
+import type { DataVersion } from "../../src/protocol/data_version.ts";
+import type { Long } from "../../src/protocol/long.ts";
+import type { TopicConfig } from "../../src/protocol/register_broker_body.ts";
+import type { TopicQueueMappingInfo } from "../../src/protocol/route_data.ts";
+import type { MinBrokerIdChange } from "../../src/route/min_broker_id.ts";
+import type { RegistrationResult } from "../../src/route/registration.ts";
+import { RouteCache } from "../../src/route/route_cache.ts";
+import { RouteInfoManager } from "../../src/route/route_info_manager.ts";
+import { type BrokerConnection, RouteTables } from "../../src/route/tables.ts";
+import { RecordedLog } from "./route_log.ts";
+
+/** A connection that tells whether it was closed. */
+export class FakeConnection implements BrokerConnection {
+  closed = false;
+  /** What the network would say of the close. */
+  onClose: () => void = () => {};
+
+  close(): void {
+    this.closed = true;
+    this.onClose();
+  }
+}
+
+/** What a broker says of itself; all has defaults. */
+export interface BrokerSays {
+  name?: string;
+  cluster?: string;
+  id?: Long;
+  addr?: string;
+  /** Names stand for topics of 8 queues that may be read and written. */
+  topics?: readonly (string | TopicConfig)[];
+  /** A number is a counter. */
+  version?: number | DataVersion;
+  acting?: boolean;
+  zone?: string;
+  ha?: string;
+  timeout?: number;
+  filterServers?: string[];
+  mappings?: readonly TopicQueueMappingInfo[];
+  connection?: BrokerConnection;
+}
+
+/** A topic of 8 queues that may be read and written, as a registration names it. */
+export function topic(topicName: string, more: Partial<TopicConfig> = {}): TopicConfig {
+  return {
+    topicName,
+    readQueueNums: 8,
+    writeQueueNums: 8,
+    perm: Perm.READ | Perm.WRITE,
+    topicSysFlag: 0,
+    ...more,
+  };
+}
+
+/** A data version; equal arguments make equal ones. */
+export function version(counter: Long, stateVersion: Long = 0, timestamp: Long = 1): DataVersion {
+  return { counter, stateVersion, timestamp };
+}
+
+/** A static mapping as the broker `bname` tells it. */
+export function mapping(
+  topic: string,
+  bname: string | null,
+  epoch: Long = 1,
+): TopicQueueMappingInfo {
+  return {
+    topic,
+    bname,
+    scope: "__global__",
+    totalQueues: 4,
+    epoch,
+    dirty: false,
+    currIdMap: new Map([[0, 0]]),
+  };
+}
+
+/** The route tables with their rules, a cache that listens, and what they told the outside. */
+export class RouteWorld {
+  readonly options = {
+    deleteTopicWithBrokerRegistration: false,
+    notifyMinBrokerIdChanged: true,
+    scanNotActiveBrokerInterval: 5000,
+    unRegisterBrokerQueueCapacity: 3000,
+  };
+  readonly log = new RecordedLog();
+  readonly notified: MinBrokerIdChange[] = [];
+  readonly cache = new RouteCache(() => 1_000_000);
+  readonly tables = new RouteTables(this.cache);
+  readonly routes: RouteInfoManager;
+  readonly #deferred: (() => void)[] = [];
+
+  constructor() {
+    this.cache.attach(this.tables);
+    this.routes = new RouteInfoManager(this.tables, {
+      options: this.options,
+      log: this.log,
+      now: () => Date.now(),
+      defer: (task) => void this.#deferred.push(task),
+      notify: (change) => void this.notified.push(change),
+    });
+  }
+
+  /** How many tasks wait for their turn. */
+  get deferred(): number {
+    return this.#deferred.length;
+  }
+
+  /** Runs what was put off. */
+  settle(): void {
+    for (let task = this.#deferred.shift(); task !== undefined; task = this.#deferred.shift()) {
+      task();
+    }
+  }
+
+  register(broker: BrokerSays = {}): RegistrationResult {
+    const { name = "a", cluster = "C", id = 0, addr = `${name}:${id}`, version: said = 1 } = broker;
+    return this.routes.register({
+      clusterName: cluster,
+      brokerName: name,
+      brokerAddr: addr,
+      brokerId: id,
+      haServerAddr: broker.ha ?? `${addr}/ha`,
+      zoneName: broker.zone,
+      heartbeatTimeoutMillis: broker.timeout,
+      enableActingMaster: broker.acting,
+      body: {
+        dataVersion: typeof said === "number" ? version(said) : said,
+        topics: (broker.topics ?? ["T1", "T2"]).map((it) =>
+          typeof it === "string" ? topic(it) : it
+        ),
+        filterServers: broker.filterServers,
+        mappings: new Map(broker.mappings?.map((it) => [it.topic!, it])),
+      },
+      connection: broker.connection ?? new FakeConnection(),
+    });
+  }
+
+  /** Queues an unregistration; `false` when it was refused. */
+  unregister(broker: BrokerSays = {}): boolean {
+    const { name = "a", cluster = "C", id = 0, addr = `${name}:${id}` } = broker;
+    return this.routes.unregister({ clusterName: cluster, brokerName: name, brokerAddr: addr });
+  }
+
+  /** brokerId -> address of a group, as an object. */
+  addrs(name = "a"): Record<string, string> {
+    return Object.fromEntries(
+      [...this.tables.broker(name)?.brokerAddrs ?? []].map(([id, addr]) => [`${id}`, addr]),
+    );
+  }
+
+  /** perm of a topic on the brokers of a name. */
+  perm(topic: string, name = "a"): number | undefined {
+    return this.tables.queueData(topic, name)?.perm;
+  }
+
+  topics(): string[] {
+    return [...this.tables.topics()].sort();
+  }
+
+  /** All that the tables hold, in a form that can be compared. */
+  snapshot() {
+    const { tables } = this;
+    return structuredClone({
+      topics: this.topics().map((name) => ({
+        name,
+        queueDatas: [...tables.queueDatas(name)!].sort(byBrokerName),
+        mappings: tables.mappings(name),
+      })),
+      brokers: [...tables.brokers()].map((broker) => ({
+        ...broker,
+        filterServers: [...broker.brokerAddrs.values()].map((addr) =>
+          tables.filterServers(broker.brokerName, addr)
+        ),
+      })),
+      clusters: [...tables.clusters()],
+      live: [...tables.liveBrokers()].map((it) => ({ ...it, connection: undefined })),
+    });
+  }
+}
+
+function byBrokerName(a: { brokerName: string }, b: { brokerName: string }): number {
+  return a.brokerName < b.brokerName ? -1 : 1;
+}

@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { describe, it } from "@std/testing/bdd";
+import { NameServer } from "../../../src/admin/name_server.ts";
+import { RequestCounter } from "../../../src/admin/request_counter.ts";
+import { Watch } from "../../../src/admin/watch.ts";
+import { type Behaviour, FakeNameServers, run } from "../../support/fake_name_servers.ts";
+
+const A = "10.0.0.1:9876";
+
+/** A watch whose server is empty, and whose metrics say these numbers one after the other. */
+function watchOf(counts: (number | undefined)[]) {
+  const clock = { now: 1_000_000 };
+  let fetched = 0;
+  const counter = new RequestCounter("10.0.0.1:9877", 1000, () => {
+    const count = counts[fetched++];
+    return count === undefined
+      ? Promise.reject(new TypeError("refused"))
+      : Promise.resolve(new Response(`rocketmq_namesrv_requests_total ${count}\n`));
+  });
+  const body = '{"brokerAddrTable":{},"clusterAddrTable":{},"topicList":[]}';
+  const transport = new FakeNameServers(new Map([[A, () => ({ body })]]));
+  const watch = new Watch(
+    new NameServer(A, { transport, timeout: 1000 }),
+    counter,
+    () => clock.now,
+  );
+  const rate = async () => (await watch.look()).requestsPerSecond;
+  return { clock, rate, fetched: () => fetched };
+}
+
+describe("a watch", () => {
+  it("tells the requests a second since the last look", async () => {
+    const { clock, rate } = watchOf([100, 300]);
+    assert.equal(await rate(), null);
+    clock.now += 2000;
+    assert.equal(await rate(), 100);
+  });
+
+  it("tells none over a restart, after which the server counts from zero", async () => {
+    const { clock, rate } = watchOf([100, 7, 17]);
+    await rate();
+    clock.now += 1000;
+    assert.equal(await rate(), null);
+    clock.now += 1000;
+    assert.equal(await rate(), 10);
+  });
+
+  it("asks metrics that are not there again after 10 s only", async () => {
+    const { clock, rate, fetched } = watchOf([undefined, 5, 15]);
+    assert.equal(await rate(), null);
+    clock.now += 9999;
+    assert.deepEqual([await rate(), fetched()], [null, 1]);
+    clock.now += 1;
+    assert.deepEqual([await rate(), fetched()], [null, 2]);
+    clock.now += 1000;
+    assert.equal(await rate(), 10);
+  });
+
+  it("tells of more changes at once than a call may have arguments", async () => {
+    const topics = Array.from({ length: 200_000 }, (_, i) => `T${i}`);
+    let lists = 0;
+    const server: Behaviour = ({ code }) => {
+      if (code === 206) return { body: JSON.stringify({ topicList: lists++ === 0 ? topics : [] }) };
+      return code === 106 ? { body: '{"brokerAddrTable":{},"clusterAddrTable":{}}' } : { code: 22 };
+    };
+    const top = ["top", "-n", A, "--count", "2", "--interval", "100ms", "--http", "127.0.0.1:1"];
+    const servers = new FakeNameServers(new Map([[A, server]]));
+    const { code, out } = await run(servers, top, { terminal: true });
+    assert.equal(code, 0);
+    assert.match(out, /10\.0\.0\.1:9876 - topic T0\b/);
+  });
+});

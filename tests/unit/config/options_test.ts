@@ -1,0 +1,178 @@
+import { describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { nearestName } from "../../../src/config/nearest.ts";
+import {
+  defaultOptions,
+  isOptionName,
+  OPTION_GROUPS,
+  OPTION_NAMES,
+  type OptionName,
+  optionOf,
+  OPTIONS,
+  resolveOptionName,
+} from "../../../src/config/options.ts";
+import {
+  allowedValues,
+  findContradictions,
+  formatValue,
+  logFolder,
+  parseValue,
+  quoteValue,
+  waterMarks,
+} from "../../../src/config/values.ts";
+
+describe("OPTIONS", () => {
+  it("has an allowed default for each, which is read back from its text", () => {
+    for (const name of OPTION_NAMES) {
+      const option = optionOf(name);
+      assert.deepEqual(parseValue(name, String(option.default)), option.default, name);
+    }
+    assert.deepEqual(findContradictions(defaultOptions()), []);
+  });
+
+  it("has each in exactly one group, with a sentence", () => {
+    const grouped = OPTION_GROUPS.flatMap(({ names }) => names);
+    assert.deepEqual([...grouped].sort(), [...OPTION_NAMES].sort());
+    for (const name of OPTION_NAMES) assert.match(optionOf(name).doc, /\.$/, name);
+  });
+
+  it("lets no path and nothing of TLS change live", () => {
+    for (const name of OPTION_NAMES) {
+      const option = optionOf(name);
+      if (option.type === "path" || name.startsWith("tls.")) {
+        assert.equal(option.applies, "restart", name);
+      }
+    }
+  });
+
+  it("has the reference's defaults", () => {
+    assert.equal(OPTIONS.listenPort.default, 9876);
+    assert.equal(OPTIONS.scanNotActiveBrokerInterval.default, 5000);
+    assert.equal(OPTIONS["tls.server.mode"].default, "permissive");
+  });
+
+  it("finds names, and no properties of Object", () => {
+    assert.ok(isOptionName("listenPort"));
+    for (const key of ["__proto__", "constructor", "toString", "ListenPort", ""]) {
+      assert.equal(isOptionName(key), false, key);
+      assert.equal(resolveOptionName(key), undefined, key);
+    }
+    assert.equal(resolveOptionName("com.rocketmq.remoting.frameMaxLength"), "frameMaxLength");
+  });
+});
+
+describe("parseValue", () => {
+  const cases: [name: OptionName, text: string, value: unknown][] = [
+    ["clusterTest", "true", true],
+    ["clusterTest", " FALSE ", false],
+    ["clusterTest", "yes", undefined],
+    ["clusterTest", "1", undefined],
+    ["clusterTest", "", undefined],
+    ["listenPort", "0", 0],
+    ["listenPort", " +65535\t", 65535],
+    ["listenPort", "0009876", 9876],
+    ["listenPort", "-0", 0],
+    ["listenPort", "65536", undefined],
+    ["listenPort", "-1", undefined],
+    ["listenPort", "9876.0", undefined],
+    ["listenPort", "1e3", undefined],
+    ["listenPort", "0x50", undefined],
+    ["listenPort", "9_876", undefined],
+    ["listenPort", "९", undefined],
+    ["listenPort", "", undefined],
+    ["listenPort", "99999999999999999999", undefined],
+    ["logLevel", "debug", "DEBUG"],
+    ["logLevel", "TRACE", undefined],
+    ["tls.server.mode", "ENFORCING", "enforcing"],
+    ["tls.server.mode", "", undefined],
+    ["productEnvName", " center ", "center"],
+    ["productEnvName", "", ""],
+    ["productEnvName", "a\nb", undefined],
+    ["productEnvName", "x".repeat(4096), "x".repeat(4096)],
+    ["productEnvName", "x".repeat(4097), undefined],
+    ["kvConfigPath", " /a b/c ", "/a b/c"],
+    ["kvConfigPath", "/a\0b", undefined],
+    ["tls.server.keyPassword", " secret ", " secret "],
+  ];
+  for (const [name, text, value] of cases) {
+    it(`reads ${name}=${JSON.stringify(text.slice(0, 30))} (${text.length})`, () => {
+      assert.equal(parseValue(name, text), value);
+    });
+  }
+
+  it("goes with what allowedValues says", () => {
+    assert.equal(allowedValues(OPTIONS.listenPort), "a whole number from 0 to 65535");
+    assert.equal(allowedValues(OPTIONS.clusterTest), "true or false");
+    assert.equal(allowedValues(OPTIONS.logLevel), "one of DEBUG, INFO, WARN, ERROR");
+  });
+});
+
+describe("quoteValue", () => {
+  it("keeps a value on one line, of a readable length", () => {
+    assert.equal(quoteValue("listenPort", "98\n76"), "listenPort=98\\n76");
+    assert.equal(quoteValue("listenPort", "9".repeat(300)), `listenPort=${"9".repeat(200)}...`);
+  });
+
+  it("never shows a secret", () => {
+    assert.equal(quoteValue("tls.server.keyPassword", "hush"), "tls.server.keyPassword=******");
+    assert.equal(formatValue("tls.server.keyPassword", "hush"), "******");
+    assert.equal(formatValue("tls.server.keyPassword", ""), "");
+  });
+});
+
+describe("findContradictions", () => {
+  const reasons = (changes: Partial<ReturnType<typeof defaultOptions>>) =>
+    findContradictions({ ...defaultOptions(), ...changes }).map(({ name }) => name);
+
+  it("finds a low water mark above the high one, whatever zeros stand for", () => {
+    assert.deepEqual(reasons({ writeBufferLowWaterMark: 1_048_577 }), ["writeBufferLowWaterMark"]);
+    assert.deepEqual(reasons({ writeBufferLowWaterMark: 1_048_576 }), []);
+    assert.deepEqual(
+      reasons({ writeBufferHighWaterMark: 10, writeBufferLowWaterMark: 11 }),
+      ["writeBufferLowWaterMark"],
+    );
+    assert.deepEqual(reasons({ writeBufferHighWaterMark: 1 }), []);
+  });
+
+  it("finds a memory bound below a frame, the controller and an empty address", () => {
+    assert.deepEqual(reasons({ maxBufferedRequestBytes: 1024 }), ["maxBufferedRequestBytes"]);
+    assert.deepEqual(reasons({ enableControllerInNamesrv: true }), ["enableControllerInNamesrv"]);
+    assert.deepEqual(reasons({ bindAddress: "" }), ["bindAddress"]);
+    assert.deepEqual(reasons({ httpBindAddress: "" }), ["httpBindAddress"]);
+    assert.deepEqual(reasons({ httpBindAddress: "", httpPort: 0 }), []);
+  });
+});
+
+describe("what empty values stand for", () => {
+  it("is half of the high water mark for the low one", () => {
+    const options = defaultOptions();
+    assert.deepEqual(waterMarks(options), { high: 1_048_576, low: 524_288 });
+    options.writeBufferHighWaterMark = 101;
+    assert.deepEqual(waterMarks(options), { high: 101, low: 50 });
+    options.writeBufferLowWaterMark = 7;
+    assert.deepEqual(waterMarks(options), { high: 101, low: 7 });
+  });
+
+  it("is a folder of rocketmqHome for the log, or none", () => {
+    const options = defaultOptions();
+    assert.equal(logFolder(options), "");
+    options.rocketmqHome = "/opt/rocketmq";
+    assert.equal(logFolder(options), "/opt/rocketmq/logs/rocketmqlogs");
+    options.logDir = "/var/log/mq";
+    assert.equal(logFolder(options), "/var/log/mq");
+  });
+});
+
+describe("nearestName", () => {
+  it("finds the name with the least edits, letter case apart", () => {
+    assert.equal(nearestName("listenport", OPTION_NAMES), "listenPort");
+    assert.equal(nearestName("listenPorts", OPTION_NAMES), "listenPort");
+    assert.equal(nearestName("kvConfigPaht", OPTION_NAMES), "kvConfigPath");
+    assert.equal(nearestName("tls.server.certpath", OPTION_NAMES), "tls.server.certPath");
+  });
+
+  it("answers something for any key", () => {
+    assert.ok(isOptionName(nearestName("", OPTION_NAMES)));
+    assert.ok(isOptionName(nearestName("x".repeat(100_000), OPTION_NAMES)));
+  });
+});

@@ -1,0 +1,132 @@
+import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
+import { FakeTime } from "@std/testing/time";
+import assert from "node:assert/strict";
+import { healthRoutes } from "../../../../src/http/routes/health_routes.ts";
+import { Query } from "../../../../src/http/server/query.ts";
+import type { Route } from "../../../../src/http/server/router.ts";
+
+const SOFTWARE = { name: "n", version: "1.2.3", protocol: "V5_5_0", deno: "2", v8: "3" };
+
+let time: FakeTime;
+let condition: { listening: boolean; stopping: boolean; wait: number };
+let checks: number;
+let checkKvFile: () => Promise<void>;
+let routes: Route[];
+
+function setUp(): void {
+  time = new FakeTime(0);
+  condition = { listening: true, stopping: false, wait: 0 };
+  checks = 0;
+  checkKvFile = () => Promise.resolve();
+  routes = healthRoutes(
+    {
+      listening: () => condition.listening,
+      stopping: () => condition.stopping,
+      serviceWait: () => condition.wait,
+      checkKvFile: () => {
+        checks++;
+        return checkKvFile();
+      },
+    },
+    SOFTWARE,
+    () => Date.now(),
+  );
+}
+async function ask(path: string): Promise<Response> {
+  const route = routes.find((it) => it.path === path)!;
+  const query = new Query(new URLSearchParams(), []);
+  return await route.answer({ path: new Map(), query });
+}
+
+/** The status, and the checks that fail with their reasons. */
+async function ready(): Promise<[number, Record<string, string>]> {
+  const response = await ask("/readyz");
+  const { ready, checks } = await response.json();
+  assert.equal(ready, response.status === 200);
+  const failed = checks.filter(({ ok }: { ok: boolean }) => !ok);
+  assert.equal(checks.length, 4);
+  return [
+    response.status,
+    Object.fromEntries(failed.map((it: { name: string; reason: string }) => [it.name, it.reason])),
+  ];
+}
+
+describe("/livez", () => {
+  beforeEach(setUp);
+  afterEach(() => time.restore());
+
+  it("says yes whatever else is, and is vital", async () => {
+    Object.assign(condition, { listening: false, stopping: true, wait: 1 });
+    const response = await ask("/livez");
+    assert.equal(response.status, 200);
+    assert.deepEqual(await response.json(), { alive: true });
+    assert.deepEqual(
+      routes.filter(({ vital }) => vital).map(({ path }) => path),
+      ["/livez", "/readyz"],
+    );
+  });
+});
+
+describe("/version", () => {
+  beforeEach(setUp);
+  afterEach(() => time.restore());
+
+  it("tells what runs", async () => {
+    assert.deepEqual(await (await ask("/version")).json(), SOFTWARE);
+  });
+});
+
+describe("/readyz", () => {
+  beforeEach(setUp);
+  afterEach(() => time.restore());
+
+  it("is ready when all is well", async () => {
+    assert.deepEqual(await ready(), [200, {}]);
+  });
+
+  it("says which check fails, and why", async () => {
+    condition.listening = false;
+    assert.deepEqual(await ready(), [503, { listening: "the remoting port is not open" }]);
+    condition.stopping = true;
+    condition.wait = 12_001;
+    assert.deepEqual(await ready(), [503, {
+      listening: "the remoting port is not open",
+      notStopping: "the server is stopping",
+      waitForService: "route queries are refused for 13 s (needWaitForService)",
+    }]);
+  });
+
+  it("fails while the KV file can't be written", async () => {
+    checkKvFile = () => Promise.reject(new Error("cannot write /kv: disk full"));
+    assert.deepEqual(await ready(), [503, { kvFile: "cannot write /kv: disk full" }]);
+    checkKvFile = () => Promise.resolve();
+    await time.tickAsync(1000);
+    assert.deepEqual(await ready(), [200, {}]);
+  });
+
+  it("asks the disk once a second, however many want to know", async () => {
+    await Promise.all(Array.from({ length: 50 }, ready));
+    await time.tickAsync(999);
+    await ready();
+    assert.equal(checks, 1);
+    await time.tickAsync(1);
+    await ready();
+    assert.equal(checks, 2);
+  });
+
+  it("does not wait for a disk that hangs, and does not ask it again before it answers", async () => {
+    const disk = Promise.withResolvers<void>();
+    checkKvFile = () => disk.promise;
+    for (let i = 0; i < 3; i++) {
+      const outcome = ready();
+      await time.tickAsync(1000);
+      assert.deepEqual(await outcome, [503, {
+        kvFile: "the disk has not answered in 1000 ms",
+      }]);
+    }
+    assert.equal(checks, 1);
+    disk.resolve();
+    await time.runMicrotasks();
+    assert.deepEqual(await ready(), [200, {}]);
+  });
+});

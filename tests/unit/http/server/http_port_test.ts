@@ -1,0 +1,250 @@
+import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
+import { FakeTime } from "@std/testing/time";
+import assert from "node:assert/strict";
+import { answer, HttpProblem } from "../../../../src/http/server/answer.ts";
+import { HttpPort } from "../../../../src/http/server/http_port.ts";
+import { FakeHttpListener } from "../../../support/fake_http_listener.ts";
+import { RecordedLog } from "../../../support/recorded_log.ts";
+
+let time: FakeTime;
+let log: RecordedLog;
+let listener: FakeHttpListener;
+let port: HttpPort;
+let begun: string[];
+/** The requests for /slow that wait. */
+let slow: PromiseWithResolvers<void>[];
+
+function setUp(): void {
+  time = new FakeTime(0);
+  log = new RecordedLog();
+  listener = new FakeHttpListener();
+  begun = [];
+  slow = [];
+  const large = new Uint8Array(8 * 1024 * 1024);
+  const text = (name: string) => () => {
+    begun.push(name);
+    return answer(name, "text/plain");
+  };
+  port = new HttpPort({
+    listener,
+    log,
+    now: () => Date.now(),
+    routes: [
+      { path: "/a", answer: text("a") },
+      { path: "/vital", vital: true, answer: text("vital") },
+      { path: "/large", answer: () => answer(large, "text/plain") },
+      {
+        path: "/slow",
+        answer: async () => {
+          begun.push("slow");
+          slow.push(Promise.withResolvers());
+          await slow.at(-1)!.promise;
+          return answer("slow", "text/plain");
+        },
+      },
+      {
+        path: "/broken",
+        answer: () => {
+          throw new TypeError("oops, /secret/path");
+        },
+      },
+      {
+        path: "/problem",
+        answer: () => Promise.reject(new HttpProblem(404, "no", { parameter: "p" })),
+      },
+    ],
+  });
+  port.listen("127.0.0.1", 9877);
+}
+
+/** Asks, and says with `sent` when the answer has left. */
+function ask(path: string, sent: Promise<void> = Promise.resolve(), method = "GET") {
+  return listener.ask(path, sent, method);
+}
+
+/** Lets time pass, a turn at a time. */
+async function pass(milliseconds: number): Promise<void> {
+  for (let passed = 0; passed < milliseconds; passed += 20) {
+    await time.tickAsync(20);
+    await time.runMicrotasks();
+  }
+}
+
+describe("HttpPort", () => {
+  beforeEach(setUp);
+  afterEach(() => time.restore());
+
+  it("listens where it is told", () => {
+    assert.deepEqual(listener.address, { hostname: "127.0.0.1", port: 9877 });
+  });
+
+  it("begins one request after another, with room between", async () => {
+    const answers = Array.from({ length: 5 }, () => ask("/a"));
+    await time.runMicrotasks();
+    assert.equal(begun.length, 1);
+    for (const count of [2, 3, 4, 5]) {
+      await time.tickAsync(20);
+      await time.runMicrotasks();
+      assert.equal(begun.length, count);
+    }
+    for (const answer of answers) assert.equal(await (await answer).text(), "a");
+    await time.tickAsync(100);
+    // Nobody waits who comes alone.
+    void ask("/a");
+    await time.runMicrotasks();
+    assert.equal(begun.length, 6);
+  });
+
+  it("does not let vital requests wait behind the others", async () => {
+    const crowd = Array.from({ length: 50 }, () => ask("/a"));
+    void ask("/vital");
+    await time.runMicrotasks();
+    assert.deepEqual(begun.toSorted(), ["a", "vital"]);
+    await pass(1200);
+    assert.equal((await Promise.all(crowd)).length, 50);
+  });
+
+  it("lets no vital request wait for more than half a second, however many come", async () => {
+    const crowd = Array.from({ length: 500 }, () => ask("/vital"));
+    await time.runMicrotasks();
+    assert.equal(begun.length, 1);
+    await pass(240);
+    assert.ok(begun.length > 10 && begun.length < 20, `${begun.length} have begun`);
+    await pass(260);
+    assert.equal(begun.length, 500);
+    assert.equal((await Promise.all(crowd)).length, 500);
+    // The crowd is over.
+    await time.tickAsync(500);
+    void ask("/vital");
+    await time.runMicrotasks();
+    assert.equal(begun.length, 501);
+  });
+
+  it("paces problems, too", async () => {
+    let answered = 0;
+    for (let i = 0; i < 5; i++) void ask("/nothing").then(() => answered++);
+    await time.runMicrotasks();
+    assert.equal(answered, 1);
+    await time.tickAsync(20);
+    await time.runMicrotasks();
+    await time.tickAsync(20);
+    await time.runMicrotasks();
+    assert.equal(answered, 3);
+  });
+
+  it("refuses what comes on top of 256 open requests, but for vital ones", async () => {
+    const sent = Promise.withResolvers<void>();
+    const open = Array.from({ length: 256 }, () => ask("/a", sent.promise));
+    await pass(6000);
+    await Promise.all(open);
+    const refused = await ask("/a");
+    assert.equal(refused.status, 503);
+    assert.equal(refused.headers.get("retry-after"), "1");
+    assert.match((await refused.json()).detail, /256/);
+    assert.equal((await ask("/vital")).status, 200);
+    // Those whose client is gone are over, too.
+    sent.reject(new Error("gone"));
+    await time.runMicrotasks();
+    assert.equal((await ask("/a")).status, 200);
+  });
+
+  it("answers one request after another, in order, but for vital ones", async () => {
+    void ask("/slow");
+    const others = [ask("/a"), ask("/slow"), ask("/a")];
+    await pass(400);
+    assert.deepEqual(begun, ["slow"]);
+    assert.equal((await ask("/vital")).status, 200);
+    slow.shift()!.resolve();
+    await pass(400);
+    assert.deepEqual(begun, ["slow", "vital", "a", "slow"]);
+    slow.shift()!.reject(new Error("oops"));
+    await pass(400);
+    assert.deepEqual((await Promise.all(others)).map(({ status }) => status), [200, 500, 200]);
+  });
+
+  it("makes no further answers while 64 MiB of them have not left, but for vital ones", async () => {
+    const sent = Promise.withResolvers<void>();
+    const answers = Array.from({ length: 12 }, () => ask("/large", sent.promise));
+    await pass(400);
+    const statuses = (await Promise.all(answers)).map(({ status }) => status);
+    assert.deepEqual(statuses, [...Array(9).fill(200), 503, 503, 503]);
+    assert.equal((await ask("/vital")).status, 200);
+    sent.resolve();
+    await pass(400);
+    assert.equal((await ask("/large")).status, 200);
+  });
+
+  it("forgets answers to clients that left before these were there", async () => {
+    const gone = Promise.reject(new Error("gone"));
+    gone.catch(() => {});
+    for (let i = 0; i < 12; i++) void ask("/large", gone);
+    await pass(400);
+    assert.equal((await ask("/large")).status, 200);
+  });
+
+  it("tells problems as problem details", async () => {
+    const answer = await ask("/problem");
+    assert.equal(answer.status, 404);
+    assert.equal(answer.headers.get("content-type"), "application/problem+json");
+    assert.equal(answer.headers.get("cache-control"), "no-store");
+    const expected = { type: "about:blank", title: "Not Found", status: 404, detail: "no" };
+    assert.deepEqual(await answer.json(), { ...expected, parameter: "p" });
+    await time.tickAsync(20);
+    const refused = await ask("/a", undefined, "POST");
+    assert.deepEqual([refused.status, refused.headers.get("allow")], [405, "GET, HEAD"]);
+  });
+
+  it("tells nothing of its own faults, and logs them", async () => {
+    const answer = await ask("/broken");
+    assert.equal(answer.status, 500);
+    assert.ok(!(await answer.text()).includes("secret"));
+    const [{ event, fields }] = log.at("ERROR");
+    assert.equal(event, "HTTP request failed");
+    assert.match(String(fields.error), /oops/);
+  });
+
+  it("opens again when the runtime gives up the port, as soon as that is possible", async () => {
+    listener.failure.resolve(new Error("Too many open files"));
+    listener.refusal = new Error("Too many open files");
+    await time.tickAsync(5000);
+    assert.deepEqual(listener.events, ["listen", "abort"]);
+    listener.refusal = undefined;
+    await time.tickAsync(1000);
+    assert.deepEqual(listener.events, ["listen", "abort", "listen"]);
+    assert.deepEqual(listener.address, { hostname: "127.0.0.1", port: 9877 });
+    assert.deepEqual(log.events.map(({ event }) => event), [
+      "HTTP port failed",
+      "HTTP port open again",
+    ]);
+    assert.equal((await ask("/vital")).status, 200);
+  });
+
+  it("does not open again when it was stopped", async () => {
+    listener.failure.resolve(new Error("Too many open files"));
+    await time.runMicrotasks();
+    const stopped = port.stop(700);
+    await time.tickAsync(5000);
+    await stopped;
+    assert.ok(!listener.events.slice(1).includes("listen"));
+  });
+
+  it("stops when what is under way is over", async () => {
+    const stopped = port.stop(700);
+    assert.deepEqual(listener.events, ["listen", "shutdown"]);
+    listener.shutDown.resolve();
+    await stopped;
+    await time.tickAsync(1000);
+    assert.deepEqual(listener.events, ["listen", "shutdown"]);
+    await port.stop(700);
+    assert.deepEqual(listener.events, ["listen", "shutdown"]);
+  });
+
+  it("stops after the limit with what is still under way", async () => {
+    const stopped = port.stop(700);
+    await time.tickAsync(699);
+    assert.deepEqual(listener.events, ["listen", "shutdown"]);
+    await time.tickAsync(1);
+    assert.deepEqual(listener.events, ["listen", "shutdown", "abort"]);
+    await stopped;
+  });
+});

@@ -1,0 +1,85 @@
+import { describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { HttpProblem } from "../../../../src/http/server/answer.ts";
+import { type Asked, Router } from "../../../../src/http/server/router.ts";
+
+const tell = ({ path, query }: Asked) =>
+  Response.json({ path: Object.fromEntries(path), x: query.text("x") ?? null });
+const router = new Router([
+  { path: "/fixed", vital: true, answer: () => new Response("fixed") },
+  { path: "/things/:thing/part", query: ["x"], answer: tell },
+  { path: "/things/:thing", answer: tell },
+]);
+const find = (path: string, method = "GET") => router.find(method, `http://127.0.0.1:9877${path}`);
+
+async function problem(path: string, method?: string): Promise<HttpProblem> {
+  const found = find(path, method);
+  assert.equal(found.vital, false);
+  const error = await found.answer().then(() => undefined, (error) => error);
+  assert.ok(error instanceof HttpProblem, `${path}: ${error}`);
+  return error;
+}
+
+describe("Router", () => {
+  it("finds fixed paths, and whether they are vital", async () => {
+    const found = find("/fixed?");
+    assert.equal(found.vital, true);
+    assert.equal(await (await found.answer()).text(), "fixed");
+    assert.equal(find("/things/a").vital, false);
+  });
+
+  it("finds paths with names in them, and decodes these", async () => {
+    const names = ["a", "%RETRY%group", "a/b", "題", "__proto__", "a b?c#d"];
+    for (const name of names) {
+      const found = find(`/things/${encodeURIComponent(name)}/part?x=1`);
+      assert.deepEqual(await (await found.answer()).json(), { path: { thing: name }, x: "1" });
+    }
+  });
+
+  it("does not know other paths: 404", async () => {
+    const paths = [
+      "/",
+      "/Fixed",
+      "/fixed/",
+      "/things",
+      "/things/",
+      "/things/a/b/part",
+      "/things/a/",
+    ];
+    for (
+      const path of [...paths, "/__proto__", "/constructor", "//fixed", `/${"x".repeat(60_000)}`]
+    ) {
+      assert.equal((await problem(path)).status, 404, path);
+    }
+    assert.equal((await problem("/nothing", "POST")).status, 404);
+  });
+
+  it("reads only: 405, with what is allowed", async () => {
+    for (const method of ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "get"]) {
+      const { status, headers } = await problem("/fixed", method);
+      assert.equal(status, 405, method);
+      assert.deepEqual(headers, { allow: "GET, HEAD" });
+    }
+    assert.equal(find("/fixed", "HEAD").vital, true);
+  });
+
+  it("names what is wrong with a request: 400", async () => {
+    assert.deepEqual(pick(await problem("/fixed?x=1")), [400, "x"]);
+    assert.deepEqual(pick(await problem("/things/a/part?y=1")), [400, "y"]);
+    assert.deepEqual(pick(await problem("/things/%zz")), [400, "thing"]);
+    assert.deepEqual(pick(await problem("/things/%ff/part")), [400, "thing"]);
+  });
+
+  it("does not stumble over a Host header or URL that is none: 400", async () => {
+    for (const url of ["http://a b/", "http://[::bad/x", "", "*", "http://x:99999/fixed"]) {
+      const found = router.find("GET", url);
+      await assert.rejects(found.answer(), (error) => {
+        assert.ok(error instanceof HttpProblem);
+        assert.equal(error.status, 400);
+        return true;
+      });
+    }
+  });
+});
+
+const pick = ({ status, parameter }: HttpProblem) => [status, parameter];

@@ -1,0 +1,159 @@
+import { beforeEach, describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { Processors } from "../../support/route_processors.ts";
+
+let server: Processors;
+
+async function setUp(): Promise<void> {
+  server = await Processors.create();
+}
+
+const NULL = { code: 1, remark: "namespace or key is null" };
+
+describe("PUT_KV_CONFIG", () => {
+  beforeEach(setUp);
+
+  it("is answered when the value is on disk", async () => {
+    const reached = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<void>();
+    server.kvDisk.before = (call) => {
+      if (!call.startsWith("rename")) return;
+      server.kvDisk.before = () => {};
+      reached.resolve();
+      return held.promise;
+    };
+    let answered = false;
+    const answer = server.ask(100, { namespace: "n", key: "k", value: "v" });
+    void answer.then(() => answered = true);
+    await reached.promise;
+    assert.equal(answered, false);
+    assert.equal((await server.ask(101, { namespace: "n", key: "k" })).code, 22);
+    held.resolve();
+    assert.deepEqual(await answer, { code: 0 });
+    const file = server.kvDisk.text("/data/kv.json", "power, names lost")!;
+    assert.deepEqual(JSON.parse(file), { configTable: { n: { k: "v" } } });
+  });
+
+  it("is refused without namespace or key, or with one called null", async () => {
+    const whole = { namespace: "n", key: "k", value: "v" };
+    assert.deepEqual(await server.ask(100, { key: "k", value: "v" }), NULL);
+    assert.deepEqual(await server.ask(100, { namespace: "n", value: "v" }), NULL);
+    assert.deepEqual(await server.ask(100), NULL);
+    assert.deepEqual(await server.ask(100, { ...whole, namespace: "null" }), NULL);
+    assert.deepEqual(await server.ask(100, { ...whole, key: "null" }), NULL);
+    assert.deepEqual([...server.kv.entries()], []);
+  });
+
+  it("is refused without a value, and takes an empty one", async () => {
+    assert.deepEqual(await server.ask(100, { namespace: "n", key: "k" }), {
+      code: 1,
+      remark: "the field <value> is missing",
+    });
+    assert.equal(server.kv.list("n"), undefined);
+    assert.deepEqual(await server.ask(100, { namespace: "n", key: "k", value: "" }), { code: 0 });
+    assert.deepEqual(await server.ask(101, { namespace: "n", key: "k" }), {
+      code: 0,
+      ext: { value: "" },
+    });
+  });
+
+  it("says why the disk did not take it, and nothing changes", async () => {
+    server.kvDisk.before = (call) => {
+      if (call.startsWith("write")) throw new Error("No space left on device");
+    };
+    const answer = await server.ask(100, { namespace: "n", key: "k", value: "v" });
+    assert.equal(answer.code, 1);
+    assert.match(answer.remark!, /\/data\/kv\.json.*No space left on device/);
+    assert.equal((await server.ask(101, { namespace: "n", key: "k" })).code, 22);
+  });
+
+  it("takes names and values of every kind", async () => {
+    for (
+      const text of ["__proto__", "constructor", "", "題-ü-🗝", '"\\\n\u0000', "x".repeat(65_536)]
+    ) {
+      const fields = { namespace: text, key: text };
+      assert.deepEqual(await server.ask(100, { ...fields, value: text }), { code: 0 });
+      assert.deepEqual(await server.ask(101, fields), { code: 0, ext: { value: text } });
+      const { body } = await server.ask(219, { namespace: text });
+      const table: [string, unknown][] = Object.entries(JSON.parse(body!).table);
+      assert.deepEqual(table, [[text, text]]);
+    }
+  });
+});
+
+describe("GET_KV_CONFIG", () => {
+  beforeEach(setUp);
+
+  it("answers an empty object of fields where there is nothing", async () => {
+    await server.kv.put("n", "k", "v");
+    for (const [namespace, key] of [["n", "q"], ["m", "k"], ["constructor", "name"]]) {
+      assert.deepEqual(await server.ask(101, { namespace, key }), {
+        code: 22,
+        remark: `No config item, Namespace: ${namespace} Key: ${key}`,
+        ext: {},
+      });
+    }
+  });
+
+  it("is refused without namespace or key", async () => {
+    assert.deepEqual(await server.ask(101, { key: "k" }), {
+      code: 1,
+      remark: "the field <namespace> is missing",
+    });
+    assert.deepEqual(await server.ask(101, { namespace: "n" }), {
+      code: 1,
+      remark: "the field <key> is missing",
+    });
+  });
+});
+
+describe("DELETE_KV_CONFIG", () => {
+  beforeEach(setUp);
+
+  it("deletes what is there, and is success for what is not", async () => {
+    await server.kv.put("n", "k", "v");
+    for (const namespace of ["n", "n", "nowhere"]) {
+      assert.deepEqual(await server.ask(102, { namespace, key: "k" }), { code: 0 });
+    }
+    assert.equal(server.kv.get("n", "k"), undefined);
+    assert.deepEqual(await server.ask(219, { namespace: "n" }), { code: 0, body: '{"table":{}}' });
+    assert.equal(server.kv.list("nowhere"), undefined);
+  });
+
+  it("is refused without namespace or key", async () => {
+    assert.deepEqual(await server.ask(102, { key: "k" }), {
+      code: 1,
+      remark: "the field <namespace> is missing",
+    });
+    assert.deepEqual(await server.ask(102, { namespace: "n" }), {
+      code: 1,
+      remark: "the field <key> is missing",
+    });
+  });
+});
+
+describe("GET_KVLIST_BY_NAMESPACE", () => {
+  beforeEach(setUp);
+
+  it("lists a namespace", async () => {
+    await server.kv.put("n", "k", "v");
+    await server.kv.put("n", "ü", "");
+    assert.deepEqual(await server.ask(219, { namespace: "n" }), {
+      code: 0,
+      body: '{"table":{"k":"v","ü":""}}',
+    });
+  });
+
+  it("does not know others", async () => {
+    for (const namespace of ["m", "constructor", ""]) {
+      assert.deepEqual(await server.ask(219, { namespace }), {
+        code: 22,
+        remark: `No config item, Namespace: ${namespace}`,
+      });
+    }
+    assert.deepEqual(await server.ask(219), {
+      code: 1,
+      remark: "the field <namespace> is missing",
+    });
+  });
+});

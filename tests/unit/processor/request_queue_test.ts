@@ -1,0 +1,297 @@
+import { beforeEach, describe, it } from "@std/testing/bdd";
+import { stub } from "@std/testing/mock";
+import assert from "node:assert/strict";
+import { type Handler, RequestClass } from "../../../src/processor/request_queue.ts";
+import type { Response } from "../../../src/remoting/wire/command.ts";
+import { ByteBudget } from "../../../src/remoting/memory_budget.ts";
+import { command, connection } from "../../support/route_processors.ts";
+
+const OK: Response = { code: 0 };
+const PEER = connection();
+
+describe("RequestClass", () => {
+  const bounds = { capacity: 100, concurrency: 2, memory: 1000 };
+  let turns: (() => void)[];
+  let started: string[];
+  let budget: ByteBudget;
+
+  beforeEach(() => {
+    Object.assign(bounds, { capacity: 100, concurrency: 2, memory: 1000 });
+    turns = [];
+    started = [];
+    budget = new ByteBudget(() => bounds.memory);
+  });
+
+  function newClass(slice = Infinity): RequestClass {
+    return new RequestClass({
+      capacity: () => bounds.capacity,
+      concurrency: () => bounds.concurrency,
+      slice,
+      budget,
+      nextTurn: (task) => void turns.push(task),
+    });
+  }
+
+  /** A request whose handler takes until it is told to end. */
+  function slow(name: string) {
+    const { promise, resolve, reject } = Promise.withResolvers<Response>();
+    const handler: Handler = () => {
+      started.push(name);
+      return promise;
+    };
+    return { handler, end: () => resolve(OK), fail: (error: Error) => reject(error) };
+  }
+
+  const quick = (name: string): Handler => () => {
+    started.push(name);
+    return OK;
+  };
+
+  const request = (size = 0) => command(7, {}, { body: new Uint8Array(size) });
+
+  it("answers at once while nothing is in the way", () => {
+    const requests = newClass();
+    assert.equal(requests.run(quick("a"), request(), PEER), OK);
+    const { handler } = slow("b");
+    assert.ok(requests.run(handler, request(), PEER) instanceof Promise);
+    assert.equal(requests.run(quick("c"), request(), PEER), OK);
+    assert.deepEqual(started, ["a", "b", "c"]);
+    assert.equal(requests.waiting, 0);
+  });
+
+  it("throws what a handler throws at once, and goes on", () => {
+    const requests = newClass();
+    const failing: Handler = () => {
+      throw new Error("oh");
+    };
+    assert.throws(() => requests.run(failing, request(), PEER), /oh/);
+    assert.equal(requests.run(quick("a"), request(), PEER), OK);
+  });
+
+  it("has no more than so many in work, and starts the others in their order", async () => {
+    const requests = newClass();
+    const [a, b, c] = [slow("a"), slow("b"), slow("c")];
+    void requests.run(a.handler, request(), PEER);
+    const second = requests.run(b.handler, request(), PEER);
+    const answers = [
+      requests.run(c.handler, request(), PEER),
+      requests.run(quick("d"), request(), PEER),
+      requests.run(quick("e"), request(), PEER),
+    ];
+    assert.deepEqual(started, ["a", "b"]);
+    assert.equal(requests.waiting, 3);
+    assert.equal(requests.running, 2);
+    b.end();
+    await second;
+    await Promise.resolve();
+    assert.deepEqual(started, ["a", "b", "c"]);
+    assert.equal(requests.waiting, 2);
+    c.end();
+    assert.deepEqual(await Promise.all(answers), [OK, OK, OK]);
+    assert.deepEqual(started, ["a", "b", "c", "d", "e"]);
+    assert.equal(requests.waiting, 0);
+  });
+
+  it("keeps the order over many that wait", async () => {
+    bounds.concurrency = 1;
+    const requests = newClass();
+    const gate = slow("gate");
+    void requests.run(gate.handler, request(), PEER);
+    const names = Array.from({ length: 90 }, (_, i) => `${i}`);
+    const answers = names.map((name, i) =>
+      requests.run(
+        i % 7 === 0
+          ? async () => {
+            started.push(name);
+            await Promise.resolve();
+            return OK;
+          }
+          : quick(name),
+        request(),
+        PEER,
+      )
+    );
+    gate.end();
+    await Promise.all(answers);
+    assert.deepEqual(started, ["gate", ...names]);
+  });
+
+  it("goes on after handlers that fail, at once or later", async () => {
+    bounds.concurrency = 1;
+    const requests = newClass();
+    const [a, b] = [slow("a"), slow("b")];
+    const first = requests.run(a.handler, request(), PEER) as Promise<Response>;
+    const thrown = requests.run(
+      () => {
+        throw new Error("at once");
+      },
+      request(),
+      PEER,
+    ) as Promise<Response>;
+    const second = requests.run(b.handler, request(), PEER) as Promise<Response>;
+    const last = requests.run(quick("c"), request(), PEER) as Promise<Response>;
+    a.fail(new Error("later"));
+    b.fail(new Error("later, too"));
+    await assert.rejects(first, /^Error: later$/);
+    await assert.rejects(thrown, /at once/);
+    await assert.rejects(second, /later, too/);
+    assert.equal(await last, OK);
+  });
+
+  it("is busy when too many wait, in the reference's words", async () => {
+    Object.assign(bounds, { capacity: 2, concurrency: 1 });
+    const requests = newClass();
+    const a = slow("a");
+    const first = requests.run(a.handler, request(), PEER);
+    const waiting = ["b", "c"].map((name) => requests.run(quick(name), request(), PEER));
+    const busy = {
+      name: "RequestError",
+      code: 2,
+      message: "[OVERLOAD]system busy, start flow control for a while",
+    };
+    assert.throws(() => requests.run(quick("d"), request(), PEER), busy);
+    bounds.capacity = 3;
+    waiting.push(requests.run(quick("e"), request(), PEER));
+    a.end();
+    await first;
+    await Promise.all(waiting);
+    assert.deepEqual(started, ["a", "b", "c", "e"]);
+    assert.equal(requests.run(quick("f"), request(), PEER), OK);
+  });
+
+  it("is busy when those that wait would take too much memory, and gives it back", async () => {
+    bounds.concurrency = 1;
+    const requests = newClass();
+    const a = slow("a");
+    void requests.run(a.handler, request(5000), PEER);
+    assert.equal(budget.used, 0);
+    const b = requests.run(quick("b"), request(600), PEER);
+    assert.equal(budget.used, 600);
+    assert.equal(requests.refused, 0);
+    assert.throws(() => requests.run(quick("c"), request(401), PEER), { code: 2 });
+    assert.equal(requests.refused, 1);
+    const d = requests.run(quick("d"), request(400), PEER);
+    assert.equal(budget.used, 1000);
+    a.end();
+    await Promise.all([b, d]);
+    assert.equal(budget.used, 0);
+    assert.deepEqual(started, ["a", "b", "d"]);
+  });
+
+  it("takes another bound on those in work when the next one ends, and keeps the order", async () => {
+    bounds.concurrency = 1;
+    const requests = newClass();
+    const [a, b, c] = ["a", "b", "c"].map(slow);
+    const answers = [a, b, c].map(({ handler }) => requests.run(handler, request(), PEER));
+    bounds.concurrency = 2;
+    answers.push(requests.run(quick("d"), request(), PEER));
+    assert.deepEqual(started, ["a"]);
+    a.end();
+    await answers[0];
+    await Promise.resolve();
+    assert.deepEqual(started, ["a", "b", "c"]);
+    bounds.concurrency = 1;
+    b.end();
+    await answers[1];
+    await Promise.resolve();
+    assert.deepEqual(started, ["a", "b", "c"]);
+    c.end();
+    await Promise.all(answers);
+    assert.deepEqual(started, ["a", "b", "c", "d"]);
+  });
+
+  describe("with a slice", () => {
+    let now = 0;
+
+    /** A handler that works for so many milliseconds of the clock that it sees. */
+    const working = (name: string, ms: number): Handler => () => {
+      started.push(name);
+      now += ms;
+      return OK;
+    };
+
+    function withClock(test: () => void | Promise<void>) {
+      return async () => {
+        now = 1000;
+        using _ = stub(performance, "now", () => now);
+        await test();
+      };
+    }
+
+    it(
+      "rests when it worked for longer, so that others get their turn",
+      withClock(async () => {
+        const requests = newClass(5);
+        assert.equal(requests.run(working("a", 3), request(), PEER), OK);
+        assert.equal(turns.length, 0);
+        assert.equal(requests.run(working("b", 3), request(), PEER), OK);
+        assert.equal(turns.length, 1);
+        const answers = [
+          requests.run(working("c", 6), request(), PEER),
+          requests.run(working("d", 1), request(), PEER),
+          requests.run(working("e", 1), request(), PEER),
+        ];
+        assert.deepEqual(started, ["a", "b"]);
+        turns.shift()!();
+        assert.deepEqual(started, ["a", "b", "c"]);
+        assert.equal(turns.length, 1);
+        turns.shift()!();
+        assert.deepEqual(started, ["a", "b", "c", "d", "e"]);
+        assert.deepEqual(await Promise.all(answers), [OK, OK, OK]);
+        assert.equal(turns.length, 0);
+        assert.equal(requests.run(working("f", 1), request(), PEER), OK);
+      }),
+    );
+
+    it(
+      "does not count work that is over for a while",
+      withClock(() => {
+        const requests = newClass(5);
+        for (let i = 0; i < 10; i++) {
+          assert.equal(requests.run(working("a", 4), request(), PEER), OK);
+          now += 6;
+        }
+        assert.equal(turns.length, 0);
+      }),
+    );
+
+    it(
+      "counts work that fails",
+      withClock(() => {
+        const requests = newClass(5);
+        const failing: Handler = () => {
+          now += 6;
+          throw new Error("oh");
+        };
+        assert.throws(() => requests.run(failing, request(), PEER), /oh/);
+        assert.equal(turns.length, 1);
+      }),
+    );
+
+    it(
+      "rests once at a time, also while something is in work",
+      withClock(async () => {
+        bounds.concurrency = 1;
+        const requests = newClass(5);
+        const a = slow("a");
+        const first = requests.run(
+          (...args) => {
+            now += 6;
+            return a.handler(...args);
+          },
+          request(),
+          PEER,
+        );
+        const second = requests.run(working("b", 1), request(), PEER);
+        assert.equal(turns.length, 1);
+        a.end();
+        await first;
+        assert.deepEqual(started, ["a"]);
+        turns.shift()!();
+        assert.equal(await second, OK);
+        assert.deepEqual(started, ["a", "b"]);
+        assert.equal(turns.length, 0);
+      }),
+    );
+  });
+});

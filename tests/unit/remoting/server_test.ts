@@ -1,0 +1,336 @@
+import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
+import { FakeTime } from "@std/testing/time";
+import assert from "node:assert/strict";
+import type { Command, Response } from "../../../src/remoting/wire/command.ts";
+import type { Connection } from "../../../src/remoting/connection.ts";
+import { ByteBudget } from "../../../src/remoting/memory_budget.ts";
+import { RemotingCounters } from "../../../src/remoting/remoting_counters.ts";
+import { RemotingServer } from "../../../src/remoting/server.ts";
+import { concat, int32 } from "../../support/bytes.ts";
+import { FakeTransport } from "../../support/fake_socket.ts";
+import { cutFrames, opaques, request } from "../../support/request_bytes.ts";
+import { RecordedLog } from "../../support/recorded_log.ts";
+
+const IDLE_SECONDS = 120;
+
+let time: FakeTime;
+let transport: FakeTransport;
+let log: RecordedLog;
+let budget: ByteBudget;
+let counters: RemotingCounters;
+let options: {
+  frameMaxLength: number;
+  serverChannelMaxIdleTimeSeconds: number;
+  serverSocketBacklog: number;
+};
+let marks: { high: number; low: number };
+let handle: (request: Command, connection: Connection) => Response | Promise<Response>;
+let gone: string[];
+let server: RemotingServer;
+
+/** Whether a promise is settled, by the time that promises have gone on. */
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  void promise.then(() => (settled = true));
+  await time.runMicrotasks();
+  return settled;
+}
+
+function requests(from: number, count: number): Uint8Array {
+  return concat(...Array.from({ length: count }, (_, i) => request({ opaque: from + i })));
+}
+
+describe("RemotingServer", () => {
+  beforeEach(async () => {
+    time = new FakeTime(1_000_000);
+    transport = new FakeTransport();
+    log = new RecordedLog();
+    budget = new ByteBudget(() => 1 << 20);
+    counters = new RemotingCounters([105], [0]);
+    options = {
+      frameMaxLength: 1 << 20,
+      serverChannelMaxIdleTimeSeconds: IDLE_SECONDS,
+      serverSocketBacklog: 77,
+    };
+    marks = { high: 1000, low: 500 };
+    handle = () => ({ code: 0 });
+    gone = [];
+    server = new RemotingServer({
+      transport,
+      handler: {
+        handle: (request, connection) => handle(request, connection),
+        disconnected: (connection) => void gone.push(connection.peer),
+      },
+      options,
+      waterMarks: { high: () => marks.high, low: () => marks.low },
+      budget,
+      counters,
+      log,
+    });
+    await server.listen("127.0.0.1", 9876);
+  });
+
+  afterEach(async () => {
+    await server.stop(0);
+    time.restore();
+  });
+
+  it("listens where it is told, with the backlog and the water marks of the options", () => {
+    const [{ hostname, port, backlog, waterMarks }] = transport.listened;
+    assert.deepEqual([hostname, port, backlog], ["127.0.0.1", 9876, 77]);
+    marks = { high: 7, low: 3 };
+    assert.deepEqual([waterMarks.high(), waterMarks.low()], [7, 3]);
+  });
+
+  it("gives the port that the system chose", async () => {
+    assert.equal(await server.listen("127.0.0.1", 0), 40000);
+  });
+
+  it("shows its open connections, the oldest first", () => {
+    const [first, second, third] = ["a:1", "b:2", "c:3"].map((peer) => {
+      time.tick(10);
+      return transport.open(peer);
+    });
+    const handles: Connection[] = [];
+    handle = (_, connection) => {
+      handles.push(connection);
+      return { code: 0 };
+    };
+    second.send(request({ opaque: 1 }), request({ opaque: 2 }));
+    first.break("gone");
+    const [shown, last, ...others] = server.views();
+    assert.deepEqual(others, []);
+    assert.deepEqual(shown, {
+      id: 2,
+      peer: "b:2",
+      since: 1_000_020,
+      software: { language: "JAVA", version: 513 },
+      tls: undefined,
+    });
+    assert.deepEqual([last.id, last.peer, last.software], [3, "c:3", undefined]);
+    assert.deepEqual(server.view(handles[0]), shown);
+    assert.equal(server.view({ close: () => {} }), undefined);
+    second.break("gone");
+    third.break("gone");
+    assert.equal(server.view(handles[0]), undefined);
+    assert.deepEqual([...server.views()], []);
+    transport.open("d:4");
+    assert.equal([...server.views()][0].id, 4);
+  });
+
+  it("answers on every connection, and counts them", () => {
+    const sockets = Array.from({ length: 10 }, (_, i) => transport.open(`10.0.0.${i}:1`));
+    assert.equal(server.connections, 10);
+    for (const [i, socket] of sockets.entries()) socket.send(request({ opaque: i }));
+    for (const [i, socket] of sockets.entries()) assert.deepEqual(opaques(socket.received), [i]);
+    sockets[3].sendEnd();
+    sockets[4].break("reset");
+    sockets[5].send(int32(-1));
+    assert.equal(server.connections, 7);
+    assert.deepEqual(gone, ["10.0.0.3:1", "10.0.0.4:1", "10.0.0.5:1"]);
+    sockets[6].send(request({ opaque: 6 }));
+    assert.deepEqual(opaques(sockets[6].received), [6, 6]);
+  });
+
+  it("takes the largest frame from the options", () => {
+    const socket = transport.open();
+    socket.send(int32(1 << 20));
+    assert.equal(socket.closed, false);
+    const other = transport.open();
+    other.send(int32((1 << 20) + 1));
+    assert.ok(other.closed);
+  });
+
+  it("has one budget for all connections", () => {
+    const sockets = Array.from({ length: 3 }, (_, i) => transport.open(`10.0.0.${i}:1`));
+    const part = request({ body: new Uint8Array(600_000) }).subarray(0, 500_000);
+    for (const socket of sockets) socket.send(part);
+    assert.deepEqual(sockets.map((socket) => socket.closed), [false, false, true]);
+    assert.equal(log.at("WARN").length, 1);
+    sockets[0].break("reset");
+    sockets[1].break("reset");
+    assert.equal(budget.used, 0);
+  });
+
+  describe("idle connections", () => {
+    it("are closed after the time of the option, and not before", () => {
+      const socket = transport.open();
+      time.tick(IDLE_SECONDS * 1000);
+      assert.equal(socket.closed, false);
+      time.tick(2000);
+      assert.ok(socket.closed);
+      assert.equal(server.connections, 0);
+      assert.deepEqual(gone, ["10.0.0.1:1"]);
+      assert.deepEqual(log.at("INFO"), [{
+        level: "INFO",
+        event: "connection idle",
+        fields: { peer: "10.0.0.1:1", seconds: IDLE_SECONDS },
+      }]);
+    });
+
+    it("are those that are idle, no others", () => {
+      const busy = transport.open("10.0.0.1:1");
+      const idle = transport.open("10.0.0.2:1");
+      for (let count = 0; count < 3; count++) {
+        // One byte is enough, and it need not be a whole frame.
+        busy.send(new Uint8Array(1));
+        time.tick(100_000);
+      }
+      assert.equal(busy.closed, false);
+      assert.ok(idle.closed);
+    });
+
+    it("are not those whose answers still leave", () => {
+      handle = () => ({ code: 0, body: new Uint8Array(300_000) });
+      const socket = transport.open();
+      socket.stopReading();
+      socket.send(requests(0, 10));
+      for (let writes = 0; writes < 18; writes++) {
+        socket.read(1);
+        time.tick(100_000);
+        assert.equal(socket.closed, false, `${writes}`);
+      }
+      // Now nothing moves any more.
+      time.tick(IDLE_SECONDS * 1000 + 1000);
+      assert.ok(socket.closed);
+      assert.equal(budget.used, 0);
+    });
+
+    it("are not those whose requests are worked at", async () => {
+      const answer = Promise.withResolvers<Response>();
+      handle = () => answer.promise;
+      const socket = transport.open();
+      socket.send(request({ opaque: 1 }));
+      time.tick(10 * IDLE_SECONDS * 1000);
+      assert.equal(socket.closed, false);
+      answer.resolve({ code: 0 });
+      await time.runMicrotasks();
+      time.tick(IDLE_SECONDS * 1000);
+      assert.equal(socket.closed, false);
+      assert.deepEqual(opaques(socket.received), [1]);
+      time.tick(2000);
+      assert.ok(socket.closed);
+    });
+
+    it("are also those that never read their answers after they sent no more", () => {
+      const socket = transport.open();
+      socket.stopReading();
+      socket.send(requests(0, 3));
+      socket.sendEnd();
+      assert.deepEqual(gone, ["10.0.0.1:1"]);
+      assert.equal(server.connections, 1);
+      time.tick(IDLE_SECONDS * 1000 + 2000);
+      assert.ok(socket.closed);
+      assert.equal(server.connections, 0);
+      assert.equal(gone.length, 1);
+    });
+
+    it("are found by an option that changes while the server runs", () => {
+      const socket = transport.open();
+      time.tick(10_000);
+      options.serverChannelMaxIdleTimeSeconds = 5;
+      time.tick(1000);
+      assert.ok(socket.closed);
+    });
+
+    it("stay open when the option is 0", () => {
+      options.serverChannelMaxIdleTimeSeconds = 0;
+      const socket = transport.open();
+      time.tick(100_000_000);
+      assert.equal(socket.closed, false);
+    });
+  });
+
+  describe("stop", () => {
+    it("accepts no more, and is over at once without connections", async () => {
+      assert.ok(await isSettled(server.stop(700)));
+      assert.equal(transport.listening, false);
+      // No timer is left behind.
+      assert.equal(time.next(), false);
+    });
+
+    it("closes idle connections at once", async () => {
+      const sockets = [transport.open("10.0.0.1:1"), transport.open("10.0.0.2:1")];
+      assert.ok(await isSettled(server.stop(700)));
+      assert.ok(sockets.every((socket) => socket.closed));
+      assert.equal(server.connections, 0);
+      assert.equal(time.next(), false);
+    });
+
+    it("answers what was read, then closes", async () => {
+      const answers: PromiseWithResolvers<Response>[] = [];
+      handle = () => {
+        const answer = Promise.withResolvers<Response>();
+        answers.push(answer);
+        return answer.promise;
+      };
+      const socket = transport.open();
+      socket.send(requests(0, 2));
+      const stopped = server.stop(700);
+      assert.equal(await isSettled(stopped), false);
+      answers[1].resolve({ code: 0 });
+      await time.tickAsync(100);
+      assert.equal(socket.closed, false);
+      answers[0].resolve({ code: 0 });
+      assert.ok(await isSettled(stopped));
+      assert.ok(socket.closed);
+      assert.deepEqual(opaques(socket.received), [1, 0]);
+      assert.equal(time.next(), false);
+    });
+
+    it("answers peers that sent no more before", async () => {
+      const answer = Promise.withResolvers<Response>();
+      handle = () => answer.promise;
+      const socket = transport.open();
+      socket.send(requests(0, 1));
+      socket.sendEnd();
+      const stopped = server.stop(700);
+      assert.equal(await isSettled(stopped), false);
+      answer.resolve({ code: 0 });
+      assert.ok(await isSettled(stopped));
+      assert.deepEqual(opaques(socket.received), [0]);
+    });
+
+    it("waits for a slow reader, and for its frames that wait", async () => {
+      handle = () => ({ code: 0, body: new Uint8Array(300_000) });
+      const socket = transport.open();
+      socket.stopReading();
+      socket.send(requests(0, 3));
+      const stopped = server.stop(700);
+      assert.equal(await isSettled(stopped), false);
+      socket.read();
+      assert.ok(await isSettled(stopped));
+      assert.equal(cutFrames(socket.received).length, 3);
+    });
+
+    it("closes what still waits after the limit, as it is", async () => {
+      handle = () => new Promise(() => {});
+      const never = transport.open("10.0.0.1:1");
+      never.send(requests(0, 1));
+      const slow = transport.open("10.0.0.2:1");
+      handle = () => ({ code: 0 });
+      slow.stopReading();
+      slow.send(requests(0, 1));
+      const stopped = server.stop(700);
+      await time.tickAsync(699);
+      assert.equal(await isSettled(stopped), false);
+      assert.equal(never.closed || slow.closed, false);
+      await time.tickAsync(1);
+      assert.ok(await isSettled(stopped));
+      assert.ok(never.closed && slow.closed);
+      assert.equal(server.connections, 0);
+      assert.deepEqual(gone, ["10.0.0.1:1", "10.0.0.2:1"]);
+    });
+
+    it("closes a connection that came in the meantime", async () => {
+      handle = () => new Promise(() => {});
+      const socket = transport.open("10.0.0.1:1");
+      socket.send(requests(0, 1));
+      const stopped = server.stop(700);
+      const late = transport.open("10.0.0.2:1");
+      await time.tickAsync(700);
+      assert.ok(await isSettled(stopped));
+      assert.ok(late.closed);
+    });
+  });
+});

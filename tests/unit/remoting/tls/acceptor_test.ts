@@ -1,0 +1,105 @@
+import { describe, it } from "@std/testing/bdd";
+import { FakeTime } from "@std/testing/time";
+import assert from "node:assert/strict";
+import { TlsAcceptor } from "../../../../src/remoting/tls/acceptor.ts";
+import { selfSigned } from "../../../../src/remoting/tls/certificate.ts";
+import {
+  HandshakeError,
+  TlsContext,
+  type TlsOptions,
+} from "../../../../src/remoting/tls/context.ts";
+import type { TlsSession } from "../../../../src/remoting/transport/transport.ts";
+import { hex } from "../../../support/bytes.ts";
+import { FakeSocket } from "../../../support/fake_socket.ts";
+import { RecordedLog } from "../../../support/recorded_log.ts";
+
+const NOW = Date.parse("2026-01-01");
+const OPTIONS: TlsOptions = {
+  "tls.server.mode": "permissive",
+  "tls.test.mode.enable": false,
+  "tls.server.need.client.auth": "none",
+  "tls.server.keyPath": "a.key",
+  "tls.server.keyPassword": "",
+  "tls.server.certPath": "a.pem",
+  "tls.server.authClient": false,
+  "tls.server.trustCertPath": "",
+  "tls.ciphers": "",
+  "tls.protocols": "",
+};
+const SESSION: TlsSession = {
+  protocol: "TLSv1.3",
+  cipher: "TLS_AES_128_GCM_SHA256",
+  resumed: false,
+};
+
+async function makeAcceptor(limits = { tlsHandshakeTimeoutMillis: 1000, tlsMaxHandshakes: 2 }) {
+  const context = new TlsContext(OPTIONS, await selfSigned(NOW), NOW);
+  const log = new RecordedLog();
+  return new TlsAcceptor({ enforcing: false, context: () => context, options: limits, log });
+}
+
+describe("TlsAcceptor", () => {
+  it("hands over the first bytes, and gives what the handshake brings", async () => {
+    const acceptor = await makeAcceptor();
+    const socket = new FakeSocket();
+    const bytes = hex("160301");
+    const accepted = acceptor.accept(socket, bytes, "peer");
+    bytes.fill(0);
+    assert.ok(socket.paused);
+    assert.equal(acceptor.handshakes, 1);
+    socket.handshake.resolve(SESSION);
+    assert.deepEqual(await accepted, {
+      protocol: "TLSv1.3",
+      cipher: "TLS_AES_128_GCM_SHA256",
+    });
+    assert.deepEqual(socket.secured!.received, hex("160301"));
+    assert.equal(acceptor.handshakes, 0);
+  });
+
+  it("says why a handshake failed, and of old clients that they are", async () => {
+    const failed = async (bytes: string, reason: string) => {
+      const socket = new FakeSocket();
+      const acceptor = await makeAcceptor();
+      const accepted = acceptor.accept(socket, hex(bytes), "peer");
+      socket.handshake.reject(new Error(reason));
+      const message = await accepted.then(
+        () => assert.fail("it did not fail"),
+        (error) => error.message,
+      );
+      return message.replace(/^TLS: /, "");
+    };
+    const old = (name: string) => `the client offers ${name} at most, and TLS 1.2 is the least`;
+    assert.equal(await failed("160300002f0100002b0300", "odd"), old("SSL 3.0"));
+    assert.equal(await failed("160301002f0100002b0301", "odd"), old("TLS 1.0"));
+    assert.equal(await failed("160301002f0100002b0302", "odd"), old("TLS 1.1"));
+    assert.equal(await failed("160301002f0100002b0303", "odd"), "odd");
+    assert.equal(await failed("1603", "odd (SSL routines:x:wrong version number)"), "odd");
+  });
+
+  it("limits the time of a handshake", async () => {
+    const acceptor = await makeAcceptor();
+    using time = new FakeTime();
+    const accepted = acceptor.accept(new FakeSocket(), hex("16"), "peer");
+    const rejected = assert.rejects(accepted, /no handshake in 1000 ms/);
+    await time.tickAsync(1000);
+    await rejected;
+    assert.equal(acceptor.handshakes, 0);
+  });
+
+  it("limits how many there are at once, and counts down however they end", async () => {
+    const acceptor = await makeAcceptor();
+    const sockets = [new FakeSocket(), new FakeSocket()];
+    const [first, second] = sockets.map((socket) => acceptor.accept(socket, hex("16"), "peer"));
+    await assert.rejects(acceptor.accept(new FakeSocket(), hex("16"), "peer"), HandshakeError);
+    sockets[0].handshake.reject(new Error("broken"));
+    await assert.rejects(first, { name: "HandshakeError", message: "TLS: broken" });
+    const third = new FakeSocket();
+    third.handshake.resolve(SESSION);
+    await acceptor.accept(third, hex("16"), "peer");
+    sockets[1].handshake.resolve(SESSION);
+    await second;
+    assert.equal(acceptor.handshakes, 0);
+    assert.equal(acceptor.succeeded, 2);
+    assert.equal(acceptor.failed, 2);
+  });
+});

@@ -1,0 +1,122 @@
+import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import * as tls from "node:tls";
+import { NodeTransport } from "../../../../src/remoting/transport/node_transport.ts";
+import { selfSigned } from "../../../../src/remoting/tls/certificate.ts";
+import type { Listener, Socket } from "../../../../src/remoting/transport/transport.ts";
+import { concat } from "../../../support/bytes.ts";
+
+const LOCAL = "127.0.0.1";
+
+let listener: Listener;
+let accepted: PromiseWithResolvers<Socket>;
+let received: Uint8Array[];
+let client: tls.TLSSocket;
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+describe("a socket of NodeTransport that is secured", () => {
+  beforeEach(async () => {
+    accepted = Promise.withResolvers();
+    received = [];
+    const { key, cert } = await selfSigned(Date.now());
+    const accept = { secureContext: tls.createSecureContext({ key, cert }), requestCert: false };
+    listener = await new NodeTransport().listen(
+      {
+        hostname: LOCAL,
+        port: 0,
+        backlog: 16,
+        waterMarks: { high: () => 1e6, low: () => 5e5 },
+      },
+      (socket) => {
+        let secured = false;
+        socket.start({
+          onData(chunk) {
+            if (secured) received.push(chunk.slice());
+            else {
+              secured = true;
+              socket.pause();
+              socket.secure(accept, chunk.slice())
+                .then(() => accepted.resolve(socket), accepted.reject);
+            }
+          },
+          onDrain() {},
+          onEnd: () => socket.end(),
+          onClose() {},
+        });
+      },
+    );
+    client = tls.connect({ host: LOCAL, port: listener.port, rejectUnauthorized: false });
+    await new Promise((resolve) => client.once("secureConnect", resolve));
+  });
+
+  afterEach(() => {
+    client.destroy();
+    listener.close();
+  });
+
+  it("says of each write whether its bytes may change afterwards", async () => {
+    const socket = await accepted.promise;
+    const got: Uint8Array[] = [];
+    client.on("data", (chunk) => got.push(chunk));
+    client.pause();
+    const expected: Uint8Array[] = [];
+    const taken = { yes: 0, no: 0 };
+    for (let i = 0; taken.yes < 20 || taken.no < 20; i++) {
+      const bytes = Buffer.alloc(1 + (i * 7919) % 300_000, i % 251);
+      expected.push(Uint8Array.from(bytes));
+      const yes = socket.write(bytes);
+      if (yes) bytes.fill(0xff);
+      taken[yes ? "yes" : "no"]++;
+      // The system takes what its buffers hold while nobody reads.
+      if (i % 2 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+      if (i === 100) client.resume();
+    }
+    client.resume();
+    socket.end();
+    await new Promise((resolve) => client.once("end", resolve));
+    assert.ok(Buffer.from(concat(...got)).equals(concat(...expected)));
+  });
+
+  it("hears what comes, after it was resumed", async () => {
+    const socket = await accepted.promise;
+    const sent = Buffer.alloc(500_000, "abc");
+    client.write(sent);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    assert.deepEqual(received, []);
+    socket.resume();
+    await until(() => concat(...received).length === sent.length);
+    assert.ok(Buffer.from(concat(...received)).equals(sent));
+  });
+
+  it("stops reading soon while it is paused, and decrypts nothing meanwhile", async () => {
+    const socket = await accepted.promise;
+    const sent = Buffer.alloc(100_000_000);
+    const left = new Promise((resolve) => client.write(sent, resolve));
+    // The system's buffers for a connection of this machine hold a few megabytes.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    assert.ok(client.writableLength > 0, "all of it was read");
+    const seen = () => received.reduce((sum, { length }) => sum + length, 0);
+    assert.equal(seen(), 0);
+    socket.resume();
+    await left;
+    await until(() => seen() === sent.length);
+  });
+
+  it("may be paused and resumed over and over", async () => {
+    const socket = await accepted.promise;
+    const sent = Buffer.alloc(4_000_000, "0123456789");
+    const timer = setInterval(() => {
+      socket.pause();
+      setTimeout(() => socket.resume(), 1);
+    }, 2);
+    socket.resume();
+    client.end(sent);
+    await new Promise((resolve) => client.once("close", resolve));
+    clearInterval(timer);
+    assert.ok(Buffer.from(concat(...received)).equals(sent));
+  });
+});
