@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, it } from "@std/testing/bdd";
+import { RequestCode, ResponseCode } from "../../src/protocol/codes.ts";
+
+const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
+
+function read(path: string): string {
+  return Deno.readTextFileSync(join(PROJECT, path));
+}
+
+/** Paths of the files below a folder that end in `extension`. */
+function* filesBelow(folder: string, extension: string): Generator<string> {
+  for (const entry of Deno.readDirSync(join(PROJECT, folder))) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory) yield* filesBelow(path, extension);
+    else if (entry.name.endsWith(extension)) yield path;
+  }
+}
+
+function pages(): string[] {
+  const top = [...Deno.readDirSync(PROJECT)].map(({ name }) => name);
+  return [
+    ...top.filter((name) => name.endsWith(".md")),
+    ...filesBelow("docs", ".md"),
+    ...filesBelow("bench", ".md"),
+    ...filesBelow("std", ".md"),
+  ];
+}
+
+function headings(page: string): string[] {
+  const text = read(page).replace(/^```[^]*?^```/gm, "");
+  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) => title);
+}
+
+/** The name by which the repository's host links to a heading. */
+function anchor(heading: string): string {
+  return heading.toLowerCase().replace(/[^\p{L}\p{N}_ -]/gu, "").replaceAll(" ", "-");
+}
+
+describe("the specification", () => {
+  it("has every section that a comment in src names", () => {
+    let cited = 0;
+    for (const path of filesBelow("src", ".ts")) {
+      const text = read(path).replace(/\n\s*(\*|\/\/) ?/g, " ");
+      for (const [, page, section] of text.matchAll(/(\w+\.md)(?:, "([^"]+)")?/g)) {
+        if (page !== "protocol.md" && page !== "semantics.md") continue;
+        cited++;
+        const known = headings(`docs/${page}`);
+        assert.ok(section === undefined || known.includes(section), `${path}: ${page}, ${section}`);
+      }
+    }
+    assert.ok(cited > 10, `${cited} found`);
+  });
+
+  it("has a row for every request and response code", () => {
+    const text = read("docs/protocol.md");
+    for (const [name, code] of Object.entries({ ...RequestCode, ...ResponseCode })) {
+      const row = new RegExp(`(^\\| |sends one request itself: )${code} +(\\| )?${name}\\b`, "m");
+      assert.match(text, row, name);
+    }
+  });
+});
+
+describe("the pages", () => {
+  it("link to files and headings that exist", () => {
+    let checked = 0;
+    for (const page of pages()) {
+      const text = read(page).replace(/^```[^]*?^```/gm, "");
+      for (const [, target = ""] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+        if (/^\w+:/.test(target)) continue;
+        const [path = "", fragment] = target.split("#");
+        const file = path === "" ? page : join(dirname(page), path);
+        assert.doesNotThrow(() => Deno.statSync(join(PROJECT, file)), `${page}: ${target}`);
+        if (fragment !== undefined) {
+          assert.ok(headings(file).map(anchor).includes(fragment), `${page}: ${target}`);
+        }
+        checked++;
+      }
+    }
+    assert.ok(checked > 50, `${checked} found`);
+  });
+});
