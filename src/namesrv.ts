@@ -43,30 +43,32 @@ const ADDRESS_SERVICE_TIMEOUT = 3000;
 const PRINT_KV_DELAY = 60_000;
 const PRINT_KV_INTERVAL = 600_000;
 const WATER_MARK_INTERVAL = 1000;
-/** How long connections may take to let go of their last answers. */
+/** Milliseconds that connections get to send their last responses. */
 const STOP_LIMIT = 700;
-/** Milliseconds of work on brokers, topics, KV and configuration before route queries come again. */
+/**
+ * Milliseconds of work on brokers, topics, KV and configuration before route queries get a turn.
+ */
 const DEFAULT_CLASS_SLICE = 5;
 
-/** A server that can't be started. The message is one line that says why. */
+/** The server can't be started. The message is one line that says why. */
 export class StartError extends Error {
   override name = "StartError";
 }
 
-/** What a {@link Namesrv} gets from outside. */
+/** Dependencies of a {@link Namesrv}. */
 export interface NamesrvParts {
   configuration: LoadedConfiguration;
   transport: Transport;
-  /** Where certificates are read from. */
+  /** Reads certificates. */
   files: TlsFileSystem;
   log: Log;
   setLogLevel(level: LogLevel): void;
-  /** What the HTTP port is opened with; without it, there is none. */
+  /** Opens the HTTP port. If absent, there is none. */
   http?: HttpListener;
   setLogRepeatLimit(limit: number): void;
 }
 
-/** A name server: its parts, started and stopped in the order of the reference's controller. */
+/** A name server: starts and stops its parts in the order of the reference's controller. */
 export class Namesrv {
   readonly #log: Log;
   readonly #config: LiveConfig;
@@ -81,15 +83,15 @@ export class Namesrv {
   readonly #timers: ReturnType<typeof setInterval>[];
   #port = 0;
   #httpAddress: string | undefined;
-  /** Set when the stop begins, and when nothing more is taken from brokers. */
+  /** Set when the stop begins, after which no broker registers any more. */
   #leaving = false;
   #stopping = false;
 
   /**
    * Starts a server.
    *
-   * @returns it, when it listens
-   * @throws {StartError} when an address that was asked for can't be listened on
+   * @returns the server, listening
+   * @throws {StartError} when it can't listen on an address that was configured
    * @throws {KvConfigError} when the KV table can't be loaded
    * @throws {TlsConfigError} when a TLS option can't be satisfied
    */
@@ -262,22 +264,22 @@ export class Namesrv {
     });
   }
 
-  /** The port that it listens on. */
+  /** The port that the server listens on. */
   get port(): number {
     return this.#port;
   }
 
-  /** The address that it listens on, as the boot line shows it. */
+  /** The address that the server listens on, as the boot line shows it. */
   get address(): string {
     return `${this.#config.values.bindAddress}:${this.#port}`;
   }
 
-  /** What there is to tell those who watch this server. */
+  /** Metrics of this server. */
   get metrics(): MetricsSource {
     return this.#metrics;
   }
 
-  /** What it is made of, for the log and the terminal. */
+  /** Facts about this server for the log and the terminal. */
   get facts(): Facts {
     const { values } = this.#config;
     const certificate = this.#tls && `, ${this.#tls.description}`;
@@ -290,14 +292,15 @@ export class Namesrv {
     };
   }
 
-  /** Reads the certificates again, for new connections. */
+  /** Reloads the certificates, for new connections. */
   async reload(): Promise<void> {
     await this.#tls?.reload();
   }
 
   /**
-   * Stops accepting, answers what was read, forgets nothing that is to be on disk. Before that,
-   * with enableShutdownGracefully, clients are sent away for shutdownWaitTimeSeconds.
+   * Stops accepting, answers the requests already read, and flushes everything that belongs on
+   * disk. With enableShutdownGracefully, clients are first sent to another server for
+   * shutdownWaitTimeSeconds.
    */
   async stop(): Promise<void> {
     const { enableShutdownGracefully, shutdownWaitTimeSeconds: seconds } = this.#config.values;
@@ -305,7 +308,7 @@ export class Namesrv {
     this.#log.info("stopping", { connections: this.#server.connections });
     if (enableShutdownGracefully) {
       this.#dispatcher.goAway();
-      this.#log.info("clients are sent away", { seconds });
+      this.#log.info("sending clients to other name servers", { seconds });
       await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
     }
     this.#stopping = true;
@@ -313,7 +316,7 @@ export class Namesrv {
     this.#log.info("connections closed");
     this.#stopSchedules();
     await this.#kv.flush();
-    // Last: until then, who watches over this process sees it stop.
+    // Last, so that health checks see the server stopping until then.
     await this.#http?.stop(STOP_LIMIT);
     this.#log.info("stopped");
   }
@@ -333,7 +336,7 @@ export class Namesrv {
     this.#tls?.watch();
   }
 
-  /** A port that can't be opened stops the start only if it was asked for. */
+  /** A port that can't be opened stops the start only if it was configured explicitly. */
   async #openHttp(): Promise<void> {
     const { httpBindAddress: address, httpPort: port } = this.#config.values;
     if (this.#http === undefined || port === 0) return;
@@ -352,8 +355,10 @@ export class Namesrv {
     }
     this.#httpAddress = `${address}:${port}`;
     this.#log.info("HTTP port open", { address, port });
-    // The first text takes long, because of the library that makes it: better now than under load.
-    this.#metrics.render().catch((error) => this.#log.error("metrics can't be read", { error }));
+    // Rendering is slow the first time because the library initialises: better now than under load.
+    this.#metrics.render().catch((error) =>
+      this.#log.error("metrics can't be rendered", { error })
+    );
   }
 
   #startSchedules(clientRequests: RequestClass, otherRequests: RequestClass) {

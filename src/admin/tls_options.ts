@@ -63,7 +63,7 @@ async function readFile(
 /** The certificates of a PEM text, one at least. */
 function certificates(what: string, pem: string): X509Certificate[] {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g) ?? [];
-  if (blocks.length === 0) throw new CommandFailure(`${what}: holds no certificate (PEM)`);
+  if (blocks.length === 0) throw new CommandFailure(`${what}: contains no certificate (PEM)`);
   try {
     return blocks.map((block) => new X509Certificate(block));
   } catch (error) {
@@ -73,7 +73,7 @@ function certificates(what: string, pem: string): X509Certificate[] {
 
 function privateKey(what: string, pem: string): KeyObject {
   const [block] = pem.match(/-----BEGIN [A-Z ]*PRIVATE KEY-----[^]*?-----END [^-]*-----/) ?? [];
-  if (block === undefined) throw new CommandFailure(`${what}: holds no private key (PEM)`);
+  if (block === undefined) throw new CommandFailure(`${what}: contains no private key (PEM)`);
   if (block.includes("ENCRYPTED")) {
     throw new CommandFailure(`${what}: is encrypted: \`openssl pkey\` writes it as it is`);
   }

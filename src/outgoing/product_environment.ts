@@ -4,23 +4,23 @@ import type { RemotingClient } from "../remoting/client.ts";
 import type { Command, Response } from "../remoting/wire/command.ts";
 
 const CALL_TIMEOUT = 3000;
-/** Where the reference looks for an address service whose port is not named. */
+/** The default port of an address service, as in the reference. */
 const ADDRESS_SERVICE_PORT = 8080;
-/** How long an answer of the address service is used. */
+/** Milliseconds for which the address service's reply is cached. */
 const ADDRESSES_LIFETIME = 120_000;
 
-/** The options that say where the other environment's name servers are. */
+/** Options that locate the other environment's name servers. */
 export interface ProductEnvironmentOptions {
   productEnvName: string;
   productEnvNamesrvAddr: string;
   addressServiceDomain: string;
 }
 
-/** What a {@link ProductEnvironment} works with. */
+/** Dependencies of a {@link ProductEnvironment}. */
 export interface ProductEnvironmentParts {
   options: Readonly<ProductEnvironmentOptions>;
   client: Pick<RemotingClient, "invoke">;
-  /** Gets the text of a URL; rejects when there is none. */
+  /** Fetches a URL and returns its text. Rejects when that fails. */
   get(url: string): Promise<string>;
   log: Log;
   /** Milliseconds since the epoch. */
@@ -30,7 +30,7 @@ export interface ProductEnvironmentParts {
 /** The name servers that clusterTest falls back to (semantics.md, "Options", clusterTest). */
 export class ProductEnvironment {
   readonly #parts: ProductEnvironmentParts;
-  /** What the address service was asked last, when, and what came of it. */
+  /** The last query to the address service: its URL, time and result. */
   #asked: { url: string; at: number; addresses: Promise<string[]> } | undefined;
 
   constructor(parts: ProductEnvironmentParts) {
@@ -38,7 +38,7 @@ export class ProductEnvironment {
   }
 
   /**
-   * Asks the other environment for a route, in the words of a client's request.
+   * Forwards a client's route request to the other environment.
    *
    * @returns its answer; `undefined` when it has none or can't be reached, which is logged
    */
@@ -56,7 +56,7 @@ export class ProductEnvironment {
         if (answer.code !== ResponseCode.SUCCESS || answer.body === null) return undefined;
         return { code: ResponseCode.SUCCESS, body: answer.body };
       } catch (error) {
-        log.warn("product environment does not answer", { ...fields, address, error });
+        log.warn("product environment did not answer", { ...fields, address, error });
       }
     }
     return undefined;
@@ -77,13 +77,13 @@ export class ProductEnvironment {
     return await addresses;
   }
 
-  /** The addresses that the service lists; those of before, when it does not answer. */
+  /** Returns the addresses that the service lists, or the previous ones when it does not answer. */
   async #askService(url: string, before?: Promise<string[]>): Promise<string[]> {
     const { get, log } = this.#parts;
     try {
       return split(await get(url));
     } catch (error) {
-      log.warn("address service does not answer", { url, error });
+      log.warn("address service did not answer", { url, error });
       return await before ?? [];
     }
   }

@@ -38,7 +38,7 @@ export interface BrokerOptions {
   detectCompressedRegistration: boolean;
 }
 
-/** What these handlers work with. */
+/** Dependencies of the broker handlers. */
 export interface BrokerHandlersParts {
   routes: RouteInfoManager;
   kv: KvConfig;
@@ -47,18 +47,21 @@ export interface BrokerHandlersParts {
   log: Log;
 }
 
-/** To a broker whose connection closed before its turn came: its close would not be heard again. */
+/**
+ * Sent when the connection closed while the registration was queued: it must not be registered, as
+ * no further close event would remove it.
+ */
 const GONE: Response = { code: ResponseCode.SUCCESS };
 
 const NO_BODY = new Uint8Array(0);
 
-/** A data version takes some 60 bytes. */
+/** A data version takes about 60 bytes. */
 const MAX_DATA_VERSION = 4096;
 
 /** The remark that the reference leaves on a successful GET_BROKER_MEMBER_GROUP. */
 const NO_CODE_SET = "not set any response code";
 
-/** Requests by which brokers come, live and go, and those that ask about brokers. */
+/** Requests that register, renew and remove brokers, and queries about brokers. */
 export function brokerHandlers(parts: BrokerHandlersParts): [number, Handler][] {
   const { routes, kv, decoder, options, log } = parts;
   const { tables } = routes;
@@ -91,7 +94,7 @@ export function brokerHandlers(parts: BrokerHandlersParts): [number, Handler][] 
     const compressed = optionalBoolean(request, "compressed") ||
       (options.detectCompressedRegistration && isZlib(request.body));
     const said = `${compressed} ${request.version} ${fingerprint.text}`;
-    // The usual case: the broker says the same again. Behind a body that is being read it waits.
+    // The usual case: an unchanged re-registration. It queues if another body is being decoded.
     const again = decoder.idle && !connection.closed
       ? routes.registerAgain(header, said)
       : undefined;
@@ -121,8 +124,8 @@ export function brokerHandlers(parts: BrokerHandlersParts): [number, Handler][] 
   function unregister(request: Command): Response {
     const broker = brokerFields(request);
     if (!routes.unregister(broker)) {
-      log.warn("unregistration refused: too many wait", broker);
-      throw new RequestError(ResponseCode.SYSTEM_ERROR, "too many brokers wait to be unregistered");
+      log.warn("unregistration refused: too many are queued", broker);
+      throw new RequestError(ResponseCode.SYSTEM_ERROR, "too many unregistrations are queued");
     }
     return { code: ResponseCode.SUCCESS };
   }
@@ -198,13 +201,13 @@ function registrationHeader(request: Command) {
   };
 }
 
-/** 0 or no bodyCrc32 means that none was given (protocol.md, "RegisterBrokerBody"). */
+/** 0 or an absent bodyCrc32 means no checksum (protocol.md, "RegisterBrokerBody"). */
 function crcMatches(request: Command, actual: number): boolean {
   const expected = optionalInt(request, "bodyCrc32") ?? 0;
   return expected === 0 || (actual & 0x7fffffff) === expected;
 }
 
-/** A zlib header (RFC 1950, section 2.2). No JSON text starts like one. */
+/** A zlib header (RFC 1950, section 2.2). No JSON text starts with these bytes. */
 function isZlib(body: Uint8Array): boolean {
   return body.length > 2 && (body[0] & 0x0f) === 8 && ((body[0] << 8) | body[1]) % 31 === 0;
 }

@@ -5,13 +5,13 @@ import type { Connection, RequestHandler } from "../remoting/connection.ts";
 import { errorResponse } from "./errors.ts";
 import type { Handler, RequestClass } from "./request_queue.ts";
 
-/** The handlers of one class of requests, by request code. */
+/** The handlers of one request class, by request code. */
 export interface DispatcherEntry {
   requestClass: RequestClass;
   handlers: readonly (readonly [number, Handler])[];
 }
 
-/** The one table from request code to handler, and the one place where errors become answers. */
+/** Maps request codes to handlers and turns errors into responses. */
 export class Dispatcher implements RequestHandler {
   readonly #table = new Map<number, { requestClass: RequestClass; handler: Handler }>();
   readonly #log: Log;
@@ -30,7 +30,7 @@ export class Dispatcher implements RequestHandler {
     this.#disconnected = disconnected;
   }
 
-  /** From now on, clients that understand it are sent to another name server. */
+  /** From now on, tells clients that understand it to use another name server. */
   goAway(): void {
     this.#goingAway = true;
   }

@@ -3,7 +3,7 @@ import { ResponseCode } from "../protocol/codes.ts";
 import { FastjsonError } from "../protocol/fastjson_reader.ts";
 import type { Command, Response } from "../remoting/wire/command.ts";
 
-/** A request that can't be granted: its code and remark are the answer. */
+/** A request that is refused with the given code and remark. */
 export class RequestError extends Error {
   override name = "RequestError";
   readonly code: number;
@@ -15,7 +15,7 @@ export class RequestError extends Error {
   }
 }
 
-/** The answer to a request that failed, whatever was thrown. What nobody foresaw is logged. */
+/** The response to a failed request. Unexpected errors are logged. */
 export function errorResponse(error: unknown, request: Command, log: Log): Response {
   if (error instanceof RequestError) return { code: error.code, remark: error.message };
   if (error instanceof FastjsonError) {

@@ -3,7 +3,9 @@ import { type Long, parseInt32, parseLong } from "../protocol/long.ts";
 import type { Command } from "../remoting/wire/command.ts";
 import { RequestError } from "./errors.ts";
 
-/** A field that a request must have. Throws {@link RequestError} naming it when it is missing. */
+/**
+ * Returns a required field. Throws a {@link RequestError} that names the field if it is missing.
+ */
 export function requiredField(request: Command, name: string): string {
   const value = request.extFields.get(name);
   if (value === undefined) {
@@ -12,23 +14,29 @@ export function requiredField(request: Command, name: string): string {
   return value;
 }
 
-/** A 64-bit integer that a request must have. Throws {@link RequestError} naming it. */
+/** Returns a required 64-bit integer field. Throws a {@link RequestError} that names the field. */
 export function requiredLong(request: Command, name: string): Long {
   requiredField(request, name);
   return optionalLong(request, name)!;
 }
 
-/** A 64-bit integer that a request may have. Throws {@link RequestError} when it is not one. */
+/**
+ * Returns an optional 64-bit integer field. Throws a {@link RequestError} if it is not an integer.
+ */
 export function optionalLong(request: Command, name: string): Long | undefined {
   return optionalNumber(request, name, parseLong);
 }
 
-/** A 32-bit integer that a request may have. Throws {@link RequestError} when it is not one. */
+/**
+ * Returns an optional 32-bit integer field. Throws a {@link RequestError} if it is not an integer.
+ */
 export function optionalInt(request: Command, name: string): number | undefined {
   return optionalNumber(request, name, parseInt32);
 }
 
-/** A boolean that a request may have: "true" in any case is true, all else false, as in Java. */
+/**
+ * Returns an optional boolean field: "true" in any case is true, anything else false, as in Java.
+ */
 export function optionalBoolean(request: Command, name: string): boolean | undefined {
   const text = request.extFields.get(name);
   return text === undefined ? undefined : text.toLowerCase() === "true";
@@ -53,15 +61,15 @@ function optionalNumber<T>(
 }
 
 /**
- * Refuses a body that is read in one go and longer than any real one: who reads long, holds
- * everybody up. Throws {@link RequestError} that names the limit.
+ * Refuses a body that is parsed in one go and longer than any real one, because parsing it would
+ * block all other requests. Throws a {@link RequestError} that names the limit.
  *
  * @param limit in bytes
  */
 export function checkBodyLength(request: Command, limit: number): void {
   const length = request.body?.length ?? 0;
   if (length > limit) {
-    const remark = `the body has ${length} bytes, more than ${limit}`;
+    const remark = `the body has ${length} bytes; the limit is ${limit}`;
     throw new RequestError(ResponseCode.SYSTEM_ERROR, remark);
   }
 }

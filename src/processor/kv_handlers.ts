@@ -6,7 +6,7 @@ import { RequestError } from "./errors.ts";
 import { requiredField } from "./fields.ts";
 import type { Handler } from "./request_queue.ts";
 
-/** Requests about the KV table. Changes are answered when they are on disk. */
+/** Requests about the KV table. Changes are answered once they are on disk. */
 export function kvHandlers(kv: KvConfig): [number, Handler][] {
   return [
     [RequestCode.PUT_KV_CONFIG, put],
@@ -18,7 +18,7 @@ export function kvHandlers(kv: KvConfig): [number, Handler][] {
   async function put(request: Command): Promise<Response> {
     const namespace = request.extFields.get("namespace") ?? "null";
     const key = request.extFields.get("key") ?? "null";
-    // A null key once kept brokers from starting; the reference lets its name through.
+    // A null key once kept brokers from starting. The reference lets the name "null" through.
     if (namespace === "null" || key === "null") {
       throw new RequestError(ResponseCode.SYSTEM_ERROR, "namespace or key is null");
     }

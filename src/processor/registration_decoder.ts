@@ -7,26 +7,23 @@ import {
   type RegisterBrokerBody,
 } from "../protocol/register_broker_body.ts";
 
-/** Milliseconds of decoding in a row before others get their turn. */
+/** Milliseconds of continuous decoding before other work gets a turn. */
 const SLICE = 4;
-/** Bodies up to these sizes are decoded at once: that is over before a turn could be given away. */
+/** Bodies up to these sizes are decoded at once: yielding would take longer. */
 const SMALL_PLAIN = 16 * 1024;
 const SMALL_COMPRESSED = 2 * 1024;
 
-/**
- * Decodes the bodies of registrations, large ones in slices and one after the other, in the order
- * in which they came.
- */
+/** Decodes the bodies of registrations one at a time, in order of arrival, large ones in slices. */
 export class RegistrationDecoder {
   readonly #maxInflated: () => number;
   readonly #nextTurn: (task: () => void) => void;
-  /** From its turn to its end: how long each body took, whether it could be read or not. */
+  /** Decoding time of each body, readable or not, excluding the time in the queue. */
   readonly seconds = new Distribution(SECONDS);
   #last: Promise<unknown> | undefined;
 
   /**
-   * @param maxInflated the most bytes that a compressed body may inflate to
-   * @param nextTurn runs something after the events that wait now
+   * @param maxInflated the largest allowed size of an inflated body, in bytes
+   * @param nextTurn runs a task after all events that are pending now
    */
   constructor(maxInflated: () => number, nextTurn: (task: () => void) => void) {
     this.#maxInflated = maxInflated;
@@ -42,7 +39,7 @@ export class RegistrationDecoder {
    * Decodes a body (protocol.md, "RegisterBrokerBody").
    *
    * @param version ordinal of the broker's MQVersion
-   * @throws {FastjsonError} or rejects with it, when it can't be read
+   * @throws {FastjsonError} or rejects with it, when the body is malformed
    */
   decode(
     body: Uint8Array,
@@ -132,5 +129,7 @@ function finish<T>(steps: Generator<void, T>): T {
 
 function notInflated(error: unknown): FastjsonError {
   if (error instanceof FastjsonError) return error;
-  return new FastjsonError(`no zlib stream: ${error instanceof Error ? error.message : error}`);
+  return new FastjsonError(
+    `invalid zlib stream: ${error instanceof Error ? error.message : error}`,
+  );
 }

@@ -4,7 +4,7 @@ import type { Connection } from "../remoting/connection.ts";
 import type { MemoryBudget } from "../remoting/wire/frame_decoder.ts";
 import { RequestError } from "./errors.ts";
 
-/** Answers one kind of request. What it throws becomes the answer, see errors.ts. */
+/** Handles one kind of request. Errors that it throws become responses, see errors.ts. */
 export type Handler = (
   request: Command,
   connection: Connection,
@@ -20,61 +20,61 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-/** The bounds of a class of requests. */
+/** Limits of a request class. */
 export interface RequestClassOptions {
-  /** How many may wait. */
+  /** How many requests may wait. */
   capacity(): number;
-  /** How many that can't be answered at once may be worked at. */
+  /** How many unfinished requests may be in progress. */
   concurrency(): number;
-  /** Milliseconds of work in a row before others get their turn. */
+  /** Milliseconds of continuous work before other classes get a turn. */
   slice: number;
   budget: MemoryBudget;
-  /** Runs something after the events that wait now. */
+  /** Runs a task after all events that are pending now. */
   nextTurn(task: () => void): void;
 }
 
 /**
- * A class of requests: what the reference does with an executor and its bounded queue. A request
- * is worked at right away where that can be; it waits while too many of its class wait for the disk
- * or are being decoded, or the class had the processor for long enough; and it is refused with
- * SYSTEM_BUSY when too many wait. Requests start in the order in which they came.
+ * A class of requests, like an executor with a bounded queue in the reference. A request runs at
+ * once if possible. It waits while too many of its class are waiting for the disk or being decoded,
+ * or when the class has used up its time slice. It is refused with SYSTEM_BUSY when too many wait.
+ * Requests start in the order of arrival.
  */
 export class RequestClass {
   readonly #options: RequestClassOptions;
   #waiting: Waiting[] = [];
-  /** Those before it in the list have been started. */
+  /** Entries before this index have been started. */
   #next = 0;
   #running = 0;
   #refused = 0;
-  /** Milliseconds of work in a row, up to `#lastEnd`. */
+  /** Milliseconds of continuous work, up to `#lastEnd`. */
   #spent = 0;
   #lastEnd = 0;
-  /** Others have their turn. */
+  /** True while other classes have their turn. */
   #resting = false;
 
   constructor(options: RequestClassOptions) {
     this.#options = options;
   }
 
-  /** Requests that wait. */
+  /** Number of requests that wait. */
   get waiting(): number {
     return this.#waiting.length - this.#next;
   }
 
-  /** Requests that are worked at, and could not be answered at once. */
+  /** Number of started requests that could not be answered at once. */
   get running(): number {
     return this.#running;
   }
 
-  /** Requests that were answered SYSTEM_BUSY. */
+  /** Number of requests refused with SYSTEM_BUSY. */
   get refused(): number {
     return this.#refused;
   }
 
   /**
-   * Has a request answered.
+   * Runs a request, or queues it.
    *
-   * @throws {RequestError} SYSTEM_BUSY when too many wait, and what the handler throws
+   * @throws {RequestError} SYSTEM_BUSY when too many wait, and anything that the handler throws
    */
   run(handler: Handler, request: Command, connection: Connection): Response | Promise<Response> {
     if (this.#free() && this.waiting === 0) return this.#start(handler, request, connection);
@@ -99,7 +99,7 @@ export class RequestClass {
       return this.#track(handler(request, connection));
     } finally {
       const end = performance.now();
-      // Work that was done a while ago is no reason to rest.
+      // Work that ended a while ago does not count.
       if (start - this.#lastEnd > this.#options.slice) this.#spent = 0;
       this.#spent += end - start;
       this.#lastEnd = end;
@@ -134,7 +134,7 @@ export class RequestClass {
       } catch (error) {
         reject(error);
       }
-      // Taking from the front one by one would move the rest each time.
+      // Shifting one by one would move the whole rest each time.
       if (this.#next * 2 >= this.#waiting.length) {
         this.#waiting = this.#waiting.slice(this.#next);
         this.#next = 0;

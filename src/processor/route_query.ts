@@ -20,7 +20,7 @@ export interface RouteQueryOptions {
   waitSecondsForService: number;
 }
 
-/** What this handler works with. */
+/** Dependencies of the route query handler. */
 export interface RouteQueryParts {
   tables: RouteTables;
   cache: RouteCache;
@@ -32,16 +32,16 @@ export interface RouteQueryParts {
   now(): number;
 }
 
-/** What the answer to a route query depends on, beside its topic. */
+/** The properties of a client that its route depends on. */
 export interface RouteClient {
   dialect: Dialect;
-  /** The zone whose part of the route is asked for. */
+  /** The zone that the route is limited to. */
   zone?: string;
 }
 
 const FAQ_HINT = "\nSee https://rocketmq.apache.org/docs/bestPractice/06FAQ for further details.";
 
-/** GET_ROUTEINFO_BY_TOPIC: the request that clients ask all day. */
+/** Handles GET_ROUTEINFO_BY_TOPIC, by far the most frequent request. */
 export function routeQueryHandlers(parts: RouteQueryParts): [number, Handler][] {
   const { cache, productEnvironment, options, startTime, now } = parts;
   return [[RequestCode.GET_ROUTEINFO_BY_TOPIC, query]];
@@ -71,12 +71,12 @@ export function routeQueryHandlers(parts: RouteQueryParts): [number, Handler][] 
   }
 }
 
-/** The remark to route queries that come too early. */
+/** The remark on route queries that arrive before the server is ready. */
 export const NOT_READY = "name server not ready";
 
 /**
- * Milliseconds for which route queries are still refused (needWaitForService); at most 0 when they
- * are not.
+ * Milliseconds for which route queries are still refused (needWaitForService); 0 or less when they
+ * are served.
  *
  * @param uptime milliseconds since the start
  */
@@ -88,7 +88,7 @@ export function serviceWait(
 }
 
 /**
- * The body of the answer to a route query, made anew.
+ * Encodes a route for a client, without the cache.
  *
  * @returns `undefined` when no broker has the topic
  */
@@ -101,13 +101,13 @@ export function encodeRouteFor(
   const route = pickupTopicRoute(tables, topic, options);
   if (route === undefined) return undefined;
   const seen = zone === undefined ? route : filterByZone(route, zone);
-  // The reference's clusterTest always adds it.
+  // The reference's clusterTest always includes it.
   const ordered = options.orderMessageEnable || options.clusterTest;
   const orderTopicConf = ordered ? kv.get(ORDER_TOPIC_CONFIG, topic) : undefined;
   return encodeTopicRoute({ ...seen, orderTopicConf }, dialect);
 }
 
-/** The dialect that clients of a version (ordinal of MQVersion) read. */
+/** The JSON dialect understood by clients of a version (ordinal of MQVersion). */
 export function dialectFor(version: number, acceptStandardJsonOnly: boolean): Dialect {
   return version >= MqVersion.V4_9_4 || acceptStandardJsonOnly ? "standard" : "fastjson";
 }

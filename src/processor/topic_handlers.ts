@@ -13,7 +13,7 @@ import { RequestError } from "./errors.ts";
 import { checkBodyLength, requiredField } from "./fields.ts";
 import type { Handler } from "./request_queue.ts";
 
-/** The options that switch lists off. */
+/** Options that disable topic lists. */
 export interface TopicListOptions {
   enableAllTopicList: boolean;
   enableTopicList: boolean;

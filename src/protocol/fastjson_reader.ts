@@ -315,7 +315,7 @@ export class FastjsonReader {
       all |= byte;
       hash = (Math.imul(hash, 31) + byte) | 0;
     }
-    if (at >= end) this.#fail("a string has no end");
+    if (at >= end) this.#fail("unterminated string");
     this.#at = at + 1;
     return all < 0x80 ? this.#intern(start, at, hash) : utf8.decode(bytes.subarray(start, at));
   }
@@ -325,7 +325,7 @@ export class FastjsonReader {
     const quote = bytes[this.#at];
     let at = this.#at + 1;
     while (at < this.#end && bytes[at] !== quote) at += bytes[at] === BACKSLASH ? 2 : 1;
-    if (at >= this.#end) this.#fail("a string has no end");
+    if (at >= this.#end) this.#fail("unterminated string");
     this.#at = at + 1;
   }
 
@@ -349,7 +349,7 @@ export class FastjsonReader {
       }
       run = at + 1;
     }
-    if (at >= this.#end) this.#fail("a string has no end");
+    if (at >= this.#end) this.#fail("unterminated string");
     if (at > run) text += utf8.decode(bytes.subarray(run, at));
     this.#at = at + 1;
     return text;

@@ -1,18 +1,17 @@
-/** Smaller buffers cost less to make than to keep. */
+/** Allocating smaller buffers costs less than pooling them. */
 const LEAST = 64 * 1024;
 const MAX_POOLED = 8 * 1024 * 1024;
 
 /**
- * Buffers of large frames that are done with, for the next large frames. A registration of 10 000
- * topics is 2 MB: fresh memory for each would cost more than all that is done with most of them,
- * and the garbage collector would stop everybody for it.
+ * Reuses the buffers of large frames. A registration of 10 000 topics is 2 MB: allocating that each
+ * time would cost more than processing most of them, and cause long garbage collections.
  */
 export class BufferPool {
-  /** The smallest first. */
+  /** Sorted by size, smallest first. */
   readonly #free: Uint8Array[] = [];
   #size = 0;
 
-  /** A buffer of at least so many bytes, with anything in it, if there is one. */
+  /** Returns a free buffer of at least this size, with arbitrary contents, if there is one. */
   take(size: number): Uint8Array | undefined {
     const at = this.#free.findIndex((buffer) => buffer.length >= size);
     if (size < LEAST || at < 0) return undefined;
@@ -21,7 +20,10 @@ export class BufferPool {
     return buffer;
   }
 
-  /** Takes a buffer that nobody looks at any more. Large ones push out smaller ones. */
+  /**
+   * Returns a buffer to the pool. The caller must not use it afterwards. Large buffers displace
+   * smaller ones.
+   */
   give(buffer: Uint8Array): void {
     const { length } = buffer;
     if (length < LEAST || length > MAX_POOLED) return;

@@ -3,7 +3,7 @@ import { Flag, type OutgoingRequest } from "./wire/command.ts";
 import { encodeRequest } from "./wire/frame_encoder.ts";
 import type { Transport } from "./transport/transport.ts";
 
-/** Calls other servers of the protocol, each call over a connection of its own. */
+/** Calls other servers that speak the protocol, over a new connection for each call. */
 export class RemotingClient {
   readonly #transport: Transport;
   readonly #frameMaxLength: number;
@@ -14,7 +14,7 @@ export class RemotingClient {
   }
 
   /**
-   * Sends a request that nobody answers.
+   * Sends a one-way request.
    *
    * @param address "host:port"
    * @param timeout milliseconds for connecting and sending
@@ -28,11 +28,11 @@ export class RemotingClient {
   }
 
   /**
-   * Sends a request and waits for its answer.
+   * Sends a request and waits for the response.
    *
    * @param address "host:port"
    * @param timeout milliseconds for the whole call
-   * @throws when the peer can't be reached, or gives no answer in time
+   * @throws when the peer can't be reached or does not answer in time
    */
   async invoke(
     address: string,

@@ -4,22 +4,22 @@ import { encodeRequest } from "./wire/frame_encoder.ts";
 import { decodeHeader } from "./wire/header_codec.ts";
 import type { Socket, TlsConnect, Transport } from "./transport/transport.ts";
 
-/** What a peer answered. */
+/** A response from a peer. */
 export interface RemoteAnswer extends CommandHeader {
   body: Uint8Array | null;
 }
 
-/** How a {@link ClientConnection} is made. */
+/** Options of a {@link ClientConnection}. */
 export interface ConnectOptions {
-  /** Milliseconds for connecting, with the TLS handshake if there is one. */
+  /** Milliseconds for connecting, including the TLS handshake if there is one. */
   timeout: number;
-  /** The largest frame that is taken. */
+  /** The largest frame accepted, in bytes. */
   frameMaxLength: number;
-  /** Left out, the connection is a plain one. */
+  /** If absent, the connection is plain. */
   tls?: TlsConnect;
 }
 
-/** A peer that gave no answer: it let the time pass, or ended the connection. */
+/** The peer did not answer in time, or closed the connection. */
 export class NoAnswerError extends Error {
   override name = "NoAnswerError";
   constructor(readonly kind: "silent" | "closed", message: string) {
@@ -27,16 +27,16 @@ export class NoAnswerError extends Error {
   }
 }
 
-/** A peer that sent what can't be an answer. */
+/** The peer sent something that can't be a response. */
 export class StrangeAnswerError extends FrameError {
   override name = "StrangeAnswerError";
-  /** @param start the first bytes that it sent */
+  /** @param start the first bytes that the peer sent */
   constructor(message: string, readonly start: Uint8Array) {
     super(message);
   }
 }
 
-/** How many of a peer's first bytes are kept, for a {@link StrangeAnswerError}. */
+/** How many of a peer's first bytes are kept for a {@link StrangeAnswerError}. */
 const START_LENGTH = 16;
 const UNBOUNDED = { take: () => true, give: () => {} };
 
@@ -46,7 +46,7 @@ interface Waiting {
   timer: ReturnType<typeof setTimeout>;
 }
 
-/** A connection to a server of the protocol. Any number of requests may be under way on it. */
+/** A connection to a server that speaks the protocol. Any number of requests may be in flight. */
 export class ClientConnection {
   readonly #address: string;
   readonly #socket: Socket;
@@ -73,8 +73,8 @@ export class ClientConnection {
    * Connects.
    *
    * @param address "host:port"
-   * @throws {TypeError} when the address is none
-   * @throws what the transport throws when the peer can't be reached in time
+   * @throws {TypeError} when the address is malformed
+   * @throws the transport's error when the peer can't be reached in time
    */
   static async open(
     transport: Transport,
@@ -87,11 +87,11 @@ export class ClientConnection {
   }
 
   /**
-   * Sends a request and waits for its answer.
+   * Sends a request and waits for the response.
    *
    * @param timeout milliseconds
-   * @throws {NoAnswerError} when none comes in time, or the connection ends before
-   * @throws {StrangeAnswerError} when something else comes; the connection is closed then
+   * @throws {NoAnswerError} when none arrives in time, or the connection ends first
+   * @throws {StrangeAnswerError} when the peer sends anything else; the connection is then closed
    */
   invoke(request: OutgoingRequest, timeout: number): Promise<RemoteAnswer> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
@@ -106,7 +106,7 @@ export class ClientConnection {
     });
   }
 
-  /** Ends the connection; requests that are under way are rejected. */
+  /** Closes the connection. Requests in flight are rejected. */
   close(): void {
     this.#fail(new NoAnswerError("closed", `the connection to ${this.#address} was closed`));
   }
@@ -133,7 +133,7 @@ export class ClientConnection {
     // A server may also send requests of its own.
     if ((header.flag & Flag.RESPONSE) === 0) return;
     const waiting = this.#waiting.get(header.opaque);
-    // It came too late.
+    // The response came too late.
     if (waiting === undefined) return;
     this.#waiting.delete(header.opaque);
     clearTimeout(waiting.timer);
@@ -156,11 +156,11 @@ export class ClientConnection {
 /**
  * Splits "host:port" or "[v6]:port".
  *
- * @throws {TypeError} when it is something else
+ * @throws {TypeError} when the text has another form
  */
 export function parseAddress(address: string): { hostname: string; port: number } {
   const match = /^(?:\[([^\]]+)\]|([^:\[\]]+)):(\d{1,5})$/.exec(address);
   const port = Number(match?.[3]);
-  if (match === null || port > 65535) throw new TypeError(`no "host:port": ${address}`);
+  if (match === null || port > 65535) throw new TypeError(`not "host:port": ${address}`);
   return { hostname: match[1] ?? match[2], port };
 }

@@ -11,24 +11,24 @@ import type { TlsAcceptor } from "./tls/acceptor.ts";
 import { HandshakeError, type TlsPeer } from "./tls/context.ts";
 import type { Socket, SocketHandler } from "./transport/transport.ts";
 
-/** Bytes of answers that are collected for one write at the most, plus one answer. */
+/** Responses are collected for one write up to this many bytes, plus one response. */
 const WRITE_BATCH = 256 * 1024;
 
 /**
- * Requests of one connection that may wait for their answers. Who sends more is read no further
- * until some have left: answers must not pile up for a peer that does not take them.
+ * The most requests of one connection that may wait for their responses. Reading pauses at the
+ * limit, so that responses don't pile up for a peer that does not read them.
  */
 const MAX_IN_FLIGHT = 64;
 
-/** Answers requests. What it knows of a connection is a handle to close it. */
+/** Handles requests. It sees a connection only as a handle to close. */
 export interface RequestHandler {
-  /** Answers one request, at once where it can. Neither throws nor rejects. */
+  /** Handles one request, synchronously if possible. Never throws or rejects. */
   handle(request: Command, connection: Connection): Response | Promise<Response>;
-  /** Hears once of each connection that is no more. */
+  /** Called once for each closed connection. */
   disconnected(connection: Connection): void;
 }
 
-/** What a peer's requests tell of it. */
+/** The peer's software, as stated in its requests. */
 export interface PeerSoftware {
   /** E.g. "JAVA". */
   readonly language: string;
@@ -36,31 +36,31 @@ export interface PeerSoftware {
   readonly version: number;
 }
 
-/** What all connections of a server share. */
+/** State shared by all connections of a server. */
 export interface ConnectionContext {
   handler: RequestHandler;
-  /** Empty whenever no connection is at work with it. */
+  /** Empty except while a connection is using it. */
   encoder: FrameEncoder;
   memo: HeaderMemo;
   budget: MemoryBudget;
-  /** Bodies of answered requests go back to it: nobody may hold on to one. */
+  /** Bodies of answered requests are returned to it. Handlers must not keep them. */
   pool: BufferPool;
   counters: RemotingCounters;
-  /** Takes TLS connections; without it, they are refused. */
+  /** Accepts TLS connections. If absent, they are refused. */
   tls?: TlsAcceptor;
   log: Log;
   frameMaxLength: number;
   now(): number;
-  /** The connection has let go of its socket. */
+  /** Called when the connection has released its socket. */
   closed(connection: Connection): void;
 }
 
-/** One connection: what comes in is cut into requests, what is answered goes out in batches. */
+/** One connection: cuts the received bytes into requests and sends the responses in batches. */
 export class Connection implements SocketHandler {
   readonly #socket: Socket;
   readonly #context: ConnectionContext;
   readonly #decoder: FrameDecoder;
-  /** When it was opened, in milliseconds since the epoch. */
+  /** When the connection was opened, in milliseconds since the epoch. */
   readonly since: number;
   #preamble: Preamble | undefined = new Preamble();
   #proxied: ProxiedPeer | undefined;
@@ -68,15 +68,15 @@ export class Connection implements SocketHandler {
   #software: PeerSoftware | undefined;
   /** A TLS handshake is under way. */
   #securing = false;
-  /** Requests taken whose answers are still to come. */
+  /** Requests whose responses are not sent yet. */
   #inFlight = 0;
-  /** Frames wait: the peer does not read its answers, or too many of them are due. */
+  /** Frames wait because the peer does not read its responses, or too many are due. */
   #stalled = false;
-  /** No more is read; closes after the last answer. */
+  /** Reading has stopped; the connection closes after the last response. */
   #finishing = false;
-  /** The peer is gone, or sends no more: it only gets the answers that it waits for. */
+  /** The peer is gone or has ended its side, and only receives the responses that are due. */
   #gone = false;
-  /** The socket takes nothing more. */
+  /** The socket accepts no more data. */
   #destroyed = false;
   #lastActive: number;
   #unsentSeen = 0;
@@ -89,7 +89,7 @@ export class Connection implements SocketHandler {
     this.#lastActive = this.since;
   }
 
-  /** "address:port" of the peer, the one that a PROXY header names where there was one. */
+  /** "address:port" of the peer, taken from the PROXY header if there was one. */
   get peer(): string {
     return this.#proxied?.address ?? this.#socket.remoteAddress;
   }
@@ -99,17 +99,17 @@ export class Connection implements SocketHandler {
     return this.#proxied?.attributes;
   }
 
-  /** Who the TLS handshake has shown the peer to be; `undefined` on a plain connection. */
+  /** The peer's identity from the TLS handshake; `undefined` on a plain connection. */
   get tlsPeer(): TlsPeer | undefined {
     return this.#tlsPeer;
   }
 
-  /** What the peer's first request said of it; `undefined` before that. */
+  /** The peer's software, from its first request; `undefined` before that. */
   get software(): PeerSoftware | undefined {
     return this.#software;
   }
 
-  /** Whether the peer is gone, or is being closed. */
+  /** Whether the peer is gone, or the connection is being closed. */
   get closed(): boolean {
     return this.#gone;
   }
@@ -120,9 +120,10 @@ export class Connection implements SocketHandler {
   }
 
   /**
-   * Closes at once. Requests that are being worked at lose their answers.
+   * Closes at once. Requests in progress are not answered.
    *
-   * @param reason what is counted; those who know brokers and no connections give none
+   * @param reason counted in the metrics; callers that deal with brokers rather than connections
+   * omit it
    */
   close(reason: CloseReason = "expired"): void {
     this.#leave(reason);
@@ -130,14 +131,17 @@ export class Connection implements SocketHandler {
     this.#socket.destroy();
   }
 
-  /** Reads no more, answers what it has read, and closes. */
+  /** Stops reading, answers the requests already read, and closes. */
   finish(): void {
     this.#finishing = true;
     this.#socket.pause();
     this.#endWhenDone();
   }
 
-  /** Whether no byte came or went since the given time (milliseconds), and no answer is due. */
+  /**
+   * Whether the connection has been silent since the given time (milliseconds) with no response
+   * due.
+   */
   idleSince(time: number): boolean {
     const unsent = this.#socket.unsent;
     if (unsent < this.#unsentSeen) this.#lastActive = this.#context.now();
@@ -179,14 +183,14 @@ export class Connection implements SocketHandler {
     this.#context.closed(this);
   }
 
-  /** @param reason what the socket says */
+  /** @param reason as reported by the socket */
   #reasonOfClose(reason: string | undefined): CloseReason {
     if (this.#finishing) return "stop";
     if (this.#securing) return "tls";
     return reason === undefined ? "peer" : "network";
   }
 
-  /** The frames that stand after the preamble; `undefined` while that is not over. */
+  /** Returns the frames that follow the preamble; `undefined` while the preamble is incomplete. */
   #open(preamble: Preamble, chunk: Uint8Array): Uint8Array | undefined {
     const opening = preamble.push(chunk);
     if (opening === undefined) return undefined;
@@ -230,7 +234,7 @@ export class Connection implements SocketHandler {
   #request(frame: Frame): void {
     const request = this.#context.memo.decode(frame);
     this.#software ??= { language: request.language, version: request.version };
-    // Nothing is asked on these connections, so an answer is one to nobody.
+    // The server sends no requests on these connections, so a response has no addressee.
     if ((request.flag & Flag.RESPONSE) !== 0) return;
     if (frame.end > frame.headerEnd) request.body = frame.owned ? frame.body : frame.body.slice();
     const response = this.#context.handler.handle(request, this);
@@ -261,7 +265,7 @@ export class Connection implements SocketHandler {
     counters.requests.answered(request.code, response.code, result);
   }
 
-  /** @param since when the requests came whose answers leave, in milliseconds */
+  /** @param since when the answered requests arrived, in milliseconds */
   #send(since: number): void {
     const { encoder, counters, now } = this.#context;
     counters.bytesOut += encoder.length;
@@ -279,7 +283,7 @@ export class Connection implements SocketHandler {
     this.#socket.pause();
   }
 
-  /** Takes the frames that wait, if they may be taken now, and then reads again. */
+  /** Processes waiting frames if that is allowed now, then resumes reading. */
   #goOn(): void {
     if (this.#stalled && !this.#overloaded) {
       this.#stalled = false;
@@ -298,7 +302,7 @@ export class Connection implements SocketHandler {
     if (last && this.#inFlight === 0 && !this.#stalled) this.#socket.end();
   }
 
-  /** Nothing more comes from the peer: it is forgotten here, and by those who count on it. */
+  /** The peer sends nothing more: the connection is removed here and its owners are notified. */
   #leave(why: CloseReason, reason?: string): void {
     if (this.#gone) return;
     this.#gone = true;
@@ -312,7 +316,7 @@ export class Connection implements SocketHandler {
   #fail(error: unknown): void {
     const { log } = this.#context;
     const reason = error instanceof Error ? error.message : String(error);
-    // Anything but a frame error is a fault of this program, and costs this one peer only.
+    // Any error but a FrameError is a bug in this program. It affects only this peer.
     if (error instanceof FrameError) log.warn("connection refused", { peer: this.peer, reason });
     else log.error("connection failed", { peer: this.peer, error });
     if (error instanceof HandshakeError) this.close("tls");

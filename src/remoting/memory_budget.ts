@@ -1,6 +1,6 @@
 import type { MemoryBudget } from "./wire/frame_decoder.ts";
 
-/** A {@link MemoryBudget} of so many bytes as a function says at the time. */
+/** A {@link MemoryBudget} whose size is read from a function. */
 export class ByteBudget implements MemoryBudget {
   readonly #limit: () => number;
   #used = 0;
@@ -9,7 +9,7 @@ export class ByteBudget implements MemoryBudget {
     this.#limit = limit;
   }
 
-  /** Bytes taken and not given back. */
+  /** Number of bytes reserved. */
   get used(): number {
     return this.#used;
   }

@@ -1,32 +1,32 @@
 import { RequestCounters } from "./request_counters.ts";
 
-/** Why a connection is no more, with what that means. */
+/** Reasons for closing a connection, with their descriptions. */
 export const CLOSE_REASONS = {
   peer: "the peer closed it",
-  network: "it broke",
-  idle: "no byte came or left for serverChannelMaxIdleTimeSeconds",
-  frame: "what came was no frame, or not of the kind that tls.server.mode asks for",
-  tls: "its TLS handshake failed",
-  expired: "the broker at its other end was silent for too long",
-  stop: "this server stops",
-  fault: "a fault of this server",
+  network: "a network error",
+  idle: "idle for serverChannelMaxIdleTimeSeconds",
+  frame: "invalid data, or TLS or plain against tls.server.mode",
+  tls: "the TLS handshake failed",
+  expired: "its broker sent no heartbeat for too long",
+  stop: "this server is stopping",
+  fault: "an internal error of this server",
 } as const;
 export type CloseReason = keyof typeof CLOSE_REASONS;
 
-/** What the connections of a server count. */
+/** Counters for the connections of a server. */
 export class RemotingCounters {
   readonly requests: RequestCounters;
   /** Connections accepted. */
   accepted = 0;
-  /** Connections that are no more, by reason. */
+  /** Closed connections, by reason. */
   readonly closed = Object.fromEntries(
     Object.keys(CLOSE_REASONS).map((reason) => [reason, 0]),
   ) as Record<CloseReason, number>;
-  /** Bytes received, and those given to the system to send; of TLS, what it carries. */
+  /** Bytes received, and bytes handed to the system to send; for TLS, the decrypted ones. */
   bytesIn = 0;
   bytesOut = 0;
 
-  /** @param requestCodes those that are told apart, as are the response codes */
+  /** @param requestCodes the codes counted separately, likewise for responses */
   constructor(requestCodes: readonly number[], responseCodes: readonly number[]) {
     this.requests = new RequestCounters(requestCodes, responseCodes);
   }

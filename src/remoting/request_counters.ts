@@ -1,27 +1,29 @@
 import { bucketOf } from "../histogram.ts";
 
-/** Milliseconds of the latency buckets: those of the reference (RemotingMetricsManager). */
+/** Bounds of the latency buckets in milliseconds, as in the reference (RemotingMetricsManager). */
 export const LATENCY_BOUNDS: readonly number[] = [1, 3, 5, 7, 10, 100, 1000, 2000, 3000];
 
-/** What became of an answer. */
+/** The outcome of sending a response. */
 export const AnswerResult = { SUCCESS: 0, ONEWAY: 1, WRITE_CHANNEL_FAILED: 2 } as const;
 export type AnswerResult = typeof AnswerResult[keyof typeof AnswerResult];
 
-/** All requests of one code with answers of one code and one result. */
+/** Requests with the same code, response code and result. */
 export interface RequestSeries {
-  /** `undefined`: all codes that are not known. */
+  /** `undefined` for all unknown codes. */
   readonly requestCode: number | undefined;
-  /** `undefined`: all codes that are not known. */
+  /** `undefined` for all unknown codes. */
   readonly responseCode: number | undefined;
   readonly result: AnswerResult;
-  /** How many took up to each of {@link LATENCY_BOUNDS}, and in the end those that took longer. */
+  /**
+   * Number of requests per bucket of {@link LATENCY_BOUNDS}; the last entry counts the slower ones.
+   */
   readonly counts: readonly number[];
   readonly count: number;
-  /** Milliseconds that they took together. */
+  /** Total time in milliseconds. */
   readonly sum: number;
 }
 
-/** Hears of each request when its answer has left. */
+/** Called for each request when its response has been sent. */
 export type LatencyListener = (
   requestCode: number | undefined,
   responseCode: number | undefined,
@@ -30,16 +32,16 @@ export type LatencyListener = (
 ) => void;
 
 const RESULTS = 3;
-/** Codes from here on are not known. */
+/** Codes from this value on count as unknown. */
 const CODES = 2048;
 
 /**
- * Counts requests and how long their answers took.
+ * Counts requests and measures response times.
  *
- * It is on the way of every request. Hence a request adds one to a number, and the time is looked at
- * once for all answers of one write: those wait in a list of numbers until it is done. The clock has
- * milliseconds, as that of the reference, so most of them took none: nothing is written down for
- * these, as what is in no other bucket is in the first.
+ * This is on the hot path. Counting a request is one addition, and the clock is read once for all
+ * responses of one write; until then, they wait in a list of numbers. The clock has a resolution of
+ * one millisecond, as in the reference, so most requests take 0 ms. Those are not recorded one by
+ * one: any request that is in no other bucket is in the first.
  */
 export class RequestCounters {
   readonly #requestCodes: readonly number[];
@@ -48,14 +50,14 @@ export class RequestCounters {
   readonly #responseSlots: Uint8Array;
   readonly #answers: Float64Array;
   readonly #sums: Float64Array;
-  /** Of cells with answers that took longer than the first bucket: how many, by bucket. */
+  /** For cells with responses slower than the first bucket: counts by bucket. */
   readonly #slow = new Map<number, number[]>();
-  /** Cells of answers that have not left yet. */
+  /** Cells of responses not sent yet. */
   readonly #leaving: number[] = [];
   #leavingCount = 0;
   #listener: LatencyListener | undefined;
 
-  /** @param requestCodes those that are told apart, below 2048, as are the response codes */
+  /** @param requestCodes the codes counted separately, below 2048; likewise for responses */
   constructor(requestCodes: readonly number[], responseCodes: readonly number[]) {
     this.#requestCodes = requestCodes;
     this.#responseCodes = responseCodes;
@@ -66,7 +68,7 @@ export class RequestCounters {
     this.#sums = new Float64Array(cells);
   }
 
-  /** A request has its answer, which leaves with the next {@link left}. */
+  /** Records the response to a request. The next {@link left} says when it was sent. */
   answered(requestCode: number, responseCode: number, result: AnswerResult): void {
     const request = requestCode >>> 0 < CODES ? this.#requestSlots[requestCode >>> 0] : 0;
     const response = responseCode >>> 0 < CODES ? this.#responseSlots[responseCode >>> 0] : 0;
@@ -75,26 +77,29 @@ export class RequestCounters {
     this.#leaving[this.#leavingCount++] = cell;
   }
 
-  /** How many answers have not left yet. */
+  /** Number of responses not sent yet. */
   get leaving(): number {
     return this.#leavingCount;
   }
 
-  /** The answers since the last time have left, so many milliseconds after their requests came. */
+  /**
+   * Records that all responses since the last call were sent, this many milliseconds after their
+   * requests arrived.
+   */
   left(milliseconds: number): void {
     if (milliseconds > 0 || this.#listener !== undefined) {
-      // A clock that was set back.
+      // The clock may have been set back.
       this.#write(Math.max(0, milliseconds));
     }
     this.#leavingCount = 0;
   }
 
-  /** Tells each request from now on, in place of whom it told before. */
+  /** Sets the listener for each request from now on, replacing the previous one. */
   onLeft(listener: LatencyListener): void {
     this.#listener = listener;
   }
 
-  /** What there was, by codes and result. */
+  /** All series with at least one request. */
   *series(): Generator<RequestSeries> {
     for (let cell = 0; cell < this.#answers.length; cell++) {
       const count = this.#answers[cell];
@@ -136,7 +141,7 @@ export class RequestCounters {
   }
 }
 
-/** The place of each code in its list, from 1 on; 0 stands for all others. */
+/** Position of each code in its list, from 1 on; 0 for all others. */
 function slotsOf(codes: readonly number[]): Uint8Array {
   const slots = new Uint8Array(CODES);
   codes.forEach((code, i) => slots[code] = i + 1);

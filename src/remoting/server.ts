@@ -16,25 +16,25 @@ import type { Listener, Transport, WaterMarks } from "./transport/transport.ts";
 
 const IDLE_SCAN_INTERVAL = 1000;
 
-/** The values that a {@link RemotingServer} reads, each time it needs them. */
+/** Options that a {@link RemotingServer} reads each time it needs them. */
 export interface RemotingOptions {
   frameMaxLength: number;
-  /** 0 closes no connection. */
+  /** 0 means that idle connections are never closed. */
   serverChannelMaxIdleTimeSeconds: number;
   serverSocketBacklog: number;
 }
 
-/** An open connection, for those who look on. */
+/** Read-only view of an open connection. */
 export interface ConnectionView {
-  /** Counts the connections of this server, from 1. */
+  /** Sequence number of the connection, from 1. */
   readonly id: number;
   /** "address:port". */
   readonly peer: string;
-  /** When it was opened, in milliseconds since the epoch. */
+  /** When the connection was opened, in milliseconds since the epoch. */
   readonly since: number;
-  /** Missing until the first request. */
+  /** Absent until the first request. */
   readonly software?: PeerSoftware;
-  /** Missing on a plain connection. */
+  /** Absent on a plain connection. */
   readonly tls?: TlsPeer;
 }
 
@@ -44,7 +44,7 @@ export class RemotingServer {
   readonly #options: Readonly<RemotingOptions>;
   readonly #waterMarks: WaterMarks;
   readonly #log: Log;
-  /** The open ones, with their numbers. */
+  /** The open connections and their numbers. */
   readonly #connections = new Map<Connection, number>();
   #lastId = 0;
   readonly #context: ConnectionContext;
@@ -59,7 +59,7 @@ export class RemotingServer {
     waterMarks: WaterMarks;
     budget: MemoryBudget;
     counters: RemotingCounters;
-    /** Takes TLS connections; without it, they are refused. */
+    /** Accepts TLS connections. If absent, they are refused. */
     tls?: TlsAcceptor;
     log: Log;
   }) {
@@ -84,10 +84,10 @@ export class RemotingServer {
   }
 
   /**
-   * Starts to listen and to answer.
+   * Starts to listen and to handle requests.
    *
-   * @returns the port, chosen by the system where 0 was given
-   * @throws what the runtime throws when the address can't be listened on
+   * @returns the port; chosen by the system if 0 was given
+   * @throws the runtime's error when it can't listen on the address
    */
   async listen(hostname: string, port: number): Promise<number> {
     this.#listener = await this.#transport.listen(
@@ -124,18 +124,18 @@ export class RemotingServer {
     for (const [connection, id] of this.#connections) yield viewOf(connection, id);
   }
 
-  /** The open connection that a handle stands for, if it is one of this server's. */
+  /** Returns the view of the open connection that the handle belongs to, if any. */
   view(handle: Pick<Connection, "close">): ConnectionView | undefined {
-    // Whatever it is, it is only looked up.
+    // The cast is safe: the handle is only looked up.
     const connection = handle as Connection;
     const id = this.#connections.get(connection);
     return id === undefined ? undefined : viewOf(connection, id);
   }
 
   /**
-   * Accepts no more connections, answers what was read, and closes.
+   * Stops accepting, answers the requests already read, and closes.
    *
-   * @param limit milliseconds after which connections that still wait are closed as they are
+   * @param limit milliseconds after which the remaining connections are closed unanswered
    */
   async stop(limit: number): Promise<void> {
     this.#listener?.close();

@@ -41,7 +41,7 @@ describe("the page about TLS", () => {
     assert.match(said, /Verification: OK/);
     assert.match(await server.err.find(/TLS client/), /subject="?CN=client"? .*verified=true/);
     await shell(home, here.replace(/-cert .* -brief/, "-brief") + " || true");
-    await server.err.find(/connection refused .*has shown no certificate/);
+    await server.err.find(/connection refused .*sent no certificate/);
 
     // What Java programs are told to read is there, in the form that they want.
     for (const [, name] of clientOptions.text.matchAll(/Path=(.*)$/gm)) {

@@ -2,18 +2,23 @@ import type { Log } from "../../log/log.ts";
 import { HandshakeError, type TlsContext, type TlsPeer } from "./context.ts";
 import type { Socket } from "../transport/transport.ts";
 
-/** The values that a {@link TlsAcceptor} reads, each time it needs them. */
+/** Options that a {@link TlsAcceptor} reads each time it needs them. */
 export interface HandshakeOptions {
   tlsHandshakeTimeoutMillis: number;
   tlsMaxHandshakes: number;
 }
 
-/** By the version that a client's hello names: the best that it can do, up to TLS 1.2. */
+/**
+ * Versions that a client hello may name: the highest one that the client supports, up to TLS 1.2.
+ */
 const OLD_VERSIONS = new Map([[0x300, "SSL 3.0"], [0x301, "TLS 1.0"], [0x302, "TLS 1.1"]]);
-/** Where a record that begins with a hello has the version (RFC 5246, sections 6.2.1 and 7.4.1.2). */
+/**
+ * Offset of the version in a record that starts with a hello (RFC 5246, sections 6.2.1 and
+ * 7.4.1.2).
+ */
 const HELLO_VERSION_AT = 9;
 
-/** Takes TLS connections: so many handshakes at once, each in a limited time. */
+/** Accepts TLS connections, with limits on concurrent handshakes and on their duration. */
 export class TlsAcceptor {
   /** Whether plain connections are refused. */
   readonly enforcing: boolean;
@@ -24,7 +29,7 @@ export class TlsAcceptor {
   #succeeded = 0;
   #failed = 0;
 
-  /** @param parts.context what new connections are taken with */
+  /** @param parts.context returns the context for new connections */
   constructor(parts: {
     enforcing: boolean;
     context: () => TlsContext | Promise<TlsContext>;
@@ -37,28 +42,28 @@ export class TlsAcceptor {
     this.#log = parts.log;
   }
 
-  /** Handshakes that are not over. */
+  /** Number of handshakes in progress. */
   get handshakes(): number {
     return this.#handshakes;
   }
 
-  /** Handshakes that brought a connection. */
+  /** Number of successful handshakes. */
   get succeeded(): number {
     return this.#succeeded;
   }
 
-  /** Handshakes that did not, and connections whose handshake was one too many. */
+  /** Number of failed handshakes, including those refused because too many were in progress. */
   get failed(): number {
     return this.#failed;
   }
 
   /**
-   * Does the server's part of a handshake on a connection whose first bytes have come. Afterwards
-   * the socket is paused, and what it reads and writes is encrypted on the way.
+   * Performs the server side of a handshake on a connection whose first bytes have arrived.
+   * Afterwards the socket is paused, and its data is encrypted.
    *
-   * @param peer who that is, for the log
-   * @throws {HandshakeError} when it fails, takes too long, or the client is not welcome; the
-   * connection must be closed then
+   * @param peer the peer's address, for the log
+   * @throws {HandshakeError} when the handshake fails, takes too long or the client is refused; the
+   * caller must close the connection
    */
   async accept(socket: Socket, received: Uint8Array, peer: string): Promise<TlsPeer> {
     const { tlsHandshakeTimeoutMillis: limit, tlsMaxHandshakes: most } = this.#options;
@@ -67,7 +72,7 @@ export class TlsAcceptor {
       throw new HandshakeError(`TLS: ${most} handshakes are under way (tlsMaxHandshakes)`);
     }
     this.#handshakes++;
-    // The memory is the caller's.
+    // The memory belongs to the caller.
     const first = received.slice();
     const late = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
@@ -108,15 +113,18 @@ export class TlsAcceptor {
   }
 }
 
-/** What the runtime says of an old client is about what else its hello lacks. */
+/**
+ * For an outdated client, the runtime's own message would only name something else missing in its
+ * hello.
+ */
 function tooOld(received: Uint8Array): string | undefined {
   const version = received[HELLO_VERSION_AT] << 8 | received[HELLO_VERSION_AT + 1];
   const name = OLD_VERSIONS.get(version);
-  return name && `the client offers ${name} at most, and TLS 1.2 is the least`;
+  return name && `the client supports at most ${name}; TLS 1.2 is the minimum`;
 }
 
 function reasonOf(error: unknown): string {
   const reason = error instanceof Error ? error.message : String(error);
-  // What another library would have said, for programs that know that one.
+  // Uses the wording of other TLS libraries, which users may recognise.
   return reason.replace(/ \(SSL routines:.*\)$/, "");
 }

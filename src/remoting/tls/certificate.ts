@@ -1,12 +1,12 @@
 import type { TlsFiles } from "./context.ts";
 
 const TEN_YEARS = 10 * 365 * 24 * 3_600_000;
-/** Clocks of clients may be behind. */
+/** Clients' clocks may be behind. */
 const ONE_DAY = 24 * 3_600_000;
 
 /**
- * Makes a key and a certificate that it signs itself, for `localhost`: nobody has reason to trust
- * it, it only encrypts.
+ * Makes a key and a self-signed certificate for `localhost`. It provides encryption only: no client
+ * has a reason to trust it.
  *
  * @param now milliseconds since 1970
  */

@@ -4,10 +4,10 @@ import { osReason } from "../../os_error.ts";
 import { FrameError } from "../wire/command.ts";
 import type { TlsAccept, TlsSession } from "../transport/transport.ts";
 
-/** How many client certificates are remembered as verified, for the sessions that they resume. */
+/** How many verified client certificates are remembered, for sessions that resume with them. */
 const MAX_VERIFIED = 10_000;
 
-/** The cipher suites that the runtime has, by the names that OpenSSL and Java give them. */
+/** The cipher suites that the runtime supports, by their OpenSSL and Java names. */
 const TLS_13_SUITES = [
   "TLS_AES_128_GCM_SHA256",
   "TLS_AES_256_GCM_SHA384",
@@ -22,7 +22,7 @@ const TLS_12_SUITES = new Map([
   ["ECDHE-RSA-CHACHA20-POLY1305", "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256"],
 ]);
 
-/** The options of the same names. */
+/** Options of the same names. */
 export interface TlsOptions {
   "tls.server.mode": "disabled" | "permissive" | "enforcing";
   "tls.test.mode.enable": boolean;
@@ -38,35 +38,37 @@ export interface TlsOptions {
 
 type PathOption = "tls.server.keyPath" | "tls.server.certPath" | "tls.server.trustCertPath";
 
-/** A TLS option that can't be satisfied. The message is one line that names option and file. */
+/**
+ * A TLS option that can't be satisfied. The message is one line that names the option and the file.
+ */
 export class TlsConfigError extends Error {
   override name = "TlsConfigError";
 }
 
-/** A TLS connection that is not to be. The message is one line that says why. */
+/** A refused or failed TLS connection. The message is one line that gives the reason. */
 export class HandshakeError extends FrameError {
   override name = "HandshakeError";
 }
 
-/** Who is at the other end of a TLS connection. */
+/** The peer of a TLS connection. */
 export interface TlsPeer {
   /** E.g. "TLSv1.3". */
   protocol: string;
   /** The cipher suite's IANA name. */
   cipher: string;
-  /** What the client showed of itself. */
+  /** The client's certificate, if it sent one. */
   certificate?: {
     subject: string;
-    /** As OpenSSL prints them, e.g. "DNS:a, IP Address:10.0.0.1". */
+    /** In OpenSSL's format, e.g. "DNS:a, IP Address:10.0.0.1". */
     subjectAltName?: string;
     /** SHA-256, in hexadecimal with colons. */
     fingerprint: string;
-    /** Whether an authority of tls.server.trustCertPath has signed it. */
+    /** Whether it is signed by an authority of tls.server.trustCertPath. */
     verified: boolean;
   };
 }
 
-/** The contents of the files that the options name: PEM. */
+/** Contents of the files that the options name, as PEM. */
 export interface TlsFiles {
   key: string;
   cert: string;
@@ -81,7 +83,7 @@ export interface TlsFileReader {
 /**
  * Reads the files that the options name.
  *
- * @throws {TlsConfigError} at one that can't be read
+ * @throws {TlsConfigError} when a file can't be read
  */
 export async function readTlsFiles(
   options: Readonly<TlsOptions>,
@@ -103,25 +105,25 @@ export async function readTlsFiles(
   };
 }
 
-/** Whether clients are asked for a certificate that an authority of ours has signed. */
+/** Whether clients are asked for a certificate signed by a trusted authority. */
 export function verifiesClients(options: Readonly<TlsOptions>): boolean {
   return options["tls.server.authClient"] && options["tls.server.need.client.auth"] !== "none";
 }
 
 /**
- * Checks the options that name no files.
+ * Checks the options that don't name files.
  *
- * @throws {TlsConfigError} at one that can't be satisfied
+ * @throws {TlsConfigError} when one can't be satisfied
  */
 export function checkTlsOptions(options: Readonly<TlsOptions>): void {
   versions(options["tls.protocols"], parseCiphers(options["tls.ciphers"]));
 }
 
-/** Certificate, key and rules under which connections are taken: replaced as a whole. */
+/** Certificate, key and rules for new connections: replaced as a whole. */
 export class TlsContext {
-  /** What the socket needs for the handshake. */
+  /** Settings that the socket needs for the handshake. */
   readonly accept: TlsAccept;
-  /** When the server's certificate ends, in milliseconds since 1970. */
+  /** When the server's certificate expires, in milliseconds since 1970. */
   readonly expires: number;
   readonly #needClientAuth: TlsOptions["tls.server.need.client.auth"];
   readonly #verifies: boolean;
@@ -131,7 +133,7 @@ export class TlsContext {
 
   /**
    * @param now milliseconds since 1970, for the certificate's validity
-   * @throws {TlsConfigError} when the files and options don't make a server
+   * @throws {TlsConfigError} when the files and options are not usable together
    */
   constructor(options: Readonly<TlsOptions>, files: TlsFiles, now: number) {
     this.#needClientAuth = options["tls.server.need.client.auth"];
@@ -158,7 +160,7 @@ export class TlsContext {
     try {
       const secureContext = tls.createSecureContext({
         cert: files.cert,
-        // Decrypted once, and not for each connection.
+        // Decrypted once instead of for each connection.
         key: key.export({ type: "pkcs8", format: "pem" }),
         ca: files.trust,
         minVersion,
@@ -170,15 +172,18 @@ export class TlsContext {
     }
   }
 
-  /** Client certificates that were verified stay so, as long as those who vouch are the same. */
+  /**
+   * Keeps client certificates verified by the previous context, if the trusted authorities are the
+   * same.
+   */
   inherit(previous: TlsContext): void {
     if (previous.#trust === this.#trust) this.#verified = previous.#verified;
   }
 
   /**
-   * Decides about a connection whose handshake is over.
+   * Accepts or refuses a connection whose handshake is complete.
    *
-   * @throws {HandshakeError} when it is not to be
+   * @throws {HandshakeError} when it is refused
    */
   check(session: TlsSession, now: number): TlsPeer {
     const { protocol, cipher, certificate } = session;
@@ -187,7 +192,7 @@ export class TlsContext {
     }
     if (certificate === undefined) {
       if (this.#needClientAuth === "require") {
-        throw new HandshakeError("TLS: the client has shown no certificate");
+        throw new HandshakeError("TLS: the client sent no certificate");
       }
       return { protocol, cipher };
     }
@@ -205,9 +210,9 @@ export class TlsContext {
   }
 
   /**
-   * Why a client's certificate is not good enough. Where a session is resumed, the runtime verifies
-   * nothing, and it hands out tickets also in sessions that are refused afterwards: so a resumed
-   * one counts only when its certificate was verified before.
+   * Returns why a client's certificate is refused. When a session is resumed, the runtime verifies
+   * nothing, and it issues tickets even in sessions that are refused afterwards. So a resumed
+   * session is accepted only if its certificate was verified before.
    */
   #distrust(session: TlsSession, certificate: X509Certificate, now: number): string | undefined {
     if (Date.parse(certificate.validTo) <= now) return `has expired: ${certificate.validTo}`;
@@ -233,7 +238,7 @@ function readCertificates(
 ): X509Certificate[] {
   const blocks = pem.match(/-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----[^]*?-----END [^-]*-----/g);
   if (blocks === null) {
-    throw new TlsConfigError(`${named(options, name)} holds no certificate (PEM)`);
+    throw new TlsConfigError(`${named(options, name)} contains no certificate (PEM)`);
   }
   return blocks.map((block, i) => {
     try {
@@ -248,9 +253,9 @@ function readCertificates(
 function readKey(options: Readonly<TlsOptions>, text: string): KeyObject {
   const passphrase = options["tls.server.keyPassword"];
   const name = named(options, "tls.server.keyPath");
-  // Certificates may stand in the same file.
+  // The file may also contain certificates.
   const [pem] = text.match(/-----BEGIN [A-Z ]*PRIVATE KEY-----[^]*?-----END [^-]*-----/) ?? [];
-  if (pem === undefined) throw new TlsConfigError(`${name} holds no private key (PEM)`);
+  if (pem === undefined) throw new TlsConfigError(`${name} contains no private key (PEM)`);
   const encrypted = /ENCRYPTED/.test(pem);
   if (encrypted && passphrase === "") {
     throw new TlsConfigError(`${name} is encrypted, and tls.server.keyPassword is empty`);
@@ -261,11 +266,11 @@ function readKey(options: Readonly<TlsOptions>, text: string): KeyObject {
     const reason = reasonOf(error);
     if (/decrypt/i.test(reason)) {
       throw new TlsConfigError(
-        `tls.server.keyPassword is not the password of ${name}`,
+        `tls.server.keyPassword is not the right password for ${name}`,
       );
     }
     const hint = /unsupported/i.test(reason) && encrypted
-      ? "; `openssl pkcs8 -topk8 -v2 aes-256-cbc` encrypts it in a way that can be read"
+      ? "; `openssl pkcs8 -topk8 -v2 aes-256-cbc` converts it to a supported encryption"
       : "";
     throw new TlsConfigError(`${name} cannot be read as a private key (PEM): ${reason}${hint}`);
   }
@@ -280,13 +285,13 @@ function parseCiphers(list: string): Set<string> | undefined {
   const unknown = names.filter((_, i) => !known.has(suites[i]));
   if (unknown.length === names.length) {
     throw new TlsConfigError(
-      `tls.ciphers=${list}: none of them can be had; possible are ${[...known].join(", ")}`,
+      `tls.ciphers=${list}: none of these is supported; supported are ${[...known].join(", ")}`,
     );
   }
   return new Set(suites.filter((suite) => known.has(suite)));
 }
 
-/** The versions that the list allows, as far as one of the suites belongs to them. */
+/** The allowed versions that at least one of the suites belongs to. */
 function versions(
   list: string,
   suites: ReadonlySet<string> | undefined,
@@ -296,7 +301,7 @@ function versions(
   const wrong = names.find((name) => !possible.some((version) => version === name));
   if (wrong !== undefined) {
     throw new TlsConfigError(
-      `tls.protocols=${list}: ${wrong} cannot be had; possible are ${possible.join(", ")}`,
+      `tls.protocols=${list}: ${wrong} is not supported; supported are ${possible.join(", ")}`,
     );
   }
   const allowed = possible.filter((version) => {
@@ -307,7 +312,7 @@ function versions(
   });
   if (allowed.length === 0) {
     throw new TlsConfigError(
-      `tls.protocols=${list}: none of tls.ciphers belongs to one of these versions`,
+      `tls.protocols=${list}: none of tls.ciphers works with these versions`,
     );
   }
   return [allowed[0], allowed[allowed.length - 1]];

@@ -3,14 +3,14 @@ const CHANGE_CIPHER_SPEC = 20;
 const HANDSHAKE = 22;
 
 /**
- * Looks at the records that a client sends (RFC 5246, section 6.2.1; what is in them may be
- * encrypted) for a renegotiation in TLS 1.2: the runtime only answers it with a warning, and a
- * client may ask again and again. The handshake proper is over with the one record of that kind that
- * follows a change of the cipher. In TLS 1.3 there is no other after it, either: what follows has the
- * type of application data.
+ * Detects a renegotiation in TLS 1.2 from the types of the records that a client sends (RFC 5246,
+ * section 6.2.1; their contents may be encrypted). The runtime answers one only with a warning, so
+ * a client may ask again and again. The initial handshake ends with the one handshake record after
+ * the change of cipher. TLS 1.3 has no such record later either: everything after it has the type
+ * application data.
  */
 export class RenegotiationWatch {
-  /** Of the record that has begun; what of it is still to come. */
+  /** The header of the current record, and how much of the record is still missing. */
   #header = new Uint8Array(HEADER_LENGTH);
   #headerLength = 0;
   #left = 0;
@@ -18,7 +18,7 @@ export class RenegotiationWatch {
   #finished = false;
 
   /**
-   * Takes the bytes that came, from the first of the connection on. Returns whether a renegotiation
+   * Takes the received bytes, from the start of the connection on. Returns whether a renegotiation
    * has begun.
    */
   sees(bytes: Uint8Array): boolean {

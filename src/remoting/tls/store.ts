@@ -12,12 +12,12 @@ import {
   verifiesClients,
 } from "./context.ts";
 
-/** Milliseconds without a further change after which changed files are read. */
+/** Milliseconds without further changes before changed files are read. */
 const QUIET = 200;
-/** Milliseconds between two looks at the files, for changes that the system did not report. */
+/** Milliseconds between two checks of the files, for changes that the system did not report. */
 const LOOK_INTERVAL = 5000;
 
-/** How often files that change all the time are read before they are taken as they are. */
+/** How often files that keep changing are read before the result is used as it is. */
 const MAX_READS = 10;
 
 /** The part of Deno that a {@link TlsStore} uses. */
@@ -32,7 +32,7 @@ export interface FolderWatch extends AsyncIterable<{ kind: string }> {
   close(): void;
 }
 
-/** Has the context that new TLS connections are taken with, and keeps it up to the files. */
+/** Owns the context for new TLS connections, and updates it when the files change. */
 export class TlsStore {
   readonly #options: Readonly<TlsOptions>;
   readonly #files: TlsFileSystem;
@@ -40,7 +40,7 @@ export class TlsStore {
   readonly #paths: readonly string[];
   #context: TlsContext | undefined;
   #testContext: Promise<TlsContext> | undefined;
-  /** What was read last, taken or not. */
+  /** Contents of the files as last read, whether they were usable or not. */
   #seen = "";
   #reloading: Promise<void> = Promise.resolve();
   #reloads = 0;
@@ -51,8 +51,8 @@ export class TlsStore {
   #quietTimer: ReturnType<typeof setTimeout> | undefined;
 
   /**
-   * Reads the files that the options name. In test mode there are none: the certificate is made
-   * when the first connection needs it.
+   * Reads the files that the options name. Test mode has no files: the certificate is made when the
+   * first connection needs it.
    *
    * @throws {TlsConfigError} when an option can't be satisfied
    */
@@ -84,7 +84,7 @@ export class TlsStore {
     ];
   }
 
-  /** What new connections are shown, in words. */
+  /** Description of the certificate in use. */
   get description(): string {
     if (this.#options["tls.test.mode.enable"]) return "self-signed (tls.test.mode.enable)";
     const { certPath, expires } = this.#about();
@@ -101,24 +101,24 @@ export class TlsStore {
     return this.#context?.expires;
   }
 
-  /** How often files that had changed were taken. */
+  /** Number of successful reloads. */
   get reloads(): number {
     return this.#reloads;
   }
 
-  /** How often files that had changed could not be taken. */
+  /** Number of failed reloads. */
   get failedReloads(): number {
     return this.#failedReloads;
   }
 
-  /** Begins to watch the files, and to reload them when they change. */
+  /** Starts watching the files, and reloads them when they change. */
   watch(): void {
     if (this.#paths.length === 0) return;
     this.#lookTimer = setInterval(() => void this.reload(), LOOK_INTERVAL);
     void this.#watchFolders();
   }
 
-  /** Watches no more. */
+  /** Stops watching. */
   close(): void {
     clearInterval(this.#lookTimer);
     clearTimeout(this.#quietTimer);
@@ -128,8 +128,8 @@ export class TlsStore {
   }
 
   /**
-   * Reads the files, and takes them for new connections when they are others than before, and good.
-   * Otherwise the context stays, and an error says why, once. Never rejects.
+   * Reads the files, and uses them for new connections if they have changed and are valid.
+   * Otherwise the context stays, and the error is logged once. Never rejects.
    */
   reload(): Promise<void> {
     this.#reloading = this.#reloading.then(() => this.#reloadOnce());
@@ -139,7 +139,7 @@ export class TlsStore {
   async #reloadOnce(): Promise<void> {
     if (this.#paths.length === 0) return;
     let read = await this.#read();
-    // Files that change between two reads may be halves of two pairs.
+    // Files that change between two reads may belong to different pairs.
     for (let i = 0, before = ""; i < MAX_READS && read.seen !== before; i++) {
       before = read.seen;
       read = await this.#read();
@@ -163,7 +163,7 @@ export class TlsStore {
     }
   }
 
-  /** @returns why not */
+  /** @returns the error, if any */
   #take(contents: TlsFiles): unknown {
     try {
       const context = new TlsContext(this.#options, contents, Date.now());
@@ -180,7 +180,7 @@ export class TlsStore {
   #report(problem: unknown): void {
     this.#failedReloads++;
     const reason = problem instanceof TlsConfigError ? problem.message : String(problem);
-    this.#log.error("TLS certificate not reloaded, the one before stays", { reason });
+    this.#log.error("TLS certificate not reloaded, keeping the previous one", { reason });
   }
 
   #about() {
@@ -194,10 +194,10 @@ export class TlsStore {
     const now = Date.now();
     const options: TlsOptions = {
       ...this.#options,
-      "tls.server.keyPath": "the key made for tls.test.mode.enable",
-      "tls.server.certPath": "the certificate made for tls.test.mode.enable",
+      "tls.server.keyPath": "the key generated for tls.test.mode.enable",
+      "tls.server.certPath": "the certificate generated for tls.test.mode.enable",
       "tls.server.keyPassword": "",
-      // As in the reference: clients may show a certificate, and none is checked.
+      // As in the reference: clients may send a certificate, but it is not verified.
       "tls.server.need.client.auth": "optional",
       "tls.server.authClient": false,
     };
@@ -205,9 +205,8 @@ export class TlsStore {
   }
 
   /**
-   * Watches the folders that hold the files, and those that hold what the files link to: a file
-   * that is replaced by another is a change of its folder. A folder that is another one than before
-   * under the same name is watched anew.
+   * Watches the folders of the files and of their link targets: replacing a file is a change of its
+   * folder. A folder that was replaced under the same name is watched anew.
    */
   async #watchFolders(): Promise<void> {
     const folders = new Set<string>();
@@ -221,7 +220,7 @@ export class TlsStore {
       const info = await this.#files.stat(folder).catch(() => undefined);
       if (info !== undefined) identities.set(folder, `${info.dev}:${info.ino}`);
     }
-    // Closed meanwhile.
+    // Closed in the meantime.
     if (this.#lookTimer === undefined) return;
     for (const [folder, { watch, identity }] of this.#watches) {
       if (identities.get(folder) === identity) continue;
@@ -239,18 +238,18 @@ export class TlsStore {
       this.#watches.set(folder, { watch, identity });
       void this.#listen(watch);
     } catch {
-      // It is gone again, or the system has no watches left: the look at the files remains.
+      // The folder is gone again, or the system has no watches left. The periodic check remains.
     }
   }
 
   async #listen(watch: FolderWatch): Promise<void> {
     try {
       for await (const { kind } of watch) {
-        // Reading the files is one, too.
+        // Reading the files also causes events.
         if (kind !== "access") this.#changed();
       }
     } catch {
-      // The look at the files finds out what became of the folder.
+      // The periodic check detects if the folder was lost.
     }
   }
 

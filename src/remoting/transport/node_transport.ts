@@ -17,22 +17,22 @@ import {
 } from "./transport.ts";
 
 const READ_BUFFER = 64 * 1024;
-/** What one connection may bring before the others have their turn. */
+/** Bytes read from one connection before others get a turn. */
 const READ_BURST = 256 * 1024;
-/** The most that is handed to node:net at once. */
+/** Most bytes passed to node:net in one call. */
 const WRITE_PIECE = 256 * 1024;
-/** For node:net: "drain" is to come after every write that the system did not take at once. */
+/** Makes node:net emit "drain" after every write that the system did not take at once. */
 const HIGH_WATER = 1;
-/** Milliseconds after which connections are accepted again where one could not be. */
+/** Milliseconds until accepting is retried after a failure. */
 const ACCEPT_AGAIN_AFTER = 1000;
 const CLOSED = "closed by the peer";
 
 /**
- * Connections over `node:net`. It serves thousands of busy connections in turn, which `Deno.listen`
+ * Connections over `node:net`. It serves thousands of busy connections fairly, which `Deno.listen`
  * does not (bench/README.md has the figures).
  */
 export class NodeTransport implements Transport {
-  /** One for all connections: what comes in is used up, or copied, before the next read. */
+  /** Shared by all connections: received bytes are consumed or copied before the next read. */
   readonly #readBuffer = new Uint8Array(READ_BUFFER);
 
   listen(
@@ -40,7 +40,7 @@ export class NodeTransport implements Transport {
     accept: (socket: Socket) => void,
   ): Promise<Listener> {
     const { hostname, port, backlog, waterMarks } = options;
-    // node:net finds out too late for its caller to hear of it.
+    // node:net detects a missing permission too late to report it to the caller.
     checkListenPermission(hostname, port);
     const server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
     server.on("connection", (accepted) => {
@@ -52,7 +52,7 @@ export class NodeTransport implements Transport {
       server.once("error", reject);
       server.listen({ host: hostname, port, backlog }, () => {
         server.off("error", reject);
-        // A connection that could not be accepted costs nobody else anything.
+        // A failed accept must not affect other connections.
         server.on("error", () => {});
         const address = server.address() as net.AddressInfo;
         const timer = acceptOn(server, backlog);
@@ -84,7 +84,7 @@ export class NodeTransport implements Transport {
         reject(error);
       };
       const timer = setTimeout(() => {
-        // Of a TLS connection, only the plain one below it may have come to be.
+        // For TLS, `connecting` is false once the plain connection below it is established.
         fail(new ConnectTimeout(secure !== undefined && !socket.connecting));
       }, timeout);
       socket.once("error", fail);
@@ -99,9 +99,9 @@ export class NodeTransport implements Transport {
 }
 
 /**
- * Has a server go on to accept connections, whatever becomes of one: where the process has no file
- * descriptor for it, the runtime (2.9) neither says so nor ever looks for connections again, unless
- * it is told to listen once more. For the system that is the same as before.
+ * Keeps a server accepting connections after a failure. When the process has no file descriptor for
+ * one, the runtime (2.9) neither reports it nor accepts again until it is told to listen once more.
+ * The system treats that as no change.
  */
 function acceptOn(server: net.Server, backlog: number): ReturnType<typeof setInterval> {
   const { _handle } = server as unknown as { _handle: { listen(backlog: number): number } };
@@ -110,7 +110,7 @@ function acceptOn(server: net.Server, backlog: number): ReturnType<typeof setInt
   return timer;
 }
 
-/** The few requests that this program sends itself are never held back. */
+/** The few requests that this program sends are never held back. */
 const UNBOUNDED: WaterMarks = { high: () => Infinity, low: () => Infinity };
 
 class NodeSocket implements Socket {
@@ -120,25 +120,25 @@ class NodeSocket implements Socket {
   #socket: net.Socket;
   /** A TLS handshake is under way. */
   #securing = false;
-  /** TLS has its own copy of what it was handed as soon as `write` returns. */
+  /** With TLS, the data has been copied by the time `write` returns. */
   #encrypts = false;
-  /** What the peer did wrong before it was known that the handshake is over. */
+  /** A violation by the peer that was seen before the handshake was known to be over. */
   #violation: string | undefined;
-  /** What is below TLS, as long as something may come from it. */
+  /** The handle below TLS, as long as it may deliver data. */
   #encrypted: ReadHandle | undefined;
   #handler: SocketHandler | undefined;
-  /** What the system did not take yet, but for the piece that node:net holds. */
+  /** Data not yet taken by the system, except for the piece that node:net holds. */
   #queue: Uint8Array[] = [];
   #queued = 0;
   #full = false;
   #ending = false;
   #paused = false;
-  /** Bytes read since others had their turn, and whether they have it now. */
+  /** Bytes read since other connections had a turn, and whether they have it now. */
   #burst = 0;
   #resting = false;
   #reason: string | undefined;
 
-  /** @param readBuffer what plain bytes are read into; without one, each read brings its own */
+  /** @param readBuffer receives plain bytes; without it, each read allocates a buffer */
   constructor(socket: net.Socket, waterMarks: WaterMarks, readBuffer?: Uint8Array) {
     const { remoteAddress: host, remotePort: port } = socket;
     this.remoteAddress = host?.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
@@ -172,7 +172,7 @@ class NodeSocket implements Socket {
   async secure(accept: TlsAccept, received: Uint8Array): Promise<TlsSession> {
     const plain = this.#socket;
     if (plain.destroyed) throw new Error(CLOSED);
-    // What it reads now is for the handshake.
+    // From now on, received bytes belong to the handshake.
     plain.removeAllListeners("data");
     plain.unshift(Buffer.from(received));
     const options = { isServer: true, rejectUnauthorized: false, ...accept };
@@ -180,7 +180,7 @@ class NodeSocket implements Socket {
     this.#socket = socket;
     this.#watch();
     this.#securing = true;
-    // Only a tls.Server makes an error of it.
+    // Only a tls.Server turns this into an error.
     socket.on("_tlsError", (error: Error) => this.#violated(error.message));
     const encrypted = handleOf(plain);
     const unwatch = this.#watchRecords(encrypted, received);
@@ -193,7 +193,7 @@ class NodeSocket implements Socket {
         socket.pause();
         resolve();
       });
-      // An end would not be heard otherwise.
+      // Otherwise "end" would not be emitted.
       socket.resume();
     });
     this.#securing = false;
@@ -207,7 +207,7 @@ class NodeSocket implements Socket {
     return session;
   }
 
-  /** @returns what ends the watch, the next time that reading is stopped and started */
+  /** @returns a function that ends the watch the next time reading is stopped and restarted */
   #watchRecords(encrypted: ReadHandle, received: Uint8Array): () => void {
     const watch = new RenegotiationWatch();
     const { onread } = encrypted;
@@ -266,7 +266,7 @@ class NodeSocket implements Socket {
     this.#socket.destroy();
   }
 
-  /** Hears of the socket's progress and end, as long as it is the one in use. */
+  /** Listens to the socket's events, as long as it is the current one. */
   #watch(): void {
     const socket = this.#socket;
     socket.on("drain", () => this.#drained());
@@ -279,7 +279,7 @@ class NodeSocket implements Socket {
   #listen(): void {
     const handler = this.#handler!;
     const socket = this.#socket;
-    // Not the Buffer itself: its slice() is no copy.
+    // Not the Buffer itself, because its slice() does not copy.
     socket.on("data", ({ buffer, byteOffset, byteLength }: Uint8Array) => {
       handler.onData(new Uint8Array(buffer, byteOffset, byteLength));
       if (this.#encrypts) this.#countBurst(byteLength);
@@ -291,7 +291,7 @@ class NodeSocket implements Socket {
     });
   }
 
-  /** TLS alone would go on to read and decrypt, and keep what nobody takes. */
+  /** Pausing TLS alone would not stop it from reading, decrypting and buffering. */
   #stopReading(): void {
     this.#socket.pause();
     this.#encrypted?.readStop();
@@ -307,7 +307,7 @@ class NodeSocket implements Socket {
     if (this.#burst >= READ_BURST) this.#rest();
   }
 
-  /** The system would go on with this connection as long as it has something. */
+  /** The system would otherwise stay with this connection as long as it has data. */
   #rest(): void {
     this.#burst = 0;
     this.#resting = true;
@@ -318,7 +318,7 @@ class NodeSocket implements Socket {
     });
   }
 
-  /** In pieces, so that it shows how much of a large answer has left. */
+  /** Writes in pieces, so that the progress of a large response is visible. */
   #writeQueued(): void {
     const socket = this.#socket;
     while (this.#queued > 0 && socket.writableLength === 0 && !socket.destroyed) {
@@ -349,8 +349,9 @@ class NodeSocket implements Socket {
   }
 
   /**
-   * The same connection, read into a given buffer: `onread` saves a buffer and a copy with each
-   * read. node:net offers it for sockets that one makes, so the connection's handle moves to one.
+   * Returns the same connection, reading into the given buffer: `onread` saves an allocation and a
+   * copy per read. node:net only offers it for sockets that one creates, so the connection's handle
+   * moves to a new socket.
    */
   #withBuffer(accepted: net.Socket, buffer: Uint8Array): net.Socket {
     const holder = accepted as unknown as { _handle: unknown };
@@ -373,9 +374,12 @@ class NodeSocket implements Socket {
   }
 }
 
-/** The part of node:net's handle of a connection that is used. */
+/** The part of node:net's connection handle that is used here. */
 interface ReadHandle {
-  /** Hears what was read; an end or an error without bytes. {@link readStart} looks it up. */
+  /**
+   * Called with the bytes read, or with none at the end or on an error. {@link readStart} looks it
+   * up.
+   */
   onread(bytes: ArrayBuffer | undefined): void;
   readStart(): void;
   readStop(): void;
@@ -385,10 +389,10 @@ function handleOf(socket: net.Socket): ReadHandle {
   return (socket as unknown as { _handle: ReadHandle })._handle;
 }
 
-/** TLSSocket passes it on to the stream, although its type does not say so. */
+/** TLSSocket passes it to the stream, although its type does not declare it. */
 const TLS_WATER_MARK = { highWaterMark: HIGH_WATER } as tls.TLSSocketOptions;
 
-/** What a socket tells of its handshake. */
+/** The result of a socket's handshake. */
 function sessionOf(socket: tls.TLSSocket): TlsSession {
   const session: TlsSession = {
     protocol: socket.getProtocol() ?? "unknown",
@@ -397,7 +401,7 @@ function sessionOf(socket: tls.TLSSocket): TlsSession {
   };
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return session;
-  // Only tls.Server makes this public, and that takes no high water mark.
+  // Only tls.Server exposes this, and it does not accept a high water mark.
   const { _handle } = socket as unknown as { _handle: { verifyError(): string } };
   return { ...session, certificate, distrust: _handle.verifyError() || undefined };
 }

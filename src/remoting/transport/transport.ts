@@ -1,97 +1,105 @@
 import type { X509Certificate } from "node:crypto";
 import type { SecureContext } from "node:tls";
 
-/** What a connection hears from its socket. */
+/** Events of a socket. */
 export interface SocketHandler {
-  /** Bytes came. They are good only until this returns. Not heard while paused. */
+  /** Called with received bytes, which are valid only during the call. Not called while paused. */
   onData(chunk: Uint8Array): void;
-  /** The socket was full and is no more. */
+  /** Called when a full socket accepts data again. */
   onDrain(): void;
-  /** The peer sends no more; it may still read. Not heard while paused. */
+  /** Called when the peer has ended its side; it may still read. Not called while paused. */
   onEnd(): void;
-  /** The peer has broken the rules of TLS after the handshake: the connection is of no use now. */
+  /** Called when the peer violates TLS after the handshake. The connection is no longer usable. */
   onViolation?(reason: string): void;
-  /** The socket is closed; `reason` says why when that was not asked for. Comes once, last. */
+  /** Called once, as the last event. `reason` is given when the close was not requested. */
   onClose(reason?: string): void;
 }
 
-/** One connection, whatever runtime API carries it. */
+/** One connection, independent of the runtime API that carries it. */
 export interface Socket {
   /** "address:port" of the peer. */
   readonly remoteAddress: string;
-  /** Bytes written and not yet taken by the operating system. */
+  /** Number of bytes written but not yet taken by the operating system. */
   readonly unsent: number;
-  /** Whether the unsent bytes went above the high water mark, and not down to the low one since. */
+  /**
+   * Whether the unsent bytes rose above the high water mark and have not yet fallen to the low one.
+   */
   readonly full: boolean;
   /**
-   * Starts reading: nothing is heard before. An accepted socket may only be written to after
-   * {@link plain} or {@link secure}.
+   * Starts reading and events. An accepted socket may only be written to after {@link plain} or
+   * {@link secure}.
    */
   start(handler: SocketHandler): void;
   /**
-   * Queues bytes, sent in order. Returns whether they may change afterwards: the system took them at
-   * once, or they were encrypted.
+   * Queues bytes in order. Returns true when the caller may change them afterwards: the system took
+   * them at once, or they were encrypted.
    */
   write(bytes: Uint8Array): boolean;
-  /** Neither data nor an end is heard until {@link resume}. */
+  /** Suspends data and end events until {@link resume}. */
   pause(): void;
   resume(): void;
-  /** Goes on with what comes as it is: no {@link secure} is to follow. */
+  /** Continues as a plain connection. {@link secure} must not be called afterwards. */
   plain(): void;
   /**
-   * Goes on as the server of a TLS connection whose first bytes were received. The handler hears
-   * what was decrypted from then on, after {@link resume}: the socket is paused when this resolves.
-   * Rejects when the handshake fails, or the connection closes before it is over.
+   * Continues as the server side of a TLS connection whose first bytes were received. From then on,
+   * the handler gets decrypted data, after {@link resume}: the socket is paused when this resolves.
+   * Rejects when the handshake fails or the connection closes first.
    */
   secure(accept: TlsAccept, received: Uint8Array): Promise<TlsSession>;
-  /** Closes after what was written has left; at once while a handshake is under way. */
+  /** Closes after the written data has been sent; at once during a handshake. */
   end(): void;
   /** Closes at once. */
   destroy(): void;
 }
 
-/** What a TLS handshake needs to know. */
+/** Settings for accepting a TLS handshake. */
 export interface TlsAccept {
   /** Key, certificate, versions, and the authorities for client certificates. */
   secureContext: SecureContext;
-  /** Whether the client is asked for a certificate. It may still show none, or any. */
+  /** Whether the client is asked for a certificate. It may still send none, or an untrusted one. */
   requestCert: boolean;
 }
 
-/** What a TLS handshake has brought. */
+/** The result of a TLS handshake. */
 export interface TlsSession {
   /** E.g. "TLSv1.3". */
   protocol: string;
   /** The cipher suite's IANA name. */
   cipher: string;
-  /** Whether an earlier session goes on. The client's certificate is the one of then. */
+  /**
+   * Whether an earlier session was resumed. The client's certificate is then the one from that
+   * session.
+   */
   resumed: boolean;
-  /** What the client has shown. */
+  /** The client's certificate, if it sent one. */
   certificate?: X509Certificate;
-  /** Why the certificate is not trusted. Nothing is looked at in a resumed session. */
+  /**
+   * Why the certificate is not trusted. Always absent in a resumed session, where nothing is
+   * verified.
+   */
   distrust?: string;
 }
 
-/** How a client makes a TLS connection. */
+/** Settings for a client's TLS connection. */
 export interface TlsConnect {
-  /** PEM; without it, the authorities that the runtime trusts. */
+  /** PEM; defaults to the authorities that the runtime trusts. */
   ca?: string;
-  /** The client's own certificate and its key: PEM. */
+  /** The client's own certificate and key, as PEM. */
   cert?: string;
   key?: string;
-  /** Whether the server has to show a certificate of a trusted authority, for its own name. */
+  /** Whether the server must present a trusted certificate for its own name. */
   rejectUnauthorized: boolean;
-  /** The name that the certificate is to be for, where it is not the host connected to. */
+  /** The name that the certificate must be for, if it differs from the host. */
   servername?: string;
 }
 
-/** Sizes of a connection's backlog of unsent bytes. */
+/** High and low water marks for a connection's unsent bytes. */
 export interface WaterMarks {
   high(): number;
   low(): number;
 }
 
-/** A peer that could not be connected to in the time there was. */
+/** The peer could not be reached in time. */
 export class ConnectTimeout extends Error {
   override name = "ConnectTimeout";
   /** @param connected whether only the TLS handshake was missing */
@@ -100,23 +108,23 @@ export class ConnectTimeout extends Error {
   }
 }
 
-/** A port that is listened on. */
+/** A listening port. */
 export interface Listener {
   readonly port: number;
-  /** Accepts no more connections. */
+  /** Stops accepting connections. */
   close(): void;
 }
 
-/** The one place where the runtime's socket API is used. */
+/** The only place where the runtime's socket API is used. */
 export interface Transport {
-  /** Rejects with what the runtime throws when the address can't be listened on. */
+  /** Rejects with the runtime's error when it can't listen on the address. */
   listen(
     options: { hostname: string; port: number; backlog: number; waterMarks: WaterMarks },
     accept: (socket: Socket) => void,
   ): Promise<Listener>;
   /**
-   * Connects to a peer; with `tls`, the handshake belongs to it. Rejects with what the runtime
-   * throws, or with a {@link ConnectTimeout} when the time (ms) is over.
+   * Connects to a peer, including the TLS handshake when `tls` is given. Rejects with the runtime's
+   * error, or with a {@link ConnectTimeout} after `timeout` milliseconds.
    */
   connect(hostname: string, port: number, timeout: number, tls?: TlsConnect): Promise<Socket>;
 }

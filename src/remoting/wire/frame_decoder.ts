@@ -2,8 +2,8 @@ import { BufferPool } from "../buffer_pool.ts";
 import { FrameError, SerializeType } from "./command.ts";
 
 /**
- * A frame: a range of bytes. Its parts are cut out only when they are asked for, as most frames are
- * answered without, and a view costs more than all that is done with most of them.
+ * A frame: a range of bytes. Its parts are extracted on demand, because most frames are answered
+ * without them and creating a view costs more than the rest of the work on such a frame.
  */
 export class Frame {
   readonly serializeType: SerializeType;
@@ -12,10 +12,13 @@ export class Frame {
   readonly headerEnd: number;
   /** Where the body ends. */
   readonly end: number;
-  /** True: the bytes hold nothing else. False: they are those that were pushed, and change. */
+  /**
+   * True if the bytes hold nothing else. False if they are part of the pushed chunk, which will be
+   * reused.
+   */
   readonly owned: boolean;
 
-  /** @param at where the length field stands */
+  /** @param at offset of the length field */
   constructor(bytes: Uint8Array, at: number, length: number, owned: boolean) {
     const marker = int32(bytes, at + 4);
     this.serializeType = (marker >>> 24) as SerializeType;
@@ -35,9 +38,9 @@ export class Frame {
   }
 }
 
-/** Memory that all connections share for what has come in and is not answered yet. */
+/** Memory shared by all connections for received bytes that are not answered yet. */
 export interface MemoryBudget {
-  /** Takes bytes from the budget; false, and nothing taken, when they are more than is left. */
+  /** Reserves bytes. Returns false, and reserves nothing, when fewer are left. */
   take(bytes: number): boolean;
   give(bytes: number): void;
 }
@@ -46,10 +49,10 @@ const NO_BYTES = new Uint8Array(0);
 const FIRST_CAPACITY = 1024;
 
 /**
- * Cuts a byte stream into frames (protocol.md, "Frame"), wherever the stream itself was cut.
+ * Cuts a byte stream into frames (protocol.md, "Frame"), regardless of how the stream was chunked.
  *
- * Push what came, then take frames until there is none. Bytes of an unfinished frame are copied
- * into a buffer that grows with what has really come, never with what a length field announces.
+ * Push the received bytes, then take frames until there are no more. Bytes of an unfinished frame
+ * are copied into a buffer that grows with the bytes received, never with the announced length.
  */
 export class FrameDecoder {
   readonly #maxLength: number;
@@ -64,8 +67,8 @@ export class FrameDecoder {
   #keptEnd = 0;
 
   /**
-   * @param maxLength the largest value of a frame's length field
-   * @param pool of buffers for large frames; those of `owned` frames are for their holder to give
+   * @param maxLength the largest allowed value of a frame's length field
+   * @param pool of buffers for large frames; whoever holds an `owned` frame returns its buffer
    */
   constructor(maxLength: number, budget: MemoryBudget, pool = new BufferPool()) {
     this.#maxLength = maxLength;
@@ -73,7 +76,7 @@ export class FrameDecoder {
     this.#pool = pool;
   }
 
-  /** Gives bytes as they came. They must stay as they are until {@link keep} or the next push. */
+  /** Adds received bytes. They must not change until {@link keep} or the next push. */
   push(chunk: Uint8Array): void {
     this.keep();
     this.#chunk = chunk;
@@ -81,9 +84,9 @@ export class FrameDecoder {
   }
 
   /**
-   * The next whole frame, or `undefined` when more bytes are needed.
+   * Returns the next complete frame, or `undefined` when more bytes are needed.
    *
-   * @throws {FrameError} on a length or marker that no frame can have, or when memory is short
+   * @throws {FrameError} on an invalid length or marker, or when the memory budget is used up
    */
   next(): Frame | undefined {
     if (this.#keptEnd > 0) return this.#nextKept();
@@ -100,7 +103,7 @@ export class FrameDecoder {
     return frame;
   }
 
-  /** Copies what is not consumed yet, so that the caller may use its buffer again. */
+  /** Copies the unconsumed bytes, so that the caller may reuse its buffer. */
   keep(): void {
     const rest = this.#chunk.subarray(this.#at);
     this.#chunk = NO_BYTES;
@@ -108,7 +111,7 @@ export class FrameDecoder {
     this.#append(rest, Infinity);
   }
 
-  /** Gives the memory back. The decoder is of no use after it. */
+  /** Releases the memory. The decoder must not be used afterwards. */
   release(): void {
     this.#forget();
     this.#chunk = NO_BYTES;
@@ -125,14 +128,16 @@ export class FrameDecoder {
     if (!this.#fill(4 + length, 4 + length)) return undefined;
     const end = this.#keptAt + 4 + length;
     const last = end === this.#keptEnd;
-    // A buffer that held one frame only is the frame's from now on.
+    // A buffer that holds only this frame now belongs to it.
     const frame = new Frame(this.#kept, this.#keptAt, length, last && this.#keptAt === 0);
     if (last) this.#forget();
     else this.#keptAt = end;
     return frame;
   }
 
-  /** Moves bytes of the chunk to the kept ones until those are `size`; false when too few. */
+  /**
+   * Moves bytes from the chunk until `size` bytes are kept; returns false when there are too few.
+   */
   #fill(size: number, capacity: number): boolean {
     const missing = size - (this.#keptEnd - this.#keptAt);
     if (missing <= 0) return true;
@@ -142,7 +147,7 @@ export class FrameDecoder {
     return taken.length === missing;
   }
 
-  /** @param capacity what is enough for the kept bytes, as far as is known */
+  /** @param capacity the expected total of the kept bytes, as far as it is known */
   #append(bytes: Uint8Array, capacity: number): void {
     if (bytes.length === 0) return;
     if (this.#keptEnd + bytes.length > this.#kept.length) this.#grow(bytes.length, capacity);
@@ -155,7 +160,7 @@ export class FrameDecoder {
     const needed = waiting.length + more;
     const doubled = Math.max(FIRST_CAPACITY, 2 * this.#kept.length);
     const size = Math.max(needed, this.#kept.length, Math.min(doubled, capacity));
-    // One that is there costs nothing, so it may be as large as the frame is said to become.
+    // A pooled buffer costs nothing, so it may be as large as the announced length.
     const spare = this.#pool.take(capacity === Infinity ? size : Math.max(size, capacity));
     const length = spare?.length ?? size;
     if (!this.#budget.take(length - this.#kept.length)) {
@@ -179,7 +184,7 @@ export class FrameDecoder {
   #checkLength(length: number): void {
     if (length < 4 || length > this.#maxLength) {
       throw new FrameError(
-        `a frame's length of ${length} is not between 4 and ${this.#maxLength} (frameMaxLength)`,
+        `frame length ${length} is not between 4 and ${this.#maxLength} (frameMaxLength)`,
       );
     }
   }

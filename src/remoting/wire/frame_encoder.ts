@@ -10,7 +10,7 @@ import { encodeHeader, type OutgoingHeader } from "./header_codec.ts";
 import type { Socket } from "../transport/transport.ts";
 
 const FIRST_CAPACITY = 64 * 1024;
-/** Bodies from this size on are sent as they are, not copied beside their header. */
+/** Bodies from this size on are sent without copying them. */
 const LARGE_BODY = 32 * 1024;
 /** The marker of a frame has 24 bits for the length of its header. */
 const MAX_HEADER = 0xffffff;
@@ -20,20 +20,20 @@ const PLAIN_SUCCESS = ascii.encode('{"code":0,"flag":1,"language":"OTHER","opaqu
 const PLAIN_SUCCESS_END = ascii.encode(',"serializeTypeCurrentRPC":"JSON","version":513}');
 
 /**
- * Encodes answers one after the other into one buffer, so that all that is ready leaves in one
- * write. The buffer is used again where the system took its bytes at once.
+ * Encodes responses one after another into one buffer, so that all that are ready leave in one
+ * write. The buffer is reused when the system has taken its bytes at once.
  */
 export class FrameEncoder {
   #buffer = new Uint8Array(FIRST_CAPACITY);
   #length = 0;
-  /** Finished parts before what stands in the buffer. */
+  /** Finished parts that precede the contents of the buffer. */
   #parts: Uint8Array[] = [];
   #partsLength = 0;
 
   /**
-   * Appends the answer to a request, in the request's own serialization.
+   * Appends the response to a request, in the request's serialization.
    *
-   * @throws {FrameError} when its header is longer than any header can be; nothing is appended then
+   * @throws {FrameError} when its header is too long for a frame; nothing is appended then
    */
   response(request: Command, response: Response): void {
     const { code, remark, extFields } = response;
@@ -52,7 +52,7 @@ export class FrameEncoder {
     this.#frame(header, request.serializeType, response.body);
   }
 
-  /** Writes out what was appended, in order. */
+  /** Writes the appended responses in order. */
   flush(socket: Pick<Socket, "write">): void {
     if (this.#partsLength > 0) {
       for (const part of this.#parts) socket.write(part);
@@ -62,13 +62,13 @@ export class FrameEncoder {
     if (this.#length === 0) return;
     const taken = socket.write(this.#buffer.subarray(0, this.#length));
     this.#length = 0;
-    // One huge batch must not hold its memory for good.
+    // One huge batch must not hold its memory forever.
     if (!taken || this.#buffer.length > 16 * FIRST_CAPACITY) {
       this.#buffer = new Uint8Array(FIRST_CAPACITY);
     }
   }
 
-  /** Bytes appended and not written. */
+  /** Number of bytes appended but not written. */
   get length(): number {
     return this.#length + this.#partsLength;
   }
@@ -76,14 +76,14 @@ export class FrameEncoder {
   #frame(header: OutgoingHeader, type: SerializeType, body: Uint8Array | undefined): void {
     const bytes = encodeHeader(header, type);
     if (bytes.length > MAX_HEADER) {
-      throw new FrameError(`an answer's header of ${bytes.length} bytes does not fit into a frame`);
+      throw new FrameError(`a response header of ${bytes.length} bytes does not fit into a frame`);
     }
     const at = this.#start(bytes.length, body);
     this.#buffer.set(bytes, at);
     this.#finish(type, bytes.length, body);
   }
 
-  /** The header of nearly every answer, without building its text. */
+  /** Writes the most common header without building its text. */
   #plainSuccess(opaque: number, body: Uint8Array | undefined): void {
     const digits = `${opaque}`;
     const length = PLAIN_SUCCESS.length + digits.length + PLAIN_SUCCESS_END.length;
@@ -125,7 +125,7 @@ export class FrameEncoder {
   }
 }
 
-/** A whole frame of a request that this server sends, with a JSON header. */
+/** Encodes a complete request frame with a JSON header. */
 export function encodeRequest(request: OutgoingRequest, opaque: number, flag: number): Uint8Array {
   const header = encodeHeader({ ...request, opaque, flag }, SerializeType.JSON);
   const body = request.body ?? new Uint8Array(0);

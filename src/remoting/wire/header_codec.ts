@@ -4,10 +4,10 @@ import { jsonMap, jsonString } from "../../protocol/fastjson_writer.ts";
 import { type CommandHeader, FrameError, SerializeType } from "./command.ts";
 
 const NO_FIELDS: ReadonlyMap<string, string> = new Map();
-// U+FEFF is a character of a name like any other.
+// A leading U+FEFF is part of the text, not a byte order mark.
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** What goes into the header of a command that leaves. */
+/** The header of a command to send. */
 export interface OutgoingHeader {
   code: number;
   opaque: number;
@@ -18,15 +18,15 @@ export interface OutgoingHeader {
 }
 
 /**
- * Reads a header of either kind.
+ * Decodes a header of either kind.
  *
- * @throws {FrameError} when it can't be read
+ * @throws {FrameError} when it is malformed
  */
 export function decodeHeader(bytes: Uint8Array, type: SerializeType): CommandHeader {
   return type === SerializeType.JSON ? decodeJsonHeader(bytes) : decodeBinaryHeader(bytes);
 }
 
-/** Writes a header of either kind (protocol.md, "Command header"). */
+/** Encodes a header of either kind (protocol.md, "Command header"). */
 export function encodeHeader(header: OutgoingHeader, type: SerializeType): Uint8Array {
   return type === SerializeType.JSON
     ? new TextEncoder().encode(encodeJsonHeader(header))
@@ -132,7 +132,7 @@ function decodeBinaryHeader(bytes: Uint8Array): CommandHeader {
     at += 2;
     const key = text(view.getInt16(at - 2), end);
     const value = text(int32(end), end);
-    // This form can't tell an empty string from null; the reference reads null.
+    // This encoding can't distinguish an empty string from null; the reference reads null.
     if (key !== "" && value !== "") (extFields as Map<string, string>).set(key, value);
   }
   return {

@@ -2,10 +2,10 @@ import { type Command, type CommandHeader, SerializeType } from "./command.ts";
 import type { Frame } from "./frame_decoder.ts";
 import { decodeHeader } from "./header_codec.ts";
 
-/** A power of two. A header whose slot another one takes is just decoded again. */
+/** A power of two. A header that was evicted from its slot is simply decoded again. */
 const SLOTS = 8192;
 const MAX_LENGTH = 512;
-/** Where the opaque stands in a binary header (protocol.md, "Command header"). */
+/** Offset of the opaque in a binary header (protocol.md, "Command header"). */
 const BINARY_OPAQUE = 5;
 const OPAQUE_KEY = new TextEncoder().encode('"opaque":');
 const COLON = 0x3a;
@@ -14,31 +14,31 @@ const utf8 = new TextDecoder();
 interface Entry {
   serializeType: SerializeType;
   header: CommandHeader;
-  /** The header's bytes without its opaque, and how many of them stand before it. */
+  /** The header's bytes without its opaque, and the number of bytes before it. */
   rest: DataView;
   before: number;
 }
 
 /**
- * Decodes headers, and remembers them: who asks again sends the same bytes, but for the opaque.
- * Comparing them costs a fraction of reading them. What is remembered is compared as a whole, so
- * that no header, however it is made, passes for another.
+ * Decodes headers and caches the results: a client's repeated requests differ only in the opaque.
+ * Comparing the bytes costs a fraction of parsing them. Cached headers are compared in full, so no
+ * crafted header can be mistaken for another.
  *
- * This is most of what an answer from the cache costs. Hence the bytes are taken four at a time, and
- * a JSON header's opaque is looked for where those of the headers before it were: clients write the
- * same number of bytes before it (Go), or behind it (Java).
+ * This is most of the cost of a response from the cache. Therefore bytes are compared four at a
+ * time, and a JSON header's opaque is first looked for where it was in earlier headers: clients
+ * write the same number of bytes before it (Go) or after it (Java).
  */
 export class HeaderMemo {
   readonly #slots: (Entry | undefined)[] = new Array(SLOTS);
-  /** Over the buffer of the last frame, which mostly is that of the next. */
+  /** A view of the last frame's buffer, which is usually also the next frame's. */
   #view: DataView<ArrayBufferLike> = new DataView(new ArrayBuffer(0));
   #lastBefore = 0;
   #lastBehind = 0;
 
   /**
-   * The request that a frame holds, without its body.
+   * Decodes the request in a frame, without its body.
    *
-   * @throws {FrameError} when the header can't be read
+   * @throws {FrameError} when the header is malformed
    */
   decode(frame: Frame): Command {
     const { bytes, headerStart: start, headerEnd: end, serializeType } = frame;
@@ -86,7 +86,7 @@ export class HeaderMemo {
     return toCommand(header, serializeType, header.opaque);
   }
 
-  /** Where the digits of a JSON header's opaque start, or its end when there are none. */
+  /** Offset of the digits of a JSON header's opaque; the header's end when there are none. */
   #findOpaque(bytes: Uint8Array, start: number, end: number): number {
     let at = start + this.#lastBefore;
     if (at <= end && isOpaqueKey(bytes, start, at)) return at;
@@ -100,13 +100,13 @@ export class HeaderMemo {
   }
 }
 
-/** A new command each time: its holders give it a body, which nothing here may keep. */
+/** Makes a new command each time, because callers set its body and the cache must not keep that. */
 function toCommand(
   header: CommandHeader,
   serializeType: SerializeType,
   opaque: number,
 ): Command {
-  // Written out: a spread of the header costs as much as finding it.
+  // Written out, because a spread costs as much as the lookup itself.
   const { code, language, version, flag, remark, extFields } = header;
   return {
     code,
@@ -126,7 +126,7 @@ function fresh(frame: Frame): Command {
   return toCommand(header, frame.serializeType, header.opaque);
 }
 
-/** Whether `"opaque":` ends before an offset. */
+/** Whether `"opaque":` ends right before an offset. */
 function isOpaqueKey(bytes: Uint8Array, start: number, end: number): boolean {
   const from = end - OPAQUE_KEY.length;
   if (from < start) return false;
@@ -139,8 +139,8 @@ function isDigit(byte: number): boolean {
 }
 
 /**
- * Whether the word stands once in a JSON header, and nothing is escaped that could spell it. If the
- * header has an opaque then, it is the number behind that word, whatever else is in the header.
+ * Whether the word occurs exactly once in a JSON header and no escape could spell it. If the header
+ * has an opaque, it is then the number after that word.
  */
 function hasOneOpaque(header: Uint8Array): boolean {
   const text = utf8.decode(header);

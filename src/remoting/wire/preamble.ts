@@ -10,38 +10,42 @@ const LOCAL = 0;
 const AF_INET = 1;
 const AF_INET6 = 2;
 const AF_UNIX = 3;
-/** Bytes of both addresses in a version 2 header, by their family. */
+/** Length of both addresses in a version 2 header in bytes, by address family. */
 const ADDRESS_LENGTHS = new Map([[AF_INET, 12], [AF_INET6, 36], [AF_UNIX, 216]]);
 
-/** Who connected, as a PROXY protocol header tells it. */
+/** The client's address and attributes from a PROXY protocol header. */
 export interface ProxiedPeer {
-  /** "address:port" of the client; `undefined` when the proxy speaks for itself (LOCAL, UNKNOWN). */
+  /**
+   * "address:port" of the client; `undefined` when the proxy connects on its own behalf (LOCAL,
+   * UNKNOWN).
+   */
   address?: string;
   /** TLVs of a version 2 header, by type. */
   attributes: ReadonlyMap<number, Uint8Array>;
 }
 
-/** What the bytes of a connection after its preamble are. */
+/** The parsed preamble of a connection and the bytes after it. */
 export interface Opening {
   kind: "frames" | "tls";
-  /** What came after the preamble: at least one byte. */
+  /** Bytes after the preamble: at least one. */
   rest: Uint8Array;
   peer?: ProxiedPeer;
 }
 
 /**
- * Reads what may stand before the first frame (protocol.md, "Connection, before the first frame"):
- * a PROXY protocol header, version 1 or 2, then TLS or frames. They can't be confused: the first
- * byte of each would be that of a frame longer than any that the server accepts.
+ * Reads everything that may precede the first frame (protocol.md, "Connection, before the first
+ * frame"): a PROXY protocol header, version 1 or 2, then TLS or frames. They can't be confused: as
+ * the first byte of a frame, each one's first byte would mean a longer frame than any that the
+ * server accepts.
  */
 export class Preamble {
   #bytes = new Uint8Array(0);
   #peer: ProxiedPeer | undefined;
 
   /**
-   * Takes the bytes that came. Returns `undefined` while more are needed to tell.
+   * Adds received bytes. Returns `undefined` until there are enough to decide.
    *
-   * @throws {FrameError} when a PROXY header starts and is malformed
+   * @throws {FrameError} when a PROXY header is malformed
    */
   push(chunk: Uint8Array): Opening | undefined {
     let bytes = this.#bytes.length === 0 ? chunk : concat(this.#bytes, chunk);
@@ -59,7 +63,7 @@ export class Preamble {
   }
 
   #wait(bytes: Uint8Array): undefined {
-    // The chunk's memory is the caller's: what has to wait is copied.
+    // The chunk belongs to the caller, so the bytes that wait are copied.
     this.#bytes = bytes.slice();
     return undefined;
   }
@@ -82,7 +86,7 @@ function readV1(bytes: Uint8Array): ProxyHeader | "incomplete" {
   checkStart(bytes, V1_START);
   const end = bytes.subarray(0, V1_MAX_LENGTH).indexOf(0x0a);
   if (end < 0) {
-    if (bytes.length >= V1_MAX_LENGTH) throw new FrameError("a PROXY v1 line has no end");
+    if (bytes.length >= V1_MAX_LENGTH) throw new FrameError("unterminated PROXY v1 line");
     return "incomplete";
   }
   const line = new TextDecoder().decode(bytes.subarray(0, end + 1));
@@ -115,7 +119,7 @@ function readV2(bytes: Uint8Array): ProxyHeader | "incomplete" {
   const peer: ProxiedPeer = { attributes: new Map() };
   const family = bytes[13] >> 4;
   const addressLength = ADDRESS_LENGTHS.get(family);
-  // A proxy that speaks for itself may send anything here, and so for a family that nobody knows.
+  // For LOCAL and for an unknown address family, the address block may contain anything.
   if (command === LOCAL || addressLength === undefined) return { length, peer };
   if (16 + addressLength > length) throw new FrameError("malformed PROXY v2 header");
   peer.attributes = readTlvs(bytes, 16 + addressLength, length);

@@ -143,10 +143,10 @@ describe("TLS options", () => {
     const own = (cert: string, key: string) => ["--tls-cert", cert, "--tls-key", key];
     const cases: [string[], RegExp][] = [
       [["--tls-trust", "none.pem"], /^--tls-trust none.pem: cannot be read: not found$/],
-      [["--tls-trust", "ca.key"], /^--tls-trust ca.key: holds no certificate \(PEM\)$/],
+      [["--tls-trust", "ca.key"], /^--tls-trust ca.key: contains no certificate \(PEM\)$/],
       [["--tls-trust", "bad.pem"], /^--tls-trust bad.pem: is no certificate: /],
       [own("bad.pem", "ca.key"), /^--tls-cert bad.pem: is no certificate: /],
-      [own("ca.pem", "ca.pem"), /^--tls-key ca.pem: holds no private key \(PEM\)$/],
+      [own("ca.pem", "ca.pem"), /^--tls-key ca.pem: contains no private key \(PEM\)$/],
       [own("ca.pem", "bad.key"), /^--tls-key bad.key: is no private key: /],
       [own("client.pem", "encrypted.key"), /^--tls-key encrypted.key: is encrypted: /],
       [own("ca.pem", "client.key"), /^--tls-key client.key: is not the key of the one in ca.pem$/],

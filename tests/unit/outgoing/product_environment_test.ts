@@ -89,7 +89,7 @@ describe("ProductEnvironment", () => {
     assert.deepEqual(await route(), { code: 0, body: "{route}" });
     assert.deepEqual(addresses(), ["down:1", "s1:1"]);
     assert.deepEqual(urls, []);
-    assert.deepEqual(log.at("WARN"), ["product environment does not answer"]);
+    assert.deepEqual(log.at("WARN"), ["product environment did not answer"]);
     assert.equal(log.events[0].fields.address, "down:1");
   });
 
@@ -157,7 +157,7 @@ describe("ProductEnvironment", () => {
     assert.deepEqual(await route(), { code: 0, body: "{route}" });
     assert.deepEqual(await route(), { code: 0, body: "{route}" });
     assert.equal(urls.length, 2);
-    assert.deepEqual(log.at("WARN"), ["address service does not answer"]);
+    assert.deepEqual(log.at("WARN"), ["address service did not answer"]);
   });
 
   it("knows no servers when the service never answered for this environment", async () => {
@@ -169,7 +169,7 @@ describe("ProductEnvironment", () => {
     assert.equal(await route(), undefined);
     assert.deepEqual(addresses(), []);
     assert.equal(urls.length, 2);
-    assert.deepEqual(log.at("WARN"), ["address service does not answer"]);
+    assert.deepEqual(log.at("WARN"), ["address service did not answer"]);
     now += 120_000;
     service = () => Promise.resolve("s1:1");
     assert.deepEqual(await route(), { code: 0, body: "{route}" });

@@ -243,7 +243,7 @@ describe("REGISTER_BROKER", () => {
       const whole = compressed(["T1", "T2"]);
       for (const body of [registration(["T1", "T2"]), whole.subarray(0, 40)]) {
         const answer = await server.register({ compressed: "true" }, [], { body });
-        assert.match(answer.remark!, /^unreadable body: no zlib stream: ./);
+        assert.match(answer.remark!, /^unreadable body: invalid zlib stream: ./);
         assert.equal(answer.code, 1);
       }
       assert.deepEqual(server.brokers(), []);
@@ -291,7 +291,7 @@ describe("REGISTER_BROKER", () => {
       for (const body of bombs) {
         const fields = { brokerName: "bomb", compressed: "true" };
         const answer = await server.register(fields, [], { body });
-        assert.match(answer.remark!, /^unreadable body: no zlib stream: ./);
+        assert.match(answer.remark!, /^unreadable body: invalid zlib stream: ./);
       }
       assert.deepEqual(server.brokers(), ["b-a"]);
     });
@@ -405,7 +405,7 @@ describe("UNREGISTER_BROKER", () => {
     assert.equal((await server.ask(104, BROKER)).code, 0);
     assert.deepEqual(await server.ask(104, BROKER), {
       code: 1,
-      remark: "too many brokers wait to be unregistered",
+      remark: "too many unregistrations are queued",
     });
   });
 
@@ -460,7 +460,7 @@ describe("QUERY_DATA_VERSION", () => {
     const body = STORED.padEnd(4097);
     assert.deepEqual(await server.ask(322, BROKER, { body }), {
       code: 1,
-      remark: "the body has 4097 bytes, more than 4096",
+      remark: "the body has 4097 bytes; the limit is 4096",
     });
     assert.equal((await server.ask(322, BROKER, { body: STORED.padEnd(4096) })).code, 0);
   });

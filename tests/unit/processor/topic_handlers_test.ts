@@ -89,7 +89,7 @@ describe("REGISTER_TOPIC_IN_NAMESRV", () => {
     const body = queueDatas({ brokerName: "b-a" }).padEnd(1024 * 1024 + 1);
     assert.deepEqual(await server.ask(217, { topic: "New" }, { body }), {
       code: 1,
-      remark: "the body has 1048577 bytes, more than 1048576",
+      remark: "the body has 1048577 bytes; the limit is 1048576",
     });
     assert.equal(server.tables.queueDatas("New"), undefined);
   });

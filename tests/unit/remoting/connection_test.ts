@@ -245,7 +245,7 @@ describe("Connection: requests and answers", () => {
 
 describe("Connection: what can't be read", () => {
   const bad: [string, Uint8Array, RegExp][] = [
-    ["a length", int32(-1), /length of -1/],
+    ["a length", int32(-1), /frame length -1/],
     ["a frame that is too long", int32((1 << 20) + 1), /frameMaxLength/],
     ["a header longer than its frame", hex("00000004 00000001"), /header/],
     ["a serializeType", hex("00000004 02000000"), /serializeType 2/],
@@ -327,7 +327,7 @@ describe("Connection: what can't be read", () => {
       socket.send(request({ opaque: 1 }));
       await settled();
       assert.ok(socket.closed);
-      assert.match(String(log.at("WARN")[0].fields.reason), /answer/);
+      assert.match(String(log.at("WARN")[0].fields.reason), /response header/);
       // The encoder, which all share, holds nothing of it.
       handler.answer = () => ({ code: 0 });
       const other = connect({ context });

@@ -68,7 +68,7 @@ describe("TlsAcceptor", () => {
       );
       return message.replace(/^TLS: /, "");
     };
-    const old = (name: string) => `the client offers ${name} at most, and TLS 1.2 is the least`;
+    const old = (name: string) => `the client supports at most ${name}; TLS 1.2 is the minimum`;
     assert.equal(await failed("160300002f0100002b0300", "odd"), old("SSL 3.0"));
     assert.equal(await failed("160301002f0100002b0301", "odd"), old("TLS 1.0"));
     assert.equal(await failed("160301002f0100002b0302", "odd"), old("TLS 1.1"));

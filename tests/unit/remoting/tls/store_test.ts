@@ -151,7 +151,7 @@ describe("TlsStore", () => {
     const bad: [() => void, RegExp][] = [
       [() => files.contents.set("/tls/a.key", two.key), /is not the key of the certificate/],
       [() => write(expired), /a\.pem \(tls\.server\.certPath\) has expired/],
-      [() => files.contents.set("/tls/a.pem", "nonsense"), /holds no certificate/],
+      [() => files.contents.set("/tls/a.pem", "nonsense"), /contains no certificate/],
       [() => files.contents.delete("/tls/a.key"), /cannot read \/tls\/a\.key: No such file/],
       [() => (write(one), files.contents.delete("/trust/ca.pem")), /cannot read \/trust\/ca\.pem/],
     ];
