@@ -1,7 +1,6 @@
 import { banner } from "./cli/banner.ts";
 import { prepare, VERSION } from "./cli/prepare.ts";
 import { ConfigError } from "./config/errors.ts";
-import { logFolder } from "./config/values.ts";
 import { DurableFileError } from "./durable_file.ts";
 import { denoHttpListener } from "./http/server/http_listener.ts";
 import { KvConfigError } from "./kv/kv_config.ts";
@@ -33,7 +32,7 @@ export async function serve(args: readonly string[]): Promise<void> {
       format: options.logFormat,
       repeatLimit: options.logRepeatLimit,
       console: options.logConsole,
-      dir: logFolder(options),
+      dir: options.logDir,
       maxBytes: options.logFileMaxBytes,
       fileCount: options.logFileCount,
     });
@@ -75,7 +74,7 @@ export async function serve(args: readonly string[]): Promise<void> {
       version: VERSION,
       ...namesrv.facts,
       configFile: configuration.configFile,
-      logDir: logFolder(options) || undefined,
+      logDir: options.logDir || undefined,
     };
     log.info("started", facts);
     const tip = `The Name Server boot success. serializeType=JSON, address ${namesrv.address}`;

@@ -132,6 +132,8 @@ interface PermChange {
   /** The field of the answer that counts topics. */
   readonly count: string;
   readonly done: string;
+  /** A consequence that is easily missed, said when it is done. */
+  readonly warning?: string;
 }
 
 const WIPE: PermChange = {
@@ -143,9 +145,12 @@ const ADD: PermChange = {
   code: RequestCode.ADD_WRITE_PERM_OF_BROKER,
   count: "addTopicCount",
   done: "given to",
+  warning: "all its topics are rw now, also those that were read-only, and system topics lost x; " +
+    "its next registration with changed topics restores its own settings",
 };
 
 async function changePerm(session: Session, broker: string, change: PermChange): Promise<void> {
+  let changed = false;
   await session.report(
     async (server) => {
       const { code } = change;
@@ -153,11 +158,15 @@ async function changePerm(session: Session, broker: string, change: PermChange):
       const topics = Number(extFields.get(change.count) ?? 0);
       // Servers answer that they have changed nothing, whether they know the broker or not.
       if (topics === 0) await checkBroker(server, broker);
+      else changed = true;
       return topics;
     },
     (topics) => `write permission ${change.done} ${topics} topics of ${broker}`,
     (topics) => ({ broker, topics }),
   );
+  if (changed && change.warning !== undefined) {
+    await session.err.line(`${broker}: ${change.warning}`);
+  }
 }
 
 async function checkBroker(server: NameServer, broker: string): Promise<void> {
@@ -167,10 +176,10 @@ async function checkBroker(server: NameServer, broker: string): Promise<void> {
   throw new ServerFailure(server.address, `knows no broker ${printable(broker)}${hint}`, true);
 }
 
-/** A hint at the name that may have been meant, where there are names at all. */
+/** A hint at the name that may have been meant, or that there are no names at all. */
 export function didYouMean(name: string, names: Iterable<string>): string {
   const known = [...names];
-  return known.length === 0
-    ? ": it knows none at all"
-    : `; did you mean ${printable(nearestName(name, known))}?`;
+  if (known.length === 0) return ": it knows none at all";
+  const nearest = nearestName(name, known);
+  return nearest === undefined ? "" : `; did you mean ${printable(nearest)}?`;
 }

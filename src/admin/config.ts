@@ -84,6 +84,7 @@ function unknownOption(
   key: string,
   options: ReadonlyMap<string, string>,
 ): ServerFailure {
-  const hint = options.size === 0 ? "" : `; did you mean ${nearestName(key, [...options.keys()])}?`;
+  const nearest = nearestName(key, [...options.keys()]);
+  const hint = nearest === undefined ? "" : `; did you mean ${nearest}?`;
   return new ServerFailure(server.address, printable(`has no option ${key}${hint}`), true);
 }

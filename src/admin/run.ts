@@ -136,7 +136,10 @@ function checkCommand(program: Command, args: readonly string[]): void {
     throw new UsageError(`options come after the command: ${before}${names.join("|")}`);
   }
   const nearest = nearestName(word, names);
-  throw new UsageError(`unknown command: ${before}${word}; did you mean ${before}${nearest}?`);
+  const hint = nearest === undefined
+    ? `there are ${names.join(", ")}`
+    : `did you mean ${before}${nearest}?`;
+  throw new UsageError(`unknown command: ${before}${word}; ${hint}`);
 }
 
 /** One line that tells what is wrong with the arguments, and where help is. */

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { osReason } from "../os_error.ts";
 import { type FileReader, isNotFound, readConfigFile } from "./config_file.ts";
 import { ConfigFileError, ConfigValueError } from "./errors.ts";
@@ -91,6 +92,10 @@ export async function loadConfiguration(
   takeOverrides();
   await loadTlsFile(loading, files);
   takeOverrides();
+  const { logDir, rocketmqHome } = loading.options;
+  if (logDir === "" && rocketmqHome !== "") {
+    loading.put("logDir", join(rocketmqHome, "logs", "rocketmqlogs"), "default");
+  }
   return { ...loading.finish(), ...(entries && { configFile: storePath }) };
 }
 
@@ -265,7 +270,8 @@ class Loading {
   }
 
   #warnUnknown(key: string, file: string, names: readonly OptionName[]): void {
-    this.#warn("unknown option", { file, key, nearest: nearestName(key, names) });
+    const nearest = nearestName(key, names);
+    this.#warn("unknown option", { file, key, ...(nearest !== undefined && { nearest }) });
   }
 
   #warn(event: string, fields: Notice["fields"]): void {

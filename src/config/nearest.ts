@@ -1,14 +1,34 @@
-/** The name, of one or more, that `key` most likely meant: the least edits, letter case apart. */
-export function nearestName<N extends string>(key: string, names: readonly N[]): N {
-  // Nothing is near to a key that is longer than any name could be.
+/** The share of letters that may differ between a key and the name that is offered for it. */
+const MAX_DIFFERENCE = 0.5;
+/** Shorter keys are a part of too many names. */
+const MIN_PART = 3;
+
+/**
+ * The name that `key` most likely meant, letter case apart. `undefined` when all of them have too
+ * little in common with `key` to be worth a hint.
+ */
+export function nearestName<N extends string>(key: string, names: readonly N[]): N | undefined {
+  // No name is longer than this, so the rest of a longer key changes nothing.
   const wanted = key.slice(0, 100).toLowerCase();
-  let nearest = names[0]!;
-  let least = Infinity;
+  let nearest: N | undefined;
+  let least = { difference: MAX_DIFFERENCE, edits: Infinity };
   for (const name of names) {
-    const edits = editDistance(wanted, name.toLowerCase());
-    if (edits < least) [nearest, least] = [name, edits];
+    const { difference, edits } = compare(wanted, name.toLowerCase());
+    if (difference > least.difference) continue;
+    if (difference === least.difference && edits >= least.edits) continue;
+    nearest = name;
+    least = { difference, edits };
   }
   return nearest;
+}
+
+/** How far two names are apart: edits, and their share of the longer name. */
+function compare(a: string, b: string): { difference: number; edits: number } {
+  const edits = editDistance(a, b);
+  const difference = edits / Math.max(a.length, b.length, 1);
+  const [part, whole] = a.length < b.length ? [a, b] : [b, a];
+  const isPart = part.length >= MIN_PART && whole.includes(part);
+  return { difference: isPart ? Math.min(difference, MAX_DIFFERENCE) : difference, edits };
 }
 
 /** How many letters must be put in, left out or replaced to make `a` into `b` (Levenshtein). */

@@ -1,5 +1,12 @@
 import type { LoadedConfiguration } from "./load.ts";
-import { type Applies, OPTION_NAMES, type OptionName, optionOf, type Options } from "./options.ts";
+import {
+  type Applies,
+  type Option,
+  OPTION_NAMES,
+  type OptionName,
+  optionOf,
+  type Options,
+} from "./options.ts";
 import { formatProperty } from "./properties.ts";
 import { formatValue, HIDDEN, showValue } from "./values.ts";
 
@@ -36,6 +43,7 @@ export interface ConfigurationView {
   readonly options: readonly {
     readonly name: OptionName;
     readonly value: string | number | boolean;
+    /** In words where it depends on the environment. */
     readonly default: string | number | boolean;
     /** Whether a file or the command line gave it. */
     readonly given: boolean;
@@ -51,12 +59,16 @@ export function viewConfiguration({ options, given, extras }: Reported): Configu
     options: OPTION_NAMES.map((name) => ({
       name,
       value: showValue(name, options[name]),
-      default: optionOf(name).default,
+      default: defaultOf(optionOf(name)),
       given: given.has(name),
       applies: optionOf(name).applies,
     })),
     others: Array.from(extras, ([key, value]) => ({ key, value: showExtra(key, value) })),
   };
+}
+
+function defaultOf(option: Option): string | number | boolean {
+  return option.type === "path" ? option.defaultDoc ?? option.default : option.default;
 }
 
 function showExtra(key: string, value: string): string {

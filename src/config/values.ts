@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { isOptionName, type Option, type OptionName, optionOf, type Options } from "./options.ts";
 import { formatProperty } from "./properties.ts";
 
@@ -102,12 +101,6 @@ export function waterMarks(options: Readonly<Options>): WaterMarks {
   const high = options.writeBufferHighWaterMark || 1_048_576;
   const low = options.writeBufferLowWaterMark || Math.floor(high / 2);
   return { high, low };
-}
-
-/** The folder of the log files, or an empty text for none. */
-export function logFolder(options: Readonly<Options>): string {
-  if (options.logDir !== "" || options.rocketmqHome === "") return options.logDir;
-  return join(options.rocketmqHome, "logs", "rocketmqlogs");
 }
 
 /** What in a set of options does not go together, or can't be had here. */

@@ -53,7 +53,7 @@ const KNOWN: KnownDifference[] = [
     code: 319,
     path: new RegExp(
       "body\\.(addressServiceDomain|detectCompressedRegistration|frameMaxLength|httpBindAddress|" +
-        "httpPort|logConsole|logFileCount|logFileMaxBytes|logFormat|logLevel|logRepeatLimit|" +
+        "httpPort|logConsole|logDir|logFileCount|logFileMaxBytes|logFormat|logLevel|logRepeatLimit|" +
         "maxBufferedRequestBytes|" +
         "maxInflatedBodyBytes|metricsPerBroker|routeCacheMaxBytes|tlsHandshakeTimeoutMillis|" +
         "tlsMaxHandshakes)",

@@ -66,5 +66,7 @@ function named(parameter: string): { parameter: string } {
 function unknown(name: string, known: readonly string[]): string {
   const shown = name.slice(0, 100);
   if (known.length === 0) return `${shown}: no parameter is known here`;
-  return `${shown}: no such parameter; the nearest is ${nearestName(shown, known)}`;
+  const nearest = nearestName(shown, known);
+  const hint = nearest === undefined ? `there are ${known.join(", ")}` : `did you mean ${nearest}?`;
+  return `${shown}: no such parameter; ${hint}`;
 }

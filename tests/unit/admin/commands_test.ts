@@ -324,6 +324,8 @@ describe("commands that change", () => {
     const missing = await run(one(), ["config", "get", "listenPrt", "-n", A]);
     assert.equal(missing.code, 1);
     assert.match(missing.err, /has no option listenPrt; did you mean listenPort\?/);
+    const strange = await run(one(), ["config", "get", "brokerName", "-n", A]);
+    assert.equal(strange.err, `${A}: has no option brokerName\n`);
   });
 
   it("config set sees that the change took effect", async () => {
@@ -362,9 +364,11 @@ describe("commands that change", () => {
       broker: "broker-a",
       topics: 2,
     }]);
+    assert.match(added.err, /^broker-a: all its topics are rw now, [^\n]*\n$/);
+    assert.equal(wiped.err, "");
     const unknown = await run(one(), ["perm", "wipe", "broker-x", "-n", A]);
     assert.equal(unknown.code, 1);
-    assert.match(unknown.err, /knows no broker broker-x; did you mean broker-[ab]\?/);
+    assert.match(unknown.err, /^\S+ knows no broker broker-x; did you mean broker-[ab]\?\n$/);
     const unchanged = await run(one(), ["perm", "wipe", "broker-b", "-n", A]);
     assert.deepEqual([unchanged.code, unchanged.err], [0, ""]);
   });

@@ -15,7 +15,6 @@ import {
   allowedValues,
   findContradictions,
   formatValue,
-  logFolder,
   parseValue,
   quoteValue,
   waterMarks,
@@ -152,15 +151,6 @@ describe("what empty values stand for", () => {
     options.writeBufferLowWaterMark = 7;
     assert.deepEqual(waterMarks(options), { high: 101, low: 7 });
   });
-
-  it("is a folder of rocketmqHome for the log, or none", () => {
-    const options = defaultOptions();
-    assert.equal(logFolder(options), "");
-    options.rocketmqHome = "/opt/rocketmq";
-    assert.equal(logFolder(options), "/opt/rocketmq/logs/rocketmqlogs");
-    options.logDir = "/var/log/mq";
-    assert.equal(logFolder(options), "/var/log/mq");
-  });
 });
 
 describe("nearestName", () => {
@@ -171,8 +161,15 @@ describe("nearestName", () => {
     assert.equal(nearestName("tls.server.certpath", OPTION_NAMES), "tls.server.certPath");
   });
 
-  it("answers something for any key", () => {
-    assert.ok(isOptionName(nearestName("", OPTION_NAMES)));
-    assert.ok(isOptionName(nearestName("x".repeat(100_000), OPTION_NAMES)));
+  it("finds the name that the key is a part of", () => {
+    assert.equal(nearestName("port", ["logDir", "listenPort"]), "listenPort");
+    assert.equal(nearestName("tls.keyPath", OPTION_NAMES), "tls.server.keyPath");
+  });
+
+  it("offers nothing that has too little in common with the key", () => {
+    for (const key of ["", "x".repeat(100_000), "9876", "brokerRole", "flushDiskType"]) {
+      assert.equal(nearestName(key, OPTION_NAMES), undefined, key);
+    }
+    assert.equal(nearestName("a", []), undefined);
   });
 });

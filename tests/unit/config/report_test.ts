@@ -2,7 +2,11 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { defaultOptions, OPTION_NAMES, type OptionName } from "../../../src/config/options.ts";
 import { parseProperties } from "../../../src/config/properties.ts";
-import { formatAllOptions, formatForRequest } from "../../../src/config/report.ts";
+import {
+  formatAllOptions,
+  formatForRequest,
+  viewConfiguration,
+} from "../../../src/config/report.ts";
 
 /** What the reference 5.5.0 answers to GET_NAMESRV_CONFIG with its defaults, paths left out. */
 const REFERENCE = `bindAddress=0.0.0.0
@@ -140,5 +144,21 @@ describe("formatAllOptions", () => {
     assert.ok(text.includes("tls.server.keyPassword=******\n"));
     assert.ok(text.includes("tls.server.mode=permissive\n"));
     assert.ok(text.includes("rocketmqHome=\n"));
+  });
+});
+
+describe("viewConfiguration", () => {
+  it("says in words a default that depends on the environment", () => {
+    const { options } = viewConfiguration({
+      options: defaultOptions(),
+      given: new Set(),
+      extras: new Map(),
+    });
+    const defaults = new Map(options.map((option) => [option.name, option.default]));
+    assert.equal(defaults.get("kvConfigPath"), "~/namesrv/kvConfig.json");
+    for (const name of ["configStorePath", "logDir"] as const) {
+      assert.notEqual(defaults.get(name), "");
+    }
+    assert.equal(defaults.get("tls.server.keyPath"), "");
   });
 });

@@ -35,8 +35,8 @@ describe("Query", () => {
   });
 
   it("names a parameter that is not known, and the nearest", () => {
-    assertProblem(() => query("limt=1"), "limt", /^limt: no such parameter.* limit$/);
-    assertProblem(() => query("__proto__=1"), "__proto__", /no such parameter/);
+    assertProblem(() => query("limt=1"), "limt", /^limt: no such parameter; did you mean limit\?$/);
+    assertProblem(() => query("__proto__=1"), "__proto__", /no such parameter; there are .*limit/);
     assertProblem(() => new Query(new URLSearchParams("a=1"), []), "a", /no parameter is known/);
     assertProblem(
       () => query(`${"x".repeat(50_000)}=1`),
