@@ -176,6 +176,10 @@ describe("the Helm chart", () => {
       `http ${config.get("httpPort")}`,
     ]);
     assert.equal(config.get("httpBindAddress"), "0.0.0.0");
+    // Clients that have the list of pods do not go on to the next one when a pod refuses.
+    assert.equal(config.get("needWaitForService"), undefined);
+    // Brokers register every 30 s: the next pod is not restarted before they have.
+    assert.ok(spec.minReadySeconds > 30);
     const grace = Number(pod.terminationGracePeriodSeconds);
     assert.ok(grace > Number(config.get("shutdownWaitTimeSeconds")));
     const headless = found.get(`Service ${spec.serviceName}`)!.spec;
