@@ -1,6 +1,7 @@
 import { basename, dirname, isAbsolute, join } from "node:path";
-import { Distribution, SECONDS } from "./histogram.ts";
+import { Histogram, SECONDS } from "./histogram.ts";
 import { osReason } from "./os_error.ts";
+import { StartupError } from "./startup_error.ts";
 
 /** What {@linkcode DurableFile} asks about a file. */
 export type FileStatus = Pick<Deno.FileInfo, "isFile" | "isSymlink" | "mode" | "uid" | "gid">;
@@ -29,7 +30,7 @@ export interface FileSystem {
 }
 
 /** A file that can't be read or written. The message is one line: file, step and reason. */
-export class DurableFileError extends Error {
+export class DurableFileError extends StartupError {
   override name = "DurableFileError";
 }
 
@@ -48,7 +49,7 @@ const PROBE = new TextEncoder().encode("probe");
 export class DurableFile {
   readonly path: string;
   /** How long the disk took for each sync of a file or its folder. */
-  readonly syncSeconds = new Distribution(SECONDS);
+  readonly syncSeconds = new Histogram(SECONDS);
   readonly #fs: FileSystem;
   #last: Promise<void> = Promise.resolve();
 

@@ -15,7 +15,7 @@ export const SECONDS: readonly number[] = [
 ];
 
 /** How numbers are spread: how many there were up to each of some bounds, and their sum. */
-export class Distribution {
+export class Histogram {
   /** Upper bounds of the buckets, inclusive and ascending. */
   readonly bounds: readonly number[];
   /** How many numbers fell into each bucket; the last one has those above all bounds. */

@@ -6,7 +6,7 @@ import { waterMarks } from "./config/values.ts";
 import { DurableFile, removeLeftovers } from "./durable_file.ts";
 import type { HttpListener } from "./http/server/http_listener.ts";
 import type { HttpPort } from "./http/server/http_port.ts";
-import { sidePort } from "./http/create_http_port.ts";
+import { createHttpPort } from "./http/create_http_port.ts";
 import { KvConfig } from "./kv/kv_config.ts";
 import type { Log, LogLevel } from "./log/log.ts";
 import { LoopLag } from "./metrics/loop_lag.ts";
@@ -22,7 +22,7 @@ import { Dispatcher } from "./processor/dispatcher.ts";
 import { kvHandlers } from "./processor/kv_handlers.ts";
 import { ProductEnvironment } from "./outgoing/product_environment.ts";
 import { RegistrationDecoder } from "./processor/registration_decoder.ts";
-import { RequestClass } from "./processor/request_queue.ts";
+import { RequestQueue } from "./processor/request_queue.ts";
 import { routeQueryHandlers, serviceWait } from "./processor/route_query.ts";
 import { topicHandlers } from "./processor/topic_handlers.ts";
 import { ORDER_TOPIC_CONFIG, RequestCode, ResponseCode } from "./protocol/codes.ts";
@@ -37,6 +37,7 @@ import type { MinBrokerIdChange } from "./route/min_broker_id.ts";
 import { RouteCache } from "./route/route_cache.ts";
 import { RouteInfoManager } from "./route/route_info_manager.ts";
 import { RouteTables } from "./route/tables.ts";
+import { StartupError } from "./startup_error.ts";
 
 const NOTIFY_TIMEOUT = 300;
 const ADDRESS_SERVICE_TIMEOUT = 3000;
@@ -51,8 +52,8 @@ const STOP_LIMIT = 700;
 const DEFAULT_CLASS_SLICE = 5;
 
 /** The server can't be started. The message is one line that says why. */
-export class StartError extends Error {
-  override name = "StartError";
+export class ListenError extends StartupError {
+  override name = "ListenError";
 }
 
 /** Dependencies of a {@link Namesrv}. */
@@ -91,7 +92,7 @@ export class Namesrv {
    * Starts a server.
    *
    * @returns the server, listening
-   * @throws {StartError} when it can't listen on an address that was configured
+   * @throws {ListenError} when it can't listen on an address that was configured
    * @throws {KvConfigError} when the KV table can't be loaded
    * @throws {TlsConfigError} when a TLS option can't be satisfied
    */
@@ -139,14 +140,14 @@ export class Namesrv {
       notify: (change) => notifyMinBrokerIdChange(client, change, log),
     });
 
-    const clientRequests = new RequestClass({
+    const clientRequests = new RequestQueue({
       capacity: () => options.clientRequestThreadPoolQueueCapacity,
       concurrency: () => options.clientRequestThreadPoolNums,
       slice: Infinity,
       budget,
       nextTurn,
     });
-    const otherRequests = new RequestClass({
+    const otherRequests = new RequestQueue({
       capacity: () => options.defaultThreadPoolQueueCapacity,
       concurrency: () => options.defaultThreadPoolNums,
       slice: DEFAULT_CLASS_SLICE,
@@ -165,7 +166,7 @@ export class Namesrv {
     this.#dispatcher = new Dispatcher(
       [
         {
-          requestClass: clientRequests,
+          queue: clientRequests,
           handlers: routeQueryHandlers({
             tables,
             cache,
@@ -177,7 +178,7 @@ export class Namesrv {
           }),
         },
         {
-          requestClass: otherRequests,
+          queue: otherRequests,
           handlers: [
             ...brokerHandlers({ routes: this.#routes, kv, decoder, options, log }),
             ...topicHandlers(this.#routes, options),
@@ -246,7 +247,7 @@ export class Namesrv {
     this.#loopLag.start();
     if (telemetry !== undefined) exportMetrics(telemetry.meter, sources);
 
-    this.#http = http && sidePort({
+    this.#http = http && createHttpPort({
       listener: http,
       tables,
       kv,
@@ -328,7 +329,7 @@ export class Namesrv {
     } catch (error) {
       this.#stopSchedules();
       const reason = osReason(error, `--allow-net=${bindAddress}:${listenPort}`);
-      throw new StartError(
+      throw new ListenError(
         `cannot listen on ${bindAddress}:${listenPort} (bindAddress, listenPort): ${reason}`,
       );
     }
@@ -348,7 +349,7 @@ export class Namesrv {
       if (this.#config.given("httpPort") || this.#config.given("httpBindAddress")) {
         await this.#server.stop(0);
         this.#stopSchedules();
-        throw new StartError(reason);
+        throw new ListenError(reason);
       }
       this.#log.warn("no HTTP port", { reason });
       return;
@@ -361,7 +362,7 @@ export class Namesrv {
     );
   }
 
-  #startSchedules(clientRequests: RequestClass, otherRequests: RequestClass) {
+  #startSchedules(clientRequests: RequestQueue, otherRequests: RequestQueue) {
     const printKv = () => printKvTable(this.#kv, this.#log);
     const waterMark = () => {
       if (!this.#log.debugEnabled) return;

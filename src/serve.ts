@@ -1,13 +1,10 @@
 import { banner } from "./cli/banner.ts";
 import { prepare, VERSION } from "./cli/prepare.ts";
-import { ConfigError } from "./config/errors.ts";
-import { DurableFileError } from "./durable_file.ts";
 import { denoHttpListener } from "./http/server/http_listener.ts";
-import { KvConfigError } from "./kv/kv_config.ts";
-import { createLog, LogError } from "./log/log.ts";
-import { Namesrv, StartError } from "./namesrv.ts";
+import { createLog } from "./log/log.ts";
+import { Namesrv } from "./namesrv.ts";
+import { StartupError } from "./startup_error.ts";
 import { NodeTransport } from "./remoting/transport/node_transport.ts";
-import { TlsConfigError } from "./remoting/tls/context.ts";
 
 /**
  * Runs the name server until it is told to stop by a signal. Arguments that only ask for something,
@@ -83,16 +80,8 @@ export async function serve(args: readonly string[]): Promise<void> {
     const shown = Deno.stdout.isTerminal() ? banner(facts) : "";
     await write(Deno.stdout, `${shown}${tip}\n`);
   } catch (error) {
-    const foreseen = [
-      ConfigError,
-      DurableFileError,
-      KvConfigError,
-      LogError,
-      StartError,
-      TlsConfigError,
-    ];
-    if (!foreseen.some((type) => error instanceof type)) throw error;
-    const { message } = error as Error;
+    if (!(error instanceof StartupError)) throw error;
+    const { message } = error;
     opened?.log.error(message);
     if (opened === undefined || !options.logConsole) await write(Deno.stderr, `${message}\n`);
     Deno.exit(1);

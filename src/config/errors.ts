@@ -1,5 +1,7 @@
+import { StartupError } from "../startup_error.ts";
+
 /** What went wrong with the configuration. Each line names what it is about. */
-export abstract class ConfigError extends Error {
+export abstract class ConfigError extends StartupError {
   /** The problems, a line each. */
   get lines(): readonly string[] {
     return [this.message];

@@ -6,11 +6,11 @@ import { type ApiParts, apiRoutes } from "./routes/api_routes.ts";
 import { type Condition, healthRoutes } from "./routes/health_routes.ts";
 import type { HttpListener } from "./server/http_listener.ts";
 import { HttpPort } from "./server/http_port.ts";
-import { Lister } from "./routes/pager.ts";
+import { Pager } from "./routes/pager.ts";
 import { metricsRoute } from "./routes/metrics_route.ts";
 
 /** What the HTTP port tells of. */
-export interface SidePortParts extends Omit<ApiParts, "lister" | "serviceWait"> {
+export interface HttpPortParts extends Omit<ApiParts, "pager" | "serviceWait"> {
   listener: HttpListener;
   condition: Condition;
   metrics?: MetricsSource;
@@ -18,9 +18,11 @@ export interface SidePortParts extends Omit<ApiParts, "lister" | "serviceWait"> 
 }
 
 /** The HTTP port with all its paths, still closed. */
-export function sidePort({ listener, condition, metrics, log, ...told }: SidePortParts): HttpPort {
+export function createHttpPort(
+  { listener, condition, metrics, log, ...told }: HttpPortParts,
+): HttpPort {
   const now = () => performance.now();
-  const lister = new Lister(now, (task) => void setImmediate(task));
+  const pager = new Pager(now, (task) => void setImmediate(task));
   const { deno, v8 } = Deno.version;
   return new HttpPort({
     listener,
@@ -29,7 +31,7 @@ export function sidePort({ listener, condition, metrics, log, ...told }: SidePor
     routes: [
       ...healthRoutes(condition, { ...SOFTWARE, deno, v8 }, now),
       ...(metrics ? [metricsRoute(metrics, now)] : []),
-      ...apiRoutes({ ...told, serviceWait: condition.serviceWait, lister }),
+      ...apiRoutes({ ...told, serviceWait: condition.serviceWait, pager }),
     ],
   });
 }

@@ -1,10 +1,11 @@
-import type { Distribution } from "../histogram.ts";
+import type { Histogram } from "../histogram.ts";
 import type { DurableFile } from "../durable_file.ts";
 import type { Log } from "../log/log.ts";
 import { formatKvFile, KvFileError, type KvTable, parseKvFile } from "./kv_file.ts";
+import { StartupError } from "../startup_error.ts";
 
 /** A KV table that can't be loaded, or that has no room for a change. */
-export class KvConfigError extends Error {
+export class KvConfigError extends StartupError {
   override name = "KvConfigError";
 }
 
@@ -138,7 +139,7 @@ export class KvConfig {
   }
 
   /** How long the disk took for each sync. */
-  get syncSeconds(): Distribution {
+  get syncSeconds(): Histogram {
     return this.#file.syncSeconds;
   }
 

@@ -2,6 +2,7 @@ import { BaseHandler, Logger, LogLevels, type LogRecord, RotatingFileHandler } f
 import { join } from "node:path";
 import { RepeatLimit } from "./repeats.ts";
 import { osReason } from "../os_error.ts";
+import { StartupError } from "../startup_error.ts";
 
 /** What belongs to an event: written as `key=value`; fields that are `undefined` are left out. */
 export type Fields = Record<string, unknown>;
@@ -39,7 +40,7 @@ export interface LogOptions {
 }
 
 /** A log folder that can't be used. The message is one line. */
-export class LogError extends Error {
+export class LogError extends StartupError {
   override name = "LogError";
 }
 

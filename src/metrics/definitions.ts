@@ -2,7 +2,7 @@
  * The one table of metrics: the scrape, the OpenTelemetry export and docs/metrics.md all follow it.
  * @module
  */
-import { type Distribution, SECONDS } from "../histogram.ts";
+import { type Histogram, SECONDS } from "../histogram.ts";
 import { MASTER_ID, RequestCode, ResponseCode } from "../protocol/codes.ts";
 import { CLOSE_REASONS } from "../remoting/remoting_counters.ts";
 import { AnswerResult, LATENCY_BOUNDS } from "../remoting/request_counters.ts";
@@ -126,11 +126,11 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
       }),
       counter("received_bytes_total", "Bytes that came in; of TLS, what it carries.", {
         unit: "By",
-        read: ({ remoting }) => one(remoting.bytesIn),
+        read: ({ remoting }) => sample(remoting.bytesIn),
       }),
       counter("sent_bytes_total", "Bytes of answers; of TLS, what it carries.", {
         unit: "By",
-        read: ({ remoting }) => one(remoting.bytesOut),
+        read: ({ remoting }) => sample(remoting.bytesOut),
       }),
       gauge("queue_depth", "Requests that wait. " + CLASSES, {
         labels: ["request_class"],
@@ -155,7 +155,7 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
           "maxBufferedRequestBytes.",
         {
           unit: "By",
-          read: ({ budget }) => one(budget.used),
+          read: ({ budget }) => sample(budget.used),
         },
       ),
     ],
@@ -164,17 +164,17 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
     title: "Connections",
     metrics: [
       gauge("connections", "Connections that are open.", {
-        read: ({ server }) => one(server.connections),
+        read: ({ server }) => sample(server.connections),
       }),
       counter("connections_accepted_total", "Connections that were accepted.", {
-        read: ({ remoting }) => one(remoting.accepted),
+        read: ({ remoting }) => sample(remoting.accepted),
       }),
       counter(
         "connections_refused_total",
         "Connections that were closed for what came over them: " +
           "those whose reason in connections_closed_total is frame or tls.",
         {
-          read: ({ remoting: { closed } }) => one(closed.frame + closed.tls),
+          read: ({ remoting: { closed } }) => sample(closed.frame + closed.tls),
         },
       ),
       counter(
@@ -200,9 +200,9 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
           read: brokersByCluster,
         },
       ),
-      gauge("topics", "Topics.", { read: ({ routes }) => one(routes.tables.topicCount) }),
+      gauge("topics", "Topics.", { read: ({ routes }) => sample(routes.tables.topicCount) }),
       gauge("queue_data", "Queue data: for each topic, one for each broker name that has it.", {
-        read: ({ routes }) => one(routes.tables.queueDataCount),
+        read: ({ routes }) => sample(routes.tables.queueDataCount),
       }),
       counter(
         "registrations_total",
@@ -287,29 +287,29 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
     title: "Route cache",
     metrics: [
       counter("route_cache_hits_total", "Route queries whose answer was there encoded.", {
-        read: ({ cache }) => one(cache.hits),
+        read: ({ cache }) => sample(cache.hits),
       }),
       counter(
         "route_cache_misses_total",
         "Route queries whose answer was not, also those for " +
           "topics that are unknown. Queries for one zone do not ask the cache.",
         {
-          read: ({ cache }) => one(cache.misses),
+          read: ({ cache }) => sample(cache.misses),
         },
       ),
       gauge("route_cache_bytes", "Bytes of encoded routes, of routeCacheMaxBytes.", {
         unit: "By",
-        read: ({ cache }) => one(cache.size),
+        read: ({ cache }) => sample(cache.size),
       }),
       gauge("route_cache_topics", "Topics with an encoded route.", {
-        read: ({ cache }) => one(cache.topics),
+        read: ({ cache }) => sample(cache.topics),
       }),
     ],
   },
   {
     title: "KV table",
     metrics: [
-      gauge("kv_values", "Values of the KV table.", { read: ({ kv }) => one(kv.valueCount) }),
+      gauge("kv_values", "Values of the KV table.", { read: ({ kv }) => sample(kv.valueCount) }),
       counter(
         "kv_writes_total",
         "Writes of the KV file; changes that wait at once share one. " +
@@ -338,7 +338,7 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
           }),
       }),
       gauge("tls_handshakes_in_progress", "TLS handshakes that are not over.", {
-        read: ({ tls }) => one(tls?.acceptor.handshakes ?? 0),
+        read: ({ tls }) => sample(tls?.acceptor.handshakes ?? 0),
       }),
       counter(
         "tls_reloads_total",
@@ -361,7 +361,7 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
           unit: "s",
           read({ tls }) {
             const expires = tls?.store.expires;
-            return expires === undefined ? [] : one(expires / 1000);
+            return expires === undefined ? [] : sample(expires / 1000);
           },
         },
       ),
@@ -372,7 +372,7 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
     metrics: [
       gauge("process_resident_memory_bytes", "Resident memory.", {
         unit: "By",
-        read: ({ runtime }) => one(runtime.memory().resident),
+        read: ({ runtime }) => sample(runtime.memory().resident),
       }),
       counter("process_cpu_seconds_total", "CPU time. mode: user or system.", {
         unit: "s",
@@ -381,23 +381,23 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
       }),
       gauge("process_start_time_seconds", "When the process started, in seconds since 1970.", {
         unit: "s",
-        read: ({ runtime }) => one(runtime.startTime / 1000),
+        read: ({ runtime }) => sample(runtime.startTime / 1000),
       }),
       gauge("v8_heap_used_bytes", "Bytes of V8's heap that are in use.", {
         unit: "By",
-        read: ({ runtime }) => one(runtime.memory().heapUsed),
+        read: ({ runtime }) => sample(runtime.memory().heapUsed),
       }),
       gauge("v8_heap_total_bytes", "Bytes of V8's heap.", {
         unit: "By",
-        read: ({ runtime }) => one(runtime.memory().heapTotal),
+        read: ({ runtime }) => sample(runtime.memory().heapTotal),
       }),
       gauge("v8_heap_limit_bytes", "Bytes to which V8's heap may grow.", {
         unit: "By",
-        read: ({ runtime }) => one(runtime.heapLimit()),
+        read: ({ runtime }) => sample(runtime.heapLimit()),
       }),
       gauge("v8_external_memory_bytes", "Bytes of buffers outside of V8's heap.", {
         unit: "By",
-        read: ({ runtime }) => one(runtime.memory().external),
+        read: ({ runtime }) => sample(runtime.memory().external),
       }),
       histogram(
         "event_loop_lag_seconds",
@@ -438,7 +438,7 @@ function gauge(name: string, help: string, parts: NumberParts): NumberDefinition
 function histogram(
   name: string,
   help: string,
-  of: (sources: Sources) => Distribution,
+  of: (sources: Sources) => Histogram,
 ): HistogramDefinition {
   return {
     type: "histogram",
@@ -455,7 +455,7 @@ function histogram(
   };
 }
 
-function one(value: number): Sample[] {
+function sample(value: number): Sample[] {
   return [{ labels: {}, value }];
 }
 
@@ -465,11 +465,11 @@ function byLabel(label: string, values: Readonly<Record<string, number>>): Sampl
 
 function ofClasses(
   { classes }: Sources,
-  read: (requestClass: Sources["classes"]["default"]) => number,
+  read: (queue: Sources["classes"]["default"]) => number,
 ): Sample[] {
-  return Object.entries(classes).map(([name, requestClass]) => ({
+  return Object.entries(classes).map(([name, queue]) => ({
     labels: { request_class: name },
-    value: read(requestClass),
+    value: read(queue),
   }));
 }
 

@@ -1,11 +1,11 @@
-import { Distribution, SECONDS } from "../histogram.ts";
+import { Histogram, SECONDS } from "../histogram.ts";
 
 /** Milliseconds between two looks. */
 const INTERVAL = 500;
 
 /** Looks twice a second how late a timer is: as late is everything that waits for its turn. */
 export class LoopLag {
-  readonly seconds = new Distribution(SECONDS);
+  readonly seconds = new Histogram(SECONDS);
   readonly #now: () => number;
   #timer: ReturnType<typeof setInterval> | undefined;
 

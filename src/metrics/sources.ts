@@ -1,7 +1,7 @@
-import type { Distribution } from "../histogram.ts";
+import type { Histogram } from "../histogram.ts";
 import type { KvConfig } from "../kv/kv_config.ts";
 import type { RegistrationDecoder } from "../processor/registration_decoder.ts";
-import type { RequestClass } from "../processor/request_queue.ts";
+import type { RequestQueue } from "../processor/request_queue.ts";
 import type { ByteBudget } from "../remoting/memory_budget.ts";
 import type { RemotingCounters } from "../remoting/remoting_counters.ts";
 import type { RemotingServer } from "../remoting/server.ts";
@@ -31,7 +31,7 @@ export interface Sources {
   budget: Pick<ByteBudget, "used">;
   /** The request classes by the names of their thread pools in the reference. */
   classes: Readonly<
-    Record<"client_request" | "default", Pick<RequestClass, "waiting" | "running" | "refused">>
+    Record<"client_request" | "default", Pick<RequestQueue, "waiting" | "running" | "refused">>
   >;
   routes: Pick<RouteInfoManager, "tables" | "counters">;
   decoder: Pick<RegistrationDecoder, "seconds">;
@@ -43,7 +43,7 @@ export interface Sources {
     store: Pick<TlsStore, "expires" | "reloads" | "failedReloads">;
   };
   /** Seconds. */
-  loopLag: Distribution;
+  loopLag: Histogram;
   options: Readonly<{ metricsPerBroker: boolean }>;
   runtime: Runtime;
 }

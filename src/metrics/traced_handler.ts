@@ -1,6 +1,6 @@
 import { type Span, SpanKind, SpanStatusCode, type Tracer } from "@opentelemetry/api";
 import { ResponseCode } from "../protocol/codes.ts";
-import type { Command, Response } from "../remoting/wire/command.ts";
+import type { Command, Reply } from "../remoting/wire/command.ts";
 import type { Connection, RequestHandler } from "../remoting/connection.ts";
 import { requestName, responseName } from "./definitions.ts";
 
@@ -15,7 +15,7 @@ export class TracedHandler implements RequestHandler {
     this.#tracer = tracer;
   }
 
-  handle(request: Command, connection: Connection): Response | Promise<Response> {
+  handle(request: Command, connection: Connection): Reply | Promise<Reply> {
     const name = requestName(request.code);
     const options = {
       kind: SpanKind.SERVER,
@@ -39,7 +39,7 @@ export class TracedHandler implements RequestHandler {
   }
 }
 
-function ended(span: Span, response: Response): Response {
+function ended(span: Span, response: Reply): Reply {
   const { code, remark } = response;
   span.setAttribute("rocketmq.response_code", code);
   // A topic that nobody has is no error of this server.

@@ -1,7 +1,7 @@
 import type { Log } from "../log/log.ts";
 import { RequestCode, ResponseCode } from "../protocol/codes.ts";
 import type { RemotingClient } from "../remoting/client.ts";
-import type { Command, Response } from "../remoting/wire/command.ts";
+import type { Command, Reply } from "../remoting/wire/command.ts";
 
 const CALL_TIMEOUT = 3000;
 /** The default port of an address service, as in the reference. */
@@ -42,7 +42,7 @@ export class ProductEnvironment {
    *
    * @returns its answer; `undefined` when it has none or can't be reached, which is logged
    */
-  async route(request: Command): Promise<Response | undefined> {
+  async route(request: Command): Promise<Reply | undefined> {
     const { client, log, options } = this.#parts;
     const outgoing = {
       code: RequestCode.GET_ROUTEINFO_BY_TOPIC,

@@ -16,7 +16,7 @@ import {
   encodeClusterInfo,
   encodeKvTable,
 } from "../protocol/route_data.ts";
-import type { Command, Response } from "../remoting/wire/command.ts";
+import type { Command, Reply } from "../remoting/wire/command.ts";
 import type { Connection } from "../remoting/connection.ts";
 import type { RegistrationResult } from "../route/registration.ts";
 import type { RouteInfoManager } from "../route/route_info_manager.ts";
@@ -51,7 +51,7 @@ export interface BrokerHandlersParts {
  * Sent when the connection closed while the registration was queued: it must not be registered, as
  * no further close event would remove it.
  */
-const GONE: Response = { code: ResponseCode.SUCCESS };
+const GONE: Reply = { code: ResponseCode.SUCCESS };
 
 const NO_BODY = new Uint8Array(0);
 
@@ -76,7 +76,7 @@ export function brokerHandlers(parts: BrokerHandlersParts): [number, Handler][] 
     [RequestCode.ADD_WRITE_PERM_OF_BROKER, addWritePerm],
   ];
 
-  function register(request: Command, connection: Connection): Response | Promise<Response> {
+  function register(request: Command, connection: Connection): Reply | Promise<Reply> {
     const header = { ...registrationHeader(request), connection };
     const fingerprint = bodyFingerprint(request.body ?? NO_BODY);
     if (!crcMatches(request, fingerprint.crc32)) {
@@ -86,7 +86,7 @@ export function brokerHandlers(parts: BrokerHandlersParts): [number, Handler][] 
       });
       return { code: ResponseCode.SYSTEM_ERROR, remark: "crc32 not match", extFields: [] };
     }
-    const apply = (body: RegisterBrokerBody, said?: string): Response =>
+    const apply = (body: RegisterBrokerBody, said?: string): Reply =>
       connection.closed ? GONE : answer(routes.register({ ...header, body, fingerprint: said }));
     if (request.body === null) {
       return apply({ dataVersion: ZERO_DATA_VERSION, topics: [], mappings: new Map() });
@@ -103,7 +103,7 @@ export function brokerHandlers(parts: BrokerHandlersParts): [number, Handler][] 
     return body instanceof Promise ? body.then((read) => apply(read, said)) : apply(body, said);
   }
 
-  function answer(result: RegistrationResult): Response {
+  function answer(result: RegistrationResult): Reply {
     if (result.kind === "refused") {
       const remark = "register broker failed";
       return { code: ResponseCode.SYSTEM_ERROR, remark, extFields: [] };
@@ -121,7 +121,7 @@ export function brokerHandlers(parts: BrokerHandlersParts): [number, Handler][] 
     return table === undefined ? undefined : encodeKvTable(table);
   }
 
-  function unregister(request: Command): Response {
+  function unregister(request: Command): Reply {
     const broker = brokerFields(request);
     if (!routes.unregister(broker)) {
       log.warn("unregistration refused: too many are queued", broker);
@@ -130,7 +130,7 @@ export function brokerHandlers(parts: BrokerHandlersParts): [number, Handler][] 
     return { code: ResponseCode.SUCCESS };
   }
 
-  function heartbeat(request: Command): Response {
+  function heartbeat(request: Command): Reply {
     routes.heartbeat(
       requiredField(request, "clusterName"),
       requiredField(request, "brokerName"),
@@ -139,7 +139,7 @@ export function brokerHandlers(parts: BrokerHandlersParts): [number, Handler][] 
     return { code: ResponseCode.SUCCESS };
   }
 
-  function queryDataVersion(request: Command): Response {
+  function queryDataVersion(request: Command): Reply {
     const { clusterName, brokerName, brokerAddr } = brokerFields(request);
     checkBodyLength(request, MAX_DATA_VERSION);
     const asked = readVersion(request.body);
@@ -153,12 +153,12 @@ export function brokerHandlers(parts: BrokerHandlersParts): [number, Handler][] 
     };
   }
 
-  function clusterInfo(): Response {
+  function clusterInfo(): Reply {
     const body = encodeClusterInfo(tables.brokers(), tables.clusters());
     return { code: ResponseCode.SUCCESS, body };
   }
 
-  function memberGroup(request: Command): Response {
+  function memberGroup(request: Command): Reply {
     const clusterName = requiredField(request, "clusterName");
     const brokerName = requiredField(request, "brokerName");
     const brokerAddrs = tables.broker(brokerName)?.brokerAddrs ?? new Map();
@@ -166,14 +166,14 @@ export function brokerHandlers(parts: BrokerHandlersParts): [number, Handler][] 
     return { code: ResponseCode.SUCCESS, remark: NO_CODE_SET, body };
   }
 
-  function wipeWritePerm(request: Command, connection: Connection): Response {
+  function wipeWritePerm(request: Command, connection: Connection): Reply {
     const broker = requiredField(request, "brokerName");
     const count = routes.wipeWritePerm(broker);
     log.info("write permission wiped", { peer: connection.peer, broker, topics: count });
     return { code: ResponseCode.SUCCESS, extFields: [["wipeTopicCount", `${count}`]] };
   }
 
-  function addWritePerm(request: Command, connection: Connection): Response {
+  function addWritePerm(request: Command, connection: Connection): Reply {
     const broker = requiredField(request, "brokerName");
     const count = routes.addWritePerm(broker);
     log.info("write permission added", { peer: connection.peer, broker, topics: count });

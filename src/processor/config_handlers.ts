@@ -2,7 +2,7 @@ import { ConfigDeniedError, ConfigSyntaxError } from "../config/errors.ts";
 import type { LiveConfig } from "../config/live_config.ts";
 import type { Log } from "../log/log.ts";
 import { RequestCode, ResponseCode } from "../protocol/codes.ts";
-import type { Command, Response } from "../remoting/wire/command.ts";
+import type { Command, Reply } from "../remoting/wire/command.ts";
 import type { Connection } from "../remoting/connection.ts";
 import { RequestError } from "./errors.ts";
 import type { Handler } from "./request_queue.ts";
@@ -14,7 +14,7 @@ export function configHandlers(config: LiveConfig, log: Log): [number, Handler][
     [RequestCode.GET_NAMESRV_CONFIG, get],
   ];
 
-  async function update(request: Command, connection: Connection): Promise<Response> {
+  async function update(request: Command, connection: Connection): Promise<Reply> {
     if (request.body === null) return { code: ResponseCode.SUCCESS };
     try {
       const keys = await config.update(new TextDecoder().decode(request.body));
@@ -36,7 +36,7 @@ export function configHandlers(config: LiveConfig, log: Log): [number, Handler][
     return { code: ResponseCode.SUCCESS };
   }
 
-  function get(): Response {
+  function get(): Reply {
     return { code: ResponseCode.SUCCESS, body: new TextEncoder().encode(config.format()) };
   }
 }

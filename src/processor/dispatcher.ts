@@ -1,19 +1,19 @@
 import type { Log } from "../log/log.ts";
 import { MqVersion, ResponseCode } from "../protocol/codes.ts";
-import type { Command, Response } from "../remoting/wire/command.ts";
+import type { Command, Reply } from "../remoting/wire/command.ts";
 import type { Connection, RequestHandler } from "../remoting/connection.ts";
-import { errorResponse } from "./errors.ts";
-import type { Handler, RequestClass } from "./request_queue.ts";
+import { errorReply } from "./errors.ts";
+import type { Handler, RequestQueue } from "./request_queue.ts";
 
 /** The handlers of one request class, by request code. */
 export interface DispatcherEntry {
-  requestClass: RequestClass;
+  queue: RequestQueue;
   handlers: readonly (readonly [number, Handler])[];
 }
 
 /** Maps request codes to handlers and turns errors into responses. */
 export class Dispatcher implements RequestHandler {
-  readonly #table = new Map<number, { requestClass: RequestClass; handler: Handler }>();
+  readonly #table = new Map<number, { queue: RequestQueue; handler: Handler }>();
   readonly #log: Log;
   readonly #disconnected: (connection: Connection) => void;
   #goingAway = false;
@@ -23,8 +23,8 @@ export class Dispatcher implements RequestHandler {
     log: Log,
     disconnected: (connection: Connection) => void,
   ) {
-    for (const { requestClass, handlers } of entries) {
-      for (const [code, handler] of handlers) this.#table.set(code, { requestClass, handler });
+    for (const { queue, handlers } of entries) {
+      for (const [code, handler] of handlers) this.#table.set(code, { queue, handler });
     }
     this.#log = log;
     this.#disconnected = disconnected;
@@ -35,7 +35,7 @@ export class Dispatcher implements RequestHandler {
     this.#goingAway = true;
   }
 
-  handle(request: Command, connection: Connection): Response | Promise<Response> {
+  handle(request: Command, connection: Connection): Reply | Promise<Reply> {
     if (this.#goingAway && request.version > MqVersion.V5_3_1) {
       return { code: ResponseCode.GO_AWAY, remark: "please go away" };
     }
@@ -45,11 +45,11 @@ export class Dispatcher implements RequestHandler {
       return { code: ResponseCode.REQUEST_CODE_NOT_SUPPORTED, remark };
     }
     try {
-      const response = entry.requestClass.run(entry.handler, request, connection);
+      const response = entry.queue.run(entry.handler, request, connection);
       if (!(response instanceof Promise)) return response;
-      return response.catch((error) => errorResponse(error, request, this.#log));
+      return response.catch((error) => errorReply(error, request, this.#log));
     } catch (error) {
-      return errorResponse(error, request, this.#log);
+      return errorReply(error, request, this.#log);
     }
   }
 

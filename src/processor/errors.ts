@@ -1,7 +1,7 @@
 import type { Log } from "../log/log.ts";
 import { ResponseCode } from "../protocol/codes.ts";
 import { FastjsonError } from "../protocol/fastjson_reader.ts";
-import type { Command, Response } from "../remoting/wire/command.ts";
+import type { Command, Reply } from "../remoting/wire/command.ts";
 
 /** A request that is refused with the given code and remark. */
 export class RequestError extends Error {
@@ -16,7 +16,7 @@ export class RequestError extends Error {
 }
 
 /** The response to a failed request. Unexpected errors are logged. */
-export function errorResponse(error: unknown, request: Command, log: Log): Response {
+export function errorReply(error: unknown, request: Command, log: Log): Reply {
   if (error instanceof RequestError) return { code: error.code, remark: error.message };
   if (error instanceof FastjsonError) {
     return { code: ResponseCode.SYSTEM_ERROR, remark: `unreadable body: ${error.message}` };

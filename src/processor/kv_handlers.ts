@@ -1,7 +1,7 @@
 import { RequestCode, ResponseCode } from "../protocol/codes.ts";
 import { encodeKvTable } from "../protocol/route_data.ts";
 import type { KvConfig } from "../kv/kv_config.ts";
-import type { Command, Response } from "../remoting/wire/command.ts";
+import type { Command, Reply } from "../remoting/wire/command.ts";
 import { RequestError } from "./errors.ts";
 import { requiredField } from "./fields.ts";
 import type { Handler } from "./request_queue.ts";
@@ -15,7 +15,7 @@ export function kvHandlers(kv: KvConfig): [number, Handler][] {
     [RequestCode.GET_KVLIST_BY_NAMESPACE, list],
   ];
 
-  async function put(request: Command): Promise<Response> {
+  async function put(request: Command): Promise<Reply> {
     const namespace = request.extFields.get("namespace") ?? "null";
     const key = request.extFields.get("key") ?? "null";
     // A null key once kept brokers from starting. The reference lets the name "null" through.
@@ -26,7 +26,7 @@ export function kvHandlers(kv: KvConfig): [number, Handler][] {
     return { code: ResponseCode.SUCCESS };
   }
 
-  function get(request: Command): Response {
+  function get(request: Command): Reply {
     const namespace = requiredField(request, "namespace");
     const key = requiredField(request, "key");
     const value = kv.get(namespace, key);
@@ -35,12 +35,12 @@ export function kvHandlers(kv: KvConfig): [number, Handler][] {
     return { code: ResponseCode.QUERY_NOT_FOUND, remark, extFields: [] };
   }
 
-  async function remove(request: Command): Promise<Response> {
+  async function remove(request: Command): Promise<Reply> {
     await kv.delete(requiredField(request, "namespace"), requiredField(request, "key"));
     return { code: ResponseCode.SUCCESS };
   }
 
-  function list(request: Command): Response {
+  function list(request: Command): Reply {
     const namespace = requiredField(request, "namespace");
     const table = kv.list(namespace);
     if (table !== undefined) return { code: ResponseCode.SUCCESS, body: encodeKvTable(table) };

@@ -1,5 +1,5 @@
 import { inflate, inflateSync } from "node:zlib";
-import { Distribution, SECONDS } from "../histogram.ts";
+import { Histogram, SECONDS } from "../histogram.ts";
 import { FastjsonError } from "../protocol/fastjson_reader.ts";
 import {
   readInflatedBody,
@@ -18,7 +18,7 @@ export class RegistrationDecoder {
   readonly #maxInflated: () => number;
   readonly #nextTurn: (task: () => void) => void;
   /** Decoding time of each body, readable or not, excluding the time in the queue. */
-  readonly seconds = new Distribution(SECONDS);
+  readonly seconds = new Histogram(SECONDS);
   #last: Promise<unknown> | undefined;
 
   /**

@@ -1,5 +1,5 @@
 import { ResponseCode } from "../protocol/codes.ts";
-import type { Command, Response } from "../remoting/wire/command.ts";
+import type { Command, Reply } from "../remoting/wire/command.ts";
 import type { Connection } from "../remoting/connection.ts";
 import type { MemoryBudget } from "../remoting/wire/frame_decoder.ts";
 import { RequestError } from "./errors.ts";
@@ -8,7 +8,7 @@ import { RequestError } from "./errors.ts";
 export type Handler = (
   request: Command,
   connection: Connection,
-) => Response | Promise<Response>;
+) => Reply | Promise<Reply>;
 
 const BUSY = "[OVERLOAD]system busy, start flow control for a while";
 
@@ -16,12 +16,12 @@ interface Waiting {
   handler: Handler;
   request: Command;
   connection: Connection;
-  resolve(response: Response | Promise<Response>): void;
+  resolve(response: Reply | Promise<Reply>): void;
   reject(error: unknown): void;
 }
 
 /** Limits of a request class. */
-export interface RequestClassOptions {
+export interface RequestQueueOptions {
   /** How many requests may wait. */
   capacity(): number;
   /** How many unfinished requests may be in progress. */
@@ -39,8 +39,8 @@ export interface RequestClassOptions {
  * or when the class has used up its time slice. It is refused with SYSTEM_BUSY when too many wait.
  * Requests start in the order of arrival.
  */
-export class RequestClass {
-  readonly #options: RequestClassOptions;
+export class RequestQueue {
+  readonly #options: RequestQueueOptions;
   #waiting: Waiting[] = [];
   /** Entries before this index have been started. */
   #next = 0;
@@ -52,7 +52,7 @@ export class RequestClass {
   /** True while other classes have their turn. */
   #resting = false;
 
-  constructor(options: RequestClassOptions) {
+  constructor(options: RequestQueueOptions) {
     this.#options = options;
   }
 
@@ -76,7 +76,7 @@ export class RequestClass {
    *
    * @throws {RequestError} SYSTEM_BUSY when too many wait, and anything that the handler throws
    */
-  run(handler: Handler, request: Command, connection: Connection): Response | Promise<Response> {
+  run(handler: Handler, request: Command, connection: Connection): Reply | Promise<Reply> {
     if (this.#free() && this.waiting === 0) return this.#start(handler, request, connection);
     const size = request.body?.length ?? 0;
     if (this.waiting >= this.#options.capacity() || !this.#options.budget.take(size)) {
@@ -92,7 +92,7 @@ export class RequestClass {
     return !this.#resting && this.#running < this.#options.concurrency();
   }
 
-  #start(handler: Handler, request: Command, connection: Connection): Response | Promise<Response> {
+  #start(handler: Handler, request: Command, connection: Connection): Reply | Promise<Reply> {
     if (this.#options.slice === Infinity) return this.#track(handler(request, connection));
     const start = performance.now();
     try {
@@ -107,7 +107,7 @@ export class RequestClass {
     }
   }
 
-  #track(response: Response | Promise<Response>): Response | Promise<Response> {
+  #track(response: Reply | Promise<Reply>): Reply | Promise<Reply> {
     if (!(response instanceof Promise)) return response;
     this.#running++;
     return response.finally(() => {

@@ -2,7 +2,7 @@ import type { KvConfig } from "../kv/kv_config.ts";
 import { MqVersion, ORDER_TOPIC_CONFIG, RequestCode, ResponseCode } from "../protocol/codes.ts";
 import type { Dialect } from "../protocol/fastjson_writer.ts";
 import { encodeTopicRoute } from "../protocol/route_data.ts";
-import type { Command, Response } from "../remoting/wire/command.ts";
+import type { Command, Reply } from "../remoting/wire/command.ts";
 import type { RouteCache } from "../route/route_cache.ts";
 import type { RouteTables } from "../route/tables.ts";
 import { filterByZone, pickupTopicRoute } from "../route/topic_route.ts";
@@ -46,7 +46,7 @@ export function routeQueryHandlers(parts: RouteQueryParts): [number, Handler][] 
   const { cache, productEnvironment, options, startTime, now } = parts;
   return [[RequestCode.GET_ROUTEINFO_BY_TOPIC, query]];
 
-  function query(request: Command): Response | Promise<Response> {
+  function query(request: Command): Reply | Promise<Reply> {
     const topic = requiredField(request, "topic");
     if (serviceWait(options, now() - startTime) > 0) {
       throw new RequestError(ResponseCode.SYSTEM_ERROR, NOT_READY);
@@ -66,7 +66,7 @@ export function routeQueryHandlers(parts: RouteQueryParts): [number, Handler][] 
     return { code: ResponseCode.SUCCESS, body };
   }
 
-  async function askProductEnvironment(request: Command, topic: string): Promise<Response> {
+  async function askProductEnvironment(request: Command, topic: string): Promise<Reply> {
     return await productEnvironment.route(request) ?? notExist(topic);
   }
 }
@@ -112,7 +112,7 @@ export function dialectFor(version: number, acceptStandardJsonOnly: boolean): Di
   return version >= MqVersion.V4_9_4 || acceptStandardJsonOnly ? "standard" : "fastjson";
 }
 
-function notExist(topic: string): Response {
+function notExist(topic: string): Reply {
   const remark = `No topic route info in name server for the topic: ${topic}${FAQ_HINT}`;
   return { code: ResponseCode.TOPIC_NOT_EXIST, remark };
 }

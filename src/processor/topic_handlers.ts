@@ -1,6 +1,6 @@
 import { RequestCode, ResponseCode } from "../protocol/codes.ts";
 import { decodeQueueDatas, encodeTopicList } from "../protocol/route_data.ts";
-import type { Command, Response } from "../remoting/wire/command.ts";
+import type { Command, Reply } from "../remoting/wire/command.ts";
 import type { RouteInfoManager } from "../route/route_info_manager.ts";
 import {
   systemTopics,
@@ -39,33 +39,33 @@ export function topicHandlers(
     [RequestCode.DELETE_TOPIC_IN_NAMESRV, remove],
   ];
 
-  function all(): Response {
+  function all(): Reply {
     checkEnabled(options.enableAllTopicList);
     return { code: ResponseCode.SUCCESS, body: encodeTopicList(tables.topics()) };
   }
 
-  function byCluster(request: Command): Response {
+  function byCluster(request: Command): Reply {
     return list(topicsOfCluster(tables, requiredField(request, "cluster")));
   }
 
-  function system(): Response {
+  function system(): Reply {
     const { topics, brokerAddr } = systemTopics(tables);
     return { code: ResponseCode.SUCCESS, body: encodeTopicList(topics, brokerAddr) };
   }
 
-  function list(topics: Iterable<string>): Response {
+  function list(topics: Iterable<string>): Reply {
     checkEnabled(options.enableTopicList);
     return { code: ResponseCode.SUCCESS, body: encodeTopicList(topics) };
   }
 
-  function register(request: Command): Response {
+  function register(request: Command): Reply {
     const topic = requiredField(request, "topic");
     checkBodyLength(request, MAX_TOPIC_ROUTE);
     if (request.body !== null) routes.registerTopic(topic, decodeQueueDatas(request.body));
     return { code: ResponseCode.SUCCESS };
   }
 
-  function remove(request: Command): Response {
+  function remove(request: Command): Reply {
     const clusterName = request.extFields.get("clusterName");
     routes.deleteTopic(requiredField(request, "topic"), clusterName || undefined);
     return { code: ResponseCode.SUCCESS };

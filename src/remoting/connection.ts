@@ -1,6 +1,6 @@
 import type { Log } from "../log/log.ts";
 import type { BufferPool } from "./buffer_pool.ts";
-import { type Command, Flag, FrameError, type Response } from "./wire/command.ts";
+import { type Command, Flag, FrameError, type Reply } from "./wire/command.ts";
 import { type Frame, FrameDecoder, type MemoryBudget } from "./wire/frame_decoder.ts";
 import type { FrameEncoder } from "./wire/frame_encoder.ts";
 import type { HeaderMemo } from "./wire/header_memo.ts";
@@ -23,7 +23,7 @@ const MAX_IN_FLIGHT = 64;
 /** Handles requests. It sees a connection only as a handle to close. */
 export interface RequestHandler {
   /** Handles one request, synchronously if possible. Never throws or rejects. */
-  handle(request: Command, connection: Connection): Response | Promise<Response>;
+  handle(request: Command, connection: Connection): Reply | Promise<Reply>;
   /** Called once for each closed connection. */
   disconnected(connection: Connection): void;
 }
@@ -256,10 +256,10 @@ export class Connection implements SocketHandler {
     }).catch((error) => this.#fail(error));
   }
 
-  #answer(request: Command, response: Response): void {
+  #answer(request: Command, response: Reply): void {
     const { encoder, counters } = this.#context;
     const oneway = (request.flag & Flag.ONEWAY) !== 0;
-    if (!oneway) encoder.response(request, response);
+    if (!oneway) encoder.reply(request, response);
     const written = this.#destroyed ? AnswerResult.WRITE_CHANNEL_FAILED : AnswerResult.SUCCESS;
     const result = oneway ? AnswerResult.ONEWAY : written;
     counters.requests.answered(request.code, response.code, result);
@@ -316,10 +316,15 @@ export class Connection implements SocketHandler {
   #fail(error: unknown): void {
     const { log } = this.#context;
     const reason = error instanceof Error ? error.message : String(error);
-    // Any error but a FrameError is a bug in this program. It affects only this peer.
-    if (error instanceof FrameError) log.warn("connection refused", { peer: this.peer, reason });
-    else log.error("connection failed", { peer: this.peer, error });
-    if (error instanceof HandshakeError) this.close("tls");
-    else this.close(error instanceof FrameError ? "frame" : "fault");
+    const why = closeReasonOf(error);
+    // A bug in this program. It affects only this peer.
+    if (why === "fault") log.error("connection failed", { peer: this.peer, error });
+    else log.warn("connection refused", { peer: this.peer, reason });
+    this.close(why);
   }
+}
+
+function closeReasonOf(error: unknown): CloseReason {
+  if (error instanceof HandshakeError) return "tls";
+  return error instanceof FrameError ? "frame" : "fault";
 }

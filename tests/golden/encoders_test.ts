@@ -164,7 +164,7 @@ describe("against the recorded bytes", () => {
 
       const { code, remark, extFields } = outgoing(answer.frame);
       const asked = { ...request, serializeType: SerializeType.JSON, extFields: new Map() };
-      encoder.response(asked as Command, {
+      encoder.reply(asked as Command, {
         code,
         remark,
         extFields,

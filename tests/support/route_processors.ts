@@ -10,11 +10,11 @@ import { Dispatcher } from "../../src/processor/dispatcher.ts";
 import { kvHandlers } from "../../src/processor/kv_handlers.ts";
 import { ProductEnvironment } from "../../src/outgoing/product_environment.ts";
 import { RegistrationDecoder } from "../../src/processor/registration_decoder.ts";
-import { RequestClass } from "../../src/processor/request_queue.ts";
+import { RequestQueue } from "../../src/processor/request_queue.ts";
 import { routeQueryHandlers } from "../../src/processor/route_query.ts";
 import { topicHandlers } from "../../src/processor/topic_handlers.ts";
 import type { RemotingClient } from "../../src/remoting/client.ts";
-import { type Command, type Response, SerializeType } from "../../src/remoting/wire/command.ts";
+import { type Command, type Reply, SerializeType } from "../../src/remoting/wire/command.ts";
 import type { Connection } from "../../src/remoting/connection.ts";
 import { RouteCache } from "../../src/route/route_cache.ts";
 import { RouteInfoManager } from "../../src/route/route_info_manager.ts";
@@ -65,7 +65,7 @@ export function connection(): Connection & { closed: boolean } {
 }
 
 /** Makes an answer readable. */
-export function readable({ code, remark, extFields, body }: Response): Answer {
+export function readable({ code, remark, extFields, body }: Reply): Answer {
   const answer: Answer = { code };
   if (remark !== undefined) answer.remark = remark;
   if (extFields !== undefined) answer.ext = Object.fromEntries(extFields);
@@ -104,7 +104,7 @@ export class Processors {
       notify: () => {},
     });
     const newClass = () =>
-      new RequestClass({
+      new RequestQueue({
         capacity: () => 100,
         concurrency: () => 16,
         slice: Infinity,
@@ -127,7 +127,7 @@ export class Processors {
     this.dispatcher = new Dispatcher(
       [
         {
-          requestClass: newClass(),
+          queue: newClass(),
           handlers: routeQueryHandlers({
             tables: this.tables,
             cache: this.cache,
@@ -139,7 +139,7 @@ export class Processors {
           }),
         },
         {
-          requestClass: newClass(),
+          queue: newClass(),
           handlers: [
             ...brokerHandlers({ routes: this.routes, kv, decoder, options, log }),
             ...topicHandlers(this.routes, options),
@@ -169,7 +169,7 @@ export class Processors {
     code: number,
     fields: Record<string, string> = {},
     asking: Asking = {},
-  ): Response | Promise<Response> {
+  ): Reply | Promise<Reply> {
     const request = command(code, fields, asking);
     return this.dispatcher.handle(request, asking.connection ?? connection());
   }

@@ -1,17 +1,17 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { Distribution } from "../../src/histogram.ts";
+import { Histogram } from "../../src/histogram.ts";
 
-describe("Distribution", () => {
+describe("Histogram", () => {
   it("counts each number in the first bucket whose bound is not below it", () => {
-    const distribution = new Distribution([1, 5, 10]);
+    const distribution = new Histogram([1, 5, 10]);
     for (const value of [0, 1, 1.5, 5, 7, 10, 10.5, 1000]) distribution.add(value);
     assert.deepEqual(distribution.counts, [2, 2, 2, 2]);
     assert.equal(distribution.sum, 1035);
   });
 
   it("tells each number from then on to who listens", () => {
-    const distribution = new Distribution([1]);
+    const distribution = new Histogram([1]);
     const heard: number[] = [];
     distribution.add(1);
     distribution.onAdd((value) => void heard.push(value));

@@ -7,7 +7,7 @@ import { setImmediate } from "node:timers";
 import { loadConfiguration } from "../../src/config/load.ts";
 import { KvConfigError } from "../../src/kv/kv_config.ts";
 import type { LogLevel } from "../../src/log/log.ts";
-import { Namesrv, StartError } from "../../src/namesrv.ts";
+import { ListenError, Namesrv } from "../../src/namesrv.ts";
 import type { Listener, Socket } from "../../src/remoting/transport/transport.ts";
 import { environmentWith } from "../support/config_fixtures.ts";
 import { concat, text, utf8 } from "../support/bytes.ts";
@@ -155,7 +155,7 @@ describe("Namesrv", () => {
     it("fails in one line at a port that is taken", async () => {
       network.taken = new Deno.errors.AddrInUse("Address already in use (os error 98)");
       await assert.rejects(start("listenPort=1234\n"), (error) => {
-        assert.ok(error instanceof StartError);
+        assert.ok(error instanceof ListenError);
         assert.equal(
           error.message,
           "cannot listen on 0.0.0.0:1234 (bindAddress, listenPort): " +
@@ -169,7 +169,7 @@ describe("Namesrv", () => {
       using time = new FakeTime();
       log.debugEnabled = true;
       network.taken = new Error("taken");
-      await assert.rejects(start(), StartError);
+      await assert.rejects(start(), ListenError);
       const from = log.events.length;
       time.tick(1_000_000);
       assert.deepEqual(events(from), []);
@@ -178,7 +178,7 @@ describe("Namesrv", () => {
     it("names the flag where Deno's permission is missing", async () => {
       network.taken = new Deno.errors.NotCapable("Requires net access");
       await assert.rejects(start("listenPort=1234\n"), {
-        name: "StartError",
+        name: "ListenError",
         message: /start Deno with --allow-net=0\.0\.0\.0:1234$/,
       });
     });
@@ -233,7 +233,7 @@ describe("Namesrv", () => {
     for (const asked of ["httpPort=9877", "httpBindAddress=127.0.0.1"]) {
       it(`fails the start in one line when it can't be had, and ${asked} asks for it`, async () => {
         await assert.rejects(start(asked, listener(taken)), {
-          name: "StartError",
+          name: "ListenError",
           message: "cannot listen on 127.0.0.1:9877 (httpBindAddress, httpPort): " +
             "Address already in use (os error 98)",
         });

@@ -13,9 +13,9 @@ import {
 import type { ConnectionView, RemotingServer } from "../../remoting/server.ts";
 import type { RouteTables } from "../../route/tables.ts";
 import { HttpProblem, json } from "../server/answer.ts";
-import { Lister, PAGE_PARAMETERS } from "./pager.ts";
+import { PAGE_PARAMETERS, Pager } from "./pager.ts";
 import openApi from "./openapi.json" with { type: "json" };
-import type { Asked, Route } from "../server/router.ts";
+import type { Route, RouteRequest } from "../server/router.ts";
 
 /** What the API tells of. It only reads. */
 export interface ApiParts {
@@ -26,7 +26,7 @@ export interface ApiParts {
   options: Readonly<RouteQueryOptions>;
   /** Milliseconds for which route queries are still refused (needWaitForService). */
   serviceWait(): number;
-  lister: Lister;
+  pager: Pager;
 }
 
 /** The API's paths begin with it. */
@@ -36,7 +36,7 @@ const ID_DIGITS = 16;
 
 /** The read-only API below `/api/v1`, as `openapi.json` describes it. */
 export function apiRoutes(parts: ApiParts): Route[] {
-  const { tables, kv, config, server, options, serviceWait, lister } = parts;
+  const { tables, kv, config, server, options, serviceWait, pager } = parts;
   return [
     { path: `${ROOT}/openapi.json`, answer: () => json(openApi) },
     { path: `${ROOT}/clusters`, query: PAGE_PARAMETERS, answer: clusters },
@@ -53,17 +53,17 @@ export function apiRoutes(parts: ApiParts): Route[] {
     { path: `${ROOT}/connections`, query: PAGE_PARAMETERS, answer: connections },
   ];
 
-  function clusters({ query }: Asked): Promise<Response> {
-    return lister.page({
+  function clusters({ query }: RouteRequest): Promise<Response> {
+    return pager.page({
       entries: tables.clusters(),
       key: ([cluster]) => cluster,
       show: ([cluster, names]) => ({ cluster, brokers: [...names].sort() }),
     }, query);
   }
 
-  function brokers({ query }: Asked): Promise<Response> {
+  function brokers({ query }: RouteRequest): Promise<Response> {
     const names = clusterNames(query.text("cluster"));
-    return lister.page({
+    return pager.page({
       entries: tables.brokers(),
       key: ({ brokerName }) => brokerName,
       matches: ({ brokerName }) => names === undefined || names.has(brokerName),
@@ -106,10 +106,10 @@ export function apiRoutes(parts: ApiParts): Route[] {
     return acts ? "actingMaster" : "slave";
   }
 
-  function topics({ query }: Asked): Promise<Response> {
+  function topics({ query }: RouteRequest): Promise<Response> {
     const names = clusterNames(query.text("cluster"));
     const broker = query.text("broker");
-    return lister.page({
+    return pager.page({
       entries: tables.topics(),
       key: (topic) => topic,
       matches: (topic) =>
@@ -135,7 +135,7 @@ export function apiRoutes(parts: ApiParts): Route[] {
     return { topic, clusters: [...clusters], brokers: datas.length, readQueues, writeQueues };
   }
 
-  function topicRoute({ path, query }: Asked): Response {
+  function topicRoute({ path, query }: RouteRequest): Response {
     const topic = path.get("topic")!;
     const version = query.parsed(
       "version",
@@ -164,18 +164,18 @@ export function apiRoutes(parts: ApiParts): Route[] {
     });
   }
 
-  function namespaces({ query }: Asked): Promise<Response> {
-    return lister.page({
+  function namespaces({ query }: RouteRequest): Promise<Response> {
+    return pager.page({
       entries: kv.namespaces(),
       key: ([namespace]) => namespace,
       show: ([namespace, values]) => ({ namespace, keys: values.size }),
     }, query);
   }
 
-  function entries({ path, query }: Asked): Promise<Response> {
+  function entries({ path, query }: RouteRequest): Promise<Response> {
     const values = kv.list(path.get("namespace")!);
     if (values === undefined) throw new HttpProblem(404, "there is no such namespace");
-    return lister.page({
+    return pager.page({
       entries: values,
       key: ([key]) => key,
       show: ([key, value]) => ({ key, value }),
@@ -186,8 +186,8 @@ export function apiRoutes(parts: ApiParts): Route[] {
     return json(config.view());
   }
 
-  function connections({ query }: Asked): Promise<Response> {
-    return lister.page({
+  function connections({ query }: RouteRequest): Promise<Response> {
+    return pager.page({
       entries: server.views(),
       key: ({ id }) => `${id}`.padStart(ID_DIGITS, "0"),
       text: ({ peer }) => peer,

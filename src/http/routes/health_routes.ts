@@ -36,8 +36,8 @@ export function healthRoutes(condition: Condition, software: Software, now: () =
   let kvFile: Promise<string | undefined> | undefined;
   let kvFileUntil = Infinity;
   return [
-    { path: "/livez", vital: true, answer: () => json({ alive: true }) },
-    { path: "/readyz", vital: true, answer: ready },
+    { path: "/livez", priority: true, answer: () => json({ alive: true }) },
+    { path: "/readyz", priority: true, answer: ready },
     { path: "/version", answer: () => json(software) },
   ];
 

@@ -12,7 +12,7 @@ const MAX_PAGE = 1024 * 1024;
 /** A cursor has to fit into a URL, whatever names brokers make up. */
 const MAX_CURSOR = 1024;
 
-/** The parameters of {@link Lister.page}. */
+/** The parameters of {@link Pager.page}. */
 export const PAGE_PARAMETERS: readonly string[] = ["limit", "after", "search"];
 
 /** A table that is shown in pages. */
@@ -44,7 +44,7 @@ interface Page {
  * The tables are not sorted, and are searched in: each page looks at all keys. That takes some 5 ms
  * for 50 000; an index would cost every registration instead.
  */
-export class Lister {
+export class Pager {
   readonly #now: () => number;
   readonly #nextTurn: (task: () => void) => void;
   #begun = 0;

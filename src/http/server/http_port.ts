@@ -1,8 +1,8 @@
 import type { Log } from "../../log/log.ts";
 import { HttpProblem } from "./answer.ts";
 import type { HttpListener, HttpServer } from "./http_listener.ts";
-import { Pacer } from "./throttle.ts";
-import { type Found, type Route, Router } from "./router.ts";
+import { Throttle } from "./throttle.ts";
+import { type Route, type RouteMatch, Router } from "./router.ts";
 
 /**
  * Milliseconds between two requests that are begun: a scrape takes some 0.1 ms, so that half a
@@ -10,10 +10,10 @@ import { type Found, type Route, Router } from "./router.ts";
  */
 const GAP = 20;
 /**
- * Milliseconds that a vital request waits at the most. Turns are also taken by those whose clients
+ * Milliseconds that a priority request waits at the most. Turns are also taken by those whose clients
  * have gone, as the runtime does not tell: without an end, a crowd would outlast its time limits.
  */
-const LONGEST_VITAL_WAIT = 500;
+const LONGEST_PRIORITY_WAIT = 500;
 /** Milliseconds until a port that failed is opened again, and between attempts at it. */
 const REOPEN_AFTER = 1000;
 /** Requests that wait, are worked at, or whose answers have not left. */
@@ -26,12 +26,12 @@ export class HttpPort {
   readonly #listener: HttpListener;
   readonly #router: Router;
   readonly #log: Log;
-  readonly #pacer: Pacer;
+  readonly #throttle: Throttle;
   /** Whoever watches over this process does not wait behind the others. */
-  readonly #vitalPacer: Pacer;
+  readonly #priorityThrottle: Throttle;
   #server: HttpServer | undefined;
   #reopening: ReturnType<typeof setTimeout> | undefined;
-  /** Those who are not vital are answered one after another. */
+  /** Those who are not priority are answered one after another. */
   #line: Promise<unknown> = Promise.resolve();
   #open = 0;
   #unsent = 0;
@@ -46,8 +46,8 @@ export class HttpPort {
     this.#listener = parts.listener;
     this.#router = new Router(parts.routes);
     this.#log = parts.log;
-    this.#pacer = new Pacer(GAP, parts.now);
-    this.#vitalPacer = new Pacer(GAP, parts.now, LONGEST_VITAL_WAIT);
+    this.#throttle = new Throttle(GAP, parts.now);
+    this.#priorityThrottle = new Throttle(GAP, parts.now, LONGEST_PRIORITY_WAIT);
   }
 
   /**
@@ -114,8 +114,8 @@ export class HttpPort {
   async #find(request: Request): Promise<Response> {
     try {
       const found = this.#router.find(request.method, request.url);
-      if (!found.vital) return await this.#inLine(found);
-      await this.#vitalPacer.turn();
+      if (!found.priority) return await this.#inLine(found);
+      await this.#priorityThrottle.turn();
       return await found.answer();
     } catch (error) {
       if (error instanceof HttpProblem) return error.toResponse();
@@ -124,10 +124,10 @@ export class HttpPort {
     }
   }
 
-  #inLine(found: Found): Promise<Response> {
+  #inLine(found: RouteMatch): Promise<Response> {
     if (this.#open > MAX_OPEN) throw busy(`more than ${MAX_OPEN} requests are open`);
     const answer = this.#line.then(async () => {
-      await this.#pacer.turn();
+      await this.#throttle.turn();
       if (this.#unsent > MAX_UNSENT) throw busy("too many answers wait for their clients");
       return await found.answer();
     });

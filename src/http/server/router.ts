@@ -2,7 +2,7 @@ import { HttpProblem } from "./answer.ts";
 import { Query } from "./query.ts";
 
 /** A request to a route. */
-export interface Asked {
+export interface RouteRequest {
   /** The decoded parts of the path that the route names with a colon. */
   readonly path: ReadonlyMap<string, string>;
   readonly query: Query;
@@ -15,14 +15,14 @@ export interface Route {
   /** Names of the query's parameters. */
   readonly query?: readonly string[];
   /** Whether it is answered even when too many other requests are. */
-  readonly vital?: boolean;
+  readonly priority?: boolean;
   /** The answer. What it throws becomes one. */
-  answer(asked: Asked): Response | Promise<Response>;
+  answer(asked: RouteRequest): Response | Promise<Response>;
 }
 
 /** The way to an answer. */
-export interface Found {
-  readonly vital: boolean;
+export interface RouteMatch {
+  readonly priority: boolean;
   /** Rejects with {@link HttpProblem} where there is one. */
   answer(): Promise<Response>;
 }
@@ -47,15 +47,15 @@ export class Router {
    * unknown path, 405 at a method that is not for reading, 400 at a URL, a path or a query that can't
    * be understood.
    */
-  find(method: string, address: string): Found {
+  find(method: string, address: string): RouteMatch {
     try {
       return this.#find(method, address);
     } catch (error) {
-      return { vital: false, answer: () => Promise.reject(error) };
+      return { priority: false, answer: () => Promise.reject(error) };
     }
   }
 
-  #find(method: string, address: string): Found {
+  #find(method: string, address: string): RouteMatch {
     const url = URL.parse(address);
     if (url === null) throw new HttpProblem(400, "the URL or the Host header is not valid");
     const { route, groups } = this.#match(url.pathname);
@@ -65,7 +65,10 @@ export class Router {
     }
     const path = new Map(Object.entries(groups).map(([name, text]) => [name, decode(name, text)]));
     const query = new Query(url.searchParams, route.query ?? []);
-    return { vital: route.vital ?? false, answer: async () => await route.answer({ path, query }) };
+    return {
+      priority: route.priority ?? false,
+      answer: async () => await route.answer({ path, query }),
+    };
   }
 
   #match(pathname: string): { route: Route; groups: Record<string, string | undefined> } {

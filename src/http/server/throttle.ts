@@ -2,7 +2,7 @@
  * Hands out turns, each so long after the one before: who comes in a crowd waits, and leaves room
  * between for others.
  */
-export class Pacer {
+export class Throttle {
   readonly #gap: number;
   readonly #longest: number;
   readonly #now: () => number;

@@ -1,8 +1,8 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import * as tls from "node:tls";
 import { osReason } from "../../os_error.ts";
-import { FrameError } from "../wire/command.ts";
 import type { TlsAccept, TlsSession } from "../transport/transport.ts";
+import { StartupError } from "../../startup_error.ts";
 
 /** How many verified client certificates are remembered, for sessions that resume with them. */
 const MAX_VERIFIED = 10_000;
@@ -41,12 +41,12 @@ type PathOption = "tls.server.keyPath" | "tls.server.certPath" | "tls.server.tru
 /**
  * A TLS option that can't be satisfied. The message is one line that names the option and the file.
  */
-export class TlsConfigError extends Error {
+export class TlsConfigError extends StartupError {
   override name = "TlsConfigError";
 }
 
 /** A refused or failed TLS connection. The message is one line that gives the reason. */
-export class HandshakeError extends FrameError {
+export class HandshakeError extends Error {
   override name = "HandshakeError";
 }
 

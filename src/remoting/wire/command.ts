@@ -26,7 +26,7 @@ export interface Command extends CommandHeader {
 }
 
 /** The response to a request. Absent fields are null on the wire. */
-export interface Response {
+export interface Reply {
   code: number;
   remark?: string;
   /** An empty list is sent as an empty object; an absent one is not sent. */

@@ -3,7 +3,7 @@ import {
   Flag,
   FrameError,
   type OutgoingRequest,
-  type Response,
+  type Reply,
   SerializeType,
 } from "./command.ts";
 import { encodeHeader, type OutgoingHeader } from "./header_codec.ts";
@@ -35,11 +35,11 @@ export class FrameEncoder {
    *
    * @throws {FrameError} when its header is too long for a frame; nothing is appended then
    */
-  response(request: Command, response: Response): void {
-    const { code, remark, extFields } = response;
+  reply(request: Command, reply: Reply): void {
+    const { code, remark, extFields } = reply;
     const json = request.serializeType === SerializeType.JSON;
     if (json && code === 0 && remark === undefined && extFields === undefined) {
-      this.#plainSuccess(request.opaque, response.body);
+      this.#plainSuccess(request.opaque, reply.body);
       return;
     }
     const header: OutgoingHeader = {
@@ -49,7 +49,7 @@ export class FrameEncoder {
       remark,
       extFields,
     };
-    this.#frame(header, request.serializeType, response.body);
+    this.#frame(header, request.serializeType, reply.body);
   }
 
   /** Writes the appended responses in order. */

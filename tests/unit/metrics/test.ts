@@ -1,7 +1,7 @@
 import { beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { Registry } from "prom-client";
-import { Distribution } from "../../../src/histogram.ts";
+import { Histogram } from "../../../src/histogram.ts";
 import { type Definition, DEFINITIONS, PREFIX } from "../../../src/metrics/definitions.ts";
 import { Metrics } from "../../../src/metrics/metrics.ts";
 import type { Sources } from "../../../src/metrics/sources.ts";
@@ -47,10 +47,10 @@ function world(): World {
         unregistered: 0,
       },
     },
-    decoder: { seconds: new Distribution([0.1, 1]) },
+    decoder: { seconds: new Histogram([0.1, 1]) },
     cache: { hits: 0, misses: 0, size: 0, topics: 0 },
-    kv: { valueCount: 0, writes: 0, failedWrites: 0, syncSeconds: new Distribution([0.1, 1]) },
-    loopLag: new Distribution([0.1, 1]),
+    kv: { valueCount: 0, writes: 0, failedWrites: 0, syncSeconds: new Histogram([0.1, 1]) },
+    loopLag: new Histogram([0.1, 1]),
     options: { metricsPerBroker: false },
     runtime: {
       memory: () => ({ resident: 60e6, heapUsed: 8e6, heapTotal: 10e6, external: 1e6 }),

@@ -9,7 +9,7 @@ import {
   requiredField,
   requiredLong,
 } from "../../../src/processor/fields.ts";
-import { type Handler, RequestClass } from "../../../src/processor/request_queue.ts";
+import { type Handler, RequestQueue } from "../../../src/processor/request_queue.ts";
 import { FastjsonError } from "../../../src/protocol/fastjson_reader.ts";
 import type { Connection } from "../../../src/remoting/connection.ts";
 import { RecordedLog } from "../../support/route_log.ts";
@@ -19,14 +19,14 @@ import { type Answer, command, connection, readable } from "../../support/route_
 function dispatcher(handler: Handler) {
   const log = new RecordedLog();
   const gone: Connection[] = [];
-  const requestClass = new RequestClass({
+  const queue = new RequestQueue({
     capacity: () => 10,
     concurrency: () => 1,
     slice: Infinity,
     budget: { take: () => true, give: () => {} },
     nextTurn: () => {},
   });
-  const entries = [{ requestClass, handlers: [[7, handler] as const] }];
+  const entries = [{ queue, handlers: [[7, handler] as const] }];
   const it = new Dispatcher(entries, log, (closed) => gone.push(closed));
   const ask = async (code: number): Promise<Answer> =>
     readable(await it.handle(command(code), connection()));

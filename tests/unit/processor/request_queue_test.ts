@@ -1,15 +1,15 @@
 import { beforeEach, describe, it } from "@std/testing/bdd";
 import { stub } from "@std/testing/mock";
 import assert from "node:assert/strict";
-import { type Handler, RequestClass } from "../../../src/processor/request_queue.ts";
-import type { Response } from "../../../src/remoting/wire/command.ts";
+import { type Handler, RequestQueue } from "../../../src/processor/request_queue.ts";
+import type { Reply } from "../../../src/remoting/wire/command.ts";
 import { ByteBudget } from "../../../src/remoting/memory_budget.ts";
 import { command, connection } from "../../support/route_processors.ts";
 
-const OK: Response = { code: 0 };
+const OK: Reply = { code: 0 };
 const PEER = connection();
 
-describe("RequestClass", () => {
+describe("RequestQueue", () => {
   const bounds = { capacity: 100, concurrency: 2, memory: 1000 };
   let turns: (() => void)[];
   let started: string[];
@@ -22,8 +22,8 @@ describe("RequestClass", () => {
     budget = new ByteBudget(() => bounds.memory);
   });
 
-  function newClass(slice = Infinity): RequestClass {
-    return new RequestClass({
+  function newClass(slice = Infinity): RequestQueue {
+    return new RequestQueue({
       capacity: () => bounds.capacity,
       concurrency: () => bounds.concurrency,
       slice,
@@ -34,7 +34,7 @@ describe("RequestClass", () => {
 
   /** A request whose handler takes until it is told to end. */
   function slow(name: string) {
-    const { promise, resolve, reject } = Promise.withResolvers<Response>();
+    const { promise, resolve, reject } = Promise.withResolvers<Reply>();
     const handler: Handler = () => {
       started.push(name);
       return promise;
@@ -120,16 +120,16 @@ describe("RequestClass", () => {
     bounds.concurrency = 1;
     const requests = newClass();
     const [a, b] = [slow("a"), slow("b")];
-    const first = requests.run(a.handler, request(), PEER) as Promise<Response>;
+    const first = requests.run(a.handler, request(), PEER) as Promise<Reply>;
     const thrown = requests.run(
       () => {
         throw new Error("at once");
       },
       request(),
       PEER,
-    ) as Promise<Response>;
-    const second = requests.run(b.handler, request(), PEER) as Promise<Response>;
-    const last = requests.run(quick("c"), request(), PEER) as Promise<Response>;
+    ) as Promise<Reply>;
+    const second = requests.run(b.handler, request(), PEER) as Promise<Reply>;
+    const last = requests.run(quick("c"), request(), PEER) as Promise<Reply>;
     a.fail(new Error("later"));
     b.fail(new Error("later, too"));
     await assert.rejects(first, /^Error: later$/);

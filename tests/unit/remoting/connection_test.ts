@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import { FakeTime } from "@std/testing/time";
 import assert from "node:assert/strict";
-import type { Command, Response } from "../../../src/remoting/wire/command.ts";
+import type { Command, Reply } from "../../../src/remoting/wire/command.ts";
 import {
   Connection,
   type ConnectionContext,
@@ -32,13 +32,13 @@ const RESPONSE = 1;
 class RecordedHandler implements RequestHandler {
   readonly requests: Command[] = [];
   readonly gone: Connection[] = [];
-  answer: (request: Command, connection: Connection) => Response | Promise<Response>;
+  answer: (request: Command, connection: Connection) => Reply | Promise<Reply>;
 
   constructor(answer: RecordedHandler["answer"] = () => ({ code: 0 })) {
     this.answer = answer;
   }
 
-  handle(request: Command, connection: Connection): Response | Promise<Response> {
+  handle(request: Command, connection: Connection): Reply | Promise<Reply> {
     this.requests.push(request);
     return this.answer(request, connection);
   }
@@ -103,13 +103,13 @@ function range(from: number, count: number): number[] {
 
 /** Answers that are given when the test says so, by opaque. */
 function heldAnswers() {
-  const held = new Map<number, PromiseWithResolvers<Response>>();
+  const held = new Map<number, PromiseWithResolvers<Reply>>();
   const answer = ({ opaque }: Command) => {
-    const promise = Promise.withResolvers<Response>();
+    const promise = Promise.withResolvers<Reply>();
     held.set(opaque, promise);
     return promise.promise;
   };
-  const give = async (opaque: number, response: Response = { code: 0 }) => {
+  const give = async (opaque: number, response: Reply = { code: 0 }) => {
     held.get(opaque)!.resolve(response);
     await settled();
   };
@@ -321,7 +321,7 @@ describe("Connection: what can't be read", () => {
   });
 
   it("closes for an answer that no frame can hold, late or at once", async () => {
-    const response: Response = { code: 1, remark: "x".repeat(1 << 24) };
+    const response: Reply = { code: 1, remark: "x".repeat(1 << 24) };
     for (const answer of [() => response, () => Promise.resolve(response)]) {
       const { socket, log, context, handler } = connect({ answer });
       socket.send(request({ opaque: 1 }));

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import { FakeTime } from "@std/testing/time";
 import assert from "node:assert/strict";
-import type { Command, Response } from "../../../src/remoting/wire/command.ts";
+import type { Command, Reply } from "../../../src/remoting/wire/command.ts";
 import type { Connection } from "../../../src/remoting/connection.ts";
 import { ByteBudget } from "../../../src/remoting/memory_budget.ts";
 import { RemotingCounters } from "../../../src/remoting/remoting_counters.ts";
@@ -24,7 +24,7 @@ let options: {
   serverSocketBacklog: number;
 };
 let marks: { high: number; low: number };
-let handle: (request: Command, connection: Connection) => Response | Promise<Response>;
+let handle: (request: Command, connection: Connection) => Reply | Promise<Reply>;
 let gone: string[];
 let server: RemotingServer;
 
@@ -197,7 +197,7 @@ describe("RemotingServer", () => {
     });
 
     it("are not those whose requests are worked at", async () => {
-      const answer = Promise.withResolvers<Response>();
+      const answer = Promise.withResolvers<Reply>();
       handle = () => answer.promise;
       const socket = transport.open();
       socket.send(request({ opaque: 1 }));
@@ -258,9 +258,9 @@ describe("RemotingServer", () => {
     });
 
     it("answers what was read, then closes", async () => {
-      const answers: PromiseWithResolvers<Response>[] = [];
+      const answers: PromiseWithResolvers<Reply>[] = [];
       handle = () => {
-        const answer = Promise.withResolvers<Response>();
+        const answer = Promise.withResolvers<Reply>();
         answers.push(answer);
         return answer.promise;
       };
@@ -279,7 +279,7 @@ describe("RemotingServer", () => {
     });
 
     it("answers peers that sent no more before", async () => {
-      const answer = Promise.withResolvers<Response>();
+      const answer = Promise.withResolvers<Reply>();
       handle = () => answer.promise;
       const socket = transport.open();
       socket.send(requests(0, 1));

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
 import { HttpProblem } from "../../../../src/http/server/answer.ts";
 import { apiRoutes } from "../../../../src/http/routes/api_routes.ts";
-import { Lister } from "../../../../src/http/routes/pager.ts";
+import { Pager } from "../../../../src/http/routes/pager.ts";
 import { type Route, Router } from "../../../../src/http/server/router.ts";
 import type { Connection } from "../../../../src/remoting/connection.ts";
 import type { ConnectionView } from "../../../../src/remoting/server.ts";
@@ -34,7 +34,7 @@ async function setUp(): Promise<void> {
       view: (handle) => connections.get(handle as Connection),
     },
     serviceWait: () => wait,
-    lister: new Lister(() => performance.now(), (task) => void setImmediate(task)),
+    pager: new Pager(() => performance.now(), (task) => void setImmediate(task)),
   });
   router = new Router(routes);
 }

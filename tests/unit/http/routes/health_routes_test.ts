@@ -55,13 +55,13 @@ describe("/livez", () => {
   beforeEach(setUp);
   afterEach(() => time.restore());
 
-  it("says yes whatever else is, and is vital", async () => {
+  it("says yes whatever else is, and is priority", async () => {
     Object.assign(condition, { listening: false, stopping: true, wait: 1 });
     const response = await ask("/livez");
     assert.equal(response.status, 200);
     assert.deepEqual(await response.json(), { alive: true });
     assert.deepEqual(
-      routes.filter(({ vital }) => vital).map(({ path }) => path),
+      routes.filter(({ priority }) => priority).map(({ path }) => path),
       ["/livez", "/readyz"],
     );
   });

@@ -2,7 +2,7 @@ import { beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
 import { HttpProblem } from "../../../../src/http/server/answer.ts";
-import { Lister, type Listing, PAGE_PARAMETERS } from "../../../../src/http/routes/pager.ts";
+import { type Listing, PAGE_PARAMETERS, Pager } from "../../../../src/http/routes/pager.ts";
 import { Query } from "../../../../src/http/server/query.ts";
 
 interface Page {
@@ -15,13 +15,13 @@ let clock: number;
 let turns: number;
 /** What happens whenever others have their turn. */
 let between: () => void;
-let lister: Lister;
+let pager: Pager;
 
 function setUp(): void {
   clock = 0;
   turns = 0;
   between = () => {};
-  lister = new Lister(() => clock, (task) => {
+  pager = new Pager(() => clock, (task) => {
     turns++;
     setImmediate(() => {
       between();
@@ -37,7 +37,7 @@ const listing = (names: Iterable<string>): Listing<string> => ({
 });
 
 async function page<T>(listing: Listing<T>, query = ""): Promise<Page> {
-  const response = await lister.page(
+  const response = await pager.page(
     listing,
     new Query(new URLSearchParams(query), PAGE_PARAMETERS),
   );
@@ -60,7 +60,7 @@ async function walk<T>(listing: () => Listing<T>, query: string): Promise<string
 const shuffled = (count: number) =>
   Array.from({ length: count }, (_, i) => `n${String((i * 7919) % count).padStart(6, "0")}`);
 
-describe("Lister.page", () => {
+describe("Pager.page", () => {
   beforeEach(setUp);
 
   it("sorts, counts and cuts", async () => {

@@ -31,7 +31,7 @@ function setUp(): void {
     now: () => Date.now(),
     routes: [
       { path: "/a", answer: text("a") },
-      { path: "/vital", vital: true, answer: text("vital") },
+      { path: "/vital", priority: true, answer: text("vital") },
       { path: "/large", answer: () => answer(large, "text/plain") },
       {
         path: "/slow",

@@ -1,12 +1,12 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { HttpProblem } from "../../../../src/http/server/answer.ts";
-import { type Asked, Router } from "../../../../src/http/server/router.ts";
+import { Router, type RouteRequest } from "../../../../src/http/server/router.ts";
 
-const tell = ({ path, query }: Asked) =>
+const tell = ({ path, query }: RouteRequest) =>
   Response.json({ path: Object.fromEntries(path), x: query.text("x") ?? null });
 const router = new Router([
-  { path: "/fixed", vital: true, answer: () => new Response("fixed") },
+  { path: "/fixed", priority: true, answer: () => new Response("fixed") },
   { path: "/things/:thing/part", query: ["x"], answer: tell },
   { path: "/things/:thing", answer: tell },
 ]);
@@ -14,18 +14,18 @@ const find = (path: string, method = "GET") => router.find(method, `http://127.0
 
 async function problem(path: string, method?: string): Promise<HttpProblem> {
   const found = find(path, method);
-  assert.equal(found.vital, false);
+  assert.equal(found.priority, false);
   const error = await found.answer().then(() => undefined, (error) => error);
   assert.ok(error instanceof HttpProblem, `${path}: ${error}`);
   return error;
 }
 
 describe("Router", () => {
-  it("finds fixed paths, and whether they are vital", async () => {
+  it("finds fixed paths, and whether they are priority", async () => {
     const found = find("/fixed?");
-    assert.equal(found.vital, true);
+    assert.equal(found.priority, true);
     assert.equal(await (await found.answer()).text(), "fixed");
-    assert.equal(find("/things/a").vital, false);
+    assert.equal(find("/things/a").priority, false);
   });
 
   it("finds paths with names in them, and decodes these", async () => {
@@ -60,7 +60,7 @@ describe("Router", () => {
       assert.equal(status, 405, method);
       assert.deepEqual(headers, { allow: "GET, HEAD" });
     }
-    assert.equal(find("/fixed", "HEAD").vital, true);
+    assert.equal(find("/fixed", "HEAD").priority, true);
   });
 
   it("names what is wrong with a request: 400", async () => {

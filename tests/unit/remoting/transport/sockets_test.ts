@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import type { Command, Response } from "../../../../src/remoting/wire/command.ts";
+import type { Command, Reply } from "../../../../src/remoting/wire/command.ts";
 import { NodeTransport } from "../../../../src/remoting/transport/node_transport.ts";
 import { ByteBudget } from "../../../../src/remoting/memory_budget.ts";
 import { RemotingCounters } from "../../../../src/remoting/remoting_counters.ts";
@@ -13,7 +13,7 @@ let server: RemotingServer;
 let port: number;
 let budget: ByteBudget;
 let log: RecordedLog;
-let handle: (request: Command) => Response | Promise<Response>;
+let handle: (request: Command) => Reply | Promise<Reply>;
 let client: Deno.TcpConn;
 
 async function writeAll(bytes: Uint8Array): Promise<void> {
@@ -117,7 +117,7 @@ describe("RemotingServer on real sockets", () => {
   });
 
   it("answers what it has read when it stops", async () => {
-    const answer = Promise.withResolvers<Response>();
+    const answer = Promise.withResolvers<Reply>();
     const read = Promise.withResolvers<void>();
     handle = () => {
       read.resolve();

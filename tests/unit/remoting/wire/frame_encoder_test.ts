@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { type Command, FrameError, type Response } from "../../../../src/remoting/wire/command.ts";
+import { type Command, FrameError, type Reply } from "../../../../src/remoting/wire/command.ts";
 import { encodeRequest, FrameEncoder } from "../../../../src/remoting/wire/frame_encoder.ts";
 import { encodeHeader } from "../../../../src/remoting/wire/header_codec.ts";
 import { concat, text, utf8 } from "../../../support/bytes.ts";
@@ -50,9 +50,9 @@ function take(encoder: FrameEncoder): Uint8Array[] {
   return parts;
 }
 
-function encode(...responses: [Command, Response][]): Uint8Array {
+function encode(...responses: [Command, Reply][]): Uint8Array {
   const encoder = new FrameEncoder();
-  for (const [request, response] of responses) encoder.response(request, response);
+  for (const [request, response] of responses) encoder.reply(request, response);
   return concat(...take(encoder));
 }
 
@@ -63,7 +63,7 @@ function pattern(length: number): Uint8Array {
 
 describe("FrameEncoder", () => {
   it("writes byte for byte what the reference wrote, but for the language", () => {
-    const cases: [Uint8Array, number, Response][] = [
+    const cases: [Uint8Array, number, Reply][] = [
       [SUCCESS, 7, { code: 0 }],
       [NO_CONFIG_ITEM, 5, {
         code: 22,
@@ -87,7 +87,7 @@ describe("FrameEncoder", () => {
   });
 
   it("answers a binary request with a binary header", () => {
-    const response: Response = { code: 0, extFields: [["changed", "true"]], body: utf8("body") };
+    const response: Reply = { code: 0, extFields: [["changed", "true"]], body: utf8("body") };
     const [seen] = cutFrames(encode([requestOf(-7, 1), response]));
     assert.equal(seen.serializeType, 1);
     assert.deepEqual(
@@ -157,7 +157,7 @@ describe("FrameEncoder", () => {
     const expected: Uint8Array[] = [];
     for (let opaque = 0; opaque < 3000; opaque++) {
       const body = pattern(opaque % 97);
-      encoder.response(requestOf(opaque), { code: 0, body });
+      encoder.reply(requestOf(opaque), { code: 0, body });
       expected.push(plainSuccess(opaque, body));
     }
     assert.ok(encoder.length > 4 * FIRST_CAPACITY);
@@ -169,10 +169,10 @@ describe("FrameEncoder", () => {
   it("joins small answers, and does not copy large bodies", () => {
     const encoder = new FrameEncoder();
     const large = pattern(LARGE_BODY);
-    encoder.response(requestOf(1), { code: 0 });
-    encoder.response(requestOf(2), { code: 0, body: large });
-    encoder.response(requestOf(3), { code: 0 });
-    encoder.response(requestOf(4), { code: 0, body: pattern(10) });
+    encoder.reply(requestOf(1), { code: 0 });
+    encoder.reply(requestOf(2), { code: 0, body: large });
+    encoder.reply(requestOf(3), { code: 0 });
+    encoder.reply(requestOf(4), { code: 0, body: pattern(10) });
     const parts = take(encoder);
     assert.equal(parts.length, 3);
     assert.equal(parts[1], large);
@@ -182,8 +182,8 @@ describe("FrameEncoder", () => {
   it("counts what it holds", () => {
     const encoder = new FrameEncoder();
     assert.equal(encoder.length, 0);
-    encoder.response(requestOf(1), { code: 0, body: pattern(LARGE_BODY) });
-    encoder.response(requestOf(2), { code: 0, body: pattern(5) });
+    encoder.reply(requestOf(1), { code: 0, body: pattern(LARGE_BODY) });
+    encoder.reply(requestOf(2), { code: 0, body: pattern(5) });
     const expected = plainSuccess(1, pattern(LARGE_BODY)).length +
       plainSuccess(2, pattern(5)).length;
     assert.equal(encoder.length, expected);
@@ -194,11 +194,11 @@ describe("FrameEncoder", () => {
 
   it("gives chunks that later answers don't change", () => {
     const encoder = new FrameEncoder();
-    encoder.response(requestOf(1), { code: 0, body: utf8("first") });
+    encoder.reply(requestOf(1), { code: 0, body: utf8("first") });
     const [first] = take(encoder);
     const copy = first.slice();
-    encoder.response(requestOf(2), { code: 1, remark: "x".repeat(100) });
-    encoder.response(requestOf(3), { code: 0, body: pattern(100_000) });
+    encoder.reply(requestOf(2), { code: 1, remark: "x".repeat(100) });
+    encoder.reply(requestOf(3), { code: 0, body: pattern(100_000) });
     take(encoder);
     assert.deepEqual(first, copy);
     assert.deepEqual(first, plainSuccess(1, utf8("first")));
@@ -207,21 +207,21 @@ describe("FrameEncoder", () => {
   it("goes on after a huge batch", () => {
     const encoder = new FrameEncoder();
     for (let i = 0; i < 100; i++) {
-      encoder.response(requestOf(i), { code: 0, body: pattern(20_000) });
+      encoder.reply(requestOf(i), { code: 0, body: pattern(20_000) });
     }
     assert.equal(readAnswerCount(take(encoder)), 100);
-    encoder.response(requestOf(1), { code: 0 });
+    encoder.reply(requestOf(1), { code: 0 });
     assert.deepEqual(take(encoder), [plainSuccess(1)]);
   });
 
   it("refuses an answer whose header does not fit, and keeps the others", () => {
     const encoder = new FrameEncoder();
-    encoder.response(requestOf(1), { code: 0 });
+    encoder.reply(requestOf(1), { code: 0 });
     const remark = "x".repeat(0x1000000);
     for (const type of [0, 1] as const) {
-      assert.throws(() => encoder.response(requestOf(2, type), { code: 1, remark }), FrameError);
+      assert.throws(() => encoder.reply(requestOf(2, type), { code: 1, remark }), FrameError);
     }
-    encoder.response(requestOf(3), { code: 0 });
+    encoder.reply(requestOf(3), { code: 0 });
     assert.deepEqual(take(encoder), [concat(plainSuccess(1), plainSuccess(3))]);
   });
 });
