@@ -1,17 +1,11 @@
 /**
- * Writes what follows from the table of options: docs/configuration.md, the two files in conf, and
- * the block between the markers in README.md; and from that of metrics: docs/metrics.md. With
- * `--check` it writes nothing, and fails when one of them is stale. Runs in the project's folder.
+ * Writes what follows from the table of options: docs/configuration.md and the two files in conf;
+ * and from that of metrics: docs/metrics.md. With `--check` it writes nothing, and fails when one of
+ * them is stale. Runs in the project's folder.
  *
  * @module
  */
-import {
-  type Option,
-  OPTION_GROUPS,
-  OPTION_NAMES,
-  type OptionName,
-  optionOf,
-} from "../src/config/options.ts";
+import { type Option, OPTION_GROUPS, type OptionName, optionOf } from "../src/config/options.ts";
 import { metricsPage } from "./metrics_page.ts";
 import { table } from "./table.ts";
 
@@ -20,9 +14,6 @@ export interface GeneratedFile {
   readonly path: string;
   readonly text: string;
 }
-
-const README = "README.md";
-const BLOCK = /(<!-- options:begin -->\n)[^]*?(<!-- options:end -->)/;
 
 const INTRODUCTION = `<!-- deno-fmt-ignore-file -->
 <!-- Generated from src/config/options.ts by \`deno task docs\`. -->
@@ -43,6 +34,22 @@ Later sources win:
 \`~\` is \`HOME\`, or \`USERPROFILE\`. Without both, it is the current folder, and the log says so.
 
 \`-p\` prints every option with the value that it has after all this.
+
+## Command line
+
+| Argument | What it does |
+| --- | --- |
+| \`-c, --configFile FILE\` | reads options from a \`.properties\` or \`.yaml\` file |
+| \`-n, --namesrvAddr ADDR\` | accepted and reported, without further effect, as in \`mqnamesrv\` |
+| \`-p, --printConfigItem\` | prints every option with its value, then exits |
+| \`--listenPort PORT\` | sets \`listenPort\` |
+| \`--bindAddress ADDR\` | sets \`bindAddress\` |
+| \`--httpPort PORT\` | sets \`httpPort\`; 0 opens none |
+| \`--httpBindAddress ADDR\` | sets \`httpBindAddress\` |
+| \`-Dtls.KEY=VALUE\` | sets a TLS option, as for the JVM |
+| \`--version\`, \`-h, --help\` | print the version / this help, then exit |
+
+An argument that can't be used ends the program with exit code 1 and one line that says why. If the first argument is not an option, it is an admin command: see [admin.md](admin.md).
 
 ## Files
 
@@ -67,21 +74,14 @@ Changes go to \`configStorePath\`, edited into what the file holds: comments, or
 *Effect*: **full**, as in the reference; **mapped**, steers what stands here for a JVM thread pool or a Netty buffer; **none**, kept and reported only.
 `;
 
-/** All generated files. `readme` is README.md as it is now, if there is one. */
-export function generate(readme: string | undefined): GeneratedFile[] {
-  const files = [
+/** All generated files. */
+export function generate(): GeneratedFile[] {
+  return [
     { path: "docs/configuration.md", text: configurationPage() },
     { path: "conf/namesrv.properties", text: sampleFile("=") },
     { path: "conf/namesrv.yaml", text: sampleFile(": ") },
     { path: "docs/metrics.md", text: metricsPage() },
   ];
-  if (readme !== undefined && BLOCK.test(readme)) {
-    const block = () =>
-      `<!-- deno-fmt-ignore-start -->\n\n${shortTable()}\n<!-- deno-fmt-ignore-end -->\n`;
-    const text = readme.replace(BLOCK, (_, begin, end) => begin + block() + end);
-    files.push({ path: README, text });
-  }
-  return files;
 }
 
 function configurationPage(): string {
@@ -102,18 +102,6 @@ function configurationPage(): string {
     )
   );
   return INTRODUCTION + groups.join("");
-}
-
-/** The options that do something here. */
-function shortTable(): string {
-  return table(
-    ["Option", "Default", "Live", "What it does"],
-    OPTION_NAMES.filter((name) => optionOf(name).effect !== "none").map((name) => {
-      const option = optionOf(name);
-      const live = option.applies === "live" ? "yes" : "";
-      return [`\`${name}\``, defaultText(option), live, option.doc];
-    }),
-  );
 }
 
 /** A file with every option commented out at its default. */
@@ -180,7 +168,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
 
 if (import.meta.main) {
   const check = Deno.args.includes("--check");
-  for (const { path, text } of generate(await readIfThere(README))) {
+  for (const { path, text } of generate()) {
     if (await readIfThere(path) === text) continue;
     if (check) {
       console.error(`${path} is stale: run deno task docs`);

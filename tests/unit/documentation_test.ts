@@ -81,4 +81,9 @@ describe("the pages", () => {
     }
     assert.ok(checked > 50, `${checked} found`);
   });
+
+  it("start with a README of at most 120 lines", () => {
+    const lines = read("README.md").trimEnd().split("\n").length;
+    assert.ok(lines <= 120, `${lines} lines`);
+  });
 });

@@ -7,33 +7,22 @@ import { generate } from "../../../tools/docs.ts";
 import { environmentWith, filesWith } from "../../support/config_fixtures.ts";
 
 const project = new URL("../../../", import.meta.url);
-const README = "# x\n<!-- options:begin -->\nstale text\n<!-- options:end -->\nrest\n";
 
 describe("tools/docs.ts", () => {
   it("has written the files as the table of options is now", () => {
-    const readme = Deno.readTextFileSync(new URL("README.md", project));
-    for (const { path, text } of generate(readme)) {
+    for (const { path, text } of generate()) {
       assert.equal(Deno.readTextFileSync(new URL(path, project)), text, `${path} is stale`);
     }
   });
 
   it("documents every option", () => {
-    const [page] = generate(undefined);
+    const [page] = generate();
     for (const name of OPTION_NAMES) assert.ok(page!.text.includes(`| \`${name}\` |`), name);
-  });
-
-  it("fills the block of README.md, again and again alike", () => {
-    const fill = (text: string) => generate(text).find(({ path }) => path === "README.md")?.text;
-    const filled = fill(README)!;
-    assert.match(filled, /^# x\n<!-- options:begin -->\n[^]*\| `listenPort` \|[^]*\nrest\n$/);
-    assert.ok(!filled.includes("stale text"));
-    assert.equal(fill(filled), filled);
-    assert.equal(fill("# no markers\n"), undefined);
   });
 });
 
 describe("the files in conf", () => {
-  const samples = generate(undefined).filter(({ path }) => path.startsWith("conf/"));
+  const samples = generate().filter(({ path }) => path.startsWith("conf/"));
   for (const { path, text } of samples) {
     it(`${path} starts a server as no file does`, async () => {
       assert.equal((await readConfigFile(path, filesWith({ [path]: text }))).size, 0);
