@@ -3,10 +3,10 @@ import { Histogram, SECONDS } from "./histogram.ts";
 import { osReason } from "./os_error.ts";
 import { StartupError } from "./startup_error.ts";
 
-/** What {@linkcode DurableFile} asks about a file. */
+/** File attributes that {@linkcode DurableFile} needs. */
 export type FileStatus = Pick<Deno.FileInfo, "isFile" | "isSymlink" | "mode" | "uid" | "gid">;
 
-/** An open file or folder, as far as {@linkcode DurableFile} uses it. */
+/** The operations of an open file or folder that {@linkcode DurableFile} needs. */
 export interface OpenFile {
   write(bytes: Uint8Array): Promise<number>;
   sync(): Promise<void>;
@@ -14,8 +14,8 @@ export interface OpenFile {
 }
 
 /**
- * The calls that {@linkcode DurableFile} makes; `Deno` itself is one. All of them work with
- * permissions narrowed to the file's folder, which is why there is no `symlink` among them.
+ * The file operations that {@linkcode DurableFile} needs; `Deno` itself implements them. All of
+ * them work with permissions for the file's folder only, so there is no `symlink`.
  */
 export interface FileSystem {
   lstat(path: string): Promise<FileStatus>;
@@ -34,21 +34,21 @@ export class DurableFileError extends StartupError {
   override name = "DurableFileError";
 }
 
-/** As many links as Linux follows in a path. */
+/** Linux's limit for links in a path. */
 const MAX_LINKS = 40;
 const NEW_FILE_MODE = 0o600;
 const PROBE = new TextEncoder().encode("probe");
 
 /**
- * A small text file that is replaced as a whole and survives crashes: whoever reads it, whenever,
- * finds a complete old or a complete new content, and what a write that has resolved wrote is there
- * after a power failure. The content before stays as `<path>.bak`.
+ * A small text file that is replaced as a whole and survives crashes. A reader always finds either
+ * the complete old or the complete new content. Once a write has resolved, its content survives a
+ * power failure. The previous content is kept as `<path>.bak`.
  *
- * Where the path is a symbolic link, the file that it points to is replaced, and the link stays.
+ * If the path is a symbolic link, its target is replaced, and the link stays.
  */
 export class DurableFile {
   readonly path: string;
-  /** How long the disk took for each sync of a file or its folder. */
+  /** Duration of each sync of the file or its folder. */
   readonly syncSeconds = new Histogram(SECONDS);
   readonly #fs: FileSystem;
   #last: Promise<void> = Promise.resolve();
@@ -75,7 +75,7 @@ export class DurableFile {
     }
   }
 
-  /** Like {@linkcode DurableFile.read}, for those who find out the encoding themselves. */
+  /** Like {@linkcode DurableFile.read}, but without decoding. */
   async readBytes(suffix = ""): Promise<Uint8Array | undefined> {
     try {
       const path = suffix === "" ? this.path : await this.#followLinks() + suffix;
@@ -89,13 +89,13 @@ export class DurableFile {
   }
 
   /**
-   * Replaces the content. Writes that are asked for at once happen one after the other, in order.
-   * Resolves when the new content would survive a power failure.
+   * Replaces the content. Concurrent writes are carried out in order. Resolves when the new content
+   * would survive a power failure.
    *
-   * A file that exists keeps its mode and its owner, a new one is its owner's alone.
+   * An existing file keeps its mode and owner; a new one is accessible to its owner only.
    *
-   * @param suffix under which name the content before is kept
-   * @throws {DurableFileError} naming the file and the step; the content is as before then
+   * @param suffix of the name under which the previous content is kept
+   * @throws {DurableFileError} naming the file and the step; the content is then unchanged
    */
   write(text: string, suffix = ".bak"): Promise<void> {
     const done = this.#last.then(() => this.#replace(new TextEncoder().encode(text), suffix));
@@ -104,13 +104,13 @@ export class DurableFile {
   }
 
   /**
-   * Finds out whether a write would be possible now: writes a few bytes aside, syncs and removes
-   * them. The file itself stays as it is; its folder is made where it is missing.
+   * Checks that a write would be possible now: writes, syncs and removes a small temporary file.
+   * The file itself is not touched; its folder is created if missing.
    *
-   * @throws {DurableFileError} naming the file and the step that is not possible
+   * @throws {DurableFileError} naming the file and the step that failed
    */
   probe(): Promise<void> {
-    // In line with the writes, whose file aside has the same name.
+    // Queued behind the writes, which use the same temporary file.
     const done = this.#last.then(() => this.#probe());
     this.#last = done.catch(() => {});
     return done;
@@ -127,7 +127,9 @@ export class DurableFile {
     }
   }
 
-  /** Where a write goes, in a folder that is there, and how its steps are run. */
+  /**
+   * Returns the target of a write, whose folder then exists, and a function that runs its steps.
+   */
   async #prepare() {
     const linkFlags =
       "--allow-read and --allow-write for its folder and for that of its link's target";
@@ -142,7 +144,7 @@ export class DurableFile {
   async #replace(bytes: Uint8Array, suffix: string): Promise<void> {
     const fs = this.#fs;
     const { path, folder, step } = await this.#prepare();
-    // Opened first: a folder that can't be synced must be known before anything has changed.
+    // Opened first: a folder that can't be synced must be detected before anything has changed.
     const openFolder = await step("opening its folder", () => this.#openFolder(folder));
     const fresh = asideOf(path);
     const spare = asideOf(path + suffix);
@@ -175,7 +177,7 @@ export class DurableFile {
     }
   }
 
-  /** Where the content lies: the path, or what it links to in the end. That may not exist yet. */
+  /** The path with all links resolved. The target may not exist yet. */
   async #followLinks(): Promise<string> {
     let path = this.path;
     for (let links = 0; (await this.#status(path))?.isSymlink; links++) {
@@ -202,12 +204,12 @@ export class DurableFile {
 
   async #statusOfOld(path: string): Promise<FileStatus | undefined> {
     const status = await this.#status(path);
-    // A rename would put a file in the place of a folder or, for root, of a device.
+    // A rename would replace a folder or, for root, a device.
     if (status?.isFile === false) throw new Error(`${path} is not a regular file`);
     return status;
   }
 
-  /** Writes and syncs a file that is not there yet, with the mode and owner of `like`. */
+  /** Writes and syncs a new file with the mode and owner of `like`. */
   async #writeNew(path: string, bytes: Uint8Array, like: FileStatus | undefined): Promise<void> {
     const fs = this.#fs;
     await fs.remove(path).catch((error) => {
@@ -219,7 +221,7 @@ export class DurableFile {
       if (like !== undefined) {
         const own = await fs.lstat(path);
         if (own.uid !== like.uid || own.gid !== like.gid) {
-          // Only root may give a file away; another user's server goes on as the owner.
+          // Only root may change the owner; otherwise the server's user becomes the owner.
           await fs.chown(path, like.uid, like.gid).catch(() => {});
         }
         if (like.mode !== null) await fs.chmod(path, like.mode & 0o777);
@@ -239,7 +241,7 @@ export class DurableFile {
     }
   }
 
-  /** `undefined` on Windows, which opens no folders and orders renames by itself. */
+  /** Returns `undefined` on Windows, which can't open folders and orders renames by itself. */
   async #openFolder(folder: string): Promise<OpenFile | undefined> {
     return Deno.build.os === "windows" ? undefined : await this.#fs.open(folder, { read: true });
   }
@@ -257,17 +259,17 @@ export class DurableFile {
   }
 }
 
-/** The process id keeps two servers that share a file from writing into one another's. */
+/** The process id separates two servers that share a file. */
 function asideOf(path: string): string {
   return `${path}.${Deno.pid}.tmp`;
 }
 
-/** No write takes as long as this. */
+/** No write takes this long. */
 const LEFTOVER_AGE_MS = 60_000;
 
 /**
- * Removes what writes of {@linkcode DurableFile} left beside a file when a crash cut them short.
- * What can't be looked at or removed stays.
+ * Removes temporary files that crashed writes of {@linkcode DurableFile} left behind. Files that
+ * can't be read or removed are skipped.
  *
  * @param now milliseconds since the epoch
  */
@@ -279,12 +281,12 @@ export async function removeLeftovers(path: string, now: number): Promise<void> 
       if (!isFile || !name.startsWith(start)) continue;
       if (!/^((bak|broken)\.)?\d+\.tmp$/.test(name.slice(start.length))) continue;
       const { mtime } = await Deno.stat(join(folder, name));
-      // A younger one may be the work of another server that shares the folder.
+      // A newer one may belong to a running server that shares the folder.
       if (mtime === null || now - mtime.getTime() < LEFTOVER_AGE_MS) continue;
       await Deno.remove(join(folder, name));
     }
   } catch {
-    // They are only untidy.
+    // Leftovers do no harm.
   }
 }
 
@@ -292,7 +294,7 @@ async function syncFolder(folder: OpenFile | undefined): Promise<void> {
   try {
     await folder?.sync();
   } catch (error) {
-    // Some network and FUSE file systems can't sync folders at all and say it with EINVAL.
+    // Some network and FUSE file systems can't sync folders at all and return EINVAL.
     const unsupported = error instanceof Deno.errors.NotSupported ||
       (error instanceof Error && "code" in error && error.code === "EINVAL");
     if (!unsupported) throw error;

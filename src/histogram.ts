@@ -1,4 +1,4 @@
-/** Bounds for what takes some milliseconds, in seconds. */
+/** Bucket bounds for durations of some milliseconds, in seconds. */
 export const SECONDS: readonly number[] = [
   0.0005,
   0.001,
@@ -14,11 +14,11 @@ export const SECONDS: readonly number[] = [
   2.5,
 ];
 
-/** How numbers are spread: how many there were up to each of some bounds, and their sum. */
+/** A histogram: counts of values by bucket, and their sum. */
 export class Histogram {
   /** Upper bounds of the buckets, inclusive and ascending. */
   readonly bounds: readonly number[];
-  /** How many numbers fell into each bucket; the last one has those above all bounds. */
+  /** Count of values per bucket; the last bucket is for values above all bounds. */
   readonly counts: number[];
   #sum = 0;
   #listener: ((value: number) => void) | undefined;
@@ -34,20 +34,20 @@ export class Histogram {
     return this.#sum;
   }
 
-  /** Takes a number. */
+  /** Adds a value. */
   add(value: number): void {
     this.counts[bucketOf(this.bounds, value)]++;
     this.#sum += value;
     this.#listener?.(value);
   }
 
-  /** Tells each number from now on, in place of whom it told before. */
+  /** Sets the listener for each value from now on, replacing the previous one. */
   onAdd(listener: (value: number) => void): void {
     this.#listener = listener;
   }
 }
 
-/** The bucket that a number belongs to: the first whose bound is not below it. */
+/** Index of a value's bucket: the first whose bound is not below the value. */
 export function bucketOf(bounds: readonly number[], value: number): number {
   let at = 0;
   while (at < bounds.length && value > bounds[at]) at++;

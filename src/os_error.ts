@@ -1,8 +1,8 @@
 /**
- * The one line that says why the system refused something: the system's own words, or, where Deno's
- * permissions stood in the way, the flags that would allow it.
+ * Returns a one-line reason for a system error: the system's message or, if a Deno permission is
+ * missing, the flags that grant it.
  *
- * @param flags what the server must be started with, e.g. `--allow-read=/etc/x --allow-write=/etc/x`
+ * @param flags the flags needed, e.g. `--allow-read=/etc/x --allow-write=/etc/x`
  */
 export function osReason(error: unknown, flags: string): string {
   if (error instanceof Deno.errors.NotCapable) return `not permitted; start Deno with ${flags}`;

@@ -7,8 +7,8 @@ import { StartupError } from "./startup_error.ts";
 import { NodeTransport } from "./remoting/transport/node_transport.ts";
 
 /**
- * Runs the name server until it is told to stop by a signal. Arguments that only ask for something,
- * and a start that fails, end the process.
+ * Runs the name server until a signal stops it. The process exits when the arguments only ask for
+ * output, or when the start fails.
  *
  * @param args as mqnamesrv takes them
  */
@@ -76,7 +76,7 @@ export async function serve(args: readonly string[]): Promise<void> {
     log.info("started", facts);
     const tip = `The Name Server boot success. serializeType=JSON, address ${namesrv.address}`;
     log.info(tip);
-    // Scripts wait for the one line.
+    // Scripts wait for exactly this line.
     const shown = Deno.stdout.isTerminal() ? banner(facts) : "";
     await write(Deno.stdout, `${shown}${tip}\n`);
   } catch (error) {

@@ -1,9 +1,9 @@
 import denoJson from "../deno.json" with { type: "json" };
 
-/** What this program is. */
+/** Name and versions of this program. */
 export const SOFTWARE = {
   name: "rocketmq-namesrv",
   version: denoJson.version,
-  /** The version of RocketMQ whose protocol it speaks, as MQVersion names it. */
+  /** The RocketMQ version whose protocol it speaks, by its MQVersion name. */
   protocol: "V5_5_0",
 } as const;

@@ -19,12 +19,12 @@ interface BenchOptions extends ServerOptions {
   topic?: string;
 }
 
-/** How a server is put under load. */
+/** Load settings. */
 interface Load {
   readonly server: string;
   readonly topic: string;
   readonly connections: number;
-  /** Requests that wait for their answer on each connection, at any time. */
+  /** Requests in flight on each connection. */
   readonly inFlight: number;
   /** Milliseconds. */
   readonly duration: number;
@@ -32,12 +32,12 @@ interface Load {
 
 const MAX_CONNECTIONS = 1000;
 const MAX_IN_FLIGHT = 1000;
-/** The longest latency that is told apart: microseconds. */
+/** Longer latencies all count as this one: microseconds. */
 const MAX_LATENCY = 600_000_000;
 const PROGRESS_INTERVAL = 200;
 const BAR_WIDTH = 30;
 
-/** Adds `bench`. */
+/** Adds the `bench` command. */
 export function addBench(registry: Registry): void {
   registry
     .add<BenchOptions>("bench", "ask one name server for a route as fast as it answers", bench)
@@ -154,7 +154,7 @@ async function print(out: Output, result: Result): Promise<void> {
   await out.write(rows.map(([name, value]) => `${name!.padEnd(12)}${value}\n`).join(""));
 }
 
-/** A line of a terminal that tells how far something is. */
+/** A progress bar on one terminal line. */
 class ProgressBar {
   readonly #out: Output;
 
@@ -168,7 +168,7 @@ class ProgressBar {
     const bar = "#".repeat(full) + "-".repeat(BAR_WIDTH - full);
     const rate = seconds > 0 ? Math.round(requests / seconds) : 0;
     const text = `[${bar}] ${seconds.toFixed(1)} s, ${requests} answers, ${rate} a second`;
-    // Whoever closes the error stream does without the bar.
+    // If the error stream is closed, there is no bar.
     await this.#out.write(`\r${text}\x1b[K`).catch(() => {});
   }
 

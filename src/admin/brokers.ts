@@ -16,7 +16,7 @@ interface ClusterOption extends ServerOptions {
   cluster?: string;
 }
 
-/** Adds `clusters`, `brokers` and `perm`. */
+/** Adds the commands `clusters`, `brokers` and `perm`. */
 export function addBrokerCommands(registry: Registry): void {
   registry.add("clusters", "list the clusters", clusters);
   registry
@@ -37,7 +37,7 @@ export function addBrokerCommands(registry: Registry): void {
   );
 }
 
-/** A long for programs: a number, or a text where JavaScript would lose digits. */
+/** A long for JSON output: a number, or a string where JavaScript would lose digits. */
 export function jsonLong(value: Long): number | string {
   return typeof value === "bigint" ? String(value) : value;
 }
@@ -94,9 +94,9 @@ async function brokers(
 }
 
 /**
- * Which clusters and brokers a server knows.
+ * Returns the clusters and brokers that a server knows.
  *
- * @param cluster that it has to know
+ * @param cluster a cluster that must exist
  * @throws {ServerFailure} when it does not
  */
 export async function clusterWith(server: NameServer, cluster?: string): Promise<ClusterInfo> {
@@ -106,7 +106,7 @@ export async function clusterWith(server: NameServer, cluster?: string): Promise
   throw new ServerFailure(server.address, `knows no cluster ${printable(cluster)}${hint}`, true);
 }
 
-/** A group of brokers, for programs. */
+/** A broker group for JSON output. */
 export function brokerFields(data: BrokerData) {
   return {
     cluster: data.cluster,
@@ -121,7 +121,7 @@ export function brokerFields(data: BrokerData) {
   };
 }
 
-/** The groups of brokers for programs, by cluster and name. */
+/** The broker groups for JSON output, by cluster and name. */
 function brokerList({ brokers }: ClusterInfo) {
   const key = ({ cluster, brokerName }: BrokerData) => `${cluster}\0${brokerName}`;
   return [...brokers.values()].sort((a, b) => key(a) < key(b) ? -1 : 1).map(brokerFields);
@@ -129,7 +129,7 @@ function brokerList({ brokers }: ClusterInfo) {
 
 interface PermChange {
   readonly code: number;
-  /** The field of the answer that counts topics. */
+  /** Name of the response field with the number of topics. */
   readonly count: string;
   readonly done: string;
   /** A consequence that is easily missed, said when it is done. */
@@ -156,7 +156,7 @@ async function changePerm(session: Session, broker: string, change: PermChange):
       const { code } = change;
       const { extFields } = await server.ask({ code, extFields: [["brokerName", broker]] });
       const topics = Number(extFields.get(change.count) ?? 0);
-      // Servers answer that they have changed nothing, whether they know the broker or not.
+      // Servers report zero changes for unknown brokers, too.
       if (topics === 0) await checkBroker(server, broker);
       else changed = true;
       return topics;
@@ -176,7 +176,7 @@ async function checkBroker(server: NameServer, broker: string): Promise<void> {
   throw new ServerFailure(server.address, `knows no broker ${printable(broker)}${hint}`, true);
 }
 
-/** A hint at the name that may have been meant, or that there are no names at all. */
+/** Suggests the closest of the existing names, or says that there are none. */
 export function didYouMean(name: string, names: Iterable<string>): string {
   const known = [...names];
   if (known.length === 0) return ": it knows none at all";

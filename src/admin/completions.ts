@@ -2,12 +2,12 @@ import { Argument, type Command } from "commander";
 import { UsageError } from "./failures.ts";
 import type { Output } from "./output.ts";
 
-/** A place on the command line where a command may follow, or its options. */
+/** A position on the command line that accepts a command or its options. */
 interface Place {
-  /** The commands that lead there, e.g. `["kv", "get"]`. */
+  /** The commands before it, e.g. `["kv", "get"]`. */
   readonly path: readonly string[];
   readonly words: readonly Word[];
-  /** What may stand there only in place of a `-`. */
+  /** Options, which are completed only after a `-`. */
   readonly options: readonly Word[];
 }
 
@@ -19,10 +19,13 @@ interface Word {
 type Shell = (name: string, places: readonly Place[]) => string;
 
 const SHELLS: ReadonlyMap<string, Shell> = new Map([["bash", bash], ["zsh", zsh], ["fish", fish]]);
-/** Options whose value is the name of a file. */
+/** Options whose value is a file name. */
 const FILE_OPTIONS = ["-c", "--configFile", "--tls-trust", "--tls-cert", "--tls-key"];
 
-/** Adds `completions`. It has to be the last: it knows what is there then. */
+/**
+ * Adds the `completions` command. It must be added last, because it covers only commands that exist
+ * by then.
+ */
 export function addCompletions(program: Command, out: Output): void {
   const shells = [...SHELLS.keys()];
   program.command("completions")
@@ -31,7 +34,7 @@ export function addCompletions(program: Command, out: Output): void {
     .action(async (name: string) => {
       const shell = SHELLS.get(name);
       if (shell === undefined) throw new UsageError(`no such shell: ${name}`);
-      // The server's options come with its configuration, which no other command needs.
+      // The server's options require the configuration module, which no other command needs.
       const { serverOptions } = await import("../cli/args.ts");
       const [root, ...others] = placesOf(program, []);
       const options = serverOptions().map(({ form, doc }) => ({ text: form, description: doc }));
@@ -59,10 +62,10 @@ function placesOf(command: Command, path: readonly string[]): Place[] {
 const texts = (words: readonly Word[]) => words.map(({ text }) => text).join(" ");
 const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
 
-/** A place as the scripts write it: `/kv/get`, and nothing for the start. */
+/** A position as the scripts write it: `/kv/get`, and empty for the start. */
 const placeName = (path: readonly string[]) => quoted(path.map((name) => `/${name}`).join(""));
 
-/** The places that commands lead to, for a shell's `case`. */
+/** The positions that can be reached, as patterns for a shell's `case`. */
 const reached = (places: readonly Place[], separator: string) =>
   places.filter(({ path }) => path.length > 0).map(({ path }) => placeName(path)).join(separator);
 

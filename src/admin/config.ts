@@ -8,10 +8,10 @@ import type { Registry } from "./registry.ts";
 import type { Session } from "./session.ts";
 import { printable } from "./text.ts";
 
-/** Bounds on what a server may state. */
+/** Limits on a server's response. */
 const LIMITS = { maxLength: 1_000_000, maxKeys: 10_000 };
 
-/** Adds `config`. */
+/** Adds the `config` command. */
 export function addConfigCommands(registry: Registry): void {
   const config = registry.group("config", "read and change the configuration");
   registry.add("get [keys...]", "print options with their values; all without a key", get, config);
@@ -45,7 +45,7 @@ async function set(session: Session, args: readonly string[]): Promise<void> {
       const before = await stated(server);
       const body = new TextEncoder().encode(`${formatProperty(key, value)}\n`);
       await server.ask({ code: RequestCode.UPDATE_NAMESRV_CONFIG, extFields: [], body });
-      // The reference answers that it succeeded also when it has ignored the change.
+      // The reference reports success even when it has ignored the change.
       const after = await stated(server);
       const now = after.get(key);
       if (now === undefined) throw unknownOption(server, key, after);
@@ -60,7 +60,7 @@ async function set(session: Session, args: readonly string[]): Promise<void> {
   );
 }
 
-/** The options as a server states them. */
+/** The options as the server reports them. */
 async function stated(server: NameServer): Promise<Map<string, string>> {
   const request = { code: RequestCode.GET_NAMESRV_CONFIG, extFields: [] };
   const { body } = await server.ask(request);
@@ -73,7 +73,7 @@ async function stated(server: NameServer): Promise<Map<string, string>> {
   }
 }
 
-/** Servers state a value in their own writing. */
+/** Servers may format a value differently. */
 function sameValue(stated: string, wanted: string): boolean {
   const [a, b] = [stated, wanted].map((text) => text.trim().toLowerCase()) as [string, string];
   return a === b || (a !== "" && b !== "" && Number(a) === Number(b));

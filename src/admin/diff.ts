@@ -14,7 +14,7 @@ interface DiffOptions extends ServerOptions {
   namespace: string[];
 }
 
-/** What one name server holds, as far as it can be asked for. */
+/** The data of one name server, as far as requests can read it. */
 export interface Holdings {
   readonly info: ClusterInfo;
   readonly topics: readonly string[];
@@ -23,17 +23,17 @@ export interface Holdings {
   readonly kv: ReadonlyMap<string, ReadonlyMap<string, string>>;
 }
 
-/** Something that two name servers do not have alike. */
+/** A difference between two name servers. */
 export interface Difference {
   readonly kind: "broker" | "address" | "topic" | "queues" | "static queues" | "kv";
-  /** What it is about: broker; broker and id; topic; topic and broker; namespace and key. */
+  /** The subject: broker; broker and id; topic; topic and broker; namespace and key. */
   readonly path: readonly string[];
-  /** What the first server has; `null` when it has nothing. */
+  /** The first server's value; `null` when it has none. */
   readonly left: string | null;
   readonly right: string | null;
 }
 
-/** Adds `diff`. */
+/** Adds the `diff` command. */
 export function addDiff(registry: Registry): void {
   registry
     .add<DiffOptions>("diff", "compare what name servers hold: the first with each other", diff)
@@ -104,7 +104,7 @@ async function holdingsOf(
   return { info, topics, routes, kv };
 }
 
-/** What two name servers do not have alike, in the order brokers, topics, KV, each by name. */
+/** The differences between two name servers, in the order brokers, topics, KV, each by name. */
 export function compare(left: Holdings, right: Holdings): Difference[] {
   return [
     ...compareBrokers(left.info, right.info),
@@ -153,7 +153,7 @@ function* different(
   if (left !== right) yield { kind, path, left: left ?? null, right: right ?? null };
 }
 
-/** The values of two tables by key, sorted. */
+/** The values of two tables by key, sorted by key. */
 function both<K extends string | number | bigint, V>(
   left: ReadonlyMap<K, V> = new Map(),
   right: ReadonlyMap<K, V> = new Map(),

@@ -4,29 +4,29 @@ import { NoAnswerError, StrangeAnswerError } from "../remoting/client_connection
 import { ConnectTimeout } from "../remoting/transport/transport.ts";
 import { printable } from "./text.ts";
 
-/** Something that a command can't do. The message is one line: what happened and what to try. */
+/** A command failed. The message is one line: what happened and what to try. */
 export class CommandFailure extends Error {
   override name = "CommandFailure";
 }
 
-/** Arguments that can't be meant. The message is one line. */
+/** Invalid arguments. The message is one line. */
 export class UsageError extends Error {
   override name = "UsageError";
 }
 
-/** A server that did not do what it was asked. The message is one line that begins with it. */
+/** A server did not do what was requested. The message is one line that begins with its address. */
 export class ServerFailure extends CommandFailure {
   override name = "ServerFailure";
   /**
-   * @param what the line after the server's address
-   * @param answered whether this is the server's answer, so that no other one needs to be asked
+   * @param what the rest of the line after the server's address
+   * @param answered whether the server responded, so that no other one needs to be asked
    */
   constructor(readonly server: string, readonly what: string, readonly answered = false) {
     super(`${printable(server)}: ${what}`);
   }
 }
 
-/** A server that answered with an error. */
+/** A server responded with an error. */
 export class RefusedError extends ServerFailure {
   override name = "RefusedError";
   constructor(server: string, readonly code: number, remark: string | null) {
@@ -35,14 +35,14 @@ export class RefusedError extends ServerFailure {
   }
 }
 
-/** What another server may well do where this one does not. */
+/** Errors that another server may well not return. */
 const PASSING: readonly number[] = [
   ResponseCode.SYSTEM_BUSY,
   ResponseCode.GO_AWAY,
   ResponseCode.REQUEST_CODE_NOT_SUPPORTED,
 ];
 
-/** How a server was asked, as far as it matters for what to try next. */
+/** How a server was called, for hints about what to try next. */
 export interface Asked {
   readonly tls: boolean;
   readonly clientCertificate: boolean;
@@ -51,9 +51,9 @@ export interface Asked {
 }
 
 /**
- * What a call came to that had no answer which could be read.
+ * Converts the error of a call that got no valid response.
  *
- * @returns the failure, or `undefined` for an error that is none of a peer's making
+ * @returns the failure, or `undefined` for an error that the peer did not cause
  */
 export function failureOf(server: string, error: unknown, asked: Asked): ServerFailure | undefined {
   const what = whatFailed(error, asked);
@@ -91,14 +91,14 @@ function strange({ start, message }: StrangeAnswerError): string {
   if (String.fromCharCode(...start.subarray(0, 5)) === "HTTP/") {
     return "speaks HTTP: -n wants the port of the name server's clients, 9876 by default";
   }
-  // An alert or a handshake record.
+  // A TLS alert or handshake record.
   if ((start[0] === 0x15 || start[0] === 0x16) && start[1] === 3) {
     return "speaks TLS: try --tls";
   }
   return `does not speak the remoting protocol (${printable(message)}): is it a name server?`;
 }
 
-/** By the codes that the runtime gives to errors of sockets and TLS. */
+/** Describes an error by the code that the runtime gives to socket and TLS errors. */
 function systemFailure(code: string, message: string, tls: boolean): string | undefined {
   const what = SYSTEM_FAILURES.get(code);
   if (what !== undefined) return what;

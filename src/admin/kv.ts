@@ -5,7 +5,7 @@ import type { Registry } from "./registry.ts";
 import type { Session } from "./session.ts";
 import { printable } from "./text.ts";
 
-/** Adds `kv`. */
+/** Adds the `kv` command. */
 export function addKvCommands(registry: Registry): void {
   const kv = registry.group("kv", "read and change the KV table");
   registry.add("get <namespace> <key>", "print a value", get, kv);
@@ -46,7 +46,7 @@ async function remove(session: Session, args: readonly string[]): Promise<void> 
   const extFields = [["namespace", namespace], ["key", key]] as const;
   await session.report(
     async (server) => {
-      // Servers answer that it is deleted also when it was never there.
+      // Servers report success even when the key never existed.
       const { code } = await server.ask(
         { code: RequestCode.GET_KV_CONFIG, extFields },
         [ResponseCode.QUERY_NOT_FOUND],

@@ -7,14 +7,14 @@ import { decodeHeader } from "../remoting/wire/header_codec.ts";
 import type { Socket } from "../remoting/transport/transport.ts";
 import { type Access, FRAME_MAX_LENGTH } from "./name_server.ts";
 
-/** What a {@link LoadConnection} is to do. */
+/** Settings of a {@link LoadConnection}. */
 export interface LoadPlan {
   readonly request: OutgoingRequest;
-  /** How many requests wait for their answer at any time. */
+  /** Number of requests in flight. */
   readonly inFlight: number;
-  /** Milliseconds after which an answer that does not come ends the load. */
+  /** Milliseconds after which a missing response ends the load. */
   readonly timeout: number;
-  /** Hears of each answer. */
+  /** Called for each response. */
   answered(code: number, millis: number): void;
 }
 
@@ -22,15 +22,15 @@ const UNBOUNDED = { take: () => true, give: () => {} };
 const CHECKS = 4;
 
 /**
- * A connection that asks again as soon as it is answered. It makes no promise and encodes nothing
- * while it runs, so that what is measured is the server.
+ * A connection that sends the next request as soon as a response arrives. It makes no promises and
+ * encodes nothing while it runs, so that the server is measured and not this client.
  */
 export class LoadConnection {
   readonly #address: string;
   readonly #socket: Socket;
   readonly #plan: LoadPlan;
   readonly #decoder = new FrameDecoder(FRAME_MAX_LENGTH, UNBOUNDED);
-  /** The requests by their opaque, and when each was sent. */
+  /** The encoded requests by opaque, and the time at which each was sent. */
   readonly #frames: readonly Uint8Array[];
   readonly #sent: Float64Array;
   readonly #ended = Promise.withResolvers<void>();
@@ -54,7 +54,7 @@ export class LoadConnection {
    * Connects.
    *
    * @param address "host:port"
-   * @throws what the transport throws when the server can't be reached in time
+   * @throws the transport's error when the server can't be reached in time
    */
   static async open(address: string, access: Access, plan: LoadPlan): Promise<LoadConnection> {
     const { hostname, port } = parseAddress(address);
@@ -64,10 +64,10 @@ export class LoadConnection {
   }
 
   /**
-   * Asks until {@link stop}.
+   * Sends requests until {@link stop}.
    *
-   * @throws {NoAnswerError} when an answer does not come
-   * @throws {StrangeAnswerError} when something else comes
+   * @throws {NoAnswerError} when a response is missing
+   * @throws {StrangeAnswerError} when the server sends anything else
    */
   async run(): Promise<void> {
     const { timeout } = this.#plan;
@@ -93,7 +93,7 @@ export class LoadConnection {
     }
   }
 
-  /** Asks no more; {@link run} ends with the answers that are under way. */
+  /** Sends no more requests; {@link run} resolves after the responses in flight. */
   stop(): void {
     this.#stopping = true;
     if (this.#waiting === 0) this.#ended.resolve();
@@ -133,7 +133,7 @@ export class LoadConnection {
       return this.#fail(new StrangeAnswerError(error.message, this.#start));
     }
     this.#waiting -= free.length;
-    // The other connections have their turn first: the system would go on with this one.
+    // Other connections get a turn first: the system would otherwise stay with this one.
     if (free.length > 0) setImmediate(() => this.#goOn(free));
   }
 

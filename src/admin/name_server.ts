@@ -5,19 +5,19 @@ import type { OutgoingRequest } from "../remoting/wire/command.ts";
 import type { TlsConnect, Transport } from "../remoting/transport/transport.ts";
 import { CommandFailure, failureOf, RefusedError, ServerFailure } from "./failures.ts";
 
-/** The largest answer that is taken: no Java client takes a larger one. */
+/** The largest response accepted, in bytes: no Java client accepts a larger one. */
 export const FRAME_MAX_LENGTH = 16_777_216;
 
-/** How name servers are asked. */
+/** How to connect to name servers. */
 export interface Access {
   readonly transport: Transport;
-  /** Milliseconds in which a server has to answer, connecting included. */
+  /** Milliseconds for a response, including the connection. */
   readonly timeout: number;
-  /** Left out, connections are plain ones. */
+  /** If absent, connections are plain. */
   readonly tls?: TlsConnect;
 }
 
-/** A name server that is asked over one connection, which the first request makes. */
+/** A client for one name server, with one connection that the first request opens. */
 export class NameServer {
   /** "host:port" */
   readonly address: string;
@@ -29,7 +29,7 @@ export class NameServer {
     this.#access = access;
   }
 
-  /** Connects, unless that was done already. */
+  /** Connects, if not connected yet. */
   async connect(): Promise<void> {
     await this.#guarded(() => this.#connect());
   }
@@ -37,9 +37,9 @@ export class NameServer {
   /**
    * Sends a request.
    *
-   * @param codes that the caller takes as an answer, besides success
-   * @throws {RefusedError} when the server answers with another code
-   * @throws {ServerFailure} when there is no answer
+   * @param codes further response codes that the caller handles, besides success
+   * @throws {RefusedError} when the server responds with another code
+   * @throws {ServerFailure} when there is no response
    */
   async ask(request: OutgoingRequest, codes: readonly number[] = []): Promise<RemoteAnswer> {
     const answer = await this.askAny(request);
@@ -50,9 +50,9 @@ export class NameServer {
   }
 
   /**
-   * Sends a request, and takes an answer of any code.
+   * Sends a request and accepts any response code.
    *
-   * @throws {ServerFailure} when there is none
+   * @throws {ServerFailure} when there is no response
    */
   askAny(request: OutgoingRequest): Promise<RemoteAnswer> {
     return this.#guarded(async () => {
@@ -64,9 +64,9 @@ export class NameServer {
   }
 
   /**
-   * Sends a request and reads its answer's body.
+   * Sends a request and decodes the response's body.
    *
-   * @throws {ServerFailure} also when there is none, or it is something else
+   * @throws {ServerFailure} also when the body is missing or malformed
    */
   async read<T>(request: OutgoingRequest, decode: (body: Uint8Array) => T): Promise<T> {
     const { body } = await this.ask(request);
@@ -74,9 +74,9 @@ export class NameServer {
   }
 
   /**
-   * Reads a body.
+   * Decodes a body.
    *
-   * @throws {ServerFailure} when there is none, or it is something else
+   * @throws {ServerFailure} when it is missing or malformed
    */
   decode<T>(body: Uint8Array | null, decode: (body: Uint8Array) => T): T {
     try {
@@ -87,7 +87,7 @@ export class NameServer {
     }
   }
 
-  /** Ends the connection, if there is one. */
+  /** Closes the connection, if there is one. */
   async close(): Promise<void> {
     const connection = this.#connection;
     this.#connection = undefined;
@@ -107,7 +107,7 @@ export class NameServer {
     try {
       return await call();
     } catch (error) {
-      // A later request makes a new one.
+      // A later request opens a new one.
       await this.close();
       throw this.#failure(error);
     }
@@ -118,7 +118,9 @@ export class NameServer {
   }
 }
 
-/** What a call came to, as a {@link ServerFailure}; errors of the program itself stay as they are. */
+/**
+ * Converts the error of a call to a {@link ServerFailure}; internal errors are returned unchanged.
+ */
 export function failureWith(server: string, error: unknown, access: Access): unknown {
   if (error instanceof CommandFailure) return error;
   const { timeout, tls } = access;
@@ -126,15 +128,15 @@ export function failureWith(server: string, error: unknown, access: Access): unk
   return failureOf(server, error, asked) ?? error;
 }
 
-/** What came of asking one of several servers. */
+/** The result from one of several servers. */
 export type Outcome<T> =
   | { readonly server: NameServer; readonly value: T; readonly failure?: undefined }
   | { readonly server: NameServer; readonly value?: undefined; readonly failure: ServerFailure };
 
-/** The name servers that a command is about. */
+/** The name servers that a command works on. */
 export class NameServers {
   readonly all: readonly NameServer[];
-  /** The same ones, when they share the time: the next is asked where one does not answer. */
+  /** The same servers with a shared timeout: the next is asked when one does not answer. */
   readonly #inTurn: readonly NameServer[];
 
   constructor(addresses: readonly string[], access: Access) {
@@ -146,10 +148,10 @@ export class NameServers {
   }
 
   /**
-   * What the first server says that answers.
+   * Returns the result from the first server that responds.
    *
-   * @param warn hears of those before it
-   * @throws {ServerFailure} of the last one, when none does
+   * @param warn called with the failures before it
+   * @throws {ServerFailure} that of the last server, when none responds
    */
   async first<T>(
     ask: (server: NameServer) => Promise<T>,
@@ -167,7 +169,7 @@ export class NameServers {
     throw new TypeError("no servers");
   }
 
-  /** Asks all of them, at once. */
+  /** Calls all servers at once. */
   async each<T>(ask: (server: NameServer) => Promise<T>): Promise<Outcome<T>[]> {
     return await Promise.all(this.all.map(async (server): Promise<Outcome<T>> => {
       try {
@@ -179,7 +181,7 @@ export class NameServers {
     }));
   }
 
-  /** Ends all connections. */
+  /** Closes all connections. */
   async close(): Promise<void> {
     await Promise.all([...this.all, ...this.#inTurn].map((server) => server.close()));
   }

@@ -5,7 +5,7 @@ import { UsageError } from "./failures.ts";
 const DEFAULT_PORT = 9876;
 const DEFAULT_SERVER = `127.0.0.1:${DEFAULT_PORT}`;
 
-/** The options of every command that asks name servers, as they are given. */
+/** Options shared by all commands that call name servers, unparsed. */
 export interface ServerOptions {
   namesrvAddr: string;
   timeout: string;
@@ -18,7 +18,7 @@ export interface ServerOptions {
   tlsInsecure?: boolean;
 }
 
-/** Gives a command the options that say which servers are asked, and how. */
+/** Adds the options that select the servers and how to connect to them. */
 export function withServers(command: Command): Command {
   const option = (flags: string, description: string, byDefault?: string) =>
     command.addOption(new Option(flags, description).default(byDefault));
@@ -35,7 +35,7 @@ export function withServers(command: Command): Command {
 }
 
 /**
- * The addresses of a list "host:port;host:port", each one once. A host alone has port 9876.
+ * Parses "host:port;host:port" and removes duplicates. The default port is 9876.
  *
  * @throws {UsageError}
  */
@@ -57,10 +57,10 @@ export function parseServers(list: string, option = "--namesrvAddr"): string[] {
 const UNITS: ReadonlyMap<string, number> = new Map([["ms", 1], ["s", 1000], ["m", 60_000]]);
 
 /**
- * Milliseconds of "500ms", "3s" or "1m".
+ * Parses "500ms", "3s" or "1m" to milliseconds.
  *
- * @param option for the error's text
- * @param unit of a number alone
+ * @param option name for the error message
+ * @param unit of a number without one
  * @throws {UsageError}
  */
 export function parseDuration(
@@ -80,9 +80,9 @@ export function parseDuration(
 }
 
 /**
- * A whole number.
+ * Parses a non-negative integer.
  *
- * @param option for the error's text
+ * @param option name for the error message
  * @throws {UsageError}
  */
 export function parseCount(text: string, option: string, max: number): number {

@@ -2,30 +2,30 @@ import { styleText } from "node:util";
 import type { OutputStream } from "./runtime.ts";
 import { printable, printableJson, type Width, widthOf } from "./text.ts";
 
-/** Nobody reads the output any more: the command is to end, and to say nothing. */
+/** The output's reader is gone: the command must end without a message. */
 export class ClosedPipe extends Error {
   override name = "ClosedPipe";
 }
 
-/** How a text may be set off on a terminal. */
+/** Text styles for a terminal. */
 export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
 
-/** What stands in one place of a table. Whatever it is, a terminal only shows it. */
+/** Content of a table cell. It is made printable before it reaches a terminal. */
 export type Cell = string | number | { readonly text: string; readonly style: Style };
 
-/** A cell that is set off, where there is colour. */
+/** A cell with a style, used where there is colour. */
 export function styled(style: Style, text: string): Cell {
   return { text, style };
 }
 
 const GAP = "  ";
 
-/** Writes for people or for programs, in colour only on a terminal. */
+/** Writes text or JSON; uses colour only on a terminal. */
 export class Output {
   readonly #stream: OutputStream;
   /** Whether the stream is a terminal. */
   readonly terminal: boolean;
-  /** Whether what is written may have colour. */
+  /** Whether the output may be coloured. */
   readonly colour: boolean;
 
   constructor(stream: OutputStream, noColor: boolean) {
@@ -35,9 +35,9 @@ export class Output {
   }
 
   /**
-   * Writes text as it is.
+   * Writes text unchanged.
    *
-   * @throws {ClosedPipe} when nobody reads it
+   * @throws {ClosedPipe} when the reader is gone
    */
   async write(text: string): Promise<void> {
     const bytes = new TextEncoder().encode(text);
@@ -49,22 +49,22 @@ export class Output {
     }
   }
 
-  /** A line that a terminal only shows. */
+  /** Writes a line, made printable. */
   line(text: string): Promise<void> {
     return this.write(`${printable(text)}\n`);
   }
 
-  /** A value for programs. */
+  /** Writes a value as JSON. */
   json(value: unknown): Promise<void> {
     return this.write(`${printableJson(value)}\n`);
   }
 
-  /** A value for programs that read line by line. */
+  /** Writes a value as one line of JSON. */
   jsonLine(value: unknown): Promise<void> {
     return this.write(`${printableJson(value, 0)}\n`);
   }
 
-  /** Rows under a head, in columns as wide as they need to be. */
+  /** Writes rows below a header, with columns as wide as their contents. */
   async table(head: readonly string[], rows: readonly (readonly Cell[])[]): Promise<void> {
     await this.write((await this.tableLines(head, rows)).map((line) => `${line}\n`).join(""));
   }
@@ -83,7 +83,7 @@ export class Output {
     return all.map((row) => this.#row(row, columns, width));
   }
 
-  /** A text with its style, where there is colour. It is shown only, whatever it is. */
+  /** Returns printable text, with its style where there is colour. */
   styled(style: Style, text: string): string {
     return this.#style(style, printable(text));
   }

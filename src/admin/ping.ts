@@ -10,20 +10,20 @@ interface PingOptions extends ServerOptions {
   count: string;
 }
 
-/** What a name server showed of itself. Times are milliseconds. */
+/** The result of pinging a name server. Times are in milliseconds. */
 export interface Pong {
   connectMillis: number;
-  /** One for each probe. */
+  /** One entry for each probe. */
   answerMillis: number[];
-  /** The version of the protocol that it speaks, e.g. "V5_5_0"; "version 37" where it has no name. */
+  /** The protocol version, e.g. "V5_5_0"; "version 37" if it has no name. */
   version: string;
-  /** The language that it says it is written in. */
+  /** The server's programming language, as it states it. */
   language: string;
 }
 
 const MAX_COUNT = 1000;
 
-/** Adds `ping`. */
+/** Adds the `ping` command. */
 export function addPing(registry: Registry): void {
   registry
     .add<PingOptions>("ping", "tell whether each name server answers, and how fast", ping)
@@ -31,8 +31,8 @@ export function addPing(registry: Registry): void {
 }
 
 /**
- * A question that any name server answers at no cost, and nothing else does: a KV pair that nobody
- * has. It does not wait until the server is ready for clients.
+ * Asks for a KV pair that does not exist: only name servers answer that, at no cost and even before
+ * they are ready for clients.
  */
 export async function probe(server: NameServer): Promise<Pick<Pong, "version" | "language">> {
   const { version, language } = await server.ask({

@@ -10,18 +10,20 @@ import type { TopicRouteData } from "../protocol/route_data.ts";
 import { ServerFailure } from "./failures.ts";
 import type { NameServer } from "./name_server.ts";
 
-/** How many routes are asked for at once. */
+/** Number of concurrent route requests. */
 const IN_FLIGHT = 64;
-/** How many bytes of routes are kept: those of a million topics. */
+/** Most bytes of routes kept: enough for a million topics. */
 const MAX_ROUTES = 512 * 1024 * 1024;
 
-/** Which clusters and brokers a server knows. */
+/** Returns the clusters and brokers that a server knows. */
 export function clusterInfo(server: NameServer): Promise<ClusterInfo> {
   const request = { code: RequestCode.GET_BROKER_CLUSTER_INFO, extFields: [] };
   return server.read(request, decodeClusterInfo);
 }
 
-/** The names of a server's topics, or of those that brokers of one cluster have; sorted. */
+/**
+ * Returns the names of a server's topics, optionally only those of one cluster's brokers; sorted.
+ */
 export async function topicNames(server: NameServer, cluster?: string): Promise<string[]> {
   const request = cluster === undefined
     ? { code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER, extFields: [] }
@@ -29,7 +31,7 @@ export async function topicNames(server: NameServer, cluster?: string): Promise<
   return [...new Set(await server.read(request, decodeTopicList))].sort();
 }
 
-/** A topic's route; `undefined` when the server knows none. */
+/** Returns a topic's route, or `undefined` when the server has none. */
 export async function topicRoute(
   server: NameServer,
   topic: string,
@@ -39,9 +41,10 @@ export async function topicRoute(
 }
 
 /**
- * The routes of many topics, several asked for at once. Those that have none are left out.
+ * Returns the routes of many topics, with several requests at once. Topics without a route are
+ * omitted.
  *
- * @throws {ServerFailure} also when they are too much to keep
+ * @throws {ServerFailure} also when the routes are too large
  */
 export async function topicRoutes(
   server: NameServer,
@@ -65,13 +68,13 @@ export async function topicRoutes(
   try {
     await Promise.all(Array.from({ length: IN_FLIGHT }, work));
   } finally {
-    // After a failure, nobody asks on.
+    // After a failure, no further requests are sent.
     next = topics.length;
   }
   return routes;
 }
 
-/** The answer to a route query; `undefined` when there is no route. */
+/** Returns the response to a route query, or `undefined` when there is no route. */
 async function routeBody(
   server: NameServer,
   topic: string,
@@ -86,7 +89,7 @@ async function routeBody(
   return code === ResponseCode.SUCCESS ? body : undefined;
 }
 
-/** The pairs of a KV namespace; `undefined` when the server has no such namespace. */
+/** Returns the pairs of a KV namespace, or `undefined` when the server does not have it. */
 export async function kvTable(
   server: NameServer,
   namespace: string,

@@ -7,24 +7,24 @@ import type { Runtime } from "./runtime.ts";
 import { type ExitCode, Session } from "./session.ts";
 import { readTls } from "./tls_options.ts";
 
-/** What a command does: asks the session's servers, writes, and leaves an exit code there. */
+/** Runs a command: calls the session's servers, writes output and sets the session's exit code. */
 export type Action<O extends ServerOptions> = (
   session: Session,
   args: readonly string[],
   options: O,
 ) => Promise<void>;
 
-/** What commands are made with. */
+/** Dependencies of commands. */
 export interface Surroundings {
   readonly runtime: Runtime;
   readonly transport: Transport;
   readonly out: Output;
   readonly err: Output;
-  /** Hears the exit code of a command that has run, or could not say all that it has. */
+  /** Called with the exit code when a command has finished, or its output was cut off. */
   readonly done: (code: ExitCode) => void;
 }
 
-/** Puts commands that ask name servers into the program. */
+/** Adds commands that call name servers to the program. */
 export class Registry {
   readonly #surroundings: Surroundings;
 
@@ -32,16 +32,16 @@ export class Registry {
     this.#surroundings = surroundings;
   }
 
-  /** Makes a command that only holds others. */
+  /** Creates a command that only groups others. */
   group(name: string, description: string): Command {
     return this.program.command(name).description(description);
   }
 
   /**
-   * Makes a command.
+   * Creates a command.
    *
    * @param syntax its name and arguments, as in `get <namespace> <key>`
-   * @returns it, for options of its own
+   * @returns the command, to which options can be added
    */
   add<O extends ServerOptions = ServerOptions>(
     syntax: string,
@@ -63,7 +63,7 @@ export class Registry {
       try {
         await action(session, command.args, options);
       } finally {
-        // Also when nobody reads what it has to say.
+        // Also when the output's reader is gone.
         done(session.exitCode);
         await servers.close();
       }

@@ -1,12 +1,12 @@
-/** The metric that counts a name server's requests. */
+/** The metric with the number of requests of a name server. */
 const REQUESTS = "rocketmq_namesrv_requests_total";
-/** What is read of an answer, at most. */
+/** Most bytes of a response that are read. */
 const MAX_LENGTH = 8_000_000;
 
-/** Gets a URL, as `fetch` does. */
+/** Fetches a URL, like `fetch`. */
 export type Fetch = (url: string, init: { signal: AbortSignal }) => Promise<Response>;
 
-/** Reads from a name server's metrics how many requests it has answered. */
+/** Reads the number of answered requests from a name server's metrics. */
 export class RequestCounter {
   readonly #url: string;
   readonly #timeout: number;
@@ -22,13 +22,16 @@ export class RequestCounter {
     this.#fetch = get;
   }
 
-  /** The number of requests since the server's start; `undefined` when it can't be had. */
+  /**
+   * Returns the number of requests since the server's start, or `undefined` when it is not
+   * available.
+   */
   async read(): Promise<number | undefined> {
     try {
       const response = await this.#fetch(this.#url, { signal: AbortSignal.timeout(this.#timeout) });
       return sumOf(REQUESTS, await textOf(response));
     } catch {
-      // Nobody listens there, or something else does.
+      // Nothing listens there, or it is no name server.
       return undefined;
     }
   }
@@ -45,8 +48,8 @@ async function textOf(response: Response): Promise<string> {
 }
 
 /**
- * The sum of a metric over all its labels, from Prometheus' text format; `undefined` when it is not
- * there.
+ * The sum of a metric over all its labels, from Prometheus' text format; `undefined` when it is
+ * missing.
  */
 export function sumOf(metric: string, text: string): number | undefined {
   let sum: number | undefined;

@@ -17,14 +17,14 @@ import { ExitCode } from "./session.ts";
 import { addTop } from "./top.ts";
 import { addTopicCommands } from "./topics.ts";
 
-/** The executable's name, in help and error texts. */
+/** The executable's name, in help texts and error messages. */
 const PROGRAM = "rocketmq-namesrv";
 
 /**
- * Runs an admin command, and resolves with the exit code. What goes wrong is told on the standard
- * error; this only rejects at errors of the program itself.
+ * Runs an admin command and resolves with the exit code. Failures are reported on the standard
+ * error; rejects only for internal errors.
  *
- * @param args the command and what follows it
+ * @param args the command and its arguments
  */
 export async function runCommand(
   args: readonly string[],
@@ -39,7 +39,7 @@ export async function runCommand(
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void (help += text),
-      // Errors are told below, in one line.
+      // Errors are reported below, in one line.
       writeErr: () => {},
       getOutHasColors: () => out.colour,
       getErrHasColors: () => err.colour,
@@ -82,7 +82,7 @@ export async function runCommand(
   return exitCode;
 
   async function report(error: unknown): Promise<ExitCode> {
-    // Nobody reads on: it is no failure that there is more.
+    // The reader is gone. Output that it did not want is not a failure.
     if (error instanceof ClosedPipe) return exitCode;
     if (error instanceof CommanderError && error.exitCode === 0) {
       await out.write(help);
@@ -102,7 +102,7 @@ export async function runCommand(
   }
 }
 
-/** The chain of commands that the arguments name, the program first. */
+/** The chain of commands that the arguments name, starting with the program. */
 function commandPath(program: Command, args: readonly string[]): Command[] {
   const path = [program];
   for (const arg of args) {
@@ -114,9 +114,10 @@ function commandPath(program: Command, args: readonly string[]): Command[] {
 }
 
 /**
- * Commander only suggests what is very near, and answers a group without a command with all its help.
+ * Commander only suggests very similar names, and answers a group without a command with its whole
+ * help.
  *
- * @throws {UsageError} at a command that is not there
+ * @throws {UsageError} for an unknown command
  */
 function checkCommand(program: Command, args: readonly string[]): void {
   const path = commandPath(program, args);
@@ -142,7 +143,7 @@ function checkCommand(program: Command, args: readonly string[]): void {
   throw new UsageError(`unknown command: ${before}${word}; ${hint}`);
 }
 
-/** One line that tells what is wrong with the arguments, and where help is. */
+/** One line with the error in the arguments and how to get help. */
 function usageLine(message: string, program: Command, args: readonly string[]): string {
   const what = message
     .replace(/^error: /, "")

@@ -1,4 +1,4 @@
-/** A stream of the process. */
+/** An output stream of the process. */
 export interface OutputStream {
   write(bytes: Uint8Array): Promise<number>;
   isTerminal(): boolean;

@@ -5,14 +5,14 @@ import type { Runtime } from "./runtime.ts";
 /** Exit codes of commands. */
 export const ExitCode = {
   OK: 0,
-  /** A server could not do it, or could not be asked; of `diff` also: there are differences. */
+  /** A server failed or was unreachable; for `diff` also: there are differences. */
   FAILED: 1,
-  /** The command line can't be meant. */
+  /** The command line is invalid. */
   USAGE: 2,
 } as const;
 export type ExitCode = typeof ExitCode[keyof typeof ExitCode];
 
-/** One run of one command: whom it asks, and where it writes. */
+/** One run of a command: its servers and its output. */
 export class Session {
   exitCode: ExitCode = ExitCode.OK;
 
@@ -20,14 +20,17 @@ export class Session {
     readonly servers: NameServers,
     readonly out: Output,
     readonly err: Output,
-    /** Whether a program reads the output. */
+    /** Whether the output is JSON. */
     readonly json: boolean,
     readonly runtime: Runtime,
-    /** How servers are asked, for connections besides those of {@link servers}. */
+    /** How to connect to servers, for connections other than those of {@link servers}. */
     readonly access: Access,
   ) {}
 
-  /** What the first server says that answers. Those before it are told of on the standard error. */
+  /**
+   * Returns the result from the first server that responds. Earlier failures are reported on the
+   * standard error.
+   */
   first<T>(ask: (server: NameServer) => Promise<T>): Promise<T> {
     return this.servers.first(
       ask,
@@ -36,10 +39,10 @@ export class Session {
   }
 
   /**
-   * Has each server do something, and tells of each.
+   * Calls each server and reports the outcomes.
    *
-   * @param line what is told of a server that did it
-   * @param fields what programs are told of it
+   * @param line the text for a successful server
+   * @param fields the JSON fields for a successful server
    */
   async report<T>(
     act: (server: NameServer) => Promise<T>,
@@ -59,7 +62,7 @@ export class Session {
   }
 }
 
-/** An outcome for programs: `server`, `ok`, and what there is to say, or `error`. */
+/** An outcome for JSON output: `server`, `ok`, and its fields or `error`. */
 export function outcomeFields<T>(outcome: Outcome<T>, fields: (value: T) => object): object {
   const server = outcome.server.address;
   if (outcome.failure) return { server, ok: false, error: outcome.failure.what };

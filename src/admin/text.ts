@@ -1,11 +1,14 @@
 /**
- * What a terminal would obey instead of show: control characters of both ranges, line separators,
- * and what turns the direction of writing.
+ * Characters that a terminal would interpret rather than show: both ranges of control characters,
+ * line separators and bidirectional controls.
  */
 // deno-lint-ignore no-control-regex
 const COMMANDING = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
-/** A text from the network as it may be shown: what a terminal would obey is spelt out (`\x1b`). */
+/**
+ * Makes text from the network safe to show: characters that a terminal would interpret are escaped
+ * (`\x1b`).
+ */
 export function printable(text: string): string {
   return text.replace(COMMANDING, (char) => {
     const code = char.charCodeAt(0);
@@ -15,22 +18,25 @@ export function printable(text: string): string {
   });
 }
 
-/** JSON. What a terminal would obey is escaped; its readers get it back. */
+/**
+ * JSON in which characters that a terminal would interpret are escaped. It parses to the same
+ * value.
+ */
 export function printableJson(value: unknown, indentation = 2): string {
   return JSON.stringify(value, undefined, indentation).replace(
     COMMANDING,
     (char) =>
-      // Between its values, JSON has line feeds of its own.
+      // Line feeds between values belong to the JSON layout.
       char === "\n" ? char : `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }
 
-/** The columns that a text takes on a terminal. */
+/** Returns the number of terminal columns that a text takes. */
 export type Width = (text: string) => number;
 
 /**
- * How wide these texts are. What measures letters wider than one column is only loaded when there
- * is one: it takes longer than the whole command otherwise.
+ * Returns a function that measures these texts. The library for wide characters is only loaded when
+ * there are any: that takes longer than the rest of the command.
  */
 export async function widthOf(texts: Iterable<string>): Promise<Width> {
   for (const text of texts) {

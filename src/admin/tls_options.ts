@@ -6,8 +6,8 @@ import type { ServerOptions } from "./options.ts";
 import type { Runtime } from "./runtime.ts";
 
 /**
- * How TLS connections are made; `undefined` for plain ones. The files are looked into before: what
- * is wrong with them comes out of a handshake as a riddle, or not at all.
+ * Reads the options for TLS connections; returns `undefined` for plain ones. The files are checked
+ * here, because a handshake would report their errors unclearly or not at all.
  *
  * @throws {UsageError} when options contradict each other
  * @throws {CommandFailure} when a file can't be used
@@ -60,7 +60,7 @@ async function readFile(
   }
 }
 
-/** The certificates of a PEM text, one at least. */
+/** Returns the certificates in a PEM text: at least one. */
 function certificates(what: string, pem: string): X509Certificate[] {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g) ?? [];
   if (blocks.length === 0) throw new CommandFailure(`${what}: contains no certificate (PEM)`);

@@ -17,12 +17,12 @@ interface TopOptions extends ServerOptions {
   http?: string;
 }
 
-/** Where a name server has its metrics, unless it is told otherwise. */
+/** The default port of a name server's metrics. */
 const HTTP_PORT = 9877;
-/** How long metrics may take: no look waits for them longer. */
+/** Milliseconds to wait for metrics in each round. */
 const HTTP_TIMEOUT = 1000;
 const MAX_COUNT = 1_000_000;
-/** How many changes are kept for the screen. */
+/** How many changes the screen keeps. */
 const KEPT_CHANGES = 100;
 
 const CTRL_C = 3;
@@ -32,7 +32,7 @@ const HOME = "\x1b[H";
 const CLEAR_LINE = "\x1b[K";
 const CLEAR_BELOW = "\x1b[J";
 
-/** Adds `top`. */
+/** Adds the `top` command. */
 export function addTop(registry: Registry): void {
   registry
     .add<TopOptions>("top", "watch name servers: latency, requests, brokers, changes", top)
@@ -87,7 +87,7 @@ function metricsOf(servers: readonly NameServer[], http: string | undefined): Re
   return addresses.map((address) => new RequestCounter(address, HTTP_TIMEOUT));
 }
 
-/** Ends the watching on a signal, or when q is pressed. */
+/** Ends `top` on a signal or when q is pressed. */
 class Stop {
   stopped = false;
   readonly #runtime: Runtime;
@@ -101,7 +101,7 @@ class Stop {
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
-    // The other one can't be listened for on Windows.
+    // Windows does not support SIGTERM.
     this.#signals = runtime.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
     for (const signal of this.#signals) runtime.addSignalListener(signal, this.#stop);
     this.#raw = runtime.stdin.isTerminal() && runtime.stdout.isTerminal();
@@ -111,7 +111,7 @@ class Stop {
     }
   }
 
-  /** Waits so many milliseconds, or until it is to end. */
+  /** Waits this many milliseconds, or until the end. */
   async sleep(ms: number): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const time = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
@@ -132,14 +132,14 @@ class Stop {
   }
 }
 
-/** Where looks are shown. */
+/** Shows the results of each round. */
 interface View {
   enter(): Promise<void>;
   show(sights: readonly Sight[]): Promise<void>;
   leave(): Promise<void>;
 }
 
-/** One JSON object a line, for each server and look. */
+/** One JSON object per line, for each server and round. */
 class JsonView implements View {
   constructor(readonly out: Output) {}
 
@@ -155,7 +155,7 @@ class JsonView implements View {
   async leave(): Promise<void> {}
 }
 
-/** A line for each server and look, and one for each change. */
+/** One line for each server and round, and one for each change. */
 class Lines implements View {
   constructor(readonly out: Output) {}
 
@@ -179,7 +179,7 @@ function summary(sight: Sight): string {
     `topics=${sight.topics ?? "-"}`;
 }
 
-/** The whole terminal, written over with each look. */
+/** The whole terminal, redrawn in each round. */
 class Screen implements View {
   #changes: string[] = [];
 

@@ -19,7 +19,7 @@ interface DeleteOptions extends ServerOptions {
   cluster?: string;
 }
 
-/** Adds `topics`, `route` and `topic`. */
+/** Adds the commands `topics`, `route` and `topic`. */
 export function addTopicCommands(registry: Registry): void {
   registry
     .add<TopicsOptions>("topics", "list the topics with their brokers and queues", topics)
@@ -37,13 +37,13 @@ export function addTopicCommands(registry: Registry): void {
     .option("--cluster <name>", "only on the brokers of this cluster");
 }
 
-/** The bits of `perm` as letters: `rw`, `r-`, and so on. */
+/** The bits of `perm` as letters: `rw`, `r-` etc. */
 export function permText(perm: number): string {
   return (perm & Perm.READ ? "r" : "-") + (perm & Perm.WRITE ? "w" : "-") +
     (perm & Perm.INHERIT ? "x" : "") + (perm & Perm.PRIORITY ? "p" : "");
 }
 
-/** A queue data for programs. */
+/** A queue data for JSON output. */
 export function queueFields({ brokerName, ...queue }: QueueData) {
   return {
     broker: brokerName,
@@ -84,7 +84,7 @@ async function topics(
   );
 }
 
-/** A topic for programs. One that was just deleted has nothing. */
+/** A topic for JSON output. A topic that was just deleted has no route. */
 function topicFields(topic: string, route: TopicRouteData | undefined, cluster?: string) {
   const brokers = (route?.brokerDatas ?? [])
     .filter((broker) => broker.cluster === (cluster ?? broker.cluster));
@@ -151,7 +151,7 @@ async function route(session: Session, args: readonly string[]): Promise<void> {
   }
 }
 
-/** A static topic's queues on one broker, for programs. */
+/** A static topic's queues on one broker, for JSON output. */
 function mappingFields(broker: string, info: TopicQueueMappingInfo) {
   return {
     broker,
@@ -164,14 +164,14 @@ function mappingFields(broker: string, info: TopicQueueMappingInfo) {
 }
 
 /**
- * The route of a topic that a server has to know.
+ * Returns the route of a topic that must exist.
  *
  * @throws {ServerFailure} when it does not
  */
 export async function knownRoute(server: NameServer, topic: string): Promise<TopicRouteData> {
   const route = await topicRoute(server, topic);
   if (route !== undefined) return route;
-  // A server may keep its list of topics to itself.
+  // A server may refuse to list its topics.
   const hint = await topicNames(server).then((names) => didYouMean(topic, names), () => "");
   throw new ServerFailure(server.address, `knows no topic ${printable(topic)}${hint}`, true);
 }
@@ -186,7 +186,7 @@ async function deleteTopic(
     .filter((field): field is [string, string] => field[1] !== undefined);
   await session.report(
     async (server) => {
-      // Servers answer that it is deleted also when it was never there.
+      // Servers report success even when the topic never existed.
       const known = await topicRoute(server, topic) !== undefined;
       await server.ask({ code: RequestCode.DELETE_TOPIC_IN_NAMESRV, extFields: fields });
       return known;

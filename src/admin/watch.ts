@@ -4,35 +4,35 @@ import { probe } from "./ping.ts";
 import { clusterInfo, topicNames } from "./queries.ts";
 import type { RequestCounter } from "./request_counter.ts";
 
-/** What a name server is like at one moment. */
+/** The state of a name server at one moment. */
 export interface Sight {
   readonly server: string;
   /** Milliseconds since 1970. */
   readonly time: number;
-  /** Why it can't be seen; the rest is `null` then. */
+  /** Why the server can't be read; the other fields are then `null`. */
   readonly failure: ServerFailure | null;
-  /** How long it took to answer a question that costs it nothing. */
+  /** Response time of a request that costs the server nothing. */
   readonly latencyMillis: number | null;
-  /** How many addresses of brokers it knows. */
+  /** Number of broker addresses. */
   readonly brokers: number | null;
-  /** `null` also when it keeps its topics to itself. */
+  /** `null` also when the server refuses to list its topics. */
   readonly topics: number | null;
-  /** From its metrics, since the last look; `null` where they can't be had. */
+  /** From the server's metrics, since the last round; `null` where they are unavailable. */
   readonly requestsPerSecond: number | null;
-  /** What has come (`+`) and gone (`-`) since the last look. */
+  /** Brokers added (`+`) and removed (`-`) since the last round. */
   readonly changes: readonly string[];
 }
 
-/** Milliseconds after which metrics that could not be had are asked for again. */
+/** Milliseconds before unavailable metrics are tried again. */
 const METRICS_RETRY = 10_000;
 
 interface Seen {
-  /** One text for each address of a broker. */
+  /** One text for each broker address. */
   readonly brokers: ReadonlySet<string>;
   readonly topics: ReadonlySet<string> | undefined;
 }
 
-/** Looks at one name server again and again. */
+/** Polls one name server. */
 export class Watch {
   readonly #server: NameServer;
   readonly #counter: RequestCounter;
@@ -49,7 +49,7 @@ export class Watch {
     this.#now = now;
   }
 
-  /** Takes a look. */
+  /** Reads the current state. */
   async look(): Promise<Sight> {
     const server = this.#server.address;
     const rate = this.#rate();
@@ -119,10 +119,10 @@ export class Watch {
     const before = this.#counted;
     const requests = await this.#counter.read();
     const time = this.#now();
-    // A port that swallows what it is sent must not make each look a slow one.
+    // A port that never answers must not slow down each round.
     if (requests === undefined) this.#nextCount = time + METRICS_RETRY;
     this.#counted = requests === undefined ? undefined : { requests, time };
-    // A server that was restarted counts from zero.
+    // A restarted server counts from zero.
     if (before === undefined || requests === undefined || requests < before.requests) return null;
     const seconds = (time - before.time) / 1000;
     return seconds > 0 ? Math.round((requests - before.requests) / seconds) : null;

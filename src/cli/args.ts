@@ -2,17 +2,17 @@ import { parseArgs } from "@std/cli/parse-args";
 import { isOptionName, type OptionName, optionOf } from "../config/options.ts";
 import { allowedValues, isSecret, parseValue, quoteValue } from "../config/values.ts";
 
-/** What the arguments ask for. */
+/** The parsed command line. */
 export interface CommandLine {
   readonly help: boolean;
   readonly version: boolean;
   readonly printConfigItem: boolean;
   readonly configFile?: string;
-  /** Options of the configuration that the arguments set, as text that is known to be allowed. */
+  /** Options set by arguments, as validated text. */
   readonly overrides: ReadonlyMap<OptionName, string>;
 }
 
-/** An argument that is not understood. The message is one line and names it. */
+/** An invalid argument. The message is one line and names it. */
 export class CommandLineError extends Error {
   override readonly name = "CommandLineError";
 }
@@ -20,9 +20,9 @@ export class CommandLineError extends Error {
 interface Argument {
   readonly name: string;
   readonly letter?: string;
-  /** What stands for the argument's value in the usage text; without it the argument is a flag. */
+  /** Placeholder for the argument's value in the usage text; without it, the argument is a flag. */
   readonly value?: string;
-  /** The option of the configuration that it sets. */
+  /** The configuration option that it sets. */
   readonly option?: OptionName;
   readonly doc: string;
 }
@@ -69,16 +69,16 @@ const ARGUMENTS: readonly Argument[] = [
   },
 ];
 
-/** How the reference is given its TLS options: as properties of the JVM. */
+/** TLS options as the reference takes them: as JVM properties. */
 const TLS_PROPERTY = /^-D(tls\.[^=]*)(?:=(.*))?$/s;
 
 /**
- * Reads the arguments of mqnamesrv and our own. Besides the usual forms (`-c FILE`,
- * `--configFile FILE`, `--configFile=FILE`) it takes those of commons-cli, which the reference
- * uses: `-cFILE`, `-c=FILE`, `-configFile FILE`, and the beginning of a long name; and for TLS options
- * `-Dtls.server.mode=enforcing`, which the reference's scripts hand to the JVM.
+ * Parses the arguments of mqnamesrv and our own. Besides the usual forms (`-c FILE`, `--configFile
+ * FILE`, `--configFile=FILE`) it accepts those of commons-cli, which the reference uses: `-cFILE`,
+ * `-c=FILE`, `-configFile FILE`, and prefixes of long names; and for TLS options
+ * `-Dtls.server.mode=enforcing`, which the reference's scripts pass to the JVM.
  *
- * @throws CommandLineError at anything that is not understood
+ * @throws CommandLineError for anything else
  */
 export function parseCommandLine(args: readonly string[]): CommandLine {
   const strange: string[] = [];
@@ -95,7 +95,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       return false;
     },
   });
-  // What follows `--` is not asked about.
+  // Nothing is allowed after `--`.
   strange.push(...parsed._.map((arg) => `unexpected argument: ${arg}`));
 
   const values = new Map<string, string>();
@@ -116,8 +116,8 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
 }
 
 /**
- * Makes the forms that only commons-cli knows, and the beginnings of long names, into forms that
- * parseArgs reads. Whatever is no such form stays, for parseArgs to judge.
+ * Rewrites prefixes of long names and the forms that only commons-cli knows to forms that parseArgs
+ * reads. Anything else is returned unchanged for parseArgs to judge.
  */
 function normalize(arg: string): string {
   const [, hyphens, key = "", assigned] = /^(--?)([^-=][^=]*)(=.*)?$/s.exec(arg) ?? [];
@@ -168,7 +168,7 @@ function readProperties(args: readonly string[]): ReadonlyMap<OptionName, string
   return overrides;
 }
 
-/** Every form of every argument, as in `-c` and `--configFile`. */
+/** Every form of every argument, e.g. `-c` and `--configFile`. */
 export function serverOptions(): { form: string; doc: string }[] {
   return ARGUMENTS.flatMap(({ name, letter, doc }) => [
     ...(letter ? [{ form: `-${letter}`, doc }] : []),

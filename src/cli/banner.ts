@@ -1,11 +1,11 @@
 const WIDTH = 80;
 
-/** What a server that has started is, in the order in which it is shown. */
+/** Facts about a started server, in the order in which they are shown. */
 export type Facts = Readonly<Record<string, string | number | undefined>>;
 
 /**
- * The facts as lines of at most 80 characters, for a terminal; what is undefined is left out, and
- * what is too long loses its middle, because paths differ at their ends.
+ * Formats the facts as lines of at most 80 characters for a terminal. Undefined facts are omitted.
+ * Long values are cut in the middle, because paths differ at their ends.
  */
 export function banner(facts: Facts): string {
   const shown = Object.entries(facts).filter(([, value]) => value !== undefined);

@@ -6,7 +6,7 @@ import { formatEvent } from "../log/log.ts";
 import { SOFTWARE } from "../version.ts";
 import { CommandLineError, parseCommandLine, usage } from "./args.ts";
 
-/** What the program is to do: end at once, after some output, or start a server. */
+/** What the program should do: exit after some output, or start a server. */
 export type Prepared =
   | {
     readonly kind: "exit";
@@ -18,12 +18,12 @@ export type Prepared =
   }
   | { readonly kind: "start"; readonly configuration: LoadedConfiguration };
 
-/** What `--version` prints. */
+/** The output of `--version`. */
 export const VERSION = `${SOFTWARE.name} ${SOFTWARE.version} (protocol ${SOFTWARE.protocol})`;
 
 /**
- * Reads the command line and then the configuration. What the user got wrong becomes lines for the
- * standard error, and exit code 1; this never throws for that.
+ * Reads the command line and then the configuration. User errors become lines for the standard
+ * error and exit code 1; they are never thrown.
  */
 export async function prepare(
   args: readonly string[],

@@ -8,13 +8,13 @@ export interface FileReader {
   readFile(path: string): Promise<Uint8Array>;
 }
 
-/** How the file of a configuration is written down. */
+/** The syntax of a configuration file. */
 export interface ConfigFormat {
   /** @throws ConfigSyntaxError naming `source` */
   decode(bytes: Uint8Array, source: string): string;
   /** @throws ConfigSyntaxError naming `source` */
   parse(text: string, source: string): Map<string, string>;
-  /** The text with `changes` in it. @throws ConfigSyntaxError naming `source` */
+  /** Returns the text with `changes` applied. @throws ConfigSyntaxError naming `source` */
   edit(text: string, changes: ReadonlyMap<string, string>, source: string): string;
 }
 
@@ -34,16 +34,16 @@ const YAML: ConfigFormat = {
   edit: editYaml,
 };
 
-/** YAML for the endings .yaml and .yml, properties for all else. */
+/** YAML for the endings .yaml and .yml, properties for all others. */
 export function formatOf(path: string): ConfigFormat {
   return /\.ya?ml$/i.test(path) ? YAML : PROPERTIES;
 }
 
 /**
- * The keys and values of a file.
+ * Reads the keys and values of a file.
  *
  * @throws ConfigFileError when it can't be read, with the system's error as cause
- * @throws ConfigSyntaxError when it is not what its ending says
+ * @throws ConfigSyntaxError when its content does not match its ending
  */
 export async function readConfigFile(
   path: string,
@@ -62,7 +62,7 @@ export async function readConfigFile(
   return format.parse(format.decode(bytes, path), path);
 }
 
-/** Whether a ConfigFileError says that the file does not exist. */
+/** Whether a ConfigFileError was caused by a missing file. */
 export function isNotFound(error: unknown): boolean {
   return error instanceof ConfigFileError && error.cause instanceof Deno.errors.NotFound;
 }

@@ -1,18 +1,18 @@
 import { StartupError } from "../startup_error.ts";
 
-/** What went wrong with the configuration. Each line names what it is about. */
+/** An error in the configuration. Each line names its subject. */
 export abstract class ConfigError extends StartupError {
-  /** The problems, a line each. */
+  /** The problems, one line each. */
   get lines(): readonly string[] {
     return [this.message];
   }
 }
 
-/** Values that are not allowed. Nothing was taken over. */
+/** Values that are not allowed. No change was applied. */
 export class ConfigValueError extends ConfigError {
   override readonly name = "ConfigValueError";
 
-  /** @param problems a line each: source, key, value and what is allowed */
+  /** @param problems a line each: source, key, value and the allowed values */
   constructor(readonly problems: readonly string[]) {
     super(problems.join("; "));
   }
@@ -22,12 +22,12 @@ export class ConfigValueError extends ConfigError {
   }
 }
 
-/** Text that is not properties or YAML, or more of it than is taken. */
+/** Text that is not valid properties or YAML, or exceeds a limit. */
 export class ConfigSyntaxError extends ConfigError {
   override readonly name = "ConfigSyntaxError";
 }
 
-/** A configuration file, or a variable of the environment, that can't be read. */
+/** A configuration file or environment variable that can't be read. */
 export class ConfigFileError extends ConfigError {
   override readonly name = "ConfigFileError";
 }

@@ -25,26 +25,26 @@ import {
   setValue,
 } from "./values.ts";
 
-/** How much a request may send: far more than all options, read in a few milliseconds. */
+/** Limits of an update request: far more than all options, and parsed in a few milliseconds. */
 const LIMITS = { maxLength: 131_072, maxKeys: 1000 };
 
-/** The file that keeps what updates change. */
+/** The file in which updates are stored. */
 export type ConfigStore = Pick<DurableFile, "readBytes" | "write">;
 
 type Listener = (value: Options[OptionName]) => void;
 
-/** What an update asks for, after it was found to be allowed. */
+/** A validated update. */
 interface Plan {
   readonly options: ReadonlyMap<OptionName, Options[OptionName]>;
   readonly extras: ReadonlyMap<string, string>;
 }
 
 /**
- * The configuration of a running server, and the only way to change it. A change is on disk before
- * it is in effect; a change that can't be had whole is not made at all.
+ * The configuration of a running server, and the only way to change it. A change takes effect after
+ * it is on disk, and is applied as a whole or not at all.
  */
 export class LiveConfig {
-  /** The values in effect: always the same object, whose fields follow accepted updates. */
+  /** The values in effect. Always the same object, updated in place. */
   readonly values: Readonly<Options>;
   readonly #options: Options;
   readonly #given: ReadonlySet<OptionName>;
@@ -52,7 +52,7 @@ export class LiveConfig {
   readonly #store: ConfigStore;
   readonly #denied: ReadonlySet<string>;
   readonly #listeners = new Map<OptionName, Listener[]>();
-  /** Updates follow one another: each starts when the one before has ended, well or badly. */
+  /** Updates run one after another: each starts when the previous one has settled. */
   #last: Promise<unknown> = Promise.resolve();
 
   /** @param store the file at `loaded.options.configStorePath` */
@@ -76,16 +76,16 @@ export class LiveConfig {
   }
 
   /**
-   * Carries out an UPDATE_NAMESRV_CONFIG (request code 318). Keys that neither name an option nor
-   * stand in the configuration file are ignored.
+   * Applies an UPDATE_NAMESRV_CONFIG (request code 318). Keys that neither name an option nor occur
+   * in the configuration file are ignored.
    *
    * @param text the request's body, in properties syntax
-   * @returns the keys that were given a value, once it is on disk and in effect
-   * @throws ConfigSyntaxError at a text that is not properties, or too long
-   * @throws ConfigDeniedError at a key that no request may change
-   * @throws ConfigValueError at values that are not allowed, or that only count after a restart
-   * @throws ConfigFileError when the store is not what its ending says, DurableFileError when it
-   *   can't be read or written
+   * @returns the keys that were set, once they are on disk and in effect
+   * @throws ConfigSyntaxError when the text is malformed or too long
+   * @throws ConfigDeniedError for a key that no request may change
+   * @throws ConfigValueError for values that are not allowed, or need a restart
+   * @throws ConfigFileError when the store's content does not match its ending; DurableFileError
+   * when it can't be read or written
    */
   update(text: string): Promise<readonly string[]> {
     const update = this.#last.then(() => this.#update(text));
@@ -116,7 +116,7 @@ export class LiveConfig {
     return [...changes.keys()];
   }
 
-  /** Paths and TLS never, whatever the options say: a request once chose a path (CVE-2023-37582). */
+  /** Paths and TLS options are always denied: a request once chose a path (CVE-2023-37582). */
   #isDenied(key: string): boolean {
     const name = resolveOptionName(key);
     return this.#denied.has(key) || key === "configBlackList" || key.startsWith("tls.") ||
@@ -155,7 +155,7 @@ export class LiveConfig {
     return { options: this.values, given: this.#given, extras: this.#extras };
   }
 
-  /** Whether a file or the command line gave an option. */
+  /** Whether a file or the command line set an option. */
   given(name: OptionName): boolean {
     return this.#given.has(name);
   }
@@ -168,7 +168,7 @@ export class LiveConfig {
     );
   }
 
-  /** Edits the changes into the store: what else is there, comments and order, stays. */
+  /** Edits the changes into the store; its other content, comments and order are kept. */
   async #persist(changes: ReadonlyMap<string, string>): Promise<void> {
     const path = this.values.configStorePath;
     const bytes = await this.#store.readBytes() ?? new Uint8Array();
@@ -179,7 +179,7 @@ export class LiveConfig {
       stored = format.decode(bytes, path);
       edited = format.edit(stored, changes, path);
     } catch (error) {
-      // It is the file that can't be read, and not the text of the request.
+      // The file is malformed, not the text of the request.
       if (error instanceof ConfigSyntaxError) throw new ConfigFileError(error.message);
       throw error;
     }

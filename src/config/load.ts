@@ -19,25 +19,25 @@ export interface Environment {
   get(name: string): string | undefined;
 }
 
-/** What the command line says about the configuration. */
+/** The command line's part of the configuration. */
 export interface ConfigurationRequest {
-  /** The file of -c. */
+  /** The file given with -c. */
   readonly configFile?: string;
-  /** Options given on the command line, as text. They win over all files. */
+  /** Options given on the command line, as text. They override all files. */
   readonly overrides?: ReadonlyMap<OptionName, string>;
 }
 
-/** Something worth a line in the log, which does not exist yet while the configuration is read. */
+/** A message for the log, which does not exist yet while the configuration is read. */
 export interface Notice {
   readonly level: "info" | "warn";
   readonly event: string;
   readonly fields: Readonly<Record<string, string>>;
 }
 
-/** A configuration that a server can start with. */
+/** A configuration with which a server can start. */
 export interface LoadedConfiguration {
   readonly options: Readonly<Options>;
-  /** The options that a file or the command line gave. */
+  /** The options set by a file or the command line. */
   readonly given: ReadonlySet<OptionName>;
   /** Keys of the configuration file that name no option: kept and reported. */
   readonly extras: ReadonlyMap<string, string>;
@@ -47,13 +47,13 @@ export interface LoadedConfiguration {
 }
 
 /**
- * Reads the configuration. Later sources win: defaults and environment; the configuration file,
- * which is that of -c, or else the default store of live updates when it exists; the tls.* keys of
- * tls.config.file; the command line.
+ * Loads the configuration. Later sources override earlier ones: defaults and environment; the
+ * configuration file, which is the one given with -c or else the default store of live updates if
+ * it exists; the tls.* keys of tls.config.file; the command line.
  *
- * @throws ConfigFileError at a file that can't be read, or an environment variable that may not be
- * @throws ConfigSyntaxError at a file that is not properties or YAML
- * @throws ConfigValueError at values that are not allowed, all of them
+ * @throws ConfigFileError when a file or an environment variable can't be read
+ * @throws ConfigSyntaxError for a file that is not valid properties or YAML
+ * @throws ConfigValueError with all values that are not allowed
  */
 export async function loadConfiguration(
   request: ConfigurationRequest,
@@ -83,7 +83,7 @@ export async function loadConfiguration(
     loading.put("kvConfigPath", home.path("kvConfig.json"), "default");
   }
 
-  // It may say which file has the TLS options, and has the last word over them.
+  // The command line may name the file with the TLS options, and overrides them.
   const takeOverrides = () => {
     for (const [name, text] of request.overrides ?? []) {
       if (loading.put(name, text, "command line")) loading.given.add(name);
@@ -108,7 +108,7 @@ async function loadTlsFile(loading: Loading, files: FileReader): Promise<void> {
     entries = await readConfigFile(path, files);
   } catch (error) {
     if (isDefault && isNotFound(error)) return;
-    // Nobody asked for this file: a server without permission to look for it is no broken one.
+    // This file was not requested, so a missing permission to look for it is not an error.
     if (isDefault && error instanceof ConfigFileError && isNotCapable(error.cause)) {
       loading.notices.push({
         level: "warn",
@@ -155,13 +155,13 @@ function readVariable(environment: Environment, name: string): string | undefine
   }
 }
 
-/** Where the default paths lead, found out only when one is needed. */
+/** Resolves the default paths, on first use. */
 class HomeFolder {
   #folder: string | undefined;
 
   constructor(readonly environment: Environment, readonly notices: Notice[]) {}
 
-  /** `~/namesrv/<file>`; below the current folder when there is no home folder. */
+  /** `~/namesrv/<file>`; relative to the current folder when there is no home folder. */
   path(file: string): string {
     this.#folder ??= this.#find();
     return `${this.#folder}namesrv/${file}`;
@@ -180,7 +180,7 @@ class HomeFolder {
   }
 }
 
-/** What a certificate made for tests makes useless. */
+/** Options without effect when the certificate is generated for tests. */
 const TEST_MODE_IGNORES = [
   "tls.server.keyPath",
   "tls.server.certPath",
@@ -189,17 +189,17 @@ const TEST_MODE_IGNORES = [
   "tls.server.trustCertPath",
 ] as const;
 
-/** The configuration while it is put together. */
+/** The configuration while it is being loaded. */
 class Loading {
   readonly options = defaultOptions();
   readonly given = new Set<OptionName>();
   readonly extras = new Map<string, string>();
   readonly notices: Notice[] = [];
-  /** Where each value came from. */
+  /** The source of each value. */
   readonly #sources = new Map<OptionName, string>();
   readonly #problems: string[] = [];
 
-  /** Gives an option the value that `text` stands for; answers whether it is one. */
+  /** Sets an option from text. Returns whether the value is allowed. */
   put(name: OptionName, text: string, source: string): boolean {
     const value = parseValue(name, text);
     if (value === undefined) {
@@ -238,7 +238,7 @@ class Loading {
       if (isOptionName(key) && names.includes(key)) {
         if (this.put(key, text, file)) this.given.add(key);
       } else if (!key.startsWith("tls.client.") && key !== "tls.enable") {
-        // Brokers and clients read the same file, and those keys are theirs.
+        // Brokers and clients use the same file, so other keys may be theirs.
         this.#warnUnknown(key, file, names);
       }
     }

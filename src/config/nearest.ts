@@ -1,11 +1,10 @@
-/** The share of letters that may differ between a key and the name that is offered for it. */
+/** The largest share of differing letters between a key and a suggested name. */
 const MAX_DIFFERENCE = 0.5;
-/** Shorter keys are a part of too many names. */
+/** Shorter keys are part of too many names. */
 const MIN_PART = 3;
 
 /**
- * The name that `key` most likely meant, letter case apart. `undefined` when all of them have too
- * little in common with `key` to be worth a hint.
+ * Returns the name closest to `key`, ignoring case; `undefined` when none is close enough to suggest.
  */
 export function nearestName<N extends string>(key: string, names: readonly N[]): N | undefined {
   // No name is longer than this, so the rest of a longer key changes nothing.
@@ -22,7 +21,7 @@ export function nearestName<N extends string>(key: string, names: readonly N[]):
   return nearest;
 }
 
-/** How far two names are apart: edits, and their share of the longer name. */
+/** The distance between two names: edits, and their share of the longer name. */
 function compare(a: string, b: string): { difference: number; edits: number } {
   const edits = editDistance(a, b);
   const difference = edits / Math.max(a.length, b.length, 1);
@@ -31,7 +30,7 @@ function compare(a: string, b: string): { difference: number; edits: number } {
   return { difference: isPart ? Math.min(difference, MAX_DIFFERENCE) : difference, edits };
 }
 
-/** How many letters must be put in, left out or replaced to make `a` into `b` (Levenshtein). */
+/** The Levenshtein distance between two texts. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {

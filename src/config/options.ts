@@ -1,23 +1,23 @@
 /**
- * The one table of options: the readers, the live updates, `-p`, GET_NAMESRV_CONFIG, the files in
- * `conf` and the documentation all follow it. Names and defaults of the first three groups are
- * those of Apache RocketMQ 5.5.0's NamesrvConfig, NettyServerConfig and TlsSystemConfig.
+ * The one table of options, from which the readers, live updates, `-p`, GET_NAMESRV_CONFIG, the
+ * files in `conf` and the documentation are derived. Names and defaults of the first three groups
+ * are those of Apache RocketMQ 5.5.0's NamesrvConfig, NettyServerConfig and TlsSystemConfig.
  * @module
  */
 
-/** When a changed value counts: at once, or when the server starts the next time. */
+/** When a changed value takes effect: at once, or at the next start. */
 export type Applies = "live" | "restart";
 
 /**
- * What an option does here. `full`: what it does in the reference. `mapped`: steers the part that
- * stands here for a JVM thread pool or a Netty buffer. `none`: kept and reported only.
+ * The effect of an option. `full`: as in the reference. `mapped`: controls the counterpart of a JVM
+ * thread pool or a Netty buffer. `none`: accepted and reported only.
  */
 export type Effect = "full" | "mapped" | "none";
 
 interface About {
   readonly applies: Applies;
   readonly effect: Effect;
-  /** Sentences for the documentation: what it does here, with its unit. */
+  /** Sentences for the documentation: the effect, with the unit. */
   readonly doc: string;
 }
 interface BooleanOption extends About {
@@ -29,13 +29,13 @@ interface IntOption extends About {
   readonly default: number;
   readonly min: number;
   readonly max: number;
-  /** Another key under which files may give the option. */
+  /** An alternative key for files. */
   readonly alias?: string;
 }
 interface StringOption extends About {
   readonly type: "string";
   readonly default: string;
-  /** Never shown, in no output. */
+  /** Never shown in any output. */
   readonly secret?: boolean;
 }
 interface EnumOption<V extends string = string> extends About {
@@ -47,7 +47,7 @@ interface EnumOption<V extends string = string> extends About {
 interface PathOption extends About {
   readonly type: "path";
   readonly default: string;
-  /** The default in words, where it depends on the environment and `default` is empty. */
+  /** Describes the default where it depends on the environment and `default` is empty. */
   readonly defaultDoc?: string;
 }
 
@@ -55,7 +55,7 @@ interface PathOption extends About {
 export type Option = BooleanOption | IntOption | StringOption | EnumOption | PathOption;
 
 const MAX_INT = 2_147_483_647;
-/** Timers hold 2^31-1 milliseconds. */
+/** Timers are limited to 2^31-1 milliseconds. */
 const MAX_SECONDS = 2_147_483;
 const MiB = 1_048_576;
 
@@ -538,7 +538,7 @@ export const OPTION_GROUPS: readonly { title: string; names: readonly OptionName
   { title: "Only here", names: Object.keys(OWN) as OptionName[] },
 ];
 
-/** Whether `key`, which may come from anywhere, names an option. */
+/** Whether `key`, which may come from the network, names an option. */
 export function isOptionName(key: string): key is OptionName {
   return Object.hasOwn(OPTIONS, key);
 }
@@ -548,7 +548,7 @@ export function optionOf(name: OptionName): Option {
   return OPTIONS[name];
 }
 
-/** The option that `key` names by its name or its alias. */
+/** Returns the option whose name or alias is `key`. */
 export function resolveOptionName(key: string): OptionName | undefined {
   if (isOptionName(key)) return key;
   return OPTION_NAMES.find((name) => {
@@ -557,7 +557,7 @@ export function resolveOptionName(key: string): OptionName | undefined {
   });
 }
 
-/** A new set of options that all have their defaults. */
+/** Returns a new set of options with all defaults. */
 export function defaultOptions(): Options {
   return Object.fromEntries(
     OPTION_NAMES.map((name) => [name, optionOf(name).default]),

@@ -1,6 +1,6 @@
 import { ConfigSyntaxError } from "./errors.ts";
 
-/** An entry of a properties text and where it stands. */
+/** An entry of a properties text and its position. */
 interface Entry {
   readonly key: string;
   readonly value: string;
@@ -10,14 +10,14 @@ interface Entry {
   readonly end: number;
 }
 
-/** How much text parseProperties takes. */
+/** Limits of parseProperties. */
 export interface PropertiesLimits {
   /** Characters. */
   readonly maxLength: number;
   readonly maxKeys: number;
 }
 
-/** A line that entries may go on from: its place, its number, and its text without escapes read. */
+/** A logical line: its position, its number and its text, with escapes unprocessed. */
 interface LogicalLine {
   readonly start: number;
   readonly end: number;
@@ -26,11 +26,11 @@ interface LogicalLine {
 }
 
 /**
- * The entries of a text in the syntax of java.util.Properties: comments, `=`, `:` or blanks
- * between key and value, escapes, continued lines. Of equal keys the last wins.
+ * Parses the syntax of java.util.Properties: comments, `=`, `:` or blanks between key and value,
+ * escapes, continued lines. The last of equal keys wins.
  *
- * @param source what the text is, for error messages
- * @throws ConfigSyntaxError at a malformed `\u` escape, and beyond the limits
+ * @param source name of the text for error messages
+ * @throws ConfigSyntaxError for a malformed `\u` escape, and beyond the limits
  */
 export function parseProperties(
   text: string,
@@ -51,17 +51,17 @@ export function parseProperties(
 }
 
 /**
- * The text with some keys given other values: where a key stands, or else at the end. Comments,
- * order and all other lines stay.
+ * Sets keys in a text: in place where a key exists, otherwise at the end. Comments, order and all
+ * other lines are kept.
  *
- * @throws ConfigSyntaxError when `text` can't be read
+ * @throws ConfigSyntaxError when `text` is malformed
  */
 export function editProperties(
   text: string,
   changes: ReadonlyMap<string, string>,
   source: string,
 ): string {
-  // The last of equal keys is the one that counts.
+  // The last of equal keys wins.
   const places = new Map<string, Entry>();
   for (const entry of readEntries(text, source)) {
     if (changes.has(entry.key)) places.set(entry.key, entry);
@@ -81,7 +81,7 @@ export function editProperties(
   const added = [...changes].filter(([key]) => !places.has(key));
   if (added.length === 0) return edited;
   if (/\\(?:\r\n|\r|\n)?[ \t\f]*$/.test(edited)) {
-    // A last line that waits for its continuation gets an empty one.
+    // A trailing continuation needs an empty line to end it.
     edited += newline + newline;
   } else if (edited !== "" && !/[\r\n]$/.test(edited)) {
     edited += newline;
@@ -89,7 +89,10 @@ export function editProperties(
   return edited + added.map(([key, value]) => formatProperty(key, value) + newline).join("");
 }
 
-/** `key=value` in properties syntax, in ASCII: every reader of properties gets the two back. */
+/**
+ * Formats `key=value` in ASCII properties syntax; any properties parser returns the same key and
+ * value.
+ */
 export function formatProperty(key: string, value: string): string {
   const escapedKey = escape(key).replace(/[ =:]|^[#!]/g, "\\$&");
   return `${escapedKey}=${escape(value).replace(/^ /, "\\ ")}`;
@@ -124,8 +127,8 @@ function* readEntries(text: string, source: string): Generator<Entry> {
 }
 
 /**
- * The lines that hold entries, continuations joined. Within one, a comment or an empty line is only
- * skipped while nothing was collected: `\` at the end of a line joins whatever comes next.
+ * Yields the lines that contain entries, with continuations joined. A comment or an empty line is
+ * only skipped at the start of an entry: a `\` at the end of a line joins any next line.
  */
 function* readLogicalLines(text: string): Generator<LogicalLine> {
   let collected = "";
@@ -154,14 +157,14 @@ function* readLogicalLines(text: string): Generator<LogicalLine> {
   if (collected !== "") yield { start, end: lastEnd, number: firstNumber, text: collected };
 }
 
-/** Whether the last of an odd number of backslashes ends the text. */
+/** Whether the text ends with an odd number of backslashes. */
 function endsInEscape(text: string): boolean {
   let end = text.length;
   while (text[end - 1] === "\\") end--;
   return (text.length - end) % 2 === 1;
 }
 
-/** Key and value, escapes not yet read. */
+/** Splits an entry into key and value, with escapes unprocessed. */
 function splitEntry(line: string): [key: string, value: string] {
   const key = /^(?:\\.|[^\\=: \t\f])*/s.exec(line)![0];
   const separator = /^[ \t\f]*[=:]?[ \t\f]*/.exec(line.slice(key.length))![0];

@@ -10,18 +10,18 @@ import {
 import { formatProperty } from "./properties.ts";
 import { formatValue, HIDDEN, showValue } from "./values.ts";
 
-/** What a configuration is reported from. */
+/** The parts of a configuration needed for reports. */
 export type Reported = Pick<LoadedConfiguration, "options" | "given" | "extras">;
 
-/** Every option with its value, a sorted `key=value` line each. Secrets are hidden. */
+/** Formats all options as sorted `key=value` lines. Secrets are hidden. */
 export function formatAllOptions(options: Readonly<Options>): string {
   return formatLines(OPTION_NAMES.map((name) => [name, formatValue(name, options[name])]));
 }
 
 /**
- * The body of GET_NAMESRV_CONFIG (request code 319): sorted `key=value` lines. As in the reference,
- * what has no value is left out, tls.* keys are there when a file gives them, and so are keys of
- * the file that name no option. Secrets are hidden.
+ * Formats the body of GET_NAMESRV_CONFIG (request code 319): sorted `key=value` lines. As in the
+ * reference, options without a value are omitted, and tls.* keys and unknown keys are included when
+ * a file sets them. Secrets are hidden.
  */
 export function formatForRequest({ options, given, extras }: Reported): string {
   const isReported = (name: OptionName) =>
@@ -38,14 +38,14 @@ export function formatForRequest({ options, given, extras }: Reported): string {
   ]);
 }
 
-/** A configuration as values. */
+/** A configuration for JSON output. */
 export interface ConfigurationView {
   readonly options: readonly {
     readonly name: OptionName;
     readonly value: string | number | boolean;
     /** In words where it depends on the environment. */
     readonly default: string | number | boolean;
-    /** Whether a file or the command line gave it. */
+    /** Whether a file or the command line set it. */
     readonly given: boolean;
     readonly applies: Applies;
   }[];
@@ -53,7 +53,7 @@ export interface ConfigurationView {
   readonly others: readonly { readonly key: string; readonly value: string }[];
 }
 
-/** Every option, in the order of the table, and what else the file holds. Secrets are hidden. */
+/** All options in the order of the table, and the file's other keys. Secrets are hidden. */
 export function viewConfiguration({ options, given, extras }: Reported): ConfigurationView {
   return {
     options: OPTION_NAMES.map((name) => ({
@@ -75,7 +75,7 @@ function showExtra(key: string, value: string): string {
   return SECRET_KEYS.test(key) ? HIDDEN : value;
 }
 
-/** Keys of other components, such as tls.client.keyPassword, may stand in a shared file. */
+/** A shared file may contain keys of other components, such as tls.client.keyPassword. */
 const SECRET_KEYS =
   /pass(word|wd|phrase)|pwd|secret|token|credential|(access|api|private)[-_.]?key$/i;
 

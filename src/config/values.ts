@@ -1,12 +1,12 @@
 import { isOptionName, type Option, type OptionName, optionOf, type Options } from "./options.ts";
 import { formatProperty } from "./properties.ts";
 
-/** What stands for a secret in every output. */
+/** Shown in place of a secret. */
 export const HIDDEN = "******";
 
 /**
- * The value that `text` gives to an option, or undefined when it is not one of the allowed. Blanks
- * around it do not count, as in the reference, except in a secret.
+ * Parses an option's value; returns undefined when it is not allowed. Surrounding blanks are
+ * ignored, as in the reference, except in a secret.
  */
 export function parseValue(name: OptionName, text: string): Options[OptionName] | undefined {
   const option: Option = optionOf(name);
@@ -31,7 +31,7 @@ export function parseValue(name: OptionName, text: string): Options[OptionName] 
   }
 }
 
-/** In words, which values an option may have. */
+/** Describes the values that an option may have. */
 export function allowedValues(option: Option): string {
   switch (option.type) {
     case "boolean":
@@ -48,16 +48,16 @@ export function allowedValues(option: Option): string {
 
 const MAX_TEXT = 4096;
 
-/** In words, what isLegalText is about. */
+/** Describes the texts for which isLegalText is true. */
 export const LEGAL_TEXT = `at most ${MAX_TEXT} characters, none of them a control character`;
 
-/** Whether a text may be a value: it is short enough, and a line of its own in every output. */
+/** Whether a text may be a value: short enough, and without characters that would break a line. */
 export function isLegalText(text: string): boolean {
   // deno-lint-ignore no-control-regex
   return text.length <= MAX_TEXT && !/[\x00-\x08\x0a-\x1f\x7f\u0085\u2028\u2029]/.test(text);
 }
 
-/** Whether an option's value is to be shown nowhere. */
+/** Whether an option's value must never be shown. */
 export function isSecret(option: Option): boolean {
   return option.type === "string" && option.secret === true;
 }
@@ -72,38 +72,38 @@ export function formatValue(name: OptionName, value: Options[OptionName]): strin
   return String(showValue(name, value));
 }
 
-/** `key=value` for a message about a value: on one line, cut to a readable length, never a secret. */
+/** Formats `key=value` for a message: one line, cut to a readable length, without secrets. */
 export function quoteValue(key: string, text: string): string {
   const hidden = isOptionName(key) && isSecret(optionOf(key));
   const shown = text.length > 200 ? `${text.slice(0, 200)}...` : text;
   return formatProperty(key, hidden ? HIDDEN : shown);
 }
 
-/** Gives an option of `options` a value that parseValue returned for it. */
+/** Sets an option to a value returned by parseValue. */
 export function setValue(options: Options, name: OptionName, value: Options[OptionName]): void {
   (options as Record<OptionName, Options[OptionName]>)[name] = value;
 }
 
-/** An option whose value, allowed by itself, does not go with the rest. */
+/** An option whose value is allowed by itself but conflicts with others. */
 export interface Contradiction {
   readonly name: OptionName;
   readonly reason: string;
 }
 
-/** Bytes of unsent answers between which a connection is not read. */
+/** Unsent bytes at which reading of a connection stops (high) and resumes (low). */
 export interface WaterMarks {
   readonly high: number;
   readonly low: number;
 }
 
-/** The water marks in bytes, with the zeros of the two options replaced by what they stand for. */
+/** The water marks in bytes, with zeros replaced by the defaults. */
 export function waterMarks(options: Readonly<Options>): WaterMarks {
   const high = options.writeBufferHighWaterMark || 1_048_576;
   const low = options.writeBufferLowWaterMark || Math.floor(high / 2);
   return { high, low };
 }
 
-/** What in a set of options does not go together, or can't be had here. */
+/** Finds options that conflict with each other or are not supported here. */
 export function findContradictions(options: Readonly<Options>): Contradiction[] {
   const found: Contradiction[] = [];
   const { high, low } = waterMarks(options);

@@ -2,10 +2,10 @@ import { parse } from "@std/yaml";
 import { ConfigSyntaxError } from "./errors.ts";
 
 /**
- * The entries of a YAML document: scalars by key, nested keys joined with dots. Scalars stay the
- * text that they are, so that `1.10` and `010` come through as written.
+ * Parses a YAML document: scalars by key, nested keys joined with dots. Scalars are returned as
+ * written, e.g. `1.10` and `010`.
  *
- * @param source what the text is, for error messages
+ * @param source name of the text for error messages
  * @throws ConfigSyntaxError when it is not one YAML mapping of scalars
  */
 export function parseYaml(text: string, source: string): Map<string, string> {
@@ -38,10 +38,10 @@ function flatten(node: object, prefix: string, into: Map<string, string>, source
 }
 
 /**
- * The document with some keys given other values. Its lines stay as they are where the change can
- * be made line by line; a document that is too artful for that is written anew, without comments.
+ * Sets keys in a document. If the change can be made line by line, the other lines are kept; a more
+ * complex document is rewritten without its comments.
  *
- * @throws ConfigSyntaxError when `text` can't be read
+ * @throws ConfigSyntaxError when `text` is malformed
  */
 export function editYaml(
   text: string,
@@ -54,7 +54,7 @@ export function editYaml(
   return [...wanted].map(([key, value]) => formatLine(key, value) + "\n").join("");
 }
 
-/** Replaces top-level `key: value` lines and appends what has none. */
+/** Replaces top-level `key: value` lines and appends missing keys. */
 function editLines(text: string, changes: ReadonlyMap<string, string>): string {
   const newline = text.includes("\r\n") ? "\r\n" : "\n";
   const lines = text.replace(/(?:\r?\n)+$/, "").split(/\r?\n/);
@@ -75,7 +75,7 @@ function formatLine(key: string, value: string): string {
   return `${formatScalar(key)}: ${formatScalar(value)}`;
 }
 
-/** Plain where every reader takes it for the same text; else in double quotes, as JSON writes it. */
+/** A plain scalar where all parsers agree on it; otherwise double-quoted, as in JSON. */
 function formatScalar(text: string): string {
   return /^[A-Za-z0-9_/][\w./-]*$/.test(text) ? text : JSON.stringify(text);
 }

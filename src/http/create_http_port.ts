@@ -9,7 +9,7 @@ import { HttpPort } from "./server/http_port.ts";
 import { Pager } from "./routes/pager.ts";
 import { metricsRoute } from "./routes/metrics_route.ts";
 
-/** What the HTTP port tells of. */
+/** Dependencies of the HTTP port. */
 export interface HttpPortParts extends Omit<ApiParts, "pager" | "serviceWait"> {
   listener: HttpListener;
   condition: Condition;
@@ -17,7 +17,7 @@ export interface HttpPortParts extends Omit<ApiParts, "pager" | "serviceWait"> {
   log: Log;
 }
 
-/** The HTTP port with all its paths, still closed. */
+/** Creates the HTTP port with all its routes, not listening yet. */
 export function createHttpPort(
   { listener, condition, metrics, log, ...told }: HttpPortParts,
 ): HttpPort {

@@ -4,15 +4,15 @@ import type { Log } from "../log/log.ts";
 import { formatKvFile, KvFileError, type KvTable, parseKvFile } from "./kv_file.ts";
 import { StartupError } from "../startup_error.ts";
 
-/** A KV table that can't be loaded, or that has no room for a change. */
+/** A KV table that can't be loaded or is full. */
 export class KvConfigError extends StartupError {
   override name = "KvConfigError";
 }
 
-/** Told of each value that has changed or gone, once the disk has it. */
+/** Called for each changed or deleted value, once it is on disk. */
 export type KvListener = (namespace: string, key: string) => void;
 
-/** A change that waits for the disk. A value of `undefined` deletes. */
+/** A change that waits for the disk. `undefined` as value deletes the key. */
 interface Change {
   namespace: string;
   key: string;
@@ -21,22 +21,22 @@ interface Change {
   reject(error: unknown): void;
 }
 
-/** Bounds what clients can make this server keep and write, in characters of the file's JSON. */
+/** Limit for the data that clients can store, in characters of the file's JSON. */
 const MAX_SIZE = 16 * 1024 * 1024;
 
 /**
  * The KV table, namespace -> key -> value (semantics.md, "KV config"), and its file. Readers see
- * only what is safely on disk. Any string is a legal namespace, key and value.
+ * only data that is safely on disk. Any string is a valid namespace, key and value.
  */
 export class KvConfig {
   readonly #file: DurableFile;
   readonly #log: Log;
   readonly #maxSize: number;
   readonly #listeners: KvListener[] = [];
-  /** Never changed in place: a commit replaces it. */
+  /** Never changed in place: each commit replaces it. */
   #table: KvTable;
   #size: number;
-  /** The suffix under which the next write keeps the file's present content. */
+  /** The suffix under which the next write keeps the file's current content. */
   #keepAs: ".bak" | ".broken";
   #waiting: Change[] = [];
   #writing: Promise<void> | undefined;
@@ -60,14 +60,14 @@ export class KvConfig {
   }
 
   /**
-   * Reads the table. Without a file it is empty, also where a `.bak` is left: a write never leaves
-   * the file missing, so somebody took it away. Where the file's content is broken, the `.bak` is
-   * used, with a warning; the next write then keeps the broken content as `<path>.broken`, so that
-   * it does not replace the good backup.
+   * Loads the table. Without a file it is empty, even if there is a `.bak`: no write ever leaves
+   * the file missing, so it was removed on purpose. If the file is broken, the `.bak` is used with
+   * a warning, and the next write keeps the broken content as `<path>.broken` instead of replacing
+   * the good backup.
    *
-   * @param maxSize how far the table may grow, in characters of its JSON
-   * @throws {KvConfigError} naming the file and the reason, when it can't be read, or when it is
-   *   broken and its backup is of no use either. No file is touched.
+   * @param maxSize the table's maximum size, in characters of its JSON
+   * @throws {KvConfigError} naming the file and the reason, when it can't be read, or when both it
+   * and its backup are broken. No file is changed.
    */
   static async load(file: DurableFile, log: Log, maxSize = MAX_SIZE): Promise<KvConfig> {
     const { path } = file;
@@ -101,17 +101,17 @@ export class KvConfig {
     return new KvConfig(file, log, maxSize, backup, ".broken");
   }
 
-  /** The value, or `undefined` when there is none. */
+  /** Returns the value, or `undefined` when there is none. */
   get(namespace: string, key: string): string | undefined {
     return this.#table.get(namespace)?.get(key);
   }
 
-  /** The namespace as it is now, a map that never changes; `undefined` when there is none. */
+  /** Returns an immutable snapshot of a namespace, or `undefined` when there is none. */
   list(namespace: string): ReadonlyMap<string, string> | undefined {
     return this.#table.get(namespace);
   }
 
-  /** The namespaces as they are now, each a map that never changes. */
+  /** Returns the namespaces as immutable snapshots. */
   namespaces(): Iterable<readonly [namespace: string, values: ReadonlyMap<string, string>]> {
     return this.#table;
   }
@@ -128,35 +128,35 @@ export class KvConfig {
     return this.#table.values().reduce((sum, values) => sum + values.size, 0);
   }
 
-  /** How often the file was written; changes that wait at once share one write. */
+  /** Number of writes of the file; changes that wait at the same time share one. */
   get writes(): number {
     return this.#writes;
   }
 
-  /** How often it could not be written. */
+  /** Number of failed writes. */
   get failedWrites(): number {
     return this.#failedWrites;
   }
 
-  /** How long the disk took for each sync. */
+  /** Duration of each sync. */
   get syncSeconds(): Histogram {
     return this.#file.syncSeconds;
   }
 
   /**
-   * Sets a value. Resolves when the disk has it; changes that wait at once share one write.
+   * Sets a value. Resolves when it is on disk; changes that wait at the same time share one write.
    *
    * @throws {KvConfigError} when the table is full
-   * @throws {DurableFileError} when the disk fails; the table is as before then
+   * @throws {DurableFileError} when the disk fails; the table is then unchanged
    */
   put(namespace: string, key: string, value: string): Promise<void> {
     return this.#change(namespace, key, value);
   }
 
   /**
-   * Removes a value, if there is one. The namespace stays, even empty, as in the reference.
+   * Removes a value, if it exists. The namespace stays, even when empty, as in the reference.
    *
-   * @throws {DurableFileError} when the disk fails; the table is as before then
+   * @throws {DurableFileError} when the disk fails; the table is then unchanged
    */
   delete(namespace: string, key: string): Promise<void> {
     return this.#change(namespace, key, undefined);
@@ -165,7 +165,7 @@ export class KvConfig {
   /**
    * Resolves when a change could be written now.
    *
-   * @throws {DurableFileError} saying why it could not
+   * @throws {DurableFileError} with the reason why it could not
    */
   checkWritable(): Promise<void> {
     return this.#file.probe();
@@ -176,7 +176,7 @@ export class KvConfig {
     this.#listeners.push(listener);
   }
 
-  /** Resolves when no change waits any more, whether the disk took them or not. */
+  /** Resolves when no changes are waiting, whether their writes succeeded or not. */
   async flush(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
   }
@@ -189,7 +189,7 @@ export class KvConfig {
   }
 
   async #writeWaiting(): Promise<void> {
-    // Lets the requests of one read from the network share the first write too.
+    // Lets all requests of one network read share the first write.
     await Promise.resolve();
     while (this.#waiting.length > 0) {
       const changes = this.#waiting;
@@ -199,7 +199,9 @@ export class KvConfig {
     this.#writing = undefined;
   }
 
-  /** Puts changes into a copy of the table, the copy on disk, and then the copy in the table's place. */
+  /**
+   * Applies changes to a copy of the table, writes it to disk, and then makes it the current table.
+   */
   async #commit(changes: Change[]): Promise<void> {
     const draft = new Draft(this.#table, this.#size, this.#maxSize);
     const accepted: Change[] = [];
@@ -231,7 +233,7 @@ export class KvConfig {
 
   #reportFailure(error: unknown): void {
     this.#failedWrites++;
-    // Once, not for each request that a full disk refuses.
+    // Logged once, not for each request that fails on a full disk.
     if (!this.#failing) this.#log.error("KV changes can't be written", { error });
     this.#failing = true;
   }
@@ -252,7 +254,7 @@ export class KvConfig {
   }
 }
 
-/** A copy of a table, as deep as its changes need. */
+/** A copy of a table that copies only the namespaces that change. */
 class Draft {
   readonly table: Map<string, ReadonlyMap<string, string>>;
   size: number;
@@ -265,7 +267,10 @@ class Draft {
     this.#maxSize = maxSize;
   }
 
-  /** Returns whether the change made a difference. Throws {@link KvConfigError} when it has no room. */
+  /**
+   * Returns whether the change made a difference. Throws {@link KvConfigError} when the table is
+   * full.
+   */
   apply({ namespace, key, value }: Change): boolean {
     const old = this.table.get(namespace)?.get(key);
     if (value === old) return false;
@@ -293,7 +298,9 @@ class Draft {
   }
 }
 
-/** `undefined` without a file. Throws `KvFileError` for content that is no KV table. */
+/**
+ * Returns `undefined` if there is no file. Throws `KvFileError` when its content is not a KV table.
+ */
 async function readTable(
   file: DurableFile,
   suffix: string,
@@ -327,7 +334,7 @@ function sizeOfEntry(key: string, value: string | undefined): number {
   return value === undefined ? 0 : sizeOfText(key) + sizeOfText(value);
 }
 
-/** With quotes, and the colon or comma that follows. */
+/** Including the quotes and the colon or comma after it. */
 function sizeOfText(text: string): number {
   return JSON.stringify(text).length + 1;
 }

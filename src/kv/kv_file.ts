@@ -3,17 +3,17 @@ import { FastjsonError, FastjsonReader } from "../protocol/fastjson_reader.ts";
 /** namespace -> key -> value. */
 export type KvTable = ReadonlyMap<string, ReadonlyMap<string, string>>;
 
-/** Content that is no KV table; the message says why. */
+/** Content that is not a KV table; the message gives the reason. */
 export class KvFileError extends Error {
   override name = "KvFileError";
 }
 
 /**
- * Reads the content of a KV file, `{"configTable":{"ns":{"key":"value"}}}`, as the reference does:
- * in fastjson's dialect, numbers and booleans as their text, other members ignored.
+ * Parses a KV file, `{"configTable":{"ns":{"key":"value"}}}`, as the reference does: in fastjson's
+ * dialect, with numbers and booleans as text and other members ignored.
  *
- * @param onNull called for each namespace or value that is null; these are left out
- * @throws {KvFileError} when it is something else
+ * @param onNull called for each namespace or value that is null; these are omitted
+ * @throws {KvFileError} when the content has another form
  */
 export function parseKvFile(
   bytes: Uint8Array,
@@ -29,9 +29,10 @@ export function parseKvFile(
   }
 }
 
-/** The content of a KV file, compact like the reference's. */
+/** Formats a KV file, compact like the reference's. */
 export function formatKvFile(table: KvTable): string {
-  // By hand: an object made of names from the network would lose `__proto__` and reorder numbers.
+  // Written by hand: an object with names from the network would lose `__proto__` and reorder
+  // numbers.
   const object = (members: Iterable<string>) => `{${[...members].join(",")}}`;
   const namespaces = table.entries().map(([namespace, values]) => {
     const members = values.entries().map(([key, value]) =>

@@ -4,12 +4,12 @@ import { RepeatLimit } from "./repeats.ts";
 import { osReason } from "../os_error.ts";
 import { StartupError } from "../startup_error.ts";
 
-/** What belongs to an event: written as `key=value`; fields that are `undefined` are left out. */
+/** Details of an event, written as `key=value`; `undefined` fields are omitted. */
 export type Fields = Record<string, unknown>;
 
-/** Where events are told. None of the calls ever throws. */
+/** The log. None of its methods ever throws. */
 export interface Log {
-  /** Whether debug events are written: ask before collecting costly fields. */
+  /** Whether debug events are written: check it before collecting costly fields. */
   readonly debugEnabled: boolean;
   debug(event: string, fields?: Fields): void;
   info(event: string, fields?: Fields): void;
@@ -17,29 +17,29 @@ export interface Log {
   error(event: string, fields?: Fields): void;
 }
 
-/** The least level that is written. */
+/** The lowest level that is written. */
 export type LogLevel = "DEBUG" | "INFO" | "WARN" | "ERROR";
 
-/** How an event is written: `time LEVEL event key=value ...`, or a JSON object on a line. */
+/** Format of a line: `time LEVEL event key=value ...`, or a JSON object. */
 export type LogFormat = "text" | "json";
 
-/** What {@linkcode createLog} is given. */
+/** Options of {@linkcode createLog}. */
 export interface LogOptions {
   level: LogLevel;
   format: LogFormat;
-  /** Events of a kind that are written in a minute; 0 for all. */
+  /** Most lines per minute for each kind of event; 0 for no limit. */
   repeatLimit: number;
   /** Whether events go to stderr. */
   console: boolean;
-  /** Folder of `namesrv.log`, made when it is missing; empty for no file. */
+  /** Folder of `namesrv.log`, created if missing; empty for no file. */
   dir: string;
   /** Bytes after which `namesrv.log` becomes `namesrv.log.1`; at least 1. */
   maxBytes: number;
-  /** How many older files are kept; at least 1. */
+  /** Number of older files kept; at least 1. */
   fileCount: number;
 }
 
-/** A log folder that can't be used. The message is one line. */
+/** The log folder can't be used. The message is one line. */
 export class LogError extends StartupError {
   override name = "LogError";
 }
@@ -52,10 +52,10 @@ const MAX_VALUE_LENGTH = 1024;
 const MAX_STACK_LENGTH = 8192;
 
 /**
- * Opens the server's log: one line per event on stderr and in a rotating file. Of events that repeat,
- * those beyond repeatLimit are counted instead, and told when the minute is over. The file is at most
- * a second behind, and never for WARN and above. A disk that fails later costs lines and not the
- * server; stderr then says so once a minute.
+ * Opens the server's log: one line per event on stderr and in a rotating file. Repeated events
+ * beyond repeatLimit are only counted, and reported at the end of the minute. The file is at most a
+ * second behind, and up to date after WARN and above. If the disk fails later, lines are lost but
+ * the server goes on; stderr then reports it once a minute.
  *
  * @throws {LogError} naming logDir and the reason, when the file can't be opened
  *
@@ -94,9 +94,9 @@ export function createLog(options: LogOptions): {
 }
 
 /**
- * An event as one line of printable characters. Values that hold blanks, quotes, `=` or characters
- * that don't print are quoted like JSON strings, so that nothing that came from the network can end
- * the line or pass for another field; long ones are cut.
+ * Formats an event as one line of printable characters. Values with blanks, quotes, `=` or
+ * unprintable characters are quoted like JSON strings, so that data from the network can't end the
+ * line or pose as another field. Long values are cut.
  *
  * @param withStacks whether errors are followed by their stack
  */
@@ -113,9 +113,9 @@ export function formatEvent(event: string, fields: Fields = {}, withStacks = fal
 }
 
 /**
- * An event as the members of a JSON object, without the braces. Texts are cut as in
- * {@linkcode formatEvent}, and what does not print is escaped; fields that the line itself has get an
- * underscore before their names.
+ * Formats an event as the members of a JSON object, without the braces. Texts are cut as in
+ * {@linkcode formatEvent}, and unprintable characters are escaped. Fields whose names the line
+ * itself uses get an underscore as prefix.
  *
  * @param withStacks whether errors are followed by their stack
  */
@@ -133,7 +133,7 @@ export function formatJsonEvent(event: string, fields: Fields = {}, withStacks =
 
 const OWN_MEMBERS: ReadonlySet<string> = new Set(["time", "level", "event"]);
 
-/** What becomes of an event, and what of the record that carries that. */
+/** For each format, how to write an event and the record that carries it. */
 const FORMATS = {
   text: { event: formatEvent, line: formatLine },
   json: { event: formatJsonEvent, line: formatJsonLine },
@@ -203,14 +203,14 @@ class EventLog implements Log {
   }
 }
 
-/** Standard output stays free for the boot line, which scripts wait for. */
+/** Standard output is reserved for the boot line, which scripts wait for. */
 class ConsoleLog extends BaseHandler {
   override log(line: string): void {
     writeToConsole(line);
   }
 }
 
-/** A rotating file that loses lines where the one it extends throws. */
+/** A rotating file that drops lines where its base class throws. */
 class LogFile extends RotatingFileHandler {
   readonly #path: string;
   readonly #format: LogFormat;
@@ -230,7 +230,7 @@ class LogFile extends RotatingFileHandler {
     this.#format = format;
   }
 
-  /** Opens the file. Throws what the system says against it. */
+  /** Opens the file. Throws the system's error. */
   override setup(): void {
     super.setup();
     this.#flushing = setInterval(() => this.flush(), FLUSH_MS);
@@ -258,7 +258,7 @@ class LogFile extends RotatingFileHandler {
     }
   }
 
-  /** A rotation that stops halfway leaves no open file: the next line opens what is there now. */
+  /** If a rotation fails halfway, no file is open: the next line opens the current one. */
   override rotateLogFiles(): void {
     if (this.#isOpen) {
       try {
@@ -308,7 +308,7 @@ function writeToConsole(line: string): void {
   try {
     console.error(line);
   } catch {
-    // stderr can be a file on a full disk; there is nowhere left to say so.
+    // stderr can be a file on a full disk, and there is no other place to report it.
   }
 }
 
@@ -322,7 +322,7 @@ function formatJsonLine({ datetime, levelName, msg }: Line): string {
   return `{"time":"${datetime.toISOString()}","level":"${levelName}",${msg}}`;
 }
 
-/** Numbers and flags stay what they are, and so do objects that are short. */
+/** Numbers, booleans and short objects are kept as JSON values. */
 function jsonValueOf(value: unknown): string {
   if (typeof value === "boolean" || value === null) return String(value);
   if (typeof value === "number" && Number.isFinite(value)) return String(value);
@@ -332,7 +332,7 @@ function jsonValueOf(value: unknown): string {
   return jsonOf(cut(text, MAX_VALUE_LENGTH));
 }
 
-/** An object may have no JSON form, or none that can be had. */
+/** An object may not be representable in JSON, or its toJSON may throw. */
 function isJson(text: string): boolean {
   try {
     JSON.parse(text);
@@ -379,7 +379,7 @@ function escapeUnprintable(text: string): string {
 
 function cut(text: string, length: number): string {
   if (text.length <= length) return text;
-  // Not between the halves of a character.
+  // Does not split a surrogate pair.
   const end = text.codePointAt(length - 1)! > 0xffff ? length - 1 : length;
   return `${text.slice(0, end)}…(${text.length - end} more)`;
 }

@@ -1,9 +1,9 @@
-/** How long events are counted before they are counted anew. */
+/** Length of a counting window in milliseconds. */
 const WINDOW_MS = 60_000;
-/** Events that are counted apart from each other; further ones are counted together. */
+/** Number of events counted separately; further ones are counted together. */
 const MAX_EVENTS = 1000;
 
-/** What was left out of a minute. */
+/** The lines omitted in a minute. */
 export interface LeftOut {
   level: string;
   event: string;
@@ -20,21 +20,21 @@ interface Window {
   timer?: ReturnType<typeof setTimeout>;
 }
 
-/** Lets so many events of a kind pass in a minute, and tells how many it did not. */
+/** Passes a limited number of events of each kind per minute, and reports how many it omitted. */
 export class RepeatLimit {
-  /** Events of a kind that pass in a minute; 0 lets all pass. */
+  /** Most events of a kind per minute; 0 for no limit. */
   limit: number;
   readonly #report: (leftOut: LeftOut) => void;
   /** By level and event. */
   readonly #windows = new Map<string, Window>();
 
-  /** @param report hears, when a minute is over, what was left out of it */
+  /** @param report called at the end of a minute in which events were omitted */
   constructor(limit: number, report: (leftOut: LeftOut) => void) {
     this.limit = limit;
     this.#report = report;
   }
 
-  /** Counts an event. Returns whether it is to be told. */
+  /** Counts an event. Returns whether it should be written. */
   passes(level: string, event: string): boolean {
     if (this.limit === 0) return true;
     const window = this.#windowOf(level, event);
@@ -51,7 +51,7 @@ export class RepeatLimit {
     return false;
   }
 
-  /** Tells what was left out so far. */
+  /** Reports the events omitted so far. */
   close(): void {
     for (const window of [...this.#windows.values()]) this.#end(window);
   }
@@ -87,7 +87,7 @@ export class RepeatLimit {
   }
 }
 
-/** One that begins in the future is not: a clock that was set back must not make it longer. */
+/** A window that starts in the future is not open: setting back the clock must not prolong it. */
 function isOpen({ since }: Window, now: number): boolean {
   return since <= now && now - since < WINDOW_MS;
 }

@@ -1,5 +1,6 @@
 /**
- * The one table of metrics: the scrape, the OpenTelemetry export and docs/metrics.md all follow it.
+ * The one table of metrics, from which the scrape, the OpenTelemetry export and docs/metrics.md are
+ * derived.
  * @module
  */
 import { type Histogram, SECONDS } from "../histogram.ts";
@@ -9,58 +10,58 @@ import { AnswerResult, LATENCY_BOUNDS } from "../remoting/request_counters.ts";
 import type { LiveBroker } from "../route/tables.ts";
 import type { Sources } from "./sources.ts";
 
-/** Values of a metric's labels, by their names. */
+/** Label values by name. */
 export type Labels = Readonly<Record<string, string>>;
 
-/** A number and the labels that it stands under. */
+/** A value and its labels. */
 export interface Sample {
   readonly labels: Labels;
   readonly value: number;
 }
 
-/** A histogram under some labels. */
+/** A histogram and its labels. */
 export interface Buckets {
   readonly labels: Labels;
-  /** How many fell into each bucket; the last one has those above all bounds. */
+  /** Count per bucket; the last bucket is for values above all bounds. */
   readonly counts: readonly number[];
   readonly sum: number;
 }
 
 interface About {
   readonly name: string;
-  /** As OpenTelemetry writes it (UCUM). */
+  /** In OpenTelemetry's notation (UCUM). */
   readonly unit: string;
-  /** Sentences for the documentation and for those who scrape. */
+  /** Sentences for the documentation and the scrape. */
   readonly help: string;
   readonly labels: readonly string[];
 }
 
-/** A metric that is one number under each of its labels. */
+/** A metric with one number per set of labels. */
 export interface NumberDefinition extends About {
   /** counter: never goes down while the server runs. */
   readonly type: "counter" | "gauge";
   read(sources: Sources): Iterable<Sample>;
 }
 
-/** A metric that tells how numbers are spread. */
+/** A metric that is a histogram. */
 export interface HistogramDefinition extends About {
   readonly type: "histogram";
   readonly bounds: readonly number[];
   read(sources: Sources): Iterable<Buckets>;
-  /** Tells each number from now on. */
+  /** Calls `record` for each value from now on. */
   listen(sources: Sources, record: (value: number, labels: Labels) => void): void;
 }
 
 /** A row of the table. */
 export type Definition = NumberDefinition | HistogramDefinition;
 
-/** What the name of every metric begins with, but for those that RocketMQ has itself. */
+/** Prefix of all metrics except those that RocketMQ has itself. */
 export const PREFIX = "rocketmq_namesrv_";
 
-/** Clusters that are told apart: whoever registers names them, so there must be an end. */
+/** Most clusters shown separately: brokers name their clusters freely, so there must be a limit. */
 const MAX_CLUSTERS = 100;
 const OTHER_CLUSTERS = "(others)";
-/** Characters of a name that a label shows. */
+/** Most characters of a name in a label. */
 const MAX_NAME = 255;
 
 const CLASSES = "request_class: client_request (route queries) or default (all others).";
@@ -528,12 +529,12 @@ function latencyLabels(
   };
 }
 
-/** A request code's name, as RocketMQ's metrics write it; one for all that are not known. */
+/** A request code's name as in RocketMQ's metrics; all unknown codes share one name. */
 export function requestName(code: number | undefined): string {
   return REQUEST_NAMES.get(code!) ?? UNKNOWN;
 }
 
-/** A response code's name, as RocketMQ's metrics write it; one for all that are not known. */
+/** A response code's name as in RocketMQ's metrics; all unknown codes share one name. */
 export function responseName(code: number | undefined): string {
   return RESPONSE_NAMES.get(code!) ?? UNKNOWN;
 }
@@ -542,7 +543,7 @@ function namesOf(codes: Readonly<Record<string, number>>): ReadonlyMap<number, s
   return new Map(Object.entries(codes).map(([name, code]) => [code, name.toLowerCase()]));
 }
 
-/** Names come over the network, and may be long. */
+/** Names come from the network and may be long. */
 function short(name: string): string {
   return name.slice(0, MAX_NAME);
 }

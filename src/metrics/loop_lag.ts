@@ -1,20 +1,20 @@
 import { Histogram, SECONDS } from "../histogram.ts";
 
-/** Milliseconds between two looks. */
+/** Milliseconds between two measurements. */
 const INTERVAL = 500;
 
-/** Looks twice a second how late a timer is: as late is everything that waits for its turn. */
+/** Measures twice a second how late a timer fires: any other event has to wait as long. */
 export class LoopLag {
   readonly seconds = new Histogram(SECONDS);
   readonly #now: () => number;
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  /** @param now milliseconds of a clock that is never set */
+  /** @param now milliseconds of a monotonic clock */
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** Starts to look. */
+  /** Starts measuring. */
   start(): void {
     let due = this.#now() + INTERVAL;
     this.#timer = setInterval(() => {
@@ -24,7 +24,7 @@ export class LoopLag {
     }, INTERVAL);
   }
 
-  /** Looks no more. */
+  /** Stops measuring. */
   stop(): void {
     clearInterval(this.#timer);
   }

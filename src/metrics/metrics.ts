@@ -6,7 +6,10 @@ import type { Sources } from "./sources.ts";
 
 type Library = typeof import("prom-client");
 
-/** The metrics of a name server in Prometheus' text format. Nothing is counted here: all is read. */
+/**
+ * The metrics of a name server in Prometheus' text format. All values are read from their owners
+ * when rendering.
+ */
 export class Metrics implements MetricsSource {
   readonly contentType = "text/plain; version=0.0.4; charset=utf-8";
   readonly #sources: Sources;
@@ -17,8 +20,8 @@ export class Metrics implements MetricsSource {
   }
 
   /**
-   * Every metric as it is now, one after another, with turns for route queries between. The first
-   * call loads the library: some tens of milliseconds.
+   * Renders all current metrics, with turns for route queries in between. The first call loads the
+   * library, which takes some tens of milliseconds.
    */
   async render(): Promise<string> {
     const registry = await (this.#registry ??= this.#load());
@@ -31,7 +34,7 @@ export class Metrics implements MetricsSource {
   }
 
   async #load(): Promise<Registry> {
-    // Loaded here, because it would take its part of the time that the start takes.
+    // Loaded on demand to keep the start fast.
     const library = await import("prom-client");
     const registry = new library.Registry();
     for (const definition of DEFINITIONS) {
@@ -56,7 +59,7 @@ function addNumber(
       ...configuration,
       collect() {
         this.reset();
-        // The library takes one without labels for zero.
+        // The library would show a metric without samples as zero.
         if (definition.labels.length === 0) this.remove();
         for (const { labels, value } of definition.read(sources)) this.set(labels, value);
       },
@@ -72,7 +75,7 @@ function addNumber(
   }
 }
 
-/** The library's histogram counts by itself; this one tells what was counted elsewhere. */
+/** The library's histogram does its own counting; this one shows values counted elsewhere. */
 function addHistogram(
   { Histogram }: Library,
   registry: Registry,
@@ -81,7 +84,7 @@ function addHistogram(
 ): void {
   const { name, help, labels, bounds } = definition;
   class Counted extends Histogram<string> {
-    /** What the registry reads. */
+    /** Called by the registry. */
     getForPromString() {
       const values = [...valuesOf(definition, sources)];
       return Promise.resolve({ name, help, type: definition.type, values });

@@ -1,7 +1,7 @@
-/** What a scrape is answered with. */
+/** Source of the response to a scrape. */
 export interface MetricsSource {
-  /** The Content-Type of what {@link render} gives. */
+  /** The Content-Type of the text that {@link render} returns. */
   readonly contentType: string;
-  /** Every metric as it is now, in the text format that {@link contentType} names. */
+  /** Renders all current metrics in the format that {@link contentType} names. */
   render(): Promise<string>;
 }

@@ -3,7 +3,7 @@ import { getHeapStatistics } from "node:v8";
 import { SOFTWARE } from "../version.ts";
 import type { Runtime } from "./sources.ts";
 
-/** What Deno tells of this process. */
+/** Reads the properties of this process from Deno. */
 export function denoRuntime(): Runtime {
   const { version, protocol } = SOFTWARE;
   return {

@@ -10,7 +10,7 @@ import type { TlsStore } from "../remoting/tls/store.ts";
 import type { RouteCache } from "../route/route_cache.ts";
 import type { RouteInfoManager } from "../route/route_info_manager.ts";
 
-/** What the process and its engine take, and what they are. */
+/** Resource usage and versions of the process and its engine. */
 export interface Runtime {
   /** Bytes. */
   memory(): { resident: number; heapUsed: number; heapTotal: number; external: number };
@@ -20,11 +20,11 @@ export interface Runtime {
   cpu(): { user: number; system: number };
   /** Milliseconds since 1970. */
   startTime: number;
-  /** Versions of this program, of the protocol that it speaks, of Deno and of V8. */
+  /** Versions of this program, of its protocol, of Deno and of V8. */
   versions: { version: string; protocol: string; deno: string; v8: string };
 }
 
-/** The parts of a name server that are measured: each has its numbers, and nobody else changes them. */
+/** The parts of a name server that are measured. Each owns its numbers. */
 export interface Sources {
   remoting: RemotingCounters;
   server: Pick<RemotingServer, "connections">;
@@ -37,7 +37,7 @@ export interface Sources {
   decoder: Pick<RegistrationDecoder, "seconds">;
   cache: Pick<RouteCache, "hits" | "misses" | "size" | "topics">;
   kv: Pick<KvConfig, "valueCount" | "writes" | "failedWrites" | "syncSeconds">;
-  /** Without it, TLS is disabled. */
+  /** Absent when TLS is disabled. */
   tls?: {
     acceptor: Pick<TlsAcceptor, "handshakes" | "succeeded" | "failed">;
     store: Pick<TlsStore, "expires" | "reloads" | "failedReloads">;

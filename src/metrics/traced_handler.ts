@@ -4,12 +4,12 @@ import type { Command, Reply } from "../remoting/wire/command.ts";
 import type { Connection, RequestHandler } from "../remoting/connection.ts";
 import { requestName, responseName } from "./definitions.ts";
 
-/** Makes a span of each request, from its arrival to its answer. */
+/** Makes a span of each request, from its arrival to its response. */
 export class TracedHandler implements RequestHandler {
   readonly #handler: RequestHandler;
   readonly #tracer: Tracer;
 
-  /** @param handler who answers the requests */
+  /** @param handler handles the requests */
   constructor(handler: RequestHandler, tracer: Tracer) {
     this.#handler = handler;
     this.#tracer = tracer;
@@ -26,7 +26,7 @@ export class TracedHandler implements RequestHandler {
         "client.address": connection.peer,
       },
     };
-    // Active, so that what is asked elsewhere meanwhile stands below it.
+    // Active, so that outgoing calls become child spans.
     return this.#tracer.startActiveSpan(name, options, (span) => {
       const response = this.#handler.handle(request, connection);
       if (response instanceof Promise) return response.then((late) => ended(span, late));
@@ -42,7 +42,7 @@ export class TracedHandler implements RequestHandler {
 function ended(span: Span, response: Reply): Reply {
   const { code, remark } = response;
   span.setAttribute("rocketmq.response_code", code);
-  // A topic that nobody has is no error of this server.
+  // An unknown topic is not an error of this server.
   if (code === ResponseCode.SYSTEM_ERROR || code === ResponseCode.SYSTEM_BUSY) {
     span.setStatus({ code: SpanStatusCode.ERROR, message: remark ?? responseName(code) });
   }

@@ -5,19 +5,20 @@ import { combineCrc32 } from "./crc32_combine.ts";
 const MAPPING_VERSION = Buffer.from('"mappingDataVersion":{');
 const END_OF_OBJECT = 0x7d;
 
-/** What one look over a body tells. */
+/** Result of a single pass over a body. */
 export interface BodyFingerprint {
   /** CRC-32 of the whole body. */
   crc32: number;
-  /** Equal for bodies that say the same of a broker's topics. */
+  /** Equal for bodies with the same content about a broker's topics. */
   text: string;
 }
 
 /**
- * Tells bodies of REGISTER_BROKER apart without reading them. A plain one has the time of sending in
- * its mappingDataVersion, which nobody uses, and which is left out; otherwise a broker repeats its
- * body byte for byte. Length and 96 bits of CRC stand for the rest, which costs a tenth of a
- * millisecond for 10 000 topics, and gives the whole body's CRC too.
+ * Fingerprints the body of a REGISTER_BROKER without parsing it. An uncompressed body contains the
+ * time of sending in its mappingDataVersion, which is not used anywhere and is left out; apart from
+ * that, a broker repeats its body byte for byte. The fingerprint consists of the length and 96 bits
+ * of CRC. It takes a tenth of a millisecond for 10 000 topics and also yields the CRC of the whole
+ * body.
  */
 export function bodyFingerprint(body: Uint8Array): BodyFingerprint {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);

@@ -1,4 +1,4 @@
-/** Request codes that a name server answers or sends (protocol: RocketMQ remoting, RequestCode). */
+/** Request codes that a name server handles or sends (protocol: RocketMQ remoting, RequestCode). */
 export const RequestCode = {
   PUT_KV_CONFIG: 100,
   GET_KV_CONFIG: 101,
@@ -26,7 +26,7 @@ export const RequestCode = {
   NOTIFY_MIN_BROKER_ID_CHANGE: 905,
 } as const;
 
-/** Response codes that a name server gives (protocol: RocketMQ remoting, ResponseCode). */
+/** Response codes of a name server (protocol: RocketMQ remoting, ResponseCode). */
 export const ResponseCode = {
   SUCCESS: 0,
   SYSTEM_ERROR: 1,
@@ -38,17 +38,17 @@ export const ResponseCode = {
   GO_AWAY: 1500,
 } as const;
 
-/** Ordinals of MQVersion at which the protocol changes. */
+/** Ordinals of MQVersion at which the protocol changed. */
 export const MqVersion = {
-  /** From here on, REGISTER_BROKER carries a RegisterBrokerBody. */
+  /** First version whose REGISTER_BROKER has a RegisterBrokerBody. */
   V3_0_11: 37,
-  /** From here on, clients read standard JSON in a route. */
+  /** First version whose clients read standard JSON in a route. */
   V4_9_4: 401,
-  /** From here on, a compressed RegisterBrokerBody ends with static topic mappings. */
+  /** First version whose compressed RegisterBrokerBody ends with static topic mappings. */
   V5_0_0: 413,
-  /** Later ones understand GO_AWAY. */
+  /** Later versions understand GO_AWAY. */
   V5_3_1: 475,
-  /** The version that this name server speaks. */
+  /** The version of this name server. */
   V5_5_0: 513,
 } as const;
 
@@ -64,10 +64,10 @@ export const MASTER_ID = 0;
 /** The KV namespace that holds the order configuration of topics. */
 export const ORDER_TOPIC_CONFIG = "ORDER_TOPIC_CONFIG";
 
-/** Topics of this prefix are asked by brokers for their own group, never for sending. */
+/** Brokers query topics with this prefix to find their own group; no messages are sent to them. */
 export const SYNC_BROKER_MEMBER_PREFIX = "rmq_sys_SYNC_BROKER_MEMBER_";
 
-/** Names of languages by their code in a binary header. */
+/** Language names by their code in a binary header. */
 export const LANGUAGES = [
   "JAVA",
   "CPP",

@@ -1,21 +1,21 @@
-/** The polynomial of CRC-32 (ISO 3309) but for x^32; the coefficient of x^0 is the highest bit. */
+/** The polynomial of CRC-32 (ISO 3309) without x^32; the highest bit is the coefficient of x^0. */
 const POLYNOMIAL = 0xedb88320;
 const ONE = 0x80000000;
-/** x^8: what one more byte behind it multiplies a CRC by. */
+/** x^8: the factor by which a following byte multiplies a CRC. */
 const BYTE = ONE >>> 8;
 
 /**
- * The CRC-32 of two byte strings in a row, from those of each: a CRC is the remainder of a
- * polynomial's division, and bytes that follow multiply that by a power of x. It takes some
- * microseconds, whatever the length.
+ * Returns the CRC-32 of two concatenated byte strings, given that of each. A CRC is the remainder
+ * of a polynomial division, and following bytes multiply it by a power of x. Takes some
+ * microseconds, independent of the length.
  *
- * @param secondLength bytes of the second one
+ * @param secondLength length of the second string in bytes
  */
 export function combineCrc32(first: number, second: number, secondLength: number): number {
   return (multiply(power(secondLength), first) ^ second) >>> 0;
 }
 
-/** x^(8 * bytes) modulo the polynomial. */
+/** Returns x^(8 * bytes) modulo the polynomial. */
 function power(bytes: number): number {
   let result = ONE;
   let square = BYTE;
@@ -26,7 +26,7 @@ function power(bytes: number): number {
   return result;
 }
 
-/** The product of two polynomials modulo the polynomial. */
+/** Returns the product of two polynomials modulo the polynomial. */
 function multiply(a: number, b: number): number {
   let product = 0;
   for (let bit = ONE, shifted = b; bit !== 0; bit >>>= 1) {

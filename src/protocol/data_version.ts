@@ -1,14 +1,14 @@
 import { FastjsonReader } from "./fastjson_reader.ts";
 import type { Long } from "./long.ts";
 
-/** Says whether a broker's topics changed. Two are equal when all three fields are. */
+/** The version of a broker's topics. Two versions are equal when all three fields are. */
 export interface DataVersion {
   readonly stateVersion: Long;
   readonly timestamp: Long;
   readonly counter: Long;
 }
 
-/** What a registration without a body stands for. */
+/** The data version of a registration without a body. */
 export const ZERO_DATA_VERSION: DataVersion = { stateVersion: 0, timestamp: 0, counter: 0 };
 
 /** Compares field by field. */
@@ -18,10 +18,10 @@ export function sameDataVersion(a: DataVersion, b: DataVersion): boolean {
 }
 
 /**
- * Reads a DataVersion object. A 4.x broker sends no stateVersion, which is 0 then.
+ * Reads a DataVersion object. 4.x brokers omit stateVersion, which is then 0.
  *
  * @returns `undefined` for `null`
- * @throws {FastjsonError} when it is something else
+ * @throws {FastjsonError} for any other value
  */
 export function readDataVersion(reader: FastjsonReader): DataVersion | undefined {
   if (!reader.beginObject()) return undefined;
@@ -37,7 +37,7 @@ export function readDataVersion(reader: FastjsonReader): DataVersion | undefined
   return { stateVersion, timestamp, counter };
 }
 
-/** The body that QUERY_DATA_VERSION answers with. */
+/** The body of the response to QUERY_DATA_VERSION. */
 export function encodeDataVersion(version: DataVersion): Uint8Array {
   const { counter, stateVersion, timestamp } = version;
   return new TextEncoder().encode(

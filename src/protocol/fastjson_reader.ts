@@ -1,11 +1,11 @@
 import { type Long, parseLong } from "./long.ts";
 
-/** A text that is not JSON, not even in fastjson's dialect, or that does not hold what was asked for. */
+/** Text that is not JSON, not even in fastjson's dialect, or not of the expected form. */
 export class FastjsonError extends Error {
   override name = "FastjsonError";
 }
 
-/** A JSON value read without loss: objects are Maps, integers are exact. */
+/** A parsed JSON value: objects are Maps, integers are exact. */
 export type JsonValue =
   | null
   | boolean
@@ -17,7 +17,7 @@ export type JsonValue =
 const MAX_DEPTH = 64;
 const INTERN_SLOTS = 1024;
 const INTERN_MAX_LENGTH = 128;
-/** Below this input, strings hardly repeat and the slots would cost more than they save. */
+/** Below this size, strings hardly repeat and interning would cost more than it saves. */
 const INTERN_MIN_INPUT = 8192;
 
 const QUOTE = 0x22;
@@ -32,22 +32,22 @@ const COMMA = 0x2c;
 const LETTER_U = 0x75;
 const LETTER_X = 0x78;
 
-// U+FEFF is a character of a name like any other.
+// A leading U+FEFF is part of the text, not a byte order mark.
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
- * Pulls values out of JSON bytes as fastjson writes and reads them: unquoted keys (`{0:"a"}`),
- * single quotes, 64-bit integers kept exact. The caller says what it expects, so that a body of
- * ten thousand topics is read without building a tree first. Nesting is bounded.
+ * A pull parser for JSON as fastjson writes and reads it: unquoted keys (`{0:"a"}`), single quotes,
+ * exact 64-bit integers. The caller states what it expects, so that a body of ten thousand topics
+ * is read without building a tree first. The nesting depth is limited.
  *
- * Every method throws {@link FastjsonError} when the text is not of the form asked for.
+ * Every method throws {@link FastjsonError} when the text does not have the expected form.
  */
 export class FastjsonReader {
   readonly #bytes: Uint8Array;
   readonly #end: number;
   #at: number;
   #depth = 0;
-  /** True right after an opening bracket: the next member needs no comma before it. */
+  /** True right after an opening bracket, when the next member needs no comma before it. */
   #first = false;
   readonly #interned: (string | undefined)[] | undefined;
 
@@ -58,17 +58,20 @@ export class FastjsonReader {
     if (end - start >= INTERN_MIN_INPUT) this.#interned = new Array(INTERN_SLOTS);
   }
 
-  /** Enters an object. Returns false, and consumes it, when the value is `null`. */
+  /** Enters an object. Consumes `null` and returns false. */
   beginObject(): boolean {
     return this.#begin(OPEN_OBJECT, "an object");
   }
 
-  /** Enters an array. Returns false, and consumes it, when the value is `null`. */
+  /** Enters an array. Consumes `null` and returns false. */
   beginArray(): boolean {
     return this.#begin(OPEN_ARRAY, "an array");
   }
 
-  /** The next key of the object entered last, its value next; `undefined` when the object ends. */
+  /**
+   * Returns the next key of the innermost object, leaving its value to be read; `undefined` at the
+   * object's end.
+   */
   nextKey(): string | undefined {
     if (!this.#nextMember(CLOSE_OBJECT)) return undefined;
     const key = this.#key();
@@ -77,12 +80,12 @@ export class FastjsonReader {
     return key;
   }
 
-  /** Whether the array entered last has another element, its value next. */
+  /** Whether the innermost array has another element, which is then to be read. */
   nextElement(): boolean {
     return this.#nextMember(CLOSE_ARRAY);
   }
 
-  /** A string, or `null`. Numbers and booleans come as their text, as fastjson takes them. */
+  /** Reads a string or `null`. Numbers and booleans are returned as text, as in fastjson. */
   readString(): string | null {
     const byte = this.#skipBlanks();
     if (byte === QUOTE || byte === APOSTROPHE) return this.#string(byte);
@@ -92,7 +95,10 @@ export class FastjsonReader {
     this.#fail(`a string expected, not ${quoteShort(word)}`);
   }
 
-  /** A 64-bit integer; `fallback` for `null`. Integers in quotes are taken, as fastjson does. */
+  /**
+   * Reads a 64-bit integer; returns `fallback` for `null`. Accepts quoted integers, as fastjson
+   * does.
+   */
   readLong(fallback: Long = 0): Long {
     const text = this.#scalar("an integer");
     if (text === "null") return fallback;
@@ -101,7 +107,7 @@ export class FastjsonReader {
     return value;
   }
 
-  /** A 32-bit integer; `fallback` for `null`. */
+  /** Reads a 32-bit integer; returns `fallback` for `null`. */
   readInt(fallback = 0): number {
     const small = this.#smallInt();
     if (small >= 0) return small;
@@ -112,7 +118,7 @@ export class FastjsonReader {
     return value;
   }
 
-  /** A boolean; false for `null`. */
+  /** Reads a boolean; returns false for `null`. */
   readBoolean(): boolean {
     const text = this.#scalar("true or false");
     if (text === "true" || text === "1") return true;
@@ -168,24 +174,24 @@ export class FastjsonReader {
     return Number(word);
   }
 
-  /** Nothing but blanks may follow. */
+  /** Checks that only blanks follow. */
   end(): void {
     if (this.#skipBlanks() !== -1) this.#fail("the text goes on after its value");
   }
 
-  /** The offset of the next byte to be read. */
+  /** Offset of the next byte. */
   get offset(): number {
     return this.#at;
   }
 
-  /** Goes back to an offset at which a value began that was tried by the methods below. */
+  /** Goes back to the start of a value that was tried with the methods below. */
   rewind(offset: number): void {
     this.#at = offset;
   }
 
   /**
-   * Skips bytes that are the same as those between two offsets before them; false when they are
-   * not. For whole values, or parts of one that together are whole.
+   * Skips bytes that equal an earlier range; returns false when they differ. The range must consist
+   * of whole values, or the ranges taken together must.
    */
   takeRepeated(start: number, end: number): boolean {
     const bytes = this.#bytes;
@@ -199,7 +205,10 @@ export class FastjsonReader {
     return true;
   }
 
-  /** Skips the inside of a string in quotes, if it is this text, and ASCII that needs no escape. */
+  /**
+   * Skips the content of a quoted string if it equals this text, which must be ASCII without
+   * escapes.
+   */
   takeText(text: string): boolean {
     const bytes = this.#bytes;
     const at = this.#at;
@@ -241,7 +250,7 @@ export class FastjsonReader {
     if (byte !== COMMA) this.#fail(`',' or '${String.fromCharCode(close)}' expected`);
     this.#at++;
     byte = this.#skipBlanks();
-    // fastjson takes a comma before the closing bracket.
+    // fastjson allows a comma before the closing bracket.
     if (byte === close) return this.#nextMember(close);
     return true;
   }
@@ -254,7 +263,7 @@ export class FastjsonReader {
     return word;
   }
 
-  /** A scalar's text, with or without quotes. */
+  /** Reads the text of a scalar, with or without quotes. */
   #scalar(what: string): string {
     const byte = this.#skipBlanks();
     if (byte === QUOTE || byte === APOSTROPHE) return this.#string(byte);
@@ -263,14 +272,14 @@ export class FastjsonReader {
     return word;
   }
 
-  /** null, true, false or a number. */
+  /** Reads null, true, false or a number. */
   #plainWord(): string {
     const word = this.#word();
     if (word === "null" || word === "true" || word === "false" || isNumber(word)) return word;
     this.#fail(word === "" ? "a value expected" : `a value expected, not ${quoteShort(word)}`);
   }
 
-  /** The usual case of readInt, without a string in between; -1 when it is another one. */
+  /** Fast path of readInt that makes no string; returns -1 when it does not apply. */
   #smallInt(): number {
     this.#skipBlanks();
     const bytes = this.#bytes;
@@ -289,7 +298,7 @@ export class FastjsonReader {
     return value;
   }
 
-  /** Letters, digits, `_ $ + - .` as they stand; an empty string when there are none. */
+  /** Reads letters, digits and `_ $ + - .`; returns an empty string when there are none. */
   #word(): string {
     const bytes = this.#bytes;
     const start = this.#at;
@@ -305,7 +314,8 @@ export class FastjsonReader {
     const end = this.#end;
     const start = this.#at + 1;
     let at = start;
-    // One pass finds the end, tells ASCII and hashes: most of a registration's time is spent here.
+    // A single pass finds the end, checks for ASCII and hashes: most of a registration's time is
+    // spent here.
     let all = 0;
     let hash = 0;
     for (; at < end; at++) {
@@ -355,7 +365,7 @@ export class FastjsonReader {
     return text;
   }
 
-  /** The number that so many hexadecimal digits are. */
+  /** Parses this many hexadecimal digits. */
   #hex(start: number, length: number): number {
     let value = 0;
     for (let at = start; at < start + length; at++) {
@@ -367,8 +377,8 @@ export class FastjsonReader {
   }
 
   /**
-   * The ASCII string between two offsets. Bodies repeat the same keys and values ten thousand
-   * times: a slot by hash gives the string made before when its characters are the same.
+   * Returns the ASCII string between two offsets. Bodies repeat the same keys and values ten
+   * thousand times: a hash slot holds an earlier string, which is reused if it is equal.
    */
   #intern(start: number, end: number, hash: number): string {
     const bytes = this.#bytes;
@@ -388,7 +398,7 @@ export class FastjsonReader {
     return text;
   }
 
-  /** The next byte that is no blank, not consumed; -1 at the end. */
+  /** Returns the next byte that is not blank, without consuming it; -1 at the end. */
   #skipBlanks(): number {
     const bytes = this.#bytes;
     while (this.#at < this.#end) {
@@ -405,7 +415,7 @@ export class FastjsonReader {
   }
 }
 
-/** By the byte after a backslash. */
+/** By the character after the backslash. */
 const ESCAPES = new Map(
   [
     ['"', '"'],
@@ -423,9 +433,9 @@ const ESCAPES = new Map(
 );
 
 /**
- * Reads a whole text in fastjson's dialect.
+ * Parses a complete text in fastjson's dialect.
  *
- * @throws {FastjsonError} when it is not JSON or goes on after its value
+ * @throws {FastjsonError} when it is malformed or continues after its value
  */
 export function parseFastjson(bytes: Uint8Array): JsonValue {
   const reader = new FastjsonReader(bytes);

@@ -1,8 +1,8 @@
 import type { Long } from "./long.ts";
 
 /**
- * The two forms of JSON that leave this server. Text is UTF-8 as it is in both.
- * - `fastjson`: maps with numeric keys have them unquoted (`{0:"a"}`);
+ * The two JSON dialects that this server writes. Both leave non-ASCII text unescaped, as UTF-8.
+ * - `fastjson`: numeric keys of maps are unquoted (`{0:"a"}`);
  * - `standard`: every key is quoted, and keys are sorted.
  */
 export type Dialect = "fastjson" | "standard";
@@ -10,21 +10,21 @@ export type Dialect = "fastjson" | "standard";
 // deno-lint-ignore no-control-regex
 const PLAIN = /^[^\u0000-\u001f"\\\ud800-\udfff]*$/;
 
-/** A JSON string, with its quotes. */
+/** Returns a JSON string, including its quotes. */
 export function jsonString(text: string): string {
-  // The test costs less than what JSON.stringify does for the rare other case.
+  // The test is cheaper than JSON.stringify, which is rarely needed.
   return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
 /**
- * A 64-bit integer. In the standard dialect those beyond 2^53 are quoted, as the reference does, so
+ * Formats a 64-bit integer. The standard dialect quotes those beyond 2^53, like the reference, so
  * that a JavaScript reader keeps their digits.
  */
 export function jsonLong(value: Long, dialect: Dialect): string {
   return typeof value === "bigint" && dialect === "standard" ? `"${value}"` : `${value}`;
 }
 
-/** A map with integer keys, its values encoded already. The standard dialect sorts its keys. */
+/** Formats a map with integer keys and encoded values. The standard dialect sorts the keys. */
 export function jsonNumericMap(
   entries: Iterable<readonly [Long, string]>,
   dialect: Dialect,
@@ -36,7 +36,7 @@ export function jsonNumericMap(
   return `{${sorted.map(([key, value]) => `"${key}":${value}`).join(",")}}`;
 }
 
-/** A map with string keys, its values encoded already. The standard dialect sorts its keys. */
+/** Formats a map with string keys and encoded values. The standard dialect sorts the keys. */
 export function jsonMap(
   entries: Iterable<readonly [string, string]>,
   dialect: Dialect,
@@ -46,7 +46,7 @@ export function jsonMap(
   return `{${list.map(([key, value]) => `${jsonString(key)}:${value}`).join(",")}}`;
 }
 
-/** An array of strings. */
+/** Formats an array of strings. */
 export function jsonStrings(texts: Iterable<string>): string {
   const parts: string[] = [];
   for (const text of texts) parts.push(jsonString(text));

@@ -1,14 +1,16 @@
-/** The ordinal of V4_0_0. From there on, each version has two: x.y.z-SNAPSHOT, then x.y.z. */
+/**
+ * The ordinal of V4_0_0. From there on, each version has two ordinals: x.y.z-SNAPSHOT, then x.y.z.
+ */
 const V4_0_0 = 213;
-/** A minor version counts ten patches, a major one ten minors. */
+/** Versions are counted as digits: ten patches per minor, ten minors per major version. */
 const FIRST = 400;
-/** The last one that the protocol names: V5_9_9. */
+/** The last version that the protocol names: V5_9_9. */
 const LAST = 599;
 
 /**
- * The name of a version of MQVersion, e.g. "V5_3_1" for 475.
+ * Returns the MQVersion name of an ordinal, e.g. "V5_3_1" for 475.
  *
- * @returns `undefined` for what MQVersion does not name, and for versions before Apache's first
+ * @returns `undefined` for ordinals without a name, and for versions before Apache's first
  */
 export function mqVersionName(ordinal: number): string | undefined {
   const steps = ordinal - V4_0_0 + 1;
@@ -18,8 +20,7 @@ export function mqVersionName(ordinal: number): string | undefined {
 }
 
 /**
- * The ordinal of a version: of its name as MQVersion has it, of its number ("5.3.1"), or of the
- * ordinal itself as text.
+ * Parses a version: its MQVersion name, its number ("5.3.1") or its ordinal.
  *
  * @returns `undefined` for anything else
  */

@@ -5,7 +5,7 @@ import type { Long } from "./long.ts";
 import { parseInt32 } from "./long.ts";
 import type { TopicQueueMappingInfo } from "./route_data.ts";
 
-/** What a registration says of one topic. */
+/** Configuration of one topic in a registration. */
 export interface TopicConfig {
   readonly topicName: string;
   readonly readQueueNums: number;
@@ -18,29 +18,29 @@ export interface TopicConfig {
 export interface RegisterBrokerBody {
   dataVersion: DataVersion;
   topics: TopicConfig[];
-  /** `undefined` when the body says nothing of filter servers. */
+  /** `undefined` when the body has no list of filter servers. */
   filterServers?: string[];
   /** By topic. */
   mappings: Map<string, TopicQueueMappingInfo>;
 }
 
-/** How often the readers below let others run, in topics. */
+/** Number of topics after which the readers below yield. */
 const TOPICS_PER_STEP = 256;
 const DEFAULT_QUEUE_NUMS = 16;
-/** Far beyond any real broker's, and read in one go in a few milliseconds. */
+/** Far more than any real broker has, and read in a few milliseconds. */
 const MAX_QUEUE_IDS = 65_536;
 const MAX_FILTER_SERVERS = 10_000;
 
-// U+FEFF is a character of a name like any other.
+// A leading U+FEFF is part of the text, not a byte order mark.
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
- * Reads a body that is not compressed (protocol.md, "RegisterBrokerBody"). It is a generator so
- * that its caller can let others run in between; its result is the return value.
+ * Reads an uncompressed body (protocol.md, "RegisterBrokerBody"). A generator, so that the caller
+ * can do other work in between; the result is its return value.
  *
  * @param version ordinal of the broker's MQVersion: below 3.0.11 the body is a bare wrapper
- * @param now stands for the data version of a body that has none, which is thereby new each time
- * @throws {FastjsonError} when it can't be read
+ * @param now used as data version if the body has none, so that it counts as new each time
+ * @throws {FastjsonError} when it is malformed
  */
 export function* readPlainBody(
   bytes: Uint8Array,
@@ -68,10 +68,10 @@ export function* readPlainBody(
 }
 
 /**
- * Reads an inflated body (protocol.md, "RegisterBrokerBody", compressed). A generator, as
- * {@link readPlainBody} is.
+ * Reads an inflated body (protocol.md, "RegisterBrokerBody", compressed). A generator like {@link
+ * readPlainBody}.
  *
- * @throws {FastjsonError} when it can't be read
+ * @throws {FastjsonError} when it is malformed
  */
 export function* readInflatedBody(
   bytes: Uint8Array,
@@ -118,11 +118,11 @@ function* readWrapper(reader: FastjsonReader, body: RegisterBrokerBody): Generat
   }
 }
 
-/** A topic's configuration that was read, and where it and the topic's name stand. */
+/** A parsed topic configuration, and the positions of it and of the topic's name. */
 interface TopicSample {
   readonly topic: TopicConfig;
   readonly start: number;
-  /** Where the name begins and ends inside of its quotes; both 0 when it is not a plain one. */
+  /** Start and end of the name inside its quotes; both 0 when it contains escapes or non-ASCII. */
   readonly nameStart: number;
   readonly nameEnd: number;
   readonly end: number;
@@ -145,7 +145,7 @@ function* readTopicTable(reader: FastjsonReader): Generator<void, TopicConfig[]>
   return topics;
 }
 
-/** Most topics of a broker differ in their names only: comparing costs a fraction of reading. */
+/** Most topics of a broker differ in their names only: comparing costs a fraction of parsing. */
 function takeSameBut(reader: FastjsonReader, sample: TopicSample, name: string): boolean {
   if (sample.nameEnd === 0) return false;
   const { offset } = reader;
@@ -197,7 +197,10 @@ function readTopicConfig(reader: FastjsonReader, name: string): TopicSample | un
   return { topic, start, nameStart, nameEnd, end: reader.offset };
 }
 
-/** The text form of a compressed body: name, read and write queues, perm, filter type, attributes. */
+/**
+ * Parses the text form used in compressed bodies: name, read and write queues, perm, filter type,
+ * attributes.
+ */
 function parseTopicConfig(text: string): TopicConfig {
   const fields = text.split(" ", 5);
   const [topicName] = fields;
@@ -287,7 +290,7 @@ function readStrings(reader: FastjsonReader): string[] | undefined {
   return strings;
 }
 
-/** Reads `int32 length, bytes` again and again, never past the end. */
+/** Reads sequences of `int32 length, bytes`, never beyond the end. */
 class LengthPrefixed {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -298,7 +301,7 @@ class LengthPrefixed {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** A number of parts to come, each of which takes four bytes at least. */
+  /** Reads the number of parts that follow. Each takes at least four bytes. */
   count(what: string): number {
     const count = this.#int32(what);
     if (count < 0 || count > (this.#bytes.length - this.#at) / 4) {

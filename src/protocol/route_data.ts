@@ -9,7 +9,7 @@ import {
 import { FastjsonError, type JsonValue, parseFastjson } from "./fastjson_reader.ts";
 import type { Long } from "./long.ts";
 
-/** Queues of one topic on the brokers of one name. */
+/** Queues of a topic on the brokers with one name. */
 export interface QueueData {
   readonly brokerName: string;
   readonly readQueueNums: number;
@@ -19,7 +19,7 @@ export interface QueueData {
   readonly topicSysFlag: number;
 }
 
-/** A group of brokers under one name: a master and its slaves. */
+/** A broker group: a master and its slaves, which share a name. */
 export interface BrokerData {
   readonly cluster: string;
   readonly brokerName: string;
@@ -29,7 +29,7 @@ export interface BrokerData {
   readonly zoneName?: string;
 }
 
-/** Where the logic queues of a static topic are, as one broker tells it. */
+/** One broker's view of the logic queues of a static topic. */
 export interface TopicQueueMappingInfo {
   readonly topic: string | null;
   readonly bname: string | null;
@@ -41,7 +41,7 @@ export interface TopicQueueMappingInfo {
   readonly currIdMap: ReadonlyMap<number, number>;
 }
 
-/** Where a topic is: the answer to GET_ROUTEINFO_BY_TOPIC. */
+/** A topic's route: the response to GET_ROUTEINFO_BY_TOPIC. */
 export interface TopicRouteData {
   queueDatas: readonly QueueData[];
   brokerDatas: readonly BrokerData[];
@@ -53,7 +53,7 @@ export interface TopicRouteData {
 
 const utf8 = new TextEncoder();
 
-/** The body of GET_ROUTEINFO_BY_TOPIC (protocol.md, "Other bodies"). */
+/** Encodes the response to GET_ROUTEINFO_BY_TOPIC (protocol.md, "Other bodies"). */
 export function encodeTopicRoute(route: TopicRouteData, dialect: Dialect): Uint8Array {
   const { brokerDatas, filterServerTable, orderTopicConf, queueDatas } = route;
   const filters = Array.from(
@@ -76,7 +76,7 @@ export function encodeTopicRoute(route: TopicRouteData, dialect: Dialect): Uint8
   return utf8.encode(`${text}}`);
 }
 
-/** The body of GET_BROKER_CLUSTER_INFO. Every reader gets numeric keys unquoted. */
+/** Encodes the response to GET_BROKER_CLUSTER_INFO. Numeric keys are unquoted for all readers. */
 export function encodeClusterInfo(
   brokers: Iterable<BrokerData>,
   clusters: Iterable<readonly [string, Iterable<string>]>,
@@ -95,7 +95,7 @@ export function encodeClusterInfo(
   );
 }
 
-/** The body of GET_BROKER_MEMBER_GROUP. Every reader gets numeric keys unquoted. */
+/** Encodes the response to GET_BROKER_MEMBER_GROUP. Numeric keys are unquoted for all readers. */
 export function encodeBrokerMemberGroup(
   cluster: string,
   brokerName: string,
@@ -108,13 +108,15 @@ export function encodeBrokerMemberGroup(
   );
 }
 
-/** The body of the requests that list topics. */
+/** Encodes the response to the requests that list topics. */
 export function encodeTopicList(topics: Iterable<string>, brokerAddr?: string): Uint8Array {
   const start = brokerAddr === undefined ? "{" : `{"brokerAddr":${jsonString(brokerAddr)},`;
   return utf8.encode(`${start}"topicList":${jsonStrings(topics)}}`);
 }
 
-/** The body of GET_KVLIST_BY_NAMESPACE, and of REGISTER_BROKER's answer. */
+/**
+ * Encodes the response to GET_KVLIST_BY_NAMESPACE; REGISTER_BROKER's response has the same form.
+ */
 export function encodeKvTable(table: Iterable<readonly [string, string]>): Uint8Array {
   const entries = Array.from(
     table,
@@ -124,9 +126,9 @@ export function encodeKvTable(table: Iterable<readonly [string, string]>): Uint8
 }
 
 /**
- * The queue data of a TopicRouteData, as REGISTER_TOPIC_IN_NAMESRV carries it.
+ * Decodes the queue data in a REGISTER_TOPIC_IN_NAMESRV, which is sent as a TopicRouteData.
  *
- * @throws {FastjsonError} when the body is something else
+ * @throws {FastjsonError} when the body is malformed
  */
 export function decodeQueueDatas(body: Uint8Array): QueueData[] {
   const route = parseFastjson(body);

@@ -2,7 +2,7 @@ import { FastjsonError, type JsonValue, parseFastjson } from "./fastjson_reader.
 import { type Long, parseLong } from "./long.ts";
 import type { BrokerData, QueueData, TopicQueueMappingInfo, TopicRouteData } from "./route_data.ts";
 
-/** Which brokers there are: the answer to GET_BROKER_CLUSTER_INFO. */
+/** Clusters and brokers: the response to GET_BROKER_CLUSTER_INFO. */
 export interface ClusterInfo {
   /** By broker name. */
   brokers: ReadonlyMap<string, BrokerData>;
@@ -13,9 +13,9 @@ export interface ClusterInfo {
 type JsonObject = ReadonlyMap<string, JsonValue>;
 
 /**
- * The body of GET_ROUTEINFO_BY_TOPIC, in either dialect of JSON.
+ * Decodes the response to GET_ROUTEINFO_BY_TOPIC, in either dialect of JSON.
  *
- * @throws {FastjsonError} when it is something else
+ * @throws {FastjsonError} when it is malformed
  */
 export function decodeTopicRoute(body: Uint8Array): TopicRouteData {
   const route = object(parseFastjson(body), "a route");
@@ -37,9 +37,9 @@ export function decodeTopicRoute(body: Uint8Array): TopicRouteData {
 }
 
 /**
- * The body of GET_BROKER_CLUSTER_INFO.
+ * Decodes the response to GET_BROKER_CLUSTER_INFO.
  *
- * @throws {FastjsonError} when it is something else
+ * @throws {FastjsonError} when it is malformed
  */
 export function decodeClusterInfo(body: Uint8Array): ClusterInfo {
   const info = object(parseFastjson(body), "the cluster information");
@@ -54,18 +54,18 @@ export function decodeClusterInfo(body: Uint8Array): ClusterInfo {
 }
 
 /**
- * The body of the requests that list topics.
+ * Decodes the response to the requests that list topics.
  *
- * @throws {FastjsonError} when it is something else
+ * @throws {FastjsonError} when it is malformed
  */
 export function decodeTopicList(body: Uint8Array): string[] {
   return texts(list(object(parseFastjson(body), "a list of topics"), "topicList"));
 }
 
 /**
- * The body of GET_KVLIST_BY_NAMESPACE.
+ * Decodes the response to GET_KVLIST_BY_NAMESPACE.
  *
- * @throws {FastjsonError} when it is something else
+ * @throws {FastjsonError} when it is malformed
  */
 export function decodeKvTable(body: Uint8Array): Map<string, string> {
   const table = object(parseFastjson(body), "a KV table");
@@ -87,7 +87,7 @@ function brokerData(value: JsonValue): BrokerData {
   const data = object(value, "a broker data");
   const zoneName = optional(data, "zoneName");
   return {
-    // Servers of 4.x leave out what a broker did not say.
+    // 4.x servers omit fields that a broker did not send.
     cluster: string(data.get("cluster") ?? "", "cluster"),
     brokerName: string(data.get("brokerName"), "brokerName"),
     brokerAddrs: new Map(

@@ -1,22 +1,22 @@
 import { type Long, minLong } from "../protocol/long.ts";
 import type { BrokerData } from "../protocol/route_data.ts";
 
-/** The smallest brokerId of a group changed; its brokers are to be told (request code 905). */
+/** The smallest brokerId of a group changed; its brokers must be notified (request code 905). */
 export interface MinBrokerIdChange {
   readonly brokerName: string;
   readonly minBrokerId: Long;
   readonly minBrokerAddr: string;
   readonly offlineBrokerAddr?: string;
   readonly haBrokerAddr?: string;
-  /** Addresses of the brokers to tell. */
+  /** Addresses of the brokers to notify. */
   readonly notify: readonly string[];
 }
 
 /**
- * What to tell the brokers of a group as it is now. After a broker left, all that are left hear of
- * it; after one came, the others do.
+ * Describes a group's change for its brokers. When a broker left, all remaining ones are notified;
+ * when one joined, all others.
  *
- * @returns `undefined` when nobody is there
+ * @returns `undefined` when there are none
  */
 export function minBrokerIdChange(
   broker: BrokerData,

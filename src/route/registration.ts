@@ -9,7 +9,7 @@ import { unregisterBrokers } from "./unregistration.ts";
 
 const DEFAULT_HEARTBEAT_TIMEOUT = 120_000;
 
-/** A broker's word about itself. */
+/** A broker's identity in a registration. */
 export interface RegistrationHeader {
   clusterName: string;
   brokerName: string;
@@ -18,39 +18,39 @@ export interface RegistrationHeader {
   haServerAddr: string;
   zoneName?: string;
   heartbeatTimeoutMillis?: number;
-  /** Missing with brokers older than 5.0. */
+  /** Absent for brokers older than 5.0. */
   enableActingMaster?: boolean;
   connection: BrokerConnection;
 }
 
-/** A broker's word about itself and its topics. */
+/** A broker's registration with its topics. */
 export interface Registration extends RegistrationHeader {
   body: RegisterBrokerBody;
-  /** What the same body will be known by when it comes again. */
+  /** Recognises the same body when it is sent again. */
   fingerprint?: string;
 }
 
-/** What a registration came to. */
+/** The result of a registration. */
 export type RegistrationResult =
-  /** A single-topic update came before the broker's first full registration. */
+  /** A single-topic update arrived before the broker's first full registration. */
   | { kind: "refused" }
-  /** Another broker holds this id with a newer state; the one that registered is forgotten. */
+  /** Another broker holds this id with a newer state; the registering one was removed. */
   | { kind: "stale"; holder: string }
   | {
     kind: "accepted";
-    /** The address had no live entry before. */
+    /** Whether the address had no live entry before. */
     newBroker: boolean;
-    /** Topics that show something else now. */
+    /** Number of topics whose routes changed. */
     changedTopics: number;
-    /** Told to slaves, when their master lives. */
+    /** Sent to slaves whose master is alive. */
     masterAddr?: string;
     haServerAddr?: string;
     minBrokerIdChange?: MinBrokerIdChange;
   };
 
 /**
- * Applies a registration by the rules of semantics.md, "registerBroker". What it says is taken over
- * whole or not at all.
+ * Applies a registration by the rules of semantics.md, "registerBroker". It is applied as a whole
+ * or not at all.
  *
  * @param now milliseconds since the epoch
  */
@@ -111,7 +111,7 @@ export function registerBroker(
  * Applies a registration whose body was applied before, without the body.
  *
  * @param fingerprint of the body, see {@link Registration}
- * @returns `undefined`, and nothing is changed, when the body has to be read all the same
+ * @returns `undefined`, with nothing changed, when the body must be parsed after all
  */
 export function registerBrokerAgain(
   tables: RouteTables,
@@ -133,15 +133,15 @@ export function registerBrokerAgain(
 
 type Role = "master" | "prime slave" | "slave";
 
-/** Topics are taken from masters, and from the slaves that stand in for one. */
+/** Topics are accepted from masters and from acting masters. */
 function roleOf(header: RegistrationHeader, broker: BrokerData): Role {
   if (header.brokerId === MASTER_ID) return "master";
-  // Brokers older than 5.0 know of no acting masters.
+  // Brokers older than 5.0 have no acting masters.
   if (header.enableActingMaster === undefined) return "slave";
   return header.brokerId === minLong(broker.brokerAddrs.keys()) ? "prime slave" : "slave";
 }
 
-/** What a body did depends on who sent it. */
+/** The effect of a body depends on its sender. */
 function appliedKey(header: RegistrationHeader, role: Role, fingerprint: string): string {
   return `${role} ${fingerprint} ${header.brokerAddr}`;
 }
@@ -161,8 +161,8 @@ function placeBroker(tables: RouteTables, header: RegistrationHeader): BrokerDat
 }
 
 /**
- * Writes the live entry and the filter servers. Returns what a slave is to know of its master, when
- * that lives.
+ * Writes the live entry and the filter servers. For a slave whose master is alive, returns the
+ * master's addresses.
  */
 function keepAlive(
   tables: RouteTables,
@@ -189,7 +189,7 @@ function keepAlive(
   return { masterAddr: master?.brokerAddr, haServerAddr: master?.haServerAddr };
 }
 
-/** Queue data, and static mappings, of the topics that are new, changed or missing. */
+/** Writes the queue data and static mappings of topics that are new, changed or missing. */
 function putTopics(
   tables: RouteTables,
   brokerName: string,
@@ -205,7 +205,7 @@ function putTopics(
     const data = { brokerName, readQueueNums, writeQueueNums, perm, topicSysFlag };
     if (tables.putQueueData(topicName, data)) changed++;
     if (all) continue;
-    // The topic was deleted here while its broker kept it: its mapping went, too.
+    // If the topic was deleted here but not on its broker, its mapping was deleted, too.
     const mapping = body.mappings.get(topicName);
     if (mapping !== undefined) tables.putMapping(topicName, mapping);
   }

@@ -4,16 +4,16 @@ import type { RouteListener, RouteTables } from "./tables.ts";
 interface Entry {
   bytes: Partial<Record<Dialect, Uint8Array>>;
   size: number;
-  /** Asked for since the last time that room was made. */
+  /** Whether the entry was read since the last eviction passed it. */
   used: boolean;
 }
 
-/** What an entry takes beside its bytes, roughly. */
+/** Approximate memory of an entry besides its bytes. */
 const ENTRY_OVERHEAD = 256;
 
 /**
- * Encoded routes by topic and dialect, within a budget of bytes. Each is served until something
- * that it shows changes, and no longer.
+ * Encoded routes by topic and dialect, within a memory budget. An entry is served exactly until
+ * something that it contains changes.
  */
 export class RouteCache implements RouteListener {
   readonly #limit: () => number;
@@ -23,17 +23,17 @@ export class RouteCache implements RouteListener {
   #misses = 0;
   #tables: Pick<RouteTables, "queueData"> | undefined;
 
-  /** @param limit the budget in bytes, asked for each time that something is stored */
+  /** @param limit returns the budget in bytes; called at each store */
   constructor(limit: () => number) {
     this.#limit = limit;
   }
 
-  /** Names the tables that tell which topics a broker has. */
+  /** Sets the tables that tell which topics a broker has. */
   attach(tables: Pick<RouteTables, "queueData">): void {
     this.#tables = tables;
   }
 
-  /** The encoded route of a topic, if it is there. */
+  /** Returns the encoded route of a topic, if it is cached. */
   get(topic: string, dialect: Dialect): Uint8Array | undefined {
     const entry = this.#entries.get(topic);
     if (entry === undefined) {
@@ -47,7 +47,7 @@ export class RouteCache implements RouteListener {
     return bytes;
   }
 
-  /** Stores the encoded route of a topic, if the budget has room for it at all. */
+  /** Caches the encoded route of a topic, if it fits into the budget at all. */
   set(topic: string, dialect: Dialect, bytes: Uint8Array): void {
     let entry = this.#entries.get(topic);
     if (entry === undefined) {
@@ -62,7 +62,7 @@ export class RouteCache implements RouteListener {
     this.#size += entry.size;
   }
 
-  /** Bytes that the entries take. */
+  /** Size of all entries in bytes. */
   get size(): number {
     return this.#size;
   }
@@ -72,12 +72,12 @@ export class RouteCache implements RouteListener {
     return this.#entries.size;
   }
 
-  /** How often {@link get} had what was asked for. */
+  /** Number of {@link get} calls that found an entry. */
   get hits(): number {
     return this.#hits;
   }
 
-  /** How often {@link get} had it not. */
+  /** Number of {@link get} calls that found none. */
   get misses(): number {
     return this.#misses;
   }
@@ -88,13 +88,13 @@ export class RouteCache implements RouteListener {
   }
 
   brokerChanged(brokerName: string): void {
-    // Rare, and only encoded topics are looked at: cheaper than an index by broker kept for it.
+    // Rare, and only cached topics are visited: cheaper than maintaining an index by broker.
     for (const [topic, entry] of this.#entries) {
       if (this.#tables?.queueData(topic, brokerName) !== undefined) this.#remove(topic, entry);
     }
   }
 
-  /** Forgets everything: an option changed that any route may show. */
+  /** Drops all entries, because an option that affects every route has changed. */
   clear(): void {
     this.#entries.clear();
     this.#size = 0;
@@ -105,7 +105,10 @@ export class RouteCache implements RouteListener {
     this.#size -= entry.size;
   }
 
-  /** Evicts the entries stored longest ago that nobody asked for since; false if it can't fit. */
+  /**
+   * Evicts the oldest entries that were not read since the last pass; returns false if it can't
+   * fit.
+   */
   #makeRoom(size: number): boolean {
     const limit = this.#limit();
     const fits = size <= limit;
@@ -114,7 +117,7 @@ export class RouteCache implements RouteListener {
       if (this.#size <= most) break;
       this.#remove(topic, entry);
       if (!entry.used) continue;
-      // It gets a second chance, at the end of the line that this loop comes to last.
+      // A second chance: the entry moves to the end, where this loop arrives last.
       entry.used = false;
       this.#entries.set(topic, entry);
       this.#size += entry.size;

@@ -13,10 +13,10 @@ import {
 import type { BrokerConnection, LiveBroker, RouteTables } from "./tables.ts";
 import { unregisterBrokers, type Unregistration } from "./unregistration.ts";
 
-/** The first scan for brokers that fell silent, after the start. */
+/** Milliseconds from the start to the first scan for silent brokers. */
 const FIRST_SCAN_DELAY = 5000;
 
-/** The values that a {@link RouteInfoManager} reads, each time it needs them. */
+/** Options that a {@link RouteInfoManager} reads each time it needs them. */
 export interface RouteOptions {
   deleteTopicWithBrokerRegistration: boolean;
   notifyMinBrokerIdChanged: boolean;
@@ -24,35 +24,35 @@ export interface RouteOptions {
   unRegisterBrokerQueueCapacity: number;
 }
 
-/** What the manager needs from outside. */
+/** Dependencies of the manager. */
 export interface RouteEnvironment {
   options: Readonly<RouteOptions>;
   log: Log;
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Runs something soon, after what is going on. */
+  /** Runs a task soon, after the current work. */
   defer(task: () => void): void;
-  /** Tells brokers that the smallest id of their group changed. */
+  /** Notifies brokers that the smallest id of their group changed. */
   notify(change: MinBrokerIdChange): void;
 }
 
-/** What a {@link RouteInfoManager} counts. */
+/** Counters of a {@link RouteInfoManager}. */
 export interface RouteCounters {
-  /** Registrations after which some route shows something else. */
+  /** Registrations that changed a route. */
   changed: number;
-  /** Registrations that said the same again. */
+  /** Registrations that changed nothing. */
   unchanged: number;
-  /** Registrations whose id is held by a newer state. */
+  /** Registrations refused because another broker holds the id with a newer state. */
   stale: number;
-  /** Brokers that were silent for too long. */
+  /** Brokers removed because they sent no heartbeat for too long. */
   expired: number;
-  /** Brokers whose connection closed. */
+  /** Brokers removed because their connection closed. */
   disconnected: number;
-  /** Brokers that asked for it. */
+  /** Brokers removed at their own request. */
   unregistered: number;
 }
 
-/** Changes the tables as brokers and operators ask, and forgets brokers that are gone. */
+/** Applies the changes that brokers and operators request, and removes brokers that are gone. */
 export class RouteInfoManager {
   readonly tables: RouteTables;
   readonly counters: Readonly<RouteCounters>;
@@ -65,9 +65,12 @@ export class RouteInfoManager {
     unregistered: 0,
   };
   readonly #env: RouteEnvironment;
-  /** Asked for by brokers; bounded by an option. */
+  /** Requested by brokers; limited by an option. */
   #asked: Unregistration[] = [];
-  /** Live entries whose connection or time is over; bounded by the live table. */
+  /**
+   * Live entries whose connection closed or whose time is over; limited by the size of the live
+   * table.
+   */
   #lost = new Set<LiveBroker>();
   #deferred = false;
   #scanTimer: ReturnType<typeof setTimeout> | undefined;
@@ -78,19 +81,19 @@ export class RouteInfoManager {
     this.#env = env;
   }
 
-  /** Starts to scan for brokers that fell silent. */
+  /** Starts scanning for silent brokers. */
   start(): void {
     this.#scheduleScan(FIRST_SCAN_DELAY);
   }
 
-  /** Scans at the interval that the option has now. */
+  /** Restarts the scan with the option's current interval. */
   reschedule(): void {
     if (this.#scanTimer !== undefined) {
       this.#scheduleScan(this.#env.options.scanNotActiveBrokerInterval);
     }
   }
 
-  /** Stops scanning, and forgets the brokers that are still to be forgotten. */
+  /** Stops scanning, and removes the brokers that are queued for removal. */
   stop(): void {
     clearTimeout(this.#scanTimer);
     this.#scanTimer = undefined;
@@ -99,7 +102,7 @@ export class RouteInfoManager {
 
   /** Applies a registration (semantics.md, "registerBroker"). */
   register(registration: Registration): RegistrationResult {
-    // What left before this came must not take away what this brings.
+    // Removals queued earlier must not undo this registration.
     this.flush();
     const { options, log, now } = this.#env;
     const result = registerBroker(this.tables, registration, options, now());
@@ -136,11 +139,11 @@ export class RouteInfoManager {
   /**
    * Applies a registration whose body was applied before, without the body.
    *
-   * @returns `undefined` when the body has to be read all the same
+   * @returns `undefined` when the body must be parsed after all
    */
   registerAgain(header: RegistrationHeader, fingerprint: string): RegistrationResult | undefined {
     const { options, log, now } = this.#env;
-    // Only the body tells which topics are to go.
+    // Only the body tells which topics to remove.
     if (options.deleteTopicWithBrokerRegistration) return undefined;
     this.flush();
     const result = registerBrokerAgain(this.tables, header, fingerprint, now());
@@ -152,7 +155,7 @@ export class RouteInfoManager {
     return result;
   }
 
-  /** Queues an unregistration. Returns false when too many wait. */
+  /** Queues an unregistration. Returns false when the queue is full. */
   unregister(request: Unregistration): boolean {
     if (this.#asked.length >= this.#env.options.unRegisterBrokerQueueCapacity) return false;
     this.#asked.push(request);
@@ -160,14 +163,14 @@ export class RouteInfoManager {
     return true;
   }
 
-  /** Forgets all brokers that a connection stood for. */
+  /** Removes all brokers that registered over a connection. */
   disconnected(connection: BrokerConnection): void {
     for (const live of this.tables.liveBrokersOf(connection)) {
       if (this.#lose(live, "connection lost")) this.#counters.disconnected++;
     }
   }
 
-  /** Closes the connections of brokers that were silent for too long, and forgets them. */
+  /** Closes the connections of silent brokers, and removes the brokers. */
   scan(): void {
     const now = this.#env.now();
     for (const live of this.tables.liveBrokers()) {
@@ -177,7 +180,7 @@ export class RouteInfoManager {
     }
   }
 
-  /** Forgets now what waits to be forgotten. */
+  /** Carries out the queued removals now. */
   flush(): void {
     if (this.#asked.length === 0 && this.#lost.size === 0) return;
     for (const { clusterName, brokerName, brokerAddr } of this.#asked) {
@@ -191,13 +194,13 @@ export class RouteInfoManager {
     for (const change of unregisterBrokers(this.tables, batch)) this.#notify(change);
   }
 
-  /** Refreshes a broker's time of life. An unknown one changes nothing. */
+  /** Updates a broker's last heartbeat. Unknown brokers are ignored. */
   heartbeat(clusterName: string, brokerName: string, brokerAddr: string): void {
     const live = this.tables.liveBroker(clusterName, brokerName, brokerAddr);
     if (live !== undefined) live.lastUpdateTimestamp = this.#env.now();
   }
 
-  /** The data version that a broker registered last. */
+  /** Returns the data version of a broker's last registration. */
   dataVersion(
     clusterName: string,
     brokerName: string,
@@ -206,7 +209,7 @@ export class RouteInfoManager {
     return this.tables.liveBroker(clusterName, brokerName, brokerAddr)?.dataVersion;
   }
 
-  /** Adds queue data to a topic, if all of its brokers are known; else nothing changes. */
+  /** Adds queue data to a topic if all of its brokers are known; otherwise changes nothing. */
   registerTopic(topic: string, queueDatas: readonly QueueData[]): void {
     const unknown = queueDatas.find((data) => this.tables.broker(data.brokerName) === undefined);
     if (unknown !== undefined) {
@@ -220,7 +223,7 @@ export class RouteInfoManager {
     if (queueDatas.length > 0) this.#env.log.info("topic registered", { topic });
   }
 
-  /** Forgets a topic, or only what the brokers of one cluster have of it. */
+  /** Removes a topic, or only its queue data on the brokers of one cluster. */
   deleteTopic(topic: string, clusterName?: string): void {
     let deleted = false;
     if (clusterName === undefined) {
@@ -233,17 +236,17 @@ export class RouteInfoManager {
     if (deleted) this.#env.log.info("topic deleted", { topic, cluster: clusterName });
   }
 
-  /** Takes the right to write from all topics of a broker name. Returns how many it has. */
+  /** Removes write permission from all topics of a broker name. Returns their number. */
   wipeWritePerm(brokerName: string): number {
     return this.tables.changePerm(brokerName, (perm) => perm & ~Perm.WRITE);
   }
 
-  /** Gives all topics of a broker name the rights to read and write. Returns how many it has. */
+  /** Grants read and write permission to all topics of a broker name. Returns their number. */
   addWritePerm(brokerName: string): number {
     return this.tables.changePerm(brokerName, () => Perm.READ | Perm.WRITE);
   }
 
-  /** @returns false when it was lost before */
+  /** @returns false when it was queued for removal already */
   #lose(live: LiveBroker, reason: string): boolean {
     if (this.#lost.has(live)) return false;
     this.#lost.add(live);
@@ -274,7 +277,7 @@ export class RouteInfoManager {
   }
 }
 
-/** What a line in the log says of a broker. */
+/** Fields of a log line about a broker. */
 function shown({ clusterName, brokerName, brokerAddr }: Unregistration) {
   return { cluster: clusterName, broker: brokerName, addr: brokerAddr };
 }

@@ -3,9 +3,9 @@ import type { Long } from "../protocol/long.ts";
 import type { RegisterBrokerBody } from "../protocol/register_broker_body.ts";
 import type { BrokerData, QueueData, TopicQueueMappingInfo } from "../protocol/route_data.ts";
 
-/** What the tables know of the connection that a broker registered over. */
+/** The connection over which a broker registered, as far as the tables use it. */
 export interface BrokerConnection {
-  /** Closes it, as its broker was silent for too long. */
+  /** Closes the connection because its broker sent no heartbeat for too long. */
   close(): void;
 }
 
@@ -22,13 +22,13 @@ export interface LiveBroker {
   lastUpdateTimestamp: number;
 }
 
-/** What is remembered of a registration's body beside its topics. */
+/** Properties of an applied registration body, apart from its topics. */
 export type AppliedBody = Pick<RegisterBrokerBody, "dataVersion" | "filterServers">;
 
-/** Hears of every change that some route shows. */
+/** Called for every change that affects a route. */
 export interface RouteListener {
   topicChanged(topic: string): void;
-  /** Addresses, flags or filter servers of all brokers of this name. */
+  /** The addresses, flags or filter servers of the brokers with this name changed. */
   brokerChanged(brokerName: string): void;
 }
 
@@ -38,19 +38,19 @@ interface Broker extends BrokerData {
   zoneName: string | undefined;
 }
 
-/** Distinct queue data remembered per broker name; a broker has a handful. */
+/** Most distinct queue data kept per broker name; a broker has a handful. */
 const SHARED_QUEUE_DATA_LIMIT = 4096;
-/** Applied bodies remembered per broker name; a broker that splits its registration has several. */
+/** Most applied bodies kept per broker name; a broker that splits its registration has several. */
 const APPLIED_BODIES_LIMIT = 256;
 
 /**
- * The tables of semantics.md, and the changes that keep their invariants: an address stands under
- * one brokerId only; a broker name without addresses, a cluster without names and a topic without
- * queue data are in no table. Rules about who may change what are not here.
+ * The tables of semantics.md, and the changes that keep their invariants: an address has only one
+ * brokerId; no table contains a broker name without addresses, a cluster without broker names or a
+ * topic without queue data. Rules about who may change what belong elsewhere.
  *
- * Live entries and filter servers are kept by broker name and address: were it by address alone,
- * two names that claim one address would take them from each other, and a name without its live
- * entry would never be forgotten.
+ * Live entries and filter servers are keyed by broker name and address. If they were keyed by
+ * address alone, two names that claim one address would take them from each other, and a name
+ * without its live entry would never be removed.
  */
 export class RouteTables {
   readonly #topics = new Map<string, QueueData[]>();
@@ -60,11 +60,11 @@ export class RouteTables {
   readonly #live = new Map<string, LiveBroker>();
   readonly #liveByConnection = new Map<BrokerConnection, Set<LiveBroker>>();
   readonly #filterServers = new Map<string, readonly string[]>();
-  /** Equal queue data is one object: a broker has few kinds of it and thousands of topics. */
+  /** Equal queue data share one object: a broker has few kinds of it and thousands of topics. */
   readonly #sharedQueueData = new Map<string, Map<string, QueueData>>();
   /** See {@link appliedBody}. */
   readonly #appliedBodies = new Map<string, Map<string, AppliedBody>>();
-  /** How many topics each broker name has: going over all topics would take too long. */
+  /** Number of topics per broker name: visiting all topics to count them would take too long. */
   readonly #topicCounts = new Map<string, number>();
   readonly #listener: RouteListener;
   #lastIndex = 0;
@@ -83,58 +83,58 @@ export class RouteTables {
     return this.#topics.size;
   }
 
-  /** How many topics the brokers of a name have. */
+  /** Number of topics on the brokers of a name. */
   topicCountOf(brokerName: string): number {
     return this.#topicCounts.get(brokerName) ?? 0;
   }
 
-  /** The number of queue data of all topics. */
+  /** Number of queue data entries of all topics. */
   get queueDataCount(): number {
     return this.#topicCounts.values().reduce((sum, count) => sum + count, 0);
   }
 
-  /** Queue data of a topic, one for each broker name. */
+  /** Returns the queue data of a topic, one entry per broker name. */
   queueDatas(topic: string): readonly QueueData[] | undefined {
     return this.#topics.get(topic);
   }
 
-  /** Queue data of a topic on the brokers of one name. */
+  /** Returns the queue data of a topic on the brokers of one name. */
   queueData(topic: string, brokerName: string): QueueData | undefined {
     const datas = this.#topics.get(topic);
     return datas?.[this.#indexOf(datas, brokerName)];
   }
 
-  /** Static mappings of a topic, by the broker name that each tells for itself. */
+  /** Returns the static mappings of a topic, by the broker name that sent each. */
   mappings(topic: string): ReadonlyMap<string, TopicQueueMappingInfo> | undefined {
     return this.#mappings.get(topic);
   }
 
-  /** All groups of brokers. */
+  /** Returns all broker groups. */
   brokers(): Iterable<BrokerData> {
     return this.#brokers.values();
   }
 
-  /** The brokers of one name. */
+  /** Returns the broker group of a name. */
   broker(brokerName: string): BrokerData | undefined {
     return this.#brokers.get(brokerName);
   }
 
-  /** Clusters and the broker names in each. */
+  /** Returns the clusters with their broker names. */
   clusters(): Iterable<readonly [string, ReadonlySet<string>]> {
     return this.#clusters;
   }
 
-  /** Broker names of a cluster. */
+  /** Returns the broker names of a cluster. */
   cluster(clusterName: string): ReadonlySet<string> | undefined {
     return this.#clusters.get(clusterName);
   }
 
-  /** All live entries. */
+  /** Returns all live entries. */
   liveBrokers(): Iterable<LiveBroker> {
     return this.#live.values();
   }
 
-  /** The live entry of a broker, as far as it says that it is of this cluster. */
+  /** Returns the live entry of a broker if its cluster is this one. */
   liveBroker(
     clusterName: string,
     brokerName: string,
@@ -144,19 +144,19 @@ export class RouteTables {
     return live?.clusterName === clusterName ? live : undefined;
   }
 
-  /** The live entries that one connection stands for. */
+  /** Returns the live entries of one connection. */
   liveBrokersOf(connection: BrokerConnection): Iterable<LiveBroker> {
     return this.#liveByConnection.get(connection) ?? [];
   }
 
-  /** Filter servers of a broker. */
+  /** Returns the filter servers of a broker. */
   filterServers(brokerName: string, brokerAddr: string): readonly string[] | undefined {
     return this.#filterServers.get(brokerKey(brokerName, brokerAddr));
   }
 
   /**
-   * Puts an address under a broker name and id, takes it from under any other id, and makes the
-   * name and the cluster where they are new.
+   * Adds an address under a broker name and id, removing it from any other id. Creates the name and
+   * the cluster if needed.
    */
   putBroker(broker: {
     clusterName: string;
@@ -194,9 +194,10 @@ export class RouteTables {
   }
 
   /**
-   * Takes an address from a broker name, and the name from its clusters when that was its last.
+   * Removes an address from a broker name, and the name from its clusters when it was the last
+   * address.
    *
-   * @returns what this made of the name
+   * @returns the effect on the name
    */
   removeBrokerAddr(brokerName: string, brokerAddr: string): "gone" | "reduced" | "unchanged" {
     const data = this.#brokers.get(brokerName);
@@ -217,7 +218,7 @@ export class RouteTables {
     return "gone";
   }
 
-  /** Writes a live entry in place of any that the broker had. */
+  /** Writes a broker's live entry, replacing any previous one. */
   putLiveBroker(live: LiveBroker): void {
     this.removeLiveBroker(live.brokerName, live.brokerAddr);
     this.#live.set(brokerKey(live.brokerName, live.brokerAddr), live);
@@ -226,7 +227,7 @@ export class RouteTables {
     else ofConnection.add(live);
   }
 
-  /** Forgets a live entry. */
+  /** Removes a live entry. */
   removeLiveBroker(brokerName: string, brokerAddr: string): void {
     const key = brokerKey(brokerName, brokerAddr);
     const live = this.#live.get(key);
@@ -237,7 +238,7 @@ export class RouteTables {
     if (ofConnection?.size === 0) this.#liveByConnection.delete(live.connection);
   }
 
-  /** Sets the filter servers of a broker; none removes them. */
+  /** Sets the filter servers of a broker; an empty list removes them. */
   setFilterServers(brokerName: string, brokerAddr: string, servers: readonly string[]): void {
     const key = brokerKey(brokerName, brokerAddr);
     const known = this.#filterServers.get(key) ?? [];
@@ -247,7 +248,7 @@ export class RouteTables {
     this.#listener.brokerChanged(brokerName);
   }
 
-  /** Writes queue data of a topic. Returns whether that changed anything. */
+  /** Sets queue data of a topic. Returns whether that changed anything. */
   putQueueData(topic: string, data: QueueData): boolean {
     const datas = this.#topics.get(topic);
     if (datas === undefined) {
@@ -265,7 +266,7 @@ export class RouteTables {
     return true;
   }
 
-  /** Takes a broker name's queue data from a topic, and the topic when that was its last. */
+  /** Removes a broker name's queue data from a topic, and the topic when it was the last. */
   removeQueueData(topic: string, brokerName: string): boolean {
     const datas = this.#topics.get(topic);
     const at = datas === undefined ? -1 : this.#indexOf(datas, brokerName);
@@ -273,14 +274,14 @@ export class RouteTables {
     if (datas.length === 1) return this.removeTopic(topic);
     this.#appliedBodies.delete(brokerName);
     this.#countTopic(brokerName, -1);
-    // The order is free, and moving one is cheaper than moving all behind it.
+    // The order does not matter, and moving one is cheaper than shifting all behind it.
     const last = datas.pop()!;
     if (at < datas.length) datas[at] = last;
     this.#listener.topicChanged(topic);
     return true;
   }
 
-  /** Forgets a topic. */
+  /** Removes a topic. */
   removeTopic(topic: string): boolean {
     this.#mappings.delete(topic);
     const datas = this.#topics.get(topic);
@@ -294,7 +295,7 @@ export class RouteTables {
     return true;
   }
 
-  /** Remembers that a body was applied: all topics in it are here. */
+  /** Records that a body was applied, so that all its topics are in the tables. */
   putAppliedBody(brokerName: string, key: string, body: AppliedBody): void {
     let applied = this.#appliedBodies.get(brokerName);
     if (applied === undefined) this.#appliedBodies.set(brokerName, applied = new Map());
@@ -303,14 +304,14 @@ export class RouteTables {
   }
 
   /**
-   * A body that was applied, and of which no topic has been taken away since; `undefined` when it
-   * has to be read.
+   * Returns a body that was applied and none of whose topics was removed since; `undefined` when it
+   * must be parsed.
    */
   appliedBody(brokerName: string, key: string): AppliedBody | undefined {
     return this.#appliedBodies.get(brokerName)?.get(key);
   }
 
-  /** Changes `perm` of all that a broker name has. Returns how many topics that is. */
+  /** Changes `perm` of all topics of a broker name. Returns their number. */
   changePerm(brokerName: string, change: (perm: number) => number): number {
     let count = 0;
     for (const topic of this.#topics.keys()) {
@@ -322,7 +323,7 @@ export class RouteTables {
     return count;
   }
 
-  /** Stores a static mapping of a topic, if some broker has the topic. */
+  /** Stores a static mapping of a topic, if any broker has the topic. */
   putMapping(topic: string, info: TopicQueueMappingInfo): void {
     if (info.bname === null || !this.#topics.has(topic)) return;
     const mappings = this.#mappings.get(topic);
@@ -339,8 +340,8 @@ export class RouteTables {
   }
 
   /**
-   * Where a broker name stands among a topic's queue data, or -1. Whoever goes over all topics of a
-   * broker finds it at about the same place in each.
+   * Index of a broker name in a topic's queue data, or -1. In a loop over all topics of a broker,
+   * it is at about the same index each time.
    */
   #indexOf(datas: readonly QueueData[], brokerName: string): number {
     if (datas[this.#lastIndex]?.brokerName === brokerName) return this.#lastIndex;
@@ -356,7 +357,7 @@ export class RouteTables {
     const key = `${readQueueNums},${writeQueueNums},${perm},${topicSysFlag}`;
     let shared = known.get(key);
     if (shared === undefined) {
-      // A broker that changes its mind for ever must not fill the memory.
+      // A broker that keeps changing its queue data must not fill the memory.
       if (known.size >= SHARED_QUEUE_DATA_LIMIT) known.clear();
       known.set(key, shared = data);
     }
@@ -364,7 +365,7 @@ export class RouteTables {
   }
 }
 
-/** The length keeps the two parts of the key apart. */
+/** The length separates the two parts of the key unambiguously. */
 function brokerKey(brokerName: string, brokerAddr: string): string {
   return `${brokerName.length}:${brokerName}${brokerAddr}`;
 }

@@ -1,7 +1,7 @@
 import { TopicSysFlag } from "../protocol/codes.ts";
 import type { RouteTables } from "./tables.ts";
 
-/** Topics that some broker of a cluster has, each once. */
+/** Topics that any broker of a cluster has, without duplicates. */
 export function* topicsOfCluster(tables: RouteTables, clusterName: string): Generator<string> {
   const names = tables.cluster(clusterName);
   if (names === undefined) return;
@@ -10,7 +10,7 @@ export function* topicsOfCluster(tables: RouteTables, clusterName: string): Gene
   }
 }
 
-/** Topics whose first queue data has certain bits of topicSysFlag set, and others not. */
+/** Topics whose first queue data has some bits of topicSysFlag set and others cleared. */
 export function* topicsByFlag(
   tables: RouteTables,
   set: number,
@@ -22,7 +22,7 @@ export function* topicsByFlag(
   }
 }
 
-/** Topics of units. */
+/** Topics with the unit flag. */
 export function unitTopics(tables: RouteTables): Iterable<string> {
   return topicsByFlag(tables, TopicSysFlag.UNIT);
 }
@@ -32,12 +32,12 @@ export function unitSubTopics(tables: RouteTables): Iterable<string> {
   return topicsByFlag(tables, TopicSysFlag.UNIT_SUB);
 }
 
-/** Topics that units subscribe to and that are not of a unit. */
+/** Topics that units subscribe to and that don't have the unit flag. */
 export function unitSubUnunitTopics(tables: RouteTables): Iterable<string> {
   return topicsByFlag(tables, TopicSysFlag.UNIT_SUB, TopicSysFlag.UNIT);
 }
 
-/** Names of clusters and brokers, each once, with the address of one broker. */
+/** Names of clusters and brokers without duplicates, and the address of one broker. */
 export function systemTopics(tables: RouteTables): { topics: Set<string>; brokerAddr?: string } {
   const topics = new Set<string>();
   for (const [cluster, names] of tables.clusters()) {

@@ -4,7 +4,7 @@ import type { BrokerData, QueueData, TopicRouteData } from "../protocol/route_da
 import type { RouteTables } from "./tables.ts";
 
 /**
- * Where a topic is, as semantics.md, "pickupTopicRouteData", tells it.
+ * Returns a topic's route by the rules of semantics.md, "pickupTopicRouteData".
  *
  * @returns `undefined` when no broker has the topic
  */
@@ -37,8 +37,8 @@ export function pickupTopicRoute(
 }
 
 /**
- * The part of a route that a client in a zone is to see: groups without a master, and those of its
- * own zone. Static mappings stay whole, as in the reference.
+ * Returns the part of a route for a client in a zone: groups without a master, and those of its own
+ * zone. Static mappings are kept complete, as in the reference.
  */
 export function filterByZone(route: TopicRouteData, zoneName: string): TopicRouteData {
   const zone = zoneName.toLowerCase();
@@ -59,7 +59,9 @@ export function filterByZone(route: TopicRouteData, zoneName: string): TopicRout
   };
 }
 
-/** A group that lost its master, with its smallest id shown as the master when nobody may write. */
+/**
+ * Shows the smallest id of a group without a master as the master, if the topic is not writable.
+ */
 function withActingMaster(broker: BrokerData, queueData: QueueData): BrokerData {
   if (
     !broker.enableActingMaster || broker.brokerAddrs.has(MASTER_ID) ||

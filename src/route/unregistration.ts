@@ -3,7 +3,7 @@ import { minLong } from "../protocol/long.ts";
 import { type MinBrokerIdChange, minBrokerIdChange } from "./min_broker_id.ts";
 import type { RouteTables } from "./tables.ts";
 
-/** A broker that is to be forgotten. */
+/** A broker to be removed. */
 export interface Unregistration {
   clusterName: string;
   brokerName: string;
@@ -11,9 +11,9 @@ export interface Unregistration {
 }
 
 /**
- * Forgets a batch of brokers by the rules of semantics.md, "unregisterBroker".
+ * Removes brokers by the rules of semantics.md, "unregisterBroker".
  *
- * @returns the groups whose smallest brokerId left, for those that are to be told
+ * @returns the groups whose smallest brokerId is gone, for notification
  */
 export function unregisterBrokers(
   tables: RouteTables,

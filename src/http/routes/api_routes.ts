@@ -17,7 +17,7 @@ import { PAGE_PARAMETERS, Pager } from "./pager.ts";
 import openApi from "./openapi.json" with { type: "json" };
 import type { Route, RouteRequest } from "../server/router.ts";
 
-/** What the API tells of. It only reads. */
+/** Dependencies of the API. It only reads. */
 export interface ApiParts {
   tables: RouteTables;
   kv: KvConfig;
@@ -29,12 +29,12 @@ export interface ApiParts {
   pager: Pager;
 }
 
-/** The API's paths begin with it. */
+/** Prefix of the API's paths. */
 const ROOT = "/api/v1";
-/** Digits of the largest safe integer: numbers of so many digits sort like texts. */
+/** Digits of the largest safe integer: zero-padded to this length, numbers sort like texts. */
 const ID_DIGITS = 16;
 
-/** The read-only API below `/api/v1`, as `openapi.json` describes it. */
+/** The read-only API under `/api/v1`, as described in `openapi.json`. */
 export function apiRoutes(parts: ApiParts): Route[] {
   const { tables, kv, config, server, options, serviceWait, pager } = parts;
   return [
@@ -150,7 +150,7 @@ export function apiRoutes(parts: ApiParts): Route[] {
       throw new HttpProblem(404, `no broker has the topic${elsewhere}`);
     }
     const refused = serviceWait() > 0;
-    // What it says is the same, in a form that every JSON reader takes.
+    // The same route in standard JSON.
     const standard = encodeRouteFor(parts, topic, { dialect: "standard", zone })!;
     const text = new TextDecoder();
     return json({
@@ -224,7 +224,7 @@ function showVersion(ordinal: number) {
   return { ordinal, name: mqVersionName(ordinal) ?? null };
 }
 
-/** As text where a JSON reader would lose digits. */
+/** A string where JSON parsers would lose digits. */
 function showLong(value: Long): number | string {
   return typeof value === "bigint" ? `${value}` : value;
 }

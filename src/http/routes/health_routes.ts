@@ -1,23 +1,23 @@
 import { json } from "../server/answer.ts";
 import type { Route } from "../server/router.ts";
 
-/** Milliseconds that the disk has for the check of the KV file. */
+/** Milliseconds allowed for the check of the KV file. */
 const DISK_LIMIT = 1000;
-/** Milliseconds for which the outcome of that check is told again. */
+/** Milliseconds for which the result of that check is cached. */
 const DISK_CHECK_AGE = 1000;
 
-/** What a server says of its condition. */
+/** The health of a server. */
 export interface Condition {
   /** Whether the remoting port is open. */
   listening(): boolean;
   stopping(): boolean;
   /** Milliseconds for which route queries are still refused (needWaitForService). */
   serviceWait(): number;
-  /** Rejects when the KV file could not be written. */
+  /** Rejects when the KV file can't be written. */
   checkKvFile(): Promise<void>;
 }
 
-/** What a server says of its software. */
+/** Version information of a server. */
 export interface Software {
   readonly name: string;
   readonly version: string;
@@ -28,9 +28,9 @@ export interface Software {
 }
 
 /**
- * `/livez`, `/readyz` and `/version`.
+ * The routes `/livez`, `/readyz` and `/version`.
  *
- * @param now milliseconds of a clock that never goes back
+ * @param now milliseconds of a monotonic clock
  */
 export function healthRoutes(condition: Condition, software: Software, now: () => number): Route[] {
   let kvFile: Promise<string | undefined> | undefined;
@@ -43,7 +43,7 @@ export function healthRoutes(condition: Condition, software: Software, now: () =
 
   async function ready(): Promise<Response> {
     const wait = condition.serviceWait();
-    // Each with the reason why it fails.
+    // Each with the reason for its failure.
     const outcomes: [name: string, failure: string | undefined | false][] = [
       ["listening", !condition.listening() && "the remoting port is not open"],
       ["kvFile", await kvFileFailure()],
@@ -61,7 +61,7 @@ export function healthRoutes(condition: Condition, software: Software, now: () =
     return json({ ready: all, checks }, all ? 200 : 503);
   }
 
-  /** Why the KV file can't be written. The disk is asked once, however many want to know. */
+  /** Returns why the KV file can't be written. Concurrent callers share one check. */
   async function kvFileFailure(): Promise<string | undefined> {
     if (kvFile === undefined || now() >= kvFileUntil) kvFile = checkKvFile();
     const late = Promise.withResolvers<string>();
@@ -75,7 +75,7 @@ export function healthRoutes(condition: Condition, software: Software, now: () =
   }
 
   async function checkKvFile(): Promise<string | undefined> {
-    // A disk that hangs is not asked again before it has answered.
+    // A hanging disk is not checked again until the first check has ended.
     kvFileUntil = Infinity;
     try {
       await condition.checkKvFile();

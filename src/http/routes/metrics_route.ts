@@ -2,13 +2,13 @@ import type { MetricsSource } from "../../metrics/metrics_source.ts";
 import { answer } from "../server/answer.ts";
 import type { Route } from "../server/router.ts";
 
-/** Milliseconds for which a text of metrics is served. */
+/** Milliseconds for which rendered metrics are cached. */
 const AGE = 1000;
 
 /**
- * `/metrics`. Scrapes that come at once share one text, and so do those of the second that follows.
+ * The route `/metrics`. Concurrent scrapes share one text, as do those within the next second.
  *
- * @param now milliseconds of a clock that never goes back
+ * @param now milliseconds of a monotonic clock
  */
 export function metricsRoute(source: MetricsSource, now: () => number): Route {
   let text: Promise<Uint8Array<ArrayBuffer>> | undefined;

@@ -1,15 +1,15 @@
 import { answer } from "../server/answer.ts";
 import type { Query } from "../server/query.ts";
 
-/** Milliseconds of work on a list before other things have their turn. */
+/** Milliseconds of continuous work on a list before other work gets a turn. */
 const SLICE = 0.5;
-/** Looking at the clock costs more than looking at an entry. */
+/** Reading the clock costs more than visiting an entry. */
 const ENTRIES_BETWEEN_LOOKS = 64;
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1000;
 /** Characters of JSON after which a page is full. */
 const MAX_PAGE = 1024 * 1024;
-/** A cursor has to fit into a URL, whatever names brokers make up. */
+/** A cursor must fit into a URL, even if broker names are very long. */
 const MAX_CURSOR = 1024;
 
 /** The parameters of {@link Pager.page}. */
@@ -18,31 +18,31 @@ export const PAGE_PARAMETERS: readonly string[] = ["limit", "after", "search"];
 /** A table that is shown in pages. */
 export interface Listing<T> {
   entries: Iterable<T>;
-  /** What entries are sorted by, and what stands for one as cursor. Unique. */
+  /** Sort key of an entry, also used as cursor. Unique. */
   key(entry: T): string;
-  /** What is searched in; the key where this is left out. */
+  /** The text that is searched; defaults to the key. */
   text?(entry: T): string;
-  /** What there is beside, e.g. a filter. */
+  /** A further filter. */
   matches?(entry: T): boolean;
-  /** An entry as JSON; `undefined` when it is gone meanwhile. */
+  /** Returns an entry as JSON, or `undefined` when it no longer exists. */
   show(entry: T): unknown;
 }
 
-/** What of a table is asked for. */
+/** The requested part of a table. */
 interface Page {
   limit: number;
-  /** The page starts behind this key. */
+  /** The page starts after this key. */
   after: string | undefined;
   search: string;
 }
 
 /**
- * Makes pages of tables that may be large: in slices, with turns for others between. The entries are
- * sorted by their keys, and a page starts behind a key, so that nobody misses an entry or sees it
- * twice while others come and go. One page is made at a time.
+ * Builds pages of tables that may be large, in slices, so that other work gets turns. Entries are
+ * sorted by key, and a page starts after a key, so that no entry is missed or repeated while others
+ * are added and removed. One page is built at a time.
  *
- * The tables are not sorted, and are searched in: each page looks at all keys. That takes some 5 ms
- * for 50 000; an index would cost every registration instead.
+ * The tables are unsorted and have no index: each page visits all keys. That takes about 5 ms for
+ * 50 000 keys; an index would cost time at every registration instead.
  */
 export class Pager {
   readonly #now: () => number;
@@ -51,8 +51,8 @@ export class Pager {
   #looked = 0;
 
   /**
-   * @param now milliseconds of a clock that never goes back
-   * @param nextTurn runs something after the events that wait now
+   * @param now milliseconds of a monotonic clock
+   * @param nextTurn runs a task after all events that are pending now
    */
   constructor(now: () => number, nextTurn: (task: () => void) => void) {
     this.#now = now;
@@ -60,10 +60,10 @@ export class Pager {
   }
 
   /**
-   * The page that a query asks for: `items`, the `total` of all pages, and `next`, the cursor of the
-   * page that follows.
+   * Returns the requested page: `items`, the `total` of all pages, and `next`, the cursor of the
+   * next page.
    *
-   * @throws {HttpProblem} 400 at a parameter that is not allowed
+   * @throws {HttpProblem} 400 for a parameter that is not allowed
    */
   async page<T>(listing: Listing<T>, query: Query): Promise<Response> {
     const asked: Page = {
@@ -93,7 +93,7 @@ export class Pager {
     return answer(body, "application/json");
   }
 
-  /** The entries that match and come first after a key, one more than a page holds, sorted. */
+  /** Returns the first matching entries after a key, sorted: one more than a page holds. */
   async #first<T>(
     { entries, key: keyOf, text = keyOf, matches }: Listing<T>,
     { limit, after, search }: Page,
@@ -103,7 +103,7 @@ export class Pager {
     let total = 0;
     const cut = () => {
       first.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
-      // An entry that went and came back meanwhile is met twice.
+      // An entry that was removed and added again meanwhile is seen twice.
       first = first.filter(({ key }, i) => i === 0 || key !== first[i - 1].key).slice(0, limit + 1);
       if (first.length > limit) last = first[limit].key;
     };
@@ -120,7 +120,7 @@ export class Pager {
     return { first, total };
   }
 
-  /** Gives others their turn, when this had it for long enough. */
+  /** Yields to other work at the end of a time slice. */
   async #rest(): Promise<void> {
     if (this.#now() - this.#begun < SLICE) return;
     await new Promise<void>((resolve) => this.#nextTurn(resolve));
@@ -128,7 +128,10 @@ export class Pager {
   }
 }
 
-/** Where the page after an entry starts: its key, or where that can't be sent, just behind it. */
+/**
+ * The cursor for the page after an entry: its key, or if that can't be sent, a position just after
+ * it.
+ */
 function cursorAt(key: string): string {
   const sendable = key.length <= MAX_CURSOR ? key : `${key.slice(0, MAX_CURSOR)}\uffff`;
   return sendable.toWellFormed();

@@ -1,7 +1,10 @@
-/** Bytes beyond which an answer leaves in pieces: less than any system buffers for a connection. */
+/**
+ * Responses longer than this many bytes are sent in pieces: less than any system buffers for a
+ * connection.
+ */
 const LONG = 128 * 1024;
 const PIECE = 64 * 1024;
-/** Milliseconds in which a client has to take a long answer. */
+/** Milliseconds that a client has to receive a long response. */
 const TAKE_LIMIT = 60_000;
 
 const TITLES = new Map([
@@ -12,7 +15,7 @@ const TITLES = new Map([
   [503, "Service Unavailable"],
 ]);
 
-/** A request that can't be granted. The message says why, in one line. */
+/** A request that is refused. The message is a one-line reason. */
 export class HttpProblem extends Error {
   override name = "HttpProblem";
   readonly status: number;
@@ -21,7 +24,7 @@ export class HttpProblem extends Error {
 
   /**
    * @param status 400, 404, 405, 500 or 503
-   * @param more the parameter that is to blame, and headers for the answer
+   * @param more the invalid parameter, and headers for the response
    */
   constructor(
     status: number,
@@ -34,7 +37,7 @@ export class HttpProblem extends Error {
     this.headers = more.headers ?? {};
   }
 
-  /** The answer: problem details (RFC 9457). */
+  /** Returns problem details (RFC 9457). */
   toResponse(): Response {
     const { status, message: detail, parameter, headers } = this;
     const body = { type: "about:blank", title: TITLES.get(status), status, detail, parameter };
@@ -42,12 +45,12 @@ export class HttpProblem extends Error {
   }
 }
 
-/** An answer of JSON. */
+/** Returns a JSON response. */
 export function json(value: unknown, status = 200): Response {
   return answer(JSON.stringify(value), "application/json", { status });
 }
 
-/** An answer. What this port tells is of the moment, and not for guessing what it is. */
+/** Returns a response that is not cached and whose content type is not sniffed. */
 export function answer(
   body: string | Uint8Array<ArrayBuffer>,
   contentType: string,
@@ -66,15 +69,15 @@ export function answer(
 }
 
 /**
- * A body that leaves as its client takes it. Handed over whole, it would count as sent at once, and
- * wait for its client in the runtime's memory.
+ * A body that is produced as the client reads it. Otherwise it would count as sent at once and wait
+ * in the runtime's memory.
  */
 function inPieces(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<ArrayBuffer>> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let at = 0;
   return new ReadableStream({
     start(controller) {
-      // Short of its length, the answer is broken: the connection is closed.
+      // A body shorter than its length is an error, so the connection is closed.
       timer = setTimeout(() => controller.close(), TAKE_LIMIT);
     },
     pull(controller) {

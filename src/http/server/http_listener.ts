@@ -1,18 +1,21 @@
 import { checkListenPermission } from "../../remoting/transport/net_permission.ts";
 
 /**
- * Answers a request.
+ * Handles a request.
  *
- * @param sent settles when the answer has left, or the client
+ * @param sent settles when the response has been sent, or the client has gone
  */
 export type HttpHandler = (request: Request, sent: Promise<void>) => Promise<Response>;
 
-/** An HTTP server that listens. */
+/** A listening HTTP server. */
 export interface HttpServer {
   readonly port: number;
-  /** Resolves when it accepts no more connections: with the reason, if nobody asked for that. */
+  /**
+   * Resolves when the server no longer accepts connections: with the error, unless it was shut
+   * down.
+   */
   readonly ended: Promise<unknown>;
-  /** Accepts no more connections; resolves when the requests under way are answered. */
+  /** Stops accepting connections; resolves when the requests in progress are answered. */
   shutdown(): Promise<void>;
   /** Closes all connections at once. */
   abort(): void;
@@ -20,11 +23,11 @@ export interface HttpServer {
 
 /** The runtime's HTTP server. */
 export interface HttpListener {
-  /** Throws what the runtime throws when the address can't be listened on. */
+  /** Throws the runtime's error when it can't listen on the address. */
   listen(address: { hostname: string; port: number }, handler: HttpHandler): HttpServer;
 }
 
-/** HTTP over `Deno.serve`. docs/http.md tells what it bounds by itself. */
+/** HTTP over `Deno.serve`. docs/http.md lists its built-in limits. */
 export const denoHttpListener: HttpListener = {
   listen({ hostname, port }, handler) {
     checkListenPermission(hostname, port);
@@ -35,8 +38,8 @@ export const denoHttpListener: HttpListener = {
     );
     return {
       port: server.addr.port,
-      // The runtime gives up at the first connection that it can't accept, e.g. for want of file
-      // descriptors; unheard, that would end the process.
+      // The runtime gives up at the first connection that it can't accept, e.g. for lack of file
+      // descriptors. Unhandled, that would end the process.
       ended: server.finished.then(() => undefined, (error) => error),
       shutdown: () => server.shutdown(),
       abort: () => aborter.abort(),

@@ -5,38 +5,39 @@ import { Throttle } from "./throttle.ts";
 import { type Route, type RouteMatch, Router } from "./router.ts";
 
 /**
- * Milliseconds between two requests that are begun: a scrape takes some 0.1 ms, so that half a
- * hundredth of the processor is all that a crowd gets.
+ * Milliseconds between the starts of two requests: a scrape takes about 0.1 ms, so all requests
+ * together get 0.5 % of the processor.
  */
 const GAP = 20;
 /**
- * Milliseconds that a priority request waits at the most. Turns are also taken by those whose clients
- * have gone, as the runtime does not tell: without an end, a crowd would outlast its time limits.
+ * Longest wait of a priority request in milliseconds. Requests whose clients have gone also take
+ * turns, because the runtime does not report it: without this limit, a crowd of them would exceed
+ * the time limits of health checks.
  */
 const LONGEST_PRIORITY_WAIT = 500;
-/** Milliseconds until a port that failed is opened again, and between attempts at it. */
+/** Milliseconds until a failed port is reopened, and between attempts. */
 const REOPEN_AFTER = 1000;
-/** Requests that wait, are worked at, or whose answers have not left. */
+/** Most requests that are queued, in progress or not yet fully answered. */
 const MAX_OPEN = 256;
-/** Bytes of answers that have not left, beyond which no further one is made. */
+/** Most bytes of unsent responses; beyond that, requests are refused. */
 const MAX_UNSENT = 64 * 1024 * 1024;
 
-/** The port for people and monitoring: all that it does is to tell. */
+/** The HTTP port for people and monitoring. It is read-only. */
 export class HttpPort {
   readonly #listener: HttpListener;
   readonly #router: Router;
   readonly #log: Log;
   readonly #throttle: Throttle;
-  /** Whoever watches over this process does not wait behind the others. */
+  /** Health checks do not queue behind other requests. */
   readonly #priorityThrottle: Throttle;
   #server: HttpServer | undefined;
   #reopening: ReturnType<typeof setTimeout> | undefined;
-  /** Those who are not priority are answered one after another. */
+  /** Requests without priority are handled one after another. */
   #line: Promise<unknown> = Promise.resolve();
   #open = 0;
   #unsent = 0;
 
-  /** @param parts.now milliseconds of a clock that never goes back */
+  /** @param parts.now milliseconds of a monotonic clock */
   constructor(parts: {
     listener: HttpListener;
     routes: readonly Route[];
@@ -51,10 +52,10 @@ export class HttpPort {
   }
 
   /**
-   * Starts to listen and to answer. A port that fails later is opened again.
+   * Starts to listen and to handle requests. A port that fails later is reopened.
    *
    * @returns the port
-   * @throws what the runtime throws when the address can't be listened on
+   * @throws the runtime's error when it can't listen on the address
    */
   listen(hostname: string, port: number): number {
     const server = this.#listener.listen(
@@ -72,9 +73,9 @@ export class HttpPort {
   }
 
   /**
-   * Accepts no more connections, answers what was asked, and closes.
+   * Stops accepting connections, answers the open requests, and closes.
    *
-   * @param limit milliseconds after which connections are closed as they are
+   * @param limit milliseconds after which the remaining connections are closed unanswered
    */
   async stop(limit: number): Promise<void> {
     const server = this.#server;
@@ -103,7 +104,7 @@ export class HttpPort {
     const response = await this.#find(request);
     const size = Number(response.headers.get("content-length"));
     this.#unsent += size;
-    // Only now, also where the client left before: what was not added yet can't be taken off.
+    // Subtracted here even if the client left earlier, because it was not added until now.
     void over.then(() => {
       this.#open--;
       this.#unsent -= size;

@@ -3,13 +3,13 @@ import { HttpProblem } from "./answer.ts";
 
 const MAX_TEXT = 2048;
 
-/** The parameters behind the `?` of a request, each of which is known and there once. */
+/** The parameters after the `?` of a request. All of them are known and occur once. */
 export class Query {
   readonly #values = new Map<string, string>();
 
   /**
-   * @param known the parameters that there are
-   * @throws {HttpProblem} 400 naming the first parameter that is not known, or there twice
+   * @param known names of the allowed parameters
+   * @throws {HttpProblem} 400 naming the first unknown or repeated parameter
    */
   constructor(given: URLSearchParams, known: readonly string[]) {
     for (const [name, value] of given) {
@@ -19,7 +19,7 @@ export class Query {
     }
   }
 
-  /** A text. Throws {@link HttpProblem} when it is longer than any that means something. */
+  /** Returns a text parameter. Throws {@link HttpProblem} when it is too long. */
   text(name: string): string | undefined {
     const value = this.#values.get(name);
     if (value !== undefined && value.length > MAX_TEXT) {
@@ -28,7 +28,10 @@ export class Query {
     return value;
   }
 
-  /** A whole number. Throws {@link HttpProblem} when it is none, or out of bounds. */
+  /**
+   * Returns an integer parameter. Throws {@link HttpProblem} when it is not an integer or out of
+   * range.
+   */
   int(name: string, min: number, max: number): number | undefined {
     const value = this.#values.get(name);
     if (value === undefined) return undefined;
@@ -39,7 +42,9 @@ export class Query {
     return number;
   }
 
-  /** `true` or `false`. Throws {@link HttpProblem} when it is something else. */
+  /**
+   * Returns a boolean parameter. Throws {@link HttpProblem} when it is neither `true` nor `false`.
+   */
   flag(name: string): boolean | undefined {
     const value = this.#values.get(name);
     if (value === undefined) return undefined;
@@ -47,7 +52,10 @@ export class Query {
     return value === "true";
   }
 
-  /** A value that a function reads. Throws {@link HttpProblem} when that finds none in it. */
+  /**
+   * Returns a parameter parsed by a function. Throws {@link HttpProblem} when that returns
+   * `undefined`.
+   */
   parsed<T>(name: string, parse: (text: string) => T | undefined, allowed: string): T | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;

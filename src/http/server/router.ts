@@ -3,33 +3,33 @@ import { Query } from "./query.ts";
 
 /** A request to a route. */
 export interface RouteRequest {
-  /** The decoded parts of the path that the route names with a colon. */
+  /** The decoded path segments that match the route's `:name` segments. */
   readonly path: ReadonlyMap<string, string>;
   readonly query: Query;
 }
 
-/** What can be asked for. All of it is read with GET or HEAD. */
+/** A resource that can be read with GET or HEAD. */
 export interface Route {
   /** E.g. `/api/v1/topics/:topic/route`. */
   readonly path: string;
   /** Names of the query's parameters. */
   readonly query?: readonly string[];
-  /** Whether it is answered even when too many other requests are. */
+  /** Whether it is answered even when too many other requests are open. */
   readonly priority?: boolean;
-  /** The answer. What it throws becomes one. */
+  /** Handles the request. Errors that it throws become responses. */
   answer(asked: RouteRequest): Response | Promise<Response>;
 }
 
-/** The way to an answer. */
+/** The result of routing a request. */
 export interface RouteMatch {
   readonly priority: boolean;
-  /** Rejects with {@link HttpProblem} where there is one. */
+  /** Rejects with an {@link HttpProblem} when the request is refused. */
   answer(): Promise<Response>;
 }
 
 const ALLOWED = ["GET", "HEAD"];
 
-/** Finds the route of a request. */
+/** Finds the route for a request. */
 export class Router {
   readonly #fixed = new Map<string, Route>();
   readonly #patterns: [URLPattern, Route][] = [];
@@ -43,9 +43,8 @@ export class Router {
   }
 
   /**
-   * What a request is to be answered with. Where that is a problem, the answer throws it: 404 at an
-   * unknown path, 405 at a method that is not for reading, 400 at a URL, a path or a query that can't
-   * be understood.
+   * Finds the handler for a request. Problems are thrown by its `answer`: 404 for an unknown path,
+   * 405 for a method other than GET and HEAD, 400 for a malformed URL, path or query.
    */
   find(method: string, address: string): RouteMatch {
     try {

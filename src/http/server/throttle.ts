@@ -1,6 +1,6 @@
 /**
- * Hands out turns, each so long after the one before: who comes in a crowd waits, and leaves room
- * between for others.
+ * Hands out turns at a fixed distance: callers that arrive together wait, and leave time for other
+ * work in between.
  */
 export class Throttle {
   readonly #gap: number;
@@ -10,9 +10,8 @@ export class Throttle {
 
   /**
    * @param gap milliseconds between two turns
-   * @param now milliseconds of a clock that never goes back
-   * @param longest milliseconds that nobody waits longer than: who comes when the crowd before would
-   *   take more has its turn together with others
+   * @param now milliseconds of a monotonic clock
+   * @param longest the longest wait in milliseconds: callers that would wait longer share a turn
    */
   constructor(gap: number, now: () => number, longest = Infinity) {
     this.#gap = gap;
@@ -20,7 +19,7 @@ export class Throttle {
     this.#now = now;
   }
 
-  /** Resolves when the caller's turn has come. */
+  /** Resolves when it is the caller's turn. */
   async turn(): Promise<void> {
     const now = this.#now();
     this.#last = Math.min(Math.max(this.#last + this.#gap, now), now + this.#longest);

@@ -1,8 +1,7 @@
 /**
- * Makes sure that Deno lets this program listen, without asking the user: a server's terminal, where
- * it has one, is no place for questions.
+ * Checks that Deno lets this program listen, without prompting the user.
  *
- * @throws {Deno.errors.NotCapable} when it does not
+ * @throws {Deno.errors.NotCapable} when the permission is missing
  */
 export function checkListenPermission(hostname: string, port: number): void {
   const host = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;

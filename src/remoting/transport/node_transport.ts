@@ -100,7 +100,7 @@ export class NodeTransport implements Transport {
 
 /**
  * Keeps a server accepting connections after a failure. When the process has no file descriptor for
- * one, the runtime (2.9) neither reports it nor accepts again until it is told to listen once more.
+ * one, the runtime (2.9) neither reports it nor accepts again until listen is called once more.
  * The system treats that as no change.
  */
 function acceptOn(server: net.Server, backlog: number): ReturnType<typeof setInterval> {

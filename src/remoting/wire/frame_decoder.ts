@@ -68,7 +68,7 @@ export class FrameDecoder {
 
   /**
    * @param maxLength the largest allowed value of a frame's length field
-   * @param pool of buffers for large frames; whoever holds an `owned` frame returns its buffer
+   * @param pool of buffers for large frames; the holder of an `owned` frame returns its buffer
    */
   constructor(maxLength: number, budget: MemoryBudget, pool = new BufferPool()) {
     this.#maxLength = maxLength;
