@@ -1,7 +1,7 @@
 import { banner } from "./cli/banner.ts";
 import { prepare, VERSION } from "./cli/prepare.ts";
 import { denoHttpListener } from "./http/server/http_listener.ts";
-import { createLog } from "./log/log.ts";
+import { createLog, type Log } from "./log/log.ts";
 import { Namesrv } from "./namesrv.ts";
 import { StartupError } from "./startup_error.ts";
 import { NodeTransport } from "./remoting/transport/node_transport.ts";
@@ -24,7 +24,7 @@ export async function serve(args: readonly string[]): Promise<void> {
 
   let opened: ReturnType<typeof createLog> | undefined;
   try {
-    const { log, setLevel, setRepeatLimit, close } = opened = createLog({
+    opened = createLog({
       level: options.logLevel,
       format: options.logFormat,
       repeatLimit: options.logRepeatLimit,
@@ -33,7 +33,9 @@ export async function serve(args: readonly string[]): Promise<void> {
       maxBytes: options.logFileMaxBytes,
       fileCount: options.logFileCount,
     });
-    for (const { level, event, fields } of configuration.notices) log[level](event, fields);
+    const { setLevel, setRepeatLimit, close } = opened;
+    const log: Log = opened.log;
+    for (const { level, event, fields } of configuration.notices) opened.log[level](event, fields);
     const transport = new NodeTransport();
     const namesrv = await Namesrv.start({
       configuration,
@@ -75,7 +77,7 @@ export async function serve(args: readonly string[]): Promise<void> {
     };
     log.info("started", facts);
     const tip = `The Name Server boot success. serializeType=JSON, address ${namesrv.address}`;
-    log.info(tip);
+    opened.log.info(tip);
     // Scripts wait for exactly this line.
     const shown = Deno.stdout.isTerminal() ? banner(facts) : "";
     await write(Deno.stdout, `${shown}${tip}\n`);

@@ -1,11 +1,12 @@
 /**
  * Writes what follows from the table of options: docs/configuration.md and the two files in conf;
- * and from that of metrics: docs/metrics.md. With `--check` it writes nothing, and fails when one of
- * them is stale. Runs in the project's folder.
+ * from that of metrics: docs/metrics.md; and from that of log events: docs/log-events.md. With
+ * `--check` it writes nothing, and fails when one of them is stale. Runs in the project's folder.
  *
  * @module
  */
 import { type Option, OPTION_GROUPS, type OptionName, optionOf } from "../src/config/options.ts";
+import { logEventsPage } from "./log_events_page.ts";
 import { metricsPage } from "./metrics_page.ts";
 import { table } from "./table.ts";
 
@@ -81,6 +82,7 @@ export function generate(): GeneratedFile[] {
     { path: "conf/namesrv.properties", text: sampleFile("=") },
     { path: "conf/namesrv.yaml", text: sampleFile(": ") },
     { path: "docs/metrics.md", text: metricsPage() },
+    { path: "docs/log-events.md", text: logEventsPage() },
   ];
 }
 

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { EventAt } from "../log/events.ts";
 import { osReason } from "../os_error.ts";
 import { type FileReader, isNotFound, readConfigFile } from "./config_file.ts";
 import { ConfigFileError, ConfigValueError } from "./errors.ts";
@@ -28,11 +29,12 @@ export interface ConfigurationRequest {
 }
 
 /** A message for the log, which does not exist yet while the configuration is read. */
-export interface Notice {
-  readonly level: "info" | "warn";
-  readonly event: string;
-  readonly fields: Readonly<Record<string, string>>;
-}
+export type Notice =
+  & ({ readonly level: "info"; readonly event: EventAt<"INFO"> } | {
+    readonly level: "warn";
+    readonly event: EventAt<"WARN">;
+  })
+  & { readonly fields: Readonly<Record<string, string>> };
 
 /** A configuration with which a server can start. */
 export interface LoadedConfiguration {
@@ -274,7 +276,7 @@ class Loading {
     this.#warn("unknown option", { file, key, ...(nearest !== undefined && { nearest }) });
   }
 
-  #warn(event: string, fields: Notice["fields"]): void {
+  #warn(event: EventAt<"WARN">, fields: Notice["fields"]): void {
     this.notices.push({ level: "warn", event, fields });
   }
 }

@@ -1,5 +1,6 @@
 import { BaseHandler, Logger, LogLevels, type LogRecord, RotatingFileHandler } from "@std/log";
 import { join } from "node:path";
+import type { EventAt, FieldsOf } from "./events.ts";
 import { RepeatLimit } from "./repeats.ts";
 import { osReason } from "../os_error.ts";
 import { StartupError } from "../startup_error.ts";
@@ -7,9 +8,21 @@ import { StartupError } from "../startup_error.ts";
 /** Details of an event, written as `key=value`; `undefined` fields are omitted. */
 export type Fields = Record<string, unknown>;
 
-/** The log. None of its methods ever throws. */
+/**
+ * Takes the events of the table in events.ts, each at its levels and with its fields: add a row there
+ * for a new event. None of its methods ever throws.
+ */
 export interface Log {
   /** Whether debug events are written: check it before collecting costly fields. */
+  readonly debugEnabled: boolean;
+  debug<E extends EventAt<"DEBUG">>(event: E, fields?: FieldsOf<E>): void;
+  info<E extends EventAt<"INFO">>(event: E, fields?: FieldsOf<E>): void;
+  warn<E extends EventAt<"WARN">>(event: E, fields?: FieldsOf<E>): void;
+  error<E extends EventAt<"ERROR">>(event: E, fields?: FieldsOf<E>): void;
+}
+
+/** A log that takes any text as an event: for what is not known when this is compiled. */
+export interface UncheckedLog {
   readonly debugEnabled: boolean;
   debug(event: string, fields?: Fields): void;
   info(event: string, fields?: Fields): void;
@@ -68,7 +81,7 @@ const MAX_STACK_LENGTH = 8192;
  * ```
  */
 export function createLog(options: LogOptions): {
-  log: Log;
+  log: UncheckedLog;
   setLevel(level: LogLevel): void;
   setRepeatLimit(limit: number): void;
   close(): void;
@@ -139,7 +152,7 @@ const FORMATS = {
   json: { event: formatJsonEvent, line: formatJsonLine },
 };
 
-class EventLog implements Log {
+class EventLog implements UncheckedLog {
   debugEnabled: boolean;
   readonly #logger: Logger;
   readonly #format: typeof formatEvent;

@@ -1,0 +1,442 @@
+/**
+ * The one table of log events: the `Log` interface takes only these, each at its levels and with its
+ * fields, and docs/log-events.md follows it.
+ *
+ * @module
+ */
+import type { LogLevel } from "./log.ts";
+
+/** A row of the table; its key is the event, the words that begin a line after its level. */
+export interface LogEvent {
+  /** The levels at which the event is written. */
+  readonly levels: readonly LogLevel[];
+  /** What may follow as `name=value`. A field may be missing from a line. */
+  readonly fields: readonly string[];
+  /** Sentences for the documentation: what happened, and what to do where something is to be done. */
+  readonly meaning: string;
+}
+
+type Rows = Readonly<Record<string, LogEvent>>;
+
+const BROKER = ["cluster", "broker", "addr", "id"] as const;
+const PERMISSION = ["peer", "broker", "topics"] as const;
+
+const START_AND_STOP = {
+  "configuration file loaded": {
+    levels: ["INFO"],
+    fields: ["file"],
+    meaning: "The options of this file are in effect.",
+  },
+  "TLS configuration file loaded": {
+    levels: ["INFO"],
+    fields: ["file"],
+    meaning: "The tls.* options of tls.config.file are in effect.",
+  },
+  "default TLS configuration file not looked for": {
+    levels: ["WARN"],
+    fields: ["file", "reason"],
+    meaning: "Deno's permissions do not cover the default of tls.config.file. If you have such a " +
+      "file, grant the flag that the reason names.",
+  },
+  "no home folder, using the current folder": {
+    levels: ["WARN"],
+    fields: ["variable", "folder"],
+    meaning: "Neither HOME nor USERPROFILE is set. Default paths are below the current folder.",
+  },
+  "unknown option": {
+    levels: ["WARN"],
+    fields: ["file", "key", "nearest"],
+    meaning:
+      "A key of the file is not an option. It has no effect. `nearest` is an option with a " +
+      "similar name.",
+  },
+  "option given twice": {
+    levels: ["WARN"],
+    fields: ["file", "key", "used"],
+    meaning: "The file gives an option under two names. The one in `used` counts.",
+  },
+  "option has no effect in a file": {
+    levels: ["WARN"],
+    fields: ["file", "key", "used"],
+    meaning: "The file sets configStorePath, which only -c can do. `used` is the value in effect.",
+  },
+  "TLS options without effect, because tls.test.mode.enable=true": {
+    levels: ["WARN"],
+    fields: ["keys"],
+    meaning: "The server uses a self-signed certificate although certificate options are given. " +
+      "Set tls.test.mode.enable=false.",
+  },
+  "KV table loaded": {
+    levels: ["INFO"],
+    fields: ["file", "namespaces"],
+    meaning: "The KV table was read.",
+  },
+  "no KV file: the KV table is empty": {
+    levels: ["INFO"],
+    fields: ["file", "unusedBackup"],
+    meaning:
+      "Normal at a first start. `unusedBackup` names a .bak that was found beside it and not " +
+      "read.",
+  },
+  "KV FILE IS BROKEN: ITS BACKUP IS USED, the last changes may be missing": {
+    levels: ["WARN"],
+    fields: ["file", "reason", "backup", "namespaces"],
+    meaning: "Check the KV table. The broken file is kept as .broken at the next change.",
+  },
+  "null in the KV file left out": {
+    levels: ["WARN"],
+    fields: ["file", "namespace", "key"],
+    meaning: "The KV file has an entry without a value, as the reference may write it.",
+  },
+  "TLS certificate loaded": {
+    levels: ["INFO"],
+    fields: ["certPath", "expires"],
+    meaning: "The certificate that new connections are shown.",
+  },
+  "request processors registered": {
+    levels: ["INFO"],
+    fields: [],
+    meaning: "A step of the start.",
+  },
+  "schedules started": {
+    levels: ["INFO"],
+    fields: ["scanInterval"],
+    meaning: "A step of the start. `scanInterval` is scanNotActiveBrokerInterval.",
+  },
+  "listening": {
+    levels: ["INFO"],
+    fields: ["address", "port"],
+    meaning: "The remoting port is open.",
+  },
+  "HTTP port open": {
+    levels: ["INFO"],
+    fields: ["address", "port"],
+    meaning: "The HTTP port is open.",
+  },
+  "no HTTP port": {
+    levels: ["WARN"],
+    fields: ["reason"],
+    meaning: "The default HTTP port can't be opened. The server runs without probes and metrics.",
+  },
+  "started": {
+    levels: ["INFO"],
+    fields: [
+      "version",
+      "address",
+      "http",
+      "tls",
+      "kvConfigPath",
+      "kvEntries",
+      "configFile",
+      "logDir",
+    ],
+    meaning: "The server serves. The fields say what it is and which files it uses.",
+  },
+  "signal": {
+    levels: ["INFO"],
+    fields: ["signal"],
+    meaning: "SIGINT or SIGTERM begins a stop, SIGHUP a reload of the certificates.",
+  },
+  "stopping": {
+    levels: ["INFO"],
+    fields: ["connections"],
+    meaning: "A stop has begun. `connections` are open.",
+  },
+  "sending clients to other name servers": {
+    levels: ["INFO"],
+    fields: ["seconds"],
+    meaning: "A graceful stop answers requests of 5.x clients with GO_AWAY for this long.",
+  },
+  "connections closed": {
+    levels: ["INFO"],
+    fields: [],
+    meaning: "A step of the stop.",
+  },
+  "stopped": {
+    levels: ["INFO"],
+    fields: [],
+    meaning: "The last step of the stop: everything is on disk.",
+  },
+  "not stopped cleanly": {
+    levels: ["ERROR"],
+    fields: ["error"],
+    meaning: "A step of the stop failed. The exit code is 1.",
+  },
+} as const satisfies Rows;
+
+const CONNECTIONS = {
+  "connection opened": {
+    levels: ["DEBUG"],
+    fields: ["peer"],
+    meaning: "A connection to the remoting port was accepted.",
+  },
+  "connection closed": {
+    levels: ["DEBUG"],
+    fields: ["peer", "reason"],
+    meaning:
+      "A connection is gone. The reasons are those of connections_closed_total in metrics.md.",
+  },
+  "connection idle": {
+    levels: ["INFO"],
+    fields: ["peer", "seconds"],
+    meaning: "No byte came or went for serverChannelMaxIdleTimeSeconds. The connection is closed.",
+  },
+  "connection refused": {
+    levels: ["WARN"],
+    fields: ["peer", "reason"],
+    meaning:
+      "The connection is closed: its bytes are not a frame, its TLS handshake failed, or it " +
+      "is of a kind that tls.server.mode does not allow. See troubleshooting.md for common reasons.",
+  },
+  "connection failed": {
+    levels: ["ERROR"],
+    fields: ["peer", "error"],
+    meaning: "A fault of this server: please report it.",
+  },
+  "TLS client": {
+    levels: ["INFO", "DEBUG"],
+    fields: ["peer", "protocol", "cipher", "subject", "subjectAltName", "fingerprint", "verified"],
+    meaning: "A TLS handshake succeeded. INFO for a client that showed a certificate, else DEBUG.",
+  },
+  "TLS certificate reloaded": {
+    levels: ["INFO"],
+    fields: ["certPath", "expires"],
+    meaning: "The files have changed. New connections get the new certificate.",
+  },
+  "TLS certificate not reloaded, keeping the previous one": {
+    levels: ["ERROR"],
+    fields: ["reason"],
+    meaning: "The changed files can't be used. Correct them: they are read again when they change.",
+  },
+} as const satisfies Rows;
+
+const BROKERS_AND_TOPICS = {
+  "broker registered": {
+    levels: ["INFO"],
+    fields: [...BROKER, "topics", "changed"],
+    meaning: "A broker is new. `changed` counts the topics whose queues are new or different.",
+  },
+  "broker changed topics": {
+    levels: ["INFO"],
+    fields: [...BROKER, "topics", "changed"],
+    meaning: "A known broker registered changed topics.",
+  },
+  "broker registered again": {
+    levels: ["DEBUG"],
+    fields: [...BROKER, "topics", "changed"],
+    meaning: "A registration without changes, every 30 s for each broker.",
+  },
+  "registration refused: one topic before the first full registration": {
+    levels: ["WARN"],
+    fields: BROKER,
+    meaning:
+      "The broker registered a single topic before this server knew it. It is answered with " +
+      "an error and sends everything with its next registration.",
+  },
+  "registration ignored: the id is held by a newer state": {
+    levels: ["WARN"],
+    fields: [...BROKER, "holder"],
+    meaning: "Two brokers use one name and id. `holder` has the newer state and keeps the id.",
+  },
+  "registration refused: crc32 differs": {
+    levels: ["WARN"],
+    fields: ["peer", "broker"],
+    meaning:
+      "The body does not match its checksum. Something between the broker and here changed it.",
+  },
+  "broker unregistered": {
+    levels: ["INFO"],
+    fields: ["cluster", "broker", "addr"],
+    meaning: "A broker signed off, or was removed after it was lost.",
+  },
+  "unregistration refused: too many are queued": {
+    levels: ["WARN"],
+    fields: ["clusterName", "brokerName", "brokerAddr", "brokerId"],
+    meaning: "More unregistrations are queued than unRegisterBrokerQueueCapacity allows.",
+  },
+  "broker lost": {
+    levels: ["WARN"],
+    fields: ["cluster", "broker", "addr", "reason"],
+    meaning: "A broker went without signing off. `connection lost`: its connection broke. " +
+      "`heartbeat timeout`: it was silent for longer than its heartbeat timeout.",
+  },
+  "min broker id changed": {
+    levels: ["INFO"],
+    fields: ["broker", "minBrokerId", "minBrokerAddr"],
+    meaning: "The brokers of the group are notified (notifyMinBrokerIdChanged).",
+  },
+  "broker not notified": {
+    levels: ["WARN"],
+    fields: ["broker", "addr", "error"],
+    meaning: "A broker of the group could not be called back at `addr`.",
+  },
+  "topic registered": {
+    levels: ["INFO"],
+    fields: ["topic"],
+    meaning: "A topic was registered by itself (REGISTER_TOPIC_IN_NAMESRV).",
+  },
+  "topic not registered: unknown broker": {
+    levels: ["WARN"],
+    fields: ["topic", "broker"],
+    meaning: "REGISTER_TOPIC_IN_NAMESRV named a broker that is not registered.",
+  },
+  "topic deleted": {
+    levels: ["INFO"],
+    fields: ["topic", "cluster"],
+    meaning: "A request deleted the topic from the tables. A broker that has it brings it back.",
+  },
+  "write permission wiped": {
+    levels: ["INFO"],
+    fields: PERMISSION,
+    meaning: "A request took the write permission from all topics of a broker.",
+  },
+  "write permission added": {
+    levels: ["INFO"],
+    fields: PERMISSION,
+    meaning: "A request made all topics of a broker readable and writable.",
+  },
+} as const satisfies Rows;
+
+const KV_AND_CONFIGURATION = {
+  "KV put": {
+    levels: ["INFO"],
+    fields: ["namespace", "key", "value"],
+    meaning: "A KV entry is stored, and on disk.",
+  },
+  "KV deleted": {
+    levels: ["INFO"],
+    fields: ["namespace", "key"],
+    meaning: "A KV entry is deleted, and that is on disk.",
+  },
+  "KV changes can't be written": {
+    levels: ["ERROR"],
+    fields: ["error"],
+    meaning: "The disk is full, read-only or not permitted. Changes are refused until it works " +
+      "again; reading goes on. Written once, until a write succeeds.",
+  },
+  "KV changes are written again": {
+    levels: ["INFO"],
+    fields: ["file"],
+    meaning: "The first change that was written after such a failure.",
+  },
+  "a KV listener failed": {
+    levels: ["ERROR"],
+    fields: ["namespace", "key", "error"],
+    meaning: "A fault of this server: please report it.",
+  },
+  "configTable": {
+    levels: ["INFO"],
+    fields: ["size"],
+    meaning:
+      "The number of KV entries, after the start and every ten minutes, as the reference logs " +
+      "it.",
+  },
+  "configTable entry": {
+    levels: ["INFO"],
+    fields: ["namespace", "key", "value"],
+    meaning: "Follows `configTable`, one line for each entry.",
+  },
+  "configuration updated": {
+    levels: ["INFO"],
+    fields: ["peer", "keys"],
+    meaning: "A request changed these options. They are in effect and on disk.",
+  },
+  "configuration not updated": {
+    levels: ["WARN"],
+    fields: ["peer", "reason"],
+    meaning: "A request to change options was refused. Nothing changed.",
+  },
+} as const satisfies Rows;
+
+const REQUESTS = {
+  "request failed": {
+    levels: ["ERROR"],
+    fields: ["code", "error"],
+    meaning: "A fault of this server while it answered a request with this code: please report it.",
+  },
+  "product environment did not answer": {
+    levels: ["WARN"],
+    fields: ["topic", "environment", "address", "error"],
+    meaning: "clusterTest: a name server of productEnvName could not be asked for the topic.",
+  },
+  "address service did not answer": {
+    levels: ["WARN"],
+    fields: ["url", "error"],
+    meaning:
+      "clusterTest: the address service could not be asked for the name servers. Those that " +
+      "were known before are used.",
+  },
+  "HTTP request failed": {
+    levels: ["ERROR"],
+    fields: ["url", "error"],
+    meaning: "A fault of this server: please report it.",
+  },
+  "HTTP port failed": {
+    levels: ["WARN"],
+    fields: ["error"],
+    meaning:
+      "The HTTP port can't accept connections, for want of file descriptors for example. It " +
+      "is opened again as soon as that works.",
+  },
+  "HTTP port open again": {
+    levels: ["INFO"],
+    fields: ["address", "port"],
+    meaning: "The HTTP port works again.",
+  },
+  "metrics can't be rendered": {
+    levels: ["ERROR"],
+    fields: ["error"],
+    meaning: "A fault of this server: please report it.",
+  },
+  "water mark": {
+    levels: ["DEBUG"],
+    fields: ["clientRequests", "otherRequests"],
+    meaning: "How many requests are queued, every second.",
+  },
+} as const satisfies Rows;
+
+const THE_LOG_ITSELF = {
+  "log lines left out": {
+    levels: ["DEBUG", "INFO", "WARN", "ERROR"],
+    fields: ["of", "count", "seconds"],
+    meaning:
+      "The event in `of` was logged more than logRepeatLimit times in a minute. `count` lines " +
+      "were left out.",
+  },
+  "log lines lost": {
+    levels: ["ERROR"],
+    fields: ["file", "error"],
+    meaning: "The log file can't be written. Said on the standard error, once a minute.",
+  },
+} as const satisfies Rows;
+
+/** The table, in the order of the documentation. */
+export const LOG_EVENT_GROUPS: readonly { readonly title: string; readonly events: Rows }[] = [
+  { title: "Start and stop", events: START_AND_STOP },
+  { title: "Connections and TLS", events: CONNECTIONS },
+  { title: "Brokers and topics", events: BROKERS_AND_TOPICS },
+  { title: "KV table and configuration", events: KV_AND_CONFIGURATION },
+  { title: "Requests, outgoing calls and the HTTP port", events: REQUESTS },
+  { title: "The log itself", events: THE_LOG_ITSELF },
+];
+
+type Events =
+  & typeof START_AND_STOP
+  & typeof CONNECTIONS
+  & typeof BROKERS_AND_TOPICS
+  & typeof KV_AND_CONFIGURATION
+  & typeof REQUESTS
+  & typeof THE_LOG_ITSELF;
+
+/** An event of the table. */
+export type EventName = keyof Events;
+
+/** The events that are written at a level. */
+export type EventAt<L extends LogLevel> = {
+  [E in EventName]: L extends Events[E]["levels"][number] ? E : never;
+}[EventName];
+
+/** The fields of an event. Those that are `undefined` are left out. */
+export type FieldsOf<E extends EventName> = {
+  readonly [F in Events[E]["fields"][number]]?: unknown;
+};
