@@ -3,7 +3,7 @@
 # tools/deno.sh finds Deno, or installs it into .deno.
 #
 # compile fetches the runtime that it puts into the executables from dl.deno.land; where that is out
-# of reach, DENORT_BIN names a file to take instead: DENORT_BIN=/path/to/denort make compile
+# of reach, DENORT_BIN names a denort of the same version: DENORT_BIN=/path/to/denort make compile
 
 TASKS := start test check fmt lint bench interop bundle compile deb docs
 

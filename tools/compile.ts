@@ -1,10 +1,11 @@
 /**
  * `deno task compile [PLATFORM...]`: executables with the permissions of `deno task start` in them,
- * made from the bundle, and dist/SHA256SUMS. Exit code 0: all are there; 1: the program or the
- * arguments are wrong; 2: the program is sound, but Deno's runtime part could not be downloaded.
+ * made from the bundle, and dist/SHA256SUMS. The one for this machine is started before it is kept.
+ * Exit code 0: all are there; 1: the program, the arguments or the runtime part are wrong; 2: the
+ * program is sound, but Deno's runtime part could not be downloaded.
  *
- * DENORT_BIN in the environment names a file to take as the runtime part. It fits one platform,
- * which is then to be named, or is this machine's.
+ * DENORT_BIN in the environment names a file to take as the runtime part; empty is as if it were not
+ * set. It fits one platform, which is then to be named, or is this machine's.
  *
  * @module
  */
@@ -22,6 +23,9 @@ import {
   VERSION,
   writeSums,
 } from "./release.ts";
+
+/** How long an executable may take to print its version. */
+const START_LIMIT_MS = 60_000;
 
 /** What the arguments ask for: platforms, or the line that says what is wrong with them. */
 export function chosen(
@@ -41,11 +45,24 @@ export function chosen(
   return platforms;
 }
 
-/** Makes a platform's executable; returns Deno's reason when there is none. */
-async function compile({ triple }: Platform, output: string, denort?: string) {
-  const args = ["compile", "--quiet", "--no-config", "--no-lock", ...PERMISSIONS];
+/**
+ * Makes a platform's executable from the bundle; returns Deno's output when it can't.
+ *
+ * @param denort the runtime part to take; without it Deno downloads one
+ */
+export async function compile(
+  { triple }: Platform,
+  output: string,
+  denort?: string,
+): Promise<string | undefined> {
   const { success, output: said } = await run(Deno.execPath(), [
-    ...args,
+    "compile",
+    "--quiet",
+    "--no-config",
+    "--no-lock",
+    // The cache would be a file of a fixed name in the temporary folder, and be trusted whoever owns it.
+    "--no-code-cache",
+    ...PERMISSIONS,
     "--target",
     triple,
     "--output",
@@ -60,44 +77,98 @@ function isAboutDownload(said: string): boolean {
   return /error sending request|denort|dl\.deno\.land/.test(said);
 }
 
-/** The line of a download's failure that says why. */
+/** The reason in what Deno said, on one line. */
 function reason(said: string): string {
-  const line = said.split("\n").find((it) => it.includes("error sending request")) ?? said;
-  return line.replace(/^\s*\d+: /, "").trim();
+  const causes = said.replace(/\nStack backtrace:.*/s, "").split("\n")
+    .map((line) => /^\s*\d+: (.+)$/.exec(line)?.[1]).filter((cause) => cause !== undefined);
+  return causes.find((it) => it.includes("error sending request")) ??
+    (causes.length > 0 ? causes.join(": ") : said.trim());
+}
+
+/**
+ * Starts an executable of this machine's platform with --version. Returns the reason when it does not
+ * print what the bundle prints: with a runtime part of another version, or none at all, Deno makes
+ * executables that do not start, or that are something else.
+ */
+async function doesNotRun(executable: string): Promise<string | undefined> {
+  const said = await versionOf(executable, []);
+  const expected = await versionOf(Deno.execPath(), ["run", BUNDLE]);
+  return said === expected ? undefined : `--version printed "${said}" instead of "${expected}"`;
+}
+
+/** The first line that a program prints for --version, or why there is none. */
+async function versionOf(program: string, args: readonly string[]): Promise<string> {
+  try {
+    const { output } = await run(program, [...args, "--version"], {}, START_LIMIT_MS);
+    return output.trimStart().split("\n")[0] ?? "";
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    return error.message;
+  }
+}
+
+/** Makes a platform's executable and tries it; returns the exit code of the task. */
+async function make(platform: Platform, denort: string | undefined): Promise<0 | 1 | 2> {
+  const name = executableName(platform);
+  const shown = relative(PROJECT, `${DIST}/${name}`);
+  // One of an earlier time must not pass for what was not made now.
+  await Deno.remove(`${DIST}/${name}`).catch(() => {});
+  const folder = await Deno.makeTempDir({ dir: DIST, prefix: ".unfinished-" });
+  try {
+    const made = `${folder}/${name}`;
+    const failure = await compile(platform, made, denort);
+    if (failure !== undefined) {
+      const isMissing = denort === undefined && isAboutDownload(failure);
+      const runtime = denort === undefined
+        ? `denort ${Deno.version.deno} for ${platform.triple}`
+        : `DENORT_BIN=${denort}`;
+      console.error(`NOT MADE: ${shown}: Deno's runtime part (${runtime}) \
+${isMissing ? "can't be downloaded" : "can't be used"}: ${reason(failure)}`);
+      return isMissing ? 2 : 1;
+    }
+    const fault = platform.triple === Deno.build.target ? await doesNotRun(made) : undefined;
+    if (fault !== undefined) {
+      const runtime = denort === undefined ? "denort, as downloaded," : `DENORT_BIN=${denort}`;
+      console.error(
+        `NOT MADE: ${shown}: ${runtime} does not run the program: ${fault}. It has to be \
+the denort of Deno ${Deno.version.deno} for ${platform.triple}.`,
+      );
+      return 1;
+    }
+    await Deno.rename(made, `${DIST}/${name}`);
+    console.log(shown);
+    return 0;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 }
 
 async function main(names: readonly string[]): Promise<number> {
-  const denort = Deno.env.get("DENORT_BIN");
+  // Deno would take an empty name as the name of a file.
+  const denort = Deno.env.get("DENORT_BIN") || undefined;
+  if (denort === undefined) Deno.env.delete("DENORT_BIN");
   const platforms = chosen(names, denort);
   if (typeof platforms === "string") {
     console.error(platforms);
     return 1;
   }
   await bundle();
-  const missing: Platform[] = [];
+  let missing = 0;
+  let code = 0;
   for (const platform of platforms) {
-    const output = `${DIST}/${executableName(platform)}`;
-    const failure = await compile(platform, output, denort);
-    if (failure === undefined) {
-      console.log(relative(PROJECT, output));
-      continue;
-    }
-    if (denort !== undefined || !isAboutDownload(failure)) {
-      console.error(failure.trimEnd());
-      return 1;
-    }
-    console.error(`NOT MADE: ${relative(PROJECT, output)}: Deno's runtime part (denort \
-${Deno.version.deno} for ${platform.triple}) can't be downloaded: ${reason(failure)}`);
-    missing.push(platform);
+    code = await make(platform, denort);
+    if (code === 1) break;
+    if (code === 2) missing++;
   }
   await writeSums();
-  if (missing.length === 0) return 0;
+  if (code === 1) return 1;
+  if (missing === 0) return 0;
   const failure = await withDenoItself();
   if (failure !== undefined) {
     console.error(failure.trimEnd());
     return 1;
   }
-  console.error(`Made ${platforms.length - missing.length} of ${platforms.length} executables of \
+  console.error(`Made ${platforms.length - missing} of ${platforms.length} executables of \
 version ${VERSION}. The program's types and all its modules were checked, and it compiles; only the \
 runtime part is missing. DENORT_BIN=FILE names one.`);
   return 2;

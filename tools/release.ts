@@ -52,17 +52,19 @@ export interface Outcome {
   readonly output: string;
 }
 
-/** Runs a program to its end in the project's folder. */
+/** Runs a program to its end in the project's folder; ends it after `limitMs`, if that is given. */
 export async function run(
   program: string,
   args: readonly string[],
   env: Record<string, string> = {},
+  limitMs?: number,
 ): Promise<Outcome> {
   const command = new Deno.Command(program, {
     args: [...args],
     cwd: PROJECT,
     env: { NO_COLOR: "1", ...env },
     stdin: "null",
+    ...(limitMs === undefined ? {} : { signal: AbortSignal.timeout(limitMs) }),
   });
   const { success, stdout, stderr } = await command.output();
   const text = new TextDecoder();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import { assertAlone, BundleError, withoutMachine } from "../../tools/bundle.ts";
-import { chosen } from "../../tools/compile.ts";
+import { chosen, compile } from "../../tools/compile.ts";
 import {
   DIST,
   executableName,
@@ -13,8 +13,14 @@ import {
 import { Program } from "./program.ts";
 import { call, PROJECT, Scratch, succeed } from "./tools.ts";
 
+/** A program in the place of Deno's runtime part. */
+const STUB = `${PROJECT}/tests/packaging/denort_stub`;
+
 /** What a build needs of the project. */
 const SOURCES = ["deno.json", "deno.lock", "main.ts", "src", "std", "tools"];
+
+/** The platform of this machine. */
+const HERE = PLATFORMS.find(({ triple }) => triple === Deno.build.target)!;
 
 /** A copy of the project at another place. */
 async function copyProject(to: string): Promise<void> {
@@ -29,6 +35,15 @@ async function sums(dist: string): Promise<Map<string, string>> {
     const [sum, name] = line.split("  ");
     return [name, sum];
   }));
+}
+
+/** Builds a stub of Deno's runtime part, which runs the bundle with Deno; returns its path. */
+async function stubRuntime(folder: string): Promise<string> {
+  const runtime = `${folder}/denort`;
+  const command = [Deno.execPath(), "run", ...PERMISSIONS, `${DIST}/rocketmq-namesrv.js`];
+  const flags = `-X 'main.command=${command.join("\t")}'`;
+  await succeed("go", ["build", "-o", runtime, "-ldflags", flags, `${STUB}/main.go`]);
+  return runtime;
 }
 
 describe("the bundle", () => {
@@ -126,26 +141,59 @@ describe("deno task compile", () => {
   });
 
   it("puts the program and its permissions into an executable, always with the same bytes", async () => {
-    const platform = PLATFORMS.find(({ triple }) => triple === Deno.build.target)!;
-    const file = `${DIST}/${executableName(platform)}`;
+    await succeed("deno", ["task", "bundle"]);
+    await using folder = await Scratch.make();
+    const file = `${folder.path}/${executableName(HERE)}`;
+    const found = new Set<string>();
+    for (let i = 0; i < 2; i++) {
+      // Deno in the place of its runtime part: all is as it will be, but it can't run.
+      assert.equal(await compile(HERE, file, Deno.execPath()), undefined);
+      found.add(await sha256(file));
+    }
+    assert.equal(found.size, 1);
+    const added = new TextDecoder().decode(
+      (await Deno.readFile(file)).subarray((await Deno.stat(Deno.execPath())).size - 65_536),
+    );
+    for (const name of PERMISSIONS.find((it) => it.startsWith("--allow-env="))!.split(/[=,]/)) {
+      if (!name.startsWith("--")) assert.ok(added.includes(`"${name}"`), name);
+    }
+    assert.ok(added.includes(`// rocketmq-namesrv ${VERSION}, `));
+    // With a key, it would take compiled code from a file in the temporary folder.
+    assert.match(added, /"code_cache_key":null\b/);
+  });
+
+  it("keeps an executable that prints the program's version", async () => {
+    await using folder = await Scratch.make();
+    const runtime = await stubRuntime(folder.path);
+    const file = `${DIST}/${executableName(HERE)}`;
     try {
-      const found = new Set<string>();
-      for (let i = 0; i < 2; i++) {
-        // Deno in the place of its runtime part: all is as it will be, but it can't run.
-        await succeed("deno", ["task", "compile"], { env: { DENORT_BIN: Deno.execPath() } });
-        found.add(await sha256(file));
-      }
-      assert.equal(found.size, 1);
-      assert.equal((await sums(DIST)).get(executableName(platform)), [...found][0]);
-      const added = new TextDecoder().decode(
-        (await Deno.readFile(file)).subarray((await Deno.stat(Deno.execPath())).size - 65_536),
-      );
-      for (const name of PERMISSIONS.find((it) => it.startsWith("--allow-env="))!.split(/[=,]/)) {
-        if (!name.startsWith("--")) assert.ok(added.includes(`"${name}"`), name);
-      }
-      assert.ok(added.includes(`// rocketmq-namesrv ${VERSION}, `));
+      await succeed("deno", ["task", "compile"], { env: { DENORT_BIN: runtime } });
+      assert.equal((await sums(DIST)).get(executableName(HERE)), await sha256(file));
     } finally {
       await Deno.remove(file).catch(() => {}); // not made
+    }
+  });
+
+  it("does not make what does not run, and leaves no sum of it", async () => {
+    const file = `${DIST}/${executableName(HERE)}`;
+    await using folder = await Scratch.make();
+    const noProgram = `${folder.path}/no program`;
+    await Deno.writeTextFile(noProgram, "");
+    const wrong: [string, RegExp][] = [
+      [Deno.execPath(), /--version printed "deno .* instead of "rocketmq-namesrv /],
+      [noProgram, /can't be used: /],
+      ["/nonexistent/denort", /can't be used: .*\/nonexistent\/denort/],
+    ];
+    for (const [runtime, reason] of wrong) {
+      await Deno.writeTextFile(file, "of an earlier time");
+      const { code, err } = await call("deno", ["task", "compile"], {
+        env: { DENORT_BIN: runtime },
+      });
+      assert.equal(code, 1, err);
+      const said = err.split("\n").find((line) => line.startsWith("NOT MADE: "));
+      assert.match(said ?? err, reason);
+      await assert.rejects(Deno.stat(file), Deno.errors.NotFound);
+      assert.equal((await sums(DIST)).has(executableName(HERE)), false);
     }
   });
 
@@ -155,7 +203,11 @@ describe("deno task compile", () => {
     // A proxy that nobody listens at: whatever the machine could reach is out of reach.
     const proxy = "http://127.0.0.1:1";
     const { denoDir } = JSON.parse(await succeed("deno", ["info", "--json"]));
-    const env = { HTTPS_PROXY: proxy, HTTP_PROXY: proxy, NO_PROXY: "", DENO_DIR: denoDir };
+    // An empty DENORT_BIN names no file.
+    const env = {
+      ...{ HTTPS_PROXY: proxy, HTTP_PROXY: proxy, NO_PROXY: "" },
+      ...{ DENO_DIR: denoDir, DENORT_BIN: "" },
+    };
     const { code, out, err } = await call("deno", ["task", "compile", "windows-x64"], {
       cwd: other.path,
       env,

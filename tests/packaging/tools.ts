@@ -21,6 +21,7 @@ export const TOOLS = {
   "systemd-analyze": `${DEBIAN}/usr/bin/systemd-analyze`,
   deno: Deno.execPath(),
   dpkg: "dpkg",
+  go: "go",
   "dpkg-deb": "dpkg-deb",
 } as const;
 
