@@ -1,3 +1,5 @@
+import { errorMessage } from "./error_message.ts";
+
 /**
  * Returns a one-line reason for a system error: the system's message or, if a Deno permission is
  * missing, the flags that grant it.
@@ -6,5 +8,5 @@
  */
 export function osReason(error: unknown, flags: string): string {
   if (error instanceof Deno.errors.NotCapable) return `not permitted; start Deno with ${flags}`;
-  return error instanceof Error ? error.message : String(error);
+  return errorMessage(error);
 }

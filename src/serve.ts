@@ -1,7 +1,8 @@
 import { banner } from "./cli/banner.ts";
 import { prepare, VERSION } from "./cli/prepare.ts";
 import { denoHttpListener } from "./http/server/http_listener.ts";
-import { createLog, type Log } from "./log/log.ts";
+import { createLog } from "./log/create_log.ts";
+import type { Log } from "./log/log.ts";
 import { Namesrv } from "./namesrv.ts";
 import { StartupError } from "./startup_error.ts";
 import { NodeTransport } from "./remoting/transport/node_transport.ts";

@@ -6,6 +6,7 @@ import { encodeRequest } from "../remoting/wire/frame_encoder.ts";
 import { decodeHeader } from "../remoting/wire/header_codec.ts";
 import type { Socket } from "../remoting/transport/transport.ts";
 import { type Access, FRAME_MAX_LENGTH } from "./name_server.ts";
+import { UNBOUNDED } from "../remoting/memory_budget.ts";
 
 /** Settings of a {@link LoadConnection}. */
 export interface LoadPlan {
@@ -18,7 +19,6 @@ export interface LoadPlan {
   answered(code: number, millis: number): void;
 }
 
-const UNBOUNDED = { take: () => true, give: () => {} };
 const CHECKS = 4;
 
 /**

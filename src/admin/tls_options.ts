@@ -4,6 +4,8 @@ import type { TlsConnect } from "../remoting/transport/transport.ts";
 import { CommandFailure, UsageError } from "./failures.ts";
 import type { ServerOptions } from "./options.ts";
 import type { Runtime } from "./runtime.ts";
+import { errorMessage } from "../error_message.ts";
+import { certificateBlocks, privateKeyBlock } from "../remoting/tls/pem.ts";
 
 /**
  * Reads the options for TLS connections; returns `undefined` for plain ones. The files are checked
@@ -62,17 +64,17 @@ async function readFile(
 
 /** Returns the certificates in a PEM text: at least one. */
 function certificates(what: string, pem: string): X509Certificate[] {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g) ?? [];
+  const blocks = certificateBlocks(pem);
   if (blocks.length === 0) throw new CommandFailure(`${what}: contains no certificate (PEM)`);
   try {
     return blocks.map((block) => new X509Certificate(block));
   } catch (error) {
-    throw new CommandFailure(`${what}: is no certificate: ${(error as Error).message}`);
+    throw new CommandFailure(`${what}: is no certificate: ${errorMessage(error)}`);
   }
 }
 
 function privateKey(what: string, pem: string): KeyObject {
-  const [block] = pem.match(/-----BEGIN [A-Z ]*PRIVATE KEY-----[^]*?-----END [^-]*-----/) ?? [];
+  const block = privateKeyBlock(pem);
   if (block === undefined) throw new CommandFailure(`${what}: contains no private key (PEM)`);
   if (block.includes("ENCRYPTED")) {
     throw new CommandFailure(`${what}: is encrypted: \`openssl pkey\` writes it as it is`);
@@ -80,6 +82,6 @@ function privateKey(what: string, pem: string): KeyObject {
   try {
     return createPrivateKey(block);
   } catch (error) {
-    throw new CommandFailure(`${what}: is no private key: ${(error as Error).message}`);
+    throw new CommandFailure(`${what}: is no private key: ${errorMessage(error)}`);
   }
 }

@@ -2,7 +2,7 @@ import type { FileReader } from "../config/config_file.ts";
 import { ConfigError } from "../config/errors.ts";
 import { type Environment, loadConfiguration, type LoadedConfiguration } from "../config/load.ts";
 import { formatAllOptions } from "../config/report.ts";
-import { formatEvent } from "../log/log.ts";
+import { formatEvent } from "../log/format.ts";
 import { SOFTWARE } from "../version.ts";
 import { CommandLineError, parseCommandLine, usage } from "./args.ts";
 

@@ -1,5 +1,6 @@
 import { parse } from "@std/yaml";
 import { ConfigSyntaxError } from "./errors.ts";
+import { errorMessage } from "../error_message.ts";
 
 /**
  * Parses a YAML document: scalars by key, nested keys joined with dots. Scalars are returned as
@@ -13,7 +14,7 @@ export function parseYaml(text: string, source: string): Map<string, string> {
   try {
     document = parse(text, { schema: "failsafe" });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = errorMessage(error);
     throw new ConfigSyntaxError(`${source}: ${reason.replace(/:?\s*\n[^]*$/, "")}`);
   }
   const entries = new Map<string, string>();

@@ -3,6 +3,7 @@ import type { DurableFile } from "../durable_file.ts";
 import type { Log } from "../log/log.ts";
 import { formatKvFile, KvFileError, type KvTable, parseKvFile } from "./kv_file.ts";
 import { StartupError } from "../startup_error.ts";
+import { errorMessage } from "../error_message.ts";
 
 /** A KV table that can't be loaded or is full. */
 export class KvConfigError extends StartupError {
@@ -78,7 +79,7 @@ export class KvConfig {
       else log.info("KV table loaded", { file: path, namespaces: table.size });
       return new KvConfig(file, log, maxSize, table ?? new Map(), ".bak");
     } catch (error) {
-      broken = messageOf(error);
+      broken = errorMessage(error);
       if (!(error instanceof KvFileError)) throw new KvConfigError(broken, { cause: error });
     }
 
@@ -87,7 +88,7 @@ export class KvConfig {
     try {
       backup = await readTable(file, ".bak", log);
     } catch (error) {
-      reason = messageOf(error);
+      reason = errorMessage(error);
     }
     if (backup === undefined) {
       throw new KvConfigError(`KV file ${path} is broken: ${broken}; its backup .bak: ${reason}`);
@@ -337,8 +338,4 @@ function sizeOfEntry(key: string, value: string | undefined): number {
 /** Including the quotes and the colon or comma after it. */
 function sizeOfText(text: string): number {
   return JSON.stringify(text).length + 1;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -6,6 +6,7 @@ import type { Command, Reply } from "../remoting/wire/command.ts";
 import type { Connection } from "../remoting/connection.ts";
 import { RequestError } from "./errors.ts";
 import type { Handler } from "./request_queue.ts";
+import { errorMessage } from "../error_message.ts";
 
 /** Requests about the configuration of the running server. */
 export function configHandlers(config: LiveConfig, log: Log): [number, Handler][] {
@@ -20,7 +21,7 @@ export function configHandlers(config: LiveConfig, log: Log): [number, Handler][
       const keys = await config.update(new TextDecoder().decode(request.body));
       log.info("configuration updated", { peer: connection.peer, keys: keys.join(",") });
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = errorMessage(error);
       log.warn("configuration not updated", { peer: connection.peer, reason });
       if (error instanceof ConfigDeniedError) {
         throw new RequestError(

@@ -2,6 +2,7 @@ import type { Log } from "../log/log.ts";
 import { ResponseCode } from "../protocol/codes.ts";
 import { FastjsonError } from "../protocol/fastjson_reader.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
+import { errorMessage } from "../error_message.ts";
 
 /** A request that is refused with the given code and remark. */
 export class RequestError extends Error {
@@ -22,6 +23,6 @@ export function errorReply(error: unknown, request: Command, log: Log): Reply {
     return { code: ResponseCode.SYSTEM_ERROR, remark: `unreadable body: ${error.message}` };
   }
   log.error("request failed", { code: request.code, error });
-  const remark = error instanceof Error ? error.message : String(error);
+  const remark = errorMessage(error);
   return { code: ResponseCode.SYSTEM_ERROR, remark };
 }

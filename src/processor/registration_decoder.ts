@@ -6,6 +6,7 @@ import {
   readPlainBody,
   type RegisterBrokerBody,
 } from "../protocol/register_broker_body.ts";
+import { errorMessage } from "../error_message.ts";
 
 /** Milliseconds of continuous decoding before other work gets a turn. */
 const SLICE = 4;
@@ -130,6 +131,6 @@ function finish<T>(steps: Generator<void, T>): T {
 function notInflated(error: unknown): FastjsonError {
   if (error instanceof FastjsonError) return error;
   return new FastjsonError(
-    `invalid zlib stream: ${error instanceof Error ? error.message : error}`,
+    `invalid zlib stream: ${errorMessage(error)}`,
   );
 }

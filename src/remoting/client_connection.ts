@@ -3,6 +3,7 @@ import { type Frame, FrameDecoder } from "./wire/frame_decoder.ts";
 import { encodeRequest } from "./wire/frame_encoder.ts";
 import { decodeHeader } from "./wire/header_codec.ts";
 import type { Socket, TlsConnect, Transport } from "./transport/transport.ts";
+import { UNBOUNDED } from "./memory_budget.ts";
 
 /** A response from a peer. */
 export interface RemoteAnswer extends CommandHeader {
@@ -38,7 +39,6 @@ export class StrangeAnswerError extends FrameError {
 
 /** How many of a peer's first bytes are kept for a {@link StrangeAnswerError}. */
 const START_LENGTH = 16;
-const UNBOUNDED = { take: () => true, give: () => {} };
 
 interface Waiting {
   resolve(answer: RemoteAnswer): void;

@@ -10,6 +10,7 @@ import { AnswerResult } from "./request_counters.ts";
 import type { TlsAcceptor } from "./tls/acceptor.ts";
 import { HandshakeError, type TlsPeer } from "./tls/context.ts";
 import type { Socket, SocketHandler } from "./transport/transport.ts";
+import { errorMessage } from "../error_message.ts";
 
 /** Responses are collected for one write up to this many bytes, plus one response. */
 const WRITE_BATCH = 256 * 1024;
@@ -315,7 +316,7 @@ export class Connection implements SocketHandler {
 
   #fail(error: unknown): void {
     const { log } = this.#context;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = errorMessage(error);
     const why = closeReasonOf(error);
     // A bug in this program. It affects only this peer.
     if (why === "fault") log.error("connection failed", { peer: this.peer, error });

@@ -1,5 +1,8 @@
 import type { MemoryBudget } from "./wire/frame_decoder.ts";
 
+/** A budget without a limit. */
+export const UNBOUNDED: MemoryBudget = { take: () => true, give: () => {} };
+
 /** A {@link MemoryBudget} whose size is read from a function. */
 export class ByteBudget implements MemoryBudget {
   readonly #limit: () => number;

@@ -1,5 +1,6 @@
 import { json } from "../server/answer.ts";
 import type { Route } from "../server/router.ts";
+import { errorMessage } from "../../error_message.ts";
 
 /** Milliseconds allowed for the check of the KV file. */
 const DISK_LIMIT = 1000;
@@ -81,7 +82,7 @@ export function healthRoutes(condition: Condition, software: Software, now: () =
       await condition.checkKvFile();
       return undefined;
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      return errorMessage(error);
     } finally {
       kvFileUntil = now() + DISK_CHECK_AGE;
     }

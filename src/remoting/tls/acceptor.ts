@@ -1,6 +1,7 @@
 import type { Log } from "../../log/log.ts";
 import { HandshakeError, type TlsContext, type TlsPeer } from "./context.ts";
 import type { Socket } from "../transport/transport.ts";
+import { errorMessage } from "../../error_message.ts";
 
 /** Options that a {@link TlsAcceptor} reads each time it needs them. */
 export interface HandshakeOptions {
@@ -124,7 +125,7 @@ function tooOld(received: Uint8Array): string | undefined {
 }
 
 function reasonOf(error: unknown): string {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = errorMessage(error);
   // Uses the wording of other TLS libraries, which users may recognise.
   return reason.replace(/ \(SSL routines:.*\)$/, "");
 }

@@ -3,6 +3,8 @@ import * as tls from "node:tls";
 import { osReason } from "../../os_error.ts";
 import type { TlsAccept, TlsSession } from "../transport/transport.ts";
 import { StartupError } from "../../startup_error.ts";
+import { errorMessage } from "../../error_message.ts";
+import { certificateBlocks, privateKeyBlock } from "./pem.ts";
 
 /** How many verified client certificates are remembered, for sessions that resume with them. */
 const MAX_VERIFIED = 10_000;
@@ -168,7 +170,7 @@ export class TlsContext {
       });
       this.accept = { secureContext, requestCert: this.#needClientAuth !== "none" };
     } catch (error) {
-      throw new TlsConfigError(`${certName} cannot be used: ${reasonOf(error)}`);
+      throw new TlsConfigError(`${certName} cannot be used: ${errorMessage(error)}`);
     }
   }
 
@@ -236,8 +238,8 @@ function readCertificates(
   name: PathOption,
   pem: string,
 ): X509Certificate[] {
-  const blocks = pem.match(/-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----[^]*?-----END [^-]*-----/g);
-  if (blocks === null) {
+  const blocks = certificateBlocks(pem);
+  if (blocks.length === 0) {
     throw new TlsConfigError(`${named(options, name)} contains no certificate (PEM)`);
   }
   return blocks.map((block, i) => {
@@ -245,7 +247,7 @@ function readCertificates(
       return new X509Certificate(block);
     } catch (error) {
       const place = `certificate ${i + 1} of ${named(options, name)}`;
-      throw new TlsConfigError(`${place} cannot be read: ${reasonOf(error)}`);
+      throw new TlsConfigError(`${place} cannot be read: ${errorMessage(error)}`);
     }
   });
 }
@@ -253,8 +255,7 @@ function readCertificates(
 function readKey(options: Readonly<TlsOptions>, text: string): KeyObject {
   const passphrase = options["tls.server.keyPassword"];
   const name = named(options, "tls.server.keyPath");
-  // The file may also contain certificates.
-  const [pem] = text.match(/-----BEGIN [A-Z ]*PRIVATE KEY-----[^]*?-----END [^-]*-----/) ?? [];
+  const pem = privateKeyBlock(text);
   if (pem === undefined) throw new TlsConfigError(`${name} contains no private key (PEM)`);
   const encrypted = /ENCRYPTED/.test(pem);
   if (encrypted && passphrase === "") {
@@ -263,7 +264,7 @@ function readKey(options: Readonly<TlsOptions>, text: string): KeyObject {
   try {
     return createPrivateKey({ key: pem, ...(encrypted && { passphrase }) });
   } catch (error) {
-    const reason = reasonOf(error);
+    const reason = errorMessage(error);
     if (/decrypt/i.test(reason)) {
       throw new TlsConfigError(
         `tls.server.keyPassword is not the right password for ${name}`,
@@ -320,8 +321,4 @@ function versions(
 
 function named(options: Readonly<TlsOptions>, name: PathOption): string {
   return `${options[name]} (${name})`;
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

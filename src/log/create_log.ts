@@ -1,0 +1,123 @@
+import { type BaseHandler, Logger, LogLevels } from "@std/log";
+import { ConsoleLog } from "./console.ts";
+import { type LogFileOptions, openLogFile } from "./file.ts";
+import { type formatEvent, FORMATS } from "./format.ts";
+import type { Fields, LogLevel, UncheckedLog } from "./log.ts";
+import { RepeatLimit } from "./repeats.ts";
+
+/** Options of {@linkcode createLog}. */
+export interface LogOptions extends LogFileOptions {
+  level: LogLevel;
+  /** Most lines per minute for each kind of event; 0 for no limit. */
+  repeatLimit: number;
+  /** Whether events go to stderr. */
+  console: boolean;
+  /** Folder of `namesrv.log`, created if missing; empty for no file. */
+  dir: string;
+}
+
+/**
+ * Opens the server's log: one line per event on stderr and in a rotating file. Repeated events
+ * beyond repeatLimit are only counted, and reported at the end of the minute. The file is at most a
+ * second behind, and up to date after WARN and above. If the disk fails later, lines are lost but
+ * the server goes on; stderr then reports it once a minute.
+ *
+ * @throws {LogError} naming logDir and the reason, when the file can't be opened
+ *
+ * @example
+ * ```ts
+ * const options = { level: "INFO", format: "text", repeatLimit: 1000, console: true } as const;
+ * const { log, close } = createLog({ ...options, dir: "", maxBytes: 1e8, fileCount: 10 });
+ * log.info("broker registered", { broker: "broker-a", id: 0 });
+ * close();
+ * ```
+ */
+export function createLog(options: LogOptions): {
+  log: UncheckedLog;
+  setLevel(level: LogLevel): void;
+  setRepeatLimit(limit: number): void;
+  close(): void;
+} {
+  const handlers: BaseHandler[] = [];
+  const { line: formatter } = FORMATS[options.format];
+  if (options.console) handlers.push(new ConsoleLog("DEBUG", { formatter }));
+  const file = options.dir === "" ? undefined : openLogFile(options);
+  if (file !== undefined) handlers.push(file);
+
+  const logger = new Logger("namesrv", options.level, { handlers });
+  const log = new EventLog(logger, options);
+  return {
+    log,
+    setLevel: (level) => log.setLevel(level),
+    setRepeatLimit: (limit) => log.setRepeatLimit(limit),
+    close() {
+      log.close();
+      logger.handlers = handlers.filter((handler) => handler !== file);
+      file?.destroy();
+    },
+  };
+}
+
+class EventLog implements UncheckedLog {
+  debugEnabled: boolean;
+  readonly #logger: Logger;
+  readonly #format: typeof formatEvent;
+  readonly #repeats: RepeatLimit;
+
+  constructor(logger: Logger, { format, repeatLimit }: LogOptions) {
+    this.#logger = logger;
+    this.#format = FORMATS[format].event;
+    this.debugEnabled = logger.levelName === "DEBUG";
+    this.#repeats = new RepeatLimit(repeatLimit, ({ level, event, count, seconds }) => {
+      this.#write(level as LogLevel, "log lines left out", { of: event, count, seconds });
+    });
+  }
+
+  setLevel(level: LogLevel): void {
+    this.#logger.levelName = level;
+    this.debugEnabled = level === "DEBUG";
+  }
+
+  setRepeatLimit(limit: number): void {
+    this.#repeats.limit = limit;
+  }
+
+  close(): void {
+    this.#repeats.close();
+  }
+
+  debug(event: string, fields?: Fields): void {
+    this.#tell("DEBUG", event, fields);
+  }
+
+  info(event: string, fields?: Fields): void {
+    this.#tell("INFO", event, fields);
+  }
+
+  warn(event: string, fields?: Fields): void {
+    this.#tell("WARN", event, fields);
+  }
+
+  error(event: string, fields?: Fields): void {
+    this.#tell("ERROR", event, fields);
+  }
+
+  #tell(level: LogLevel, event: string, fields?: Fields): void {
+    if (this.#logger.level > LogLevels[level] || !this.#repeats.passes(level, event)) return;
+    this.#write(level, event, fields);
+  }
+
+  #write(level: LogLevel, event: string, fields?: Fields): void {
+    const text = this.#format(event, fields, this.debugEnabled);
+    switch (level) {
+      case "DEBUG":
+        return void this.#logger.debug(text);
+      case "INFO":
+        return void this.#logger.info(text);
+      case "WARN":
+        return void this.#logger.warn(text);
+      case "ERROR":
+        return void this.#logger.error(text);
+    }
+  }
+}
