@@ -244,6 +244,11 @@ const BROKERS_AND_TOPICS = {
     meaning:
       "The body does not match its checksum. Something between the broker and here changed it.",
   },
+  "field ignored: not an integer": {
+    levels: ["DEBUG"],
+    fields: ["code", "field", "value"],
+    meaning: "A request has an optional number that can't be read. It counts as missing.",
+  },
   "broker unregistered": {
     levels: ["INFO"],
     fields: ["cluster", "broker", "addr"],

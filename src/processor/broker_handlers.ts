@@ -6,11 +6,10 @@ import {
   encodeDataVersion,
   readDataVersion,
   sameDataVersion,
-  ZERO_DATA_VERSION,
 } from "../protocol/data_version.ts";
 import { bodyFingerprint } from "../protocol/body_fingerprint.ts";
 import { FastjsonReader } from "../protocol/fastjson_reader.ts";
-import type { RegisterBrokerBody } from "../protocol/register_broker_body.ts";
+import { emptyBody, type RegisterBrokerBody } from "../protocol/register_broker_body.ts";
 import {
   encodeBrokerMemberGroup,
   encodeClusterInfo,
@@ -77,9 +76,9 @@ export function brokerHandlers(parts: BrokerHandlersParts): [number, Handler][] 
   ];
 
   function register(request: Command, connection: Connection): Reply | Promise<Reply> {
-    const header = { ...registrationHeader(request), connection };
+    const header = { ...registrationHeader(request, log), connection };
     const fingerprint = bodyFingerprint(request.body ?? NO_BODY);
-    if (!crcMatches(request, fingerprint.crc32)) {
+    if (!crcMatches(request, fingerprint.crc32, log)) {
       log.warn("registration refused: crc32 differs", {
         peer: connection.peer,
         broker: header.brokerName,
@@ -88,9 +87,7 @@ export function brokerHandlers(parts: BrokerHandlersParts): [number, Handler][] 
     }
     const apply = (body: RegisterBrokerBody, said?: string): Reply =>
       connection.closed ? GONE : answer(routes.register({ ...header, body, fingerprint: said }));
-    if (request.body === null) {
-      return apply({ dataVersion: ZERO_DATA_VERSION, topics: [], mappings: new Map() });
-    }
+    if (request.body === null) return apply(emptyBody(request.version));
     const compressed = optionalBoolean(request, "compressed") ||
       (options.detectCompressedRegistration && isZlib(request.body));
     const said = `${compressed} ${request.version} ${fingerprint.text}`;
@@ -110,7 +107,8 @@ export function brokerHandlers(parts: BrokerHandlersParts): [number, Handler][] 
     }
     const extFields: [string, string][] = [];
     if (result.kind === "accepted" && result.masterAddr !== undefined) {
-      extFields.push(["haServerAddr", result.haServerAddr!], ["masterAddr", result.masterAddr]);
+      if (result.haServerAddr !== undefined) extFields.push(["haServerAddr", result.haServerAddr]);
+      extFields.push(["masterAddr", result.masterAddr]);
     }
     return { code: ResponseCode.SUCCESS, extFields, body: orderTopicConfig() };
   }
@@ -190,11 +188,11 @@ function brokerFields(request: Command) {
   };
 }
 
-function registrationHeader(request: Command) {
-  const timeout = optionalLong(request, "heartbeatTimeoutMillis");
+function registrationHeader(request: Command, log: Log) {
+  const timeout = optionalLong(request, "heartbeatTimeoutMillis", log);
   return {
     ...brokerFields(request),
-    haServerAddr: requiredField(request, "haServerAddr"),
+    haServerAddr: request.extFields.get("haServerAddr"),
     zoneName: request.extFields.get("__ZONE_NAME"),
     heartbeatTimeoutMillis: timeout === undefined ? undefined : Number(timeout),
     enableActingMaster: optionalBoolean(request, "enableActingMaster"),
@@ -202,8 +200,8 @@ function registrationHeader(request: Command) {
 }
 
 /** 0 or an absent bodyCrc32 means no checksum (protocol.md, "RegisterBrokerBody"). */
-function crcMatches(request: Command, actual: number): boolean {
-  const expected = optionalInt(request, "bodyCrc32") ?? 0;
+function crcMatches(request: Command, actual: number, log: Log): boolean {
+  const expected = optionalInt(request, "bodyCrc32", log) ?? 0;
   return expected === 0 || (actual & 0x7fffffff) === expected;
 }
 

@@ -1,3 +1,4 @@
+import type { Log } from "../log/log.ts";
 import { ResponseCode } from "../protocol/codes.ts";
 import { type Long, parseInt32, parseLong } from "../protocol/long.ts";
 import type { Command } from "../remoting/wire/command.ts";
@@ -16,22 +17,28 @@ export function requiredField(request: Command, name: string): string {
 
 /** Returns a required 64-bit integer field. Throws a {@link RequestError} that names the field. */
 export function requiredLong(request: Command, name: string): Long {
-  requiredField(request, name);
-  return optionalLong(request, name)!;
+  const text = requiredField(request, name);
+  const value = parseLong(text);
+  if (value === undefined) {
+    throw new RequestError(
+      ResponseCode.SYSTEM_ERROR,
+      `the field <${name}> is not an integer: ${JSON.stringify(shortened(text))}`,
+    );
+  }
+  return value;
 }
 
 /**
- * Returns an optional 64-bit integer field. Throws a {@link RequestError} if it is not an integer.
+ * Returns an optional 64-bit integer field. A value that is not one is ignored, as in the
+ * reference, with a line at DEBUG.
  */
-export function optionalLong(request: Command, name: string): Long | undefined {
-  return optionalNumber(request, name, parseLong);
+export function optionalLong(request: Command, name: string, log: Log): Long | undefined {
+  return optionalNumber(request, name, parseLong, log);
 }
 
-/**
- * Returns an optional 32-bit integer field. Throws a {@link RequestError} if it is not an integer.
- */
-export function optionalInt(request: Command, name: string): number | undefined {
-  return optionalNumber(request, name, parseInt32);
+/** Returns an optional 32-bit integer field; like {@link optionalLong}. */
+export function optionalInt(request: Command, name: string, log: Log): number | undefined {
+  return optionalNumber(request, name, parseInt32, log);
 }
 
 /**
@@ -46,18 +53,23 @@ function optionalNumber<T>(
   request: Command,
   name: string,
   parse: (text: string) => T | undefined,
+  log: Log,
 ): T | undefined {
   const text = request.extFields.get(name);
   if (text === undefined) return undefined;
   const value = parse(text);
-  if (value === undefined) {
-    const shown = JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text);
-    throw new RequestError(
-      ResponseCode.SYSTEM_ERROR,
-      `the field <${name}> is not an integer: ${shown}`,
-    );
+  if (value === undefined && log.debugEnabled) {
+    log.debug("field ignored: not an integer", {
+      code: request.code,
+      field: name,
+      value: shortened(text),
+    });
   }
   return value;
+}
+
+function shortened(text: string): string {
+  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
 }
 
 /**

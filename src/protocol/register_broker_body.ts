@@ -1,5 +1,5 @@
 import { MqVersion, Perm } from "./codes.ts";
-import { type DataVersion, readDataVersion } from "./data_version.ts";
+import { type DataVersion, readDataVersion, ZERO_DATA_VERSION } from "./data_version.ts";
 import { FastjsonError, FastjsonReader } from "./fastjson_reader.ts";
 import type { Long } from "./long.ts";
 import { parseInt32 } from "./long.ts";
@@ -18,7 +18,7 @@ export interface TopicConfig {
 export interface RegisterBrokerBody {
   dataVersion: DataVersion;
   topics: TopicConfig[];
-  /** `undefined` when the body has no list of filter servers. */
+  /** Empty when the body names none; `undefined` when they stay as they are. */
   filterServers?: string[];
   /** By topic. */
   mappings: Map<string, TopicQueueMappingInfo>;
@@ -57,6 +57,8 @@ export function* readPlainBody(
     yield* readWrapper(reader, body);
   } else {
     if (!reader.beginObject()) throw new FastjsonError("the registration is null");
+    // As in the reference: a missing list is an empty one, null is none.
+    body.filterServers = [];
     for (let key = reader.nextKey(); key !== undefined; key = reader.nextKey()) {
       if (key === "filterServerList") body.filterServers = readStrings(reader);
       else if (key === "topicConfigSerializeWrapper") yield* readWrapper(reader, body);
@@ -97,6 +99,12 @@ export function* readInflatedBody(
     }
   }
   return { dataVersion, topics, filterServers, mappings };
+}
+
+/** The content of a registration without a body, from a broker of this version. */
+export function emptyBody(version: number): RegisterBrokerBody {
+  const filterServers = version < MqVersion.V3_0_11 ? undefined : [];
+  return { dataVersion: ZERO_DATA_VERSION, topics: [], filterServers, mappings: new Map() };
 }
 
 function* readWrapper(reader: FastjsonReader, body: RegisterBrokerBody): Generator<void> {

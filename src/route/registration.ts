@@ -15,7 +15,8 @@ export interface RegistrationHeader {
   brokerName: string;
   brokerAddr: string;
   brokerId: Long;
-  haServerAddr: string;
+  /** Some brokers have none. */
+  haServerAddr?: string;
   zoneName?: string;
   heartbeatTimeoutMillis?: number;
   /** Absent for brokers older than 5.0. */

@@ -14,7 +14,7 @@ export interface LiveBroker {
   readonly clusterName: string;
   readonly brokerAddr: string;
   readonly brokerName: string;
-  readonly haServerAddr: string;
+  readonly haServerAddr: string | undefined;
   readonly dataVersion: DataVersion;
   readonly heartbeatTimeoutMillis: number;
   readonly connection: BrokerConnection;

@@ -4,7 +4,8 @@ import type { BrokerData, QueueData, TopicRouteData } from "../protocol/route_da
 import type { RouteTables } from "./tables.ts";
 
 /**
- * Returns a topic's route by the rules of semantics.md, "pickupTopicRouteData".
+ * Returns a topic's route by the rules of semantics.md, "pickupTopicRouteData", in the order of the
+ * broker names.
  *
  * @returns `undefined` when no broker has the topic
  */
@@ -13,7 +14,8 @@ export function pickupTopicRoute(
   topic: string,
   options: { supportActingMaster: boolean },
 ): TopicRouteData | undefined {
-  const queueDatas = tables.queueDatas(topic);
+  // The tables have them in the order of registration, which differs between name servers.
+  const queueDatas = tables.queueDatas(topic)?.toSorted(byBrokerName);
   if (queueDatas === undefined) return undefined;
   const actingMaster = options.supportActingMaster && !topic.startsWith(SYNC_BROKER_MEMBER_PREFIX);
   const brokerDatas: BrokerData[] = [];
@@ -57,6 +59,11 @@ export function filterByZone(route: TopicRouteData, zoneName: string): TopicRout
       [...route.filterServerTable].filter(([addr]) => !removedAddrs.has(addr)),
     ),
   };
+}
+
+/** Orders by UTF-16 code units, as Java does. */
+function byBrokerName(a: QueueData, b: QueueData): number {
+  return a.brokerName < b.brokerName ? -1 : a.brokerName > b.brokerName ? 1 : 0;
 }
 
 /**

@@ -132,7 +132,8 @@ describe("REGISTER_BROKER", () => {
     assert.deepEqual([...server.tables.broker("b-a")!.brokerAddrs], [[0, "10.0.0.1:10911"]]);
   });
 
-  for (const name of Object.keys(BROKER)) {
+  const required = Object.keys(BROKER).filter((name) => name !== "haServerAddr");
+  for (const name of required) {
     it(`is refused without ${name}, and nothing changes`, async () => {
       assert.deepEqual(
         await server.ask(103, without(name), { body: registration(["T1", "T2"]) }),
@@ -148,9 +149,6 @@ describe("REGISTER_BROKER", () => {
       ["brokerId", "abc"],
       ["brokerId", "1.5"],
       ["brokerId", "9223372036854775808"],
-      ["heartbeatTimeoutMillis", "x"],
-      ["bodyCrc32", "x"],
-      ["bodyCrc32", "4294967296"],
     ]
   ) {
     it(`is refused with ${name} "${value}", and nothing changes`, async () => {
@@ -161,6 +159,71 @@ describe("REGISTER_BROKER", () => {
       assert.deepEqual(server.brokers(), []);
     });
   }
+
+  for (
+    const [name, value] of [
+      ["heartbeatTimeoutMillis", ""],
+      ["heartbeatTimeoutMillis", "x"],
+      ["bodyCrc32", "x"],
+      // Not masked with 0x7fffffff, as the protocol wants it.
+      ["bodyCrc32", "4294967295"],
+    ]
+  ) {
+    it(`ignores ${name} "${value}", with a line at DEBUG`, async () => {
+      server.log.debugEnabled = true;
+      assert.deepEqual(await server.register({ [name]: value }), { code: 0, ext: {} });
+      assert.equal(
+        server.tables.liveBroker("C", "b-a", "10.0.0.1:10911")!.heartbeatTimeoutMillis,
+        120_000,
+      );
+      assert.deepEqual(
+        server.log.events.filter((it) => it.event.startsWith("field ignored")),
+        [{
+          level: "DEBUG",
+          event: "field ignored: not an integer",
+          fields: { code: 103, field: name, value },
+        }],
+      );
+    });
+  }
+
+  it("is taken without haServerAddr, and a slave hears of its master without it", async () => {
+    const answer = await server.ask(103, without("haServerAddr"), {
+      body: registration(["T1", "T2"]),
+    });
+    assert.deepEqual(answer, { code: 0, ext: {} });
+    assert.deepEqual(await server.register({ brokerId: "1", brokerAddr: "10.0.0.2:10911" }), {
+      code: 0,
+      ext: { masterAddr: "10.0.0.1:10911" },
+    });
+  });
+
+  describe("filter servers", () => {
+    const filters = () => server.tables.filterServers("b-a", "10.0.0.1:10911");
+    const list = '"filterServerList":["f"],';
+    const body = registration(["T1", "T2"], { filterServers: ["f"] });
+    const wrapper = body.slice(body.indexOf('{"dataVersion'), -1);
+
+    for (
+      const [what, sent, version, kept] of [
+        ["go with a body that has no list", body.replace(list, ""), 413, undefined],
+        ["go with an empty object", "{}", 413, undefined],
+        ["go without a body", "", 413, undefined],
+        ["stay with null", body.replace('["f"]', "null"), 413, ["f"]],
+        ["stay with a broker older than 3.0.11", wrapper, 36, ["f"]],
+        ["stay with a broker older than 3.0.11 without a body", "", 36, ["f"]],
+      ] as const
+    ) {
+      it(what, async () => {
+        await server.register({}, [], { body });
+        assert.deepEqual(filters(), ["f"]);
+        for (let again = 0; again < 2; again++) {
+          assert.equal((await server.register({}, [], { body: sent, version })).code, 0);
+          assert.deepEqual(filters(), kept);
+        }
+      });
+    }
+  });
 
   it("shows only the start of a long text that is not a number", async () => {
     const { remark } = await server.register({ brokerId: "x".repeat(65_536) });

@@ -127,6 +127,7 @@ describe("readPlainBody", () => {
     const none = {
       dataVersion: { counter: 0, stateVersion: 0, timestamp: NOW },
       topics: [],
+      filterServers: [],
       mappings: new Map(),
     };
     assert.deepEqual(plain("{}"), none);

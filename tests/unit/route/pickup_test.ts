@@ -42,6 +42,19 @@ describe("pickupTopicRouteData", () => {
     assert.equal(pickupTopicRoute(world.tables, "T4", PLAIN), undefined);
   });
 
+  it("is in the order of the broker names, whichever registered first", () => {
+    const names = ["b", "a10", "Z", "a2", "c"];
+    const sorted = ["Z", "a10", "a2", "b", "c"];
+    for (const order of [names, names.toReversed()]) {
+      const world = new RouteWorld();
+      for (const name of order) world.register({ name, zone: "z" });
+      for (const route of [pickup(world, "T1"), filterByZone(pickup(world, "T1"), "z")]) {
+        assert.deepEqual(route.queueDatas.map((it) => it.brokerName), sorted);
+        assert.deepEqual(route.brokerDatas.map((it) => it.brokerName), sorted);
+      }
+    }
+  });
+
   it("shows the filter servers of the groups it names, by address", () => {
     const world = new RouteWorld();
     world.register({ name: "a", topics: ["T1", "T2"], filterServers: ["f1", "f2"] });
@@ -178,8 +191,8 @@ describe("filterByZone", () => {
 
   it("keeps the zone's own groups, without regard to case, and those without a master", () => {
     const route = filterByZone(pickup(zones(), "T1"), "zONE1");
-    assert.deepEqual(Object.keys(groups(route)), ["mine", "masterless"]);
-    assert.deepEqual(route.queueDatas.map((it) => it.brokerName), ["mine", "masterless"]);
+    assert.deepEqual(Object.keys(groups(route)), ["masterless", "mine"]);
+    assert.deepEqual(route.queueDatas.map((it) => it.brokerName), ["masterless", "mine"]);
     assert.deepEqual(route.filterServerTable, new Map([["mine:0", ["f1"]]]));
     assert.deepEqual([...route.topicQueueMappingByBroker!.keys()], ["none"]);
   });
