@@ -1,7 +1,8 @@
 import { type Span, SpanKind, SpanStatusCode, type Tracer } from "@opentelemetry/api";
 import { ResponseCode } from "../protocol/codes.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
-import type { Connection, RequestHandler } from "../remoting/connection.ts";
+import type { RequestHandler } from "../remoting/connection.ts";
+import type { Peer } from "../remoting/peer.ts";
 import { requestName, responseName } from "./definitions.ts";
 
 /** Makes a span of each request, from its arrival to its response. */
@@ -15,7 +16,7 @@ export class TracedHandler implements RequestHandler {
     this.#tracer = tracer;
   }
 
-  handle(request: Command, connection: Connection): Reply | Promise<Reply> {
+  handle(request: Command, peer: Peer): Reply | Promise<Reply> {
     const name = requestName(request.code);
     const options = {
       kind: SpanKind.SERVER,
@@ -23,19 +24,19 @@ export class TracedHandler implements RequestHandler {
         "rpc.system": "rocketmq",
         "rpc.method": name,
         "rocketmq.request_code": request.code,
-        "client.address": connection.peer,
+        "client.address": peer.address,
       },
     };
     // Active, so that outgoing calls become child spans.
     return this.#tracer.startActiveSpan(name, options, (span) => {
-      const response = this.#handler.handle(request, connection);
+      const response = this.#handler.handle(request, peer);
       if (response instanceof Promise) return response.then((late) => ended(span, late));
       return ended(span, response);
     });
   }
 
-  disconnected(connection: Connection): void {
-    this.#handler.disconnected(connection);
+  disconnected(peer: Peer): void {
+    this.#handler.disconnected(peer);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { KvConfig } from "../kv/kv_config.ts";
 import type { Log } from "../log/log.ts";
-import { ORDER_TOPIC_CONFIG, RequestCode, ResponseCode } from "../protocol/codes.ts";
+import { ORDER_TOPIC_CONFIG, ResponseCode } from "../protocol/codes.ts";
 import {
   type DataVersion,
   encodeDataVersion,
@@ -16,7 +16,7 @@ import {
   encodeKvTable,
 } from "../protocol/route_data.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
-import type { Connection } from "../remoting/connection.ts";
+import type { Peer } from "../remoting/peer.ts";
 import type { RegistrationResult } from "../route/registration.ts";
 import type { RouteInfoManager } from "../route/route_info_manager.ts";
 import { RequestError } from "./errors.ts";
@@ -29,7 +29,6 @@ import {
   requiredLong,
 } from "./fields.ts";
 import type { RegistrationDecoder } from "./registration_decoder.ts";
-import type { Handler } from "./request_queue.ts";
 
 /** The options that registrations depend on. */
 export interface BrokerOptions {
@@ -61,40 +60,38 @@ const MAX_DATA_VERSION = 4096;
 const NO_CODE_SET = "not set any response code";
 
 /** Requests that register, renew and remove brokers, and queries about brokers. */
-export function brokerHandlers(parts: BrokerHandlersParts): [number, Handler][] {
+export function brokerHandlers(parts: BrokerHandlersParts) {
   const { routes, kv, decoder, options, log } = parts;
   const { tables } = routes;
-  return [
-    [RequestCode.REGISTER_BROKER, register],
-    [RequestCode.UNREGISTER_BROKER, unregister],
-    [RequestCode.BROKER_HEARTBEAT, heartbeat],
-    [RequestCode.QUERY_DATA_VERSION, queryDataVersion],
-    [RequestCode.GET_BROKER_CLUSTER_INFO, clusterInfo],
-    [RequestCode.GET_BROKER_MEMBER_GROUP, memberGroup],
-    [RequestCode.WIPE_WRITE_PERM_OF_BROKER, wipeWritePerm],
-    [RequestCode.ADD_WRITE_PERM_OF_BROKER, addWritePerm],
-  ];
+  return {
+    register,
+    unregister,
+    heartbeat,
+    queryDataVersion,
+    clusterInfo,
+    memberGroup,
+    wipeWritePerm,
+    addWritePerm,
+  };
 
-  function register(request: Command, connection: Connection): Reply | Promise<Reply> {
-    const header = { ...registrationHeader(request, log), connection };
+  function register(request: Command, peer: Peer): Reply | Promise<Reply> {
+    const header = { ...registrationHeader(request, log), connection: peer };
     const fingerprint = bodyFingerprint(request.body ?? NO_BODY);
     if (!crcMatches(request, fingerprint.crc32, log)) {
       log.warn("registration refused: crc32 differs", {
-        peer: connection.peer,
+        peer: peer.address,
         broker: header.brokerName,
       });
       return { code: ResponseCode.SYSTEM_ERROR, remark: "crc32 not match", extFields: [] };
     }
     const apply = (body: RegisterBrokerBody, said?: string): Reply =>
-      connection.closed ? GONE : answer(routes.register({ ...header, body, fingerprint: said }));
+      peer.closed ? GONE : answer(routes.register({ ...header, body, fingerprint: said }));
     if (request.body === null) return apply(emptyBody(request.version));
     const compressed = optionalBoolean(request, "compressed") ||
       (options.detectCompressedRegistration && isZlib(request.body));
     const said = `${compressed} ${request.version} ${fingerprint.text}`;
     // The usual case: an unchanged re-registration. It queues if another body is being decoded.
-    const again = decoder.idle && !connection.closed
-      ? routes.registerAgain(header, said)
-      : undefined;
+    const again = decoder.idle && !peer.closed ? routes.registerAgain(header, said) : undefined;
     if (again !== undefined) return answer(again);
     const body = decoder.decode(request.body, compressed, request.version);
     return body instanceof Promise ? body.then((read) => apply(read, said)) : apply(body, said);
@@ -164,17 +161,17 @@ export function brokerHandlers(parts: BrokerHandlersParts): [number, Handler][] 
     return { code: ResponseCode.SUCCESS, remark: NO_CODE_SET, body };
   }
 
-  function wipeWritePerm(request: Command, connection: Connection): Reply {
+  function wipeWritePerm(request: Command, peer: Peer): Reply {
     const broker = requiredField(request, "brokerName");
     const count = routes.wipeWritePerm(broker);
-    log.info("write permission wiped", { peer: connection.peer, broker, topics: count });
+    log.info("write permission wiped", { peer: peer.address, broker, topics: count });
     return { code: ResponseCode.SUCCESS, extFields: [["wipeTopicCount", `${count}`]] };
   }
 
-  function addWritePerm(request: Command, connection: Connection): Reply {
+  function addWritePerm(request: Command, peer: Peer): Reply {
     const broker = requiredField(request, "brokerName");
     const count = routes.addWritePerm(broker);
-    log.info("write permission added", { peer: connection.peer, broker, topics: count });
+    log.info("write permission added", { peer: peer.address, broker, topics: count });
     return { code: ResponseCode.SUCCESS, extFields: [["addTopicCount", `${count}`]] };
   }
 }

@@ -1,31 +1,24 @@
 import type { Log } from "../log/log.ts";
 import { MqVersion, ResponseCode } from "../protocol/codes.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
-import type { Connection, RequestHandler } from "../remoting/connection.ts";
+import type { RequestHandler } from "../remoting/connection.ts";
+import type { Peer } from "../remoting/peer.ts";
 import { errorReply } from "./errors.ts";
-import type { Handler, RequestQueue } from "./request_queue.ts";
-
-/** The handlers of one request class, by request code. */
-export interface DispatcherEntry {
-  queue: RequestQueue;
-  handlers: readonly (readonly [number, Handler])[];
-}
+import type { RequestRow } from "./request_table.ts";
 
 /** Maps request codes to handlers and turns errors into responses. */
 export class Dispatcher implements RequestHandler {
-  readonly #table = new Map<number, { queue: RequestQueue; handler: Handler }>();
+  readonly #table: ReadonlyMap<number, Pick<RequestRow, "queue" | "handler">>;
   readonly #log: Log;
-  readonly #disconnected: (connection: Connection) => void;
+  readonly #disconnected: (peer: Peer) => void;
   #goingAway = false;
 
   constructor(
-    entries: readonly DispatcherEntry[],
+    table: ReadonlyMap<number, Pick<RequestRow, "queue" | "handler">>,
     log: Log,
-    disconnected: (connection: Connection) => void,
+    disconnected: (peer: Peer) => void,
   ) {
-    for (const { queue, handlers } of entries) {
-      for (const [code, handler] of handlers) this.#table.set(code, { queue, handler });
-    }
+    this.#table = table;
     this.#log = log;
     this.#disconnected = disconnected;
   }
@@ -35,7 +28,7 @@ export class Dispatcher implements RequestHandler {
     this.#goingAway = true;
   }
 
-  handle(request: Command, connection: Connection): Reply | Promise<Reply> {
+  handle(request: Command, peer: Peer): Reply | Promise<Reply> {
     if (this.#goingAway && request.version > MqVersion.V5_3_1) {
       return { code: ResponseCode.GO_AWAY, remark: "please go away" };
     }
@@ -45,7 +38,7 @@ export class Dispatcher implements RequestHandler {
       return { code: ResponseCode.REQUEST_CODE_NOT_SUPPORTED, remark };
     }
     try {
-      const response = entry.queue.run(entry.handler, request, connection);
+      const response = entry.queue.run(entry.handler, request, peer);
       if (!(response instanceof Promise)) return response;
       return response.catch((error) => errorReply(error, request, this.#log));
     } catch (error) {
@@ -53,7 +46,7 @@ export class Dispatcher implements RequestHandler {
     }
   }
 
-  disconnected(connection: Connection): void {
-    this.#disconnected(connection);
+  disconnected(peer: Peer): void {
+    this.#disconnected(peer);
   }
 }

@@ -1,19 +1,13 @@
-import { RequestCode, ResponseCode } from "../protocol/codes.ts";
+import { ResponseCode } from "../protocol/codes.ts";
 import { encodeKvTable } from "../protocol/route_data.ts";
 import type { KvConfig } from "../kv/kv_config.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
 import { RequestError } from "./errors.ts";
 import { requiredField } from "./fields.ts";
-import type { Handler } from "./request_queue.ts";
 
 /** Requests about the KV table. Changes are answered once they are on disk. */
-export function kvHandlers(kv: KvConfig): [number, Handler][] {
-  return [
-    [RequestCode.PUT_KV_CONFIG, put],
-    [RequestCode.GET_KV_CONFIG, get],
-    [RequestCode.DELETE_KV_CONFIG, remove],
-    [RequestCode.GET_KVLIST_BY_NAMESPACE, list],
-  ];
+export function kvHandlers(kv: KvConfig) {
+  return { put, get, remove, list };
 
   async function put(request: Command): Promise<Reply> {
     const namespace = request.extFields.get("namespace") ?? "null";

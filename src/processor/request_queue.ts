@@ -1,13 +1,13 @@
 import { ResponseCode } from "../protocol/codes.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
-import type { Connection } from "../remoting/connection.ts";
+import type { Peer } from "../remoting/peer.ts";
 import type { MemoryBudget } from "../remoting/wire/frame_decoder.ts";
 import { RequestError } from "./errors.ts";
 
 /** Handles one kind of request. Errors that it throws become responses, see errors.ts. */
 export type Handler = (
   request: Command,
-  connection: Connection,
+  peer: Peer,
 ) => Reply | Promise<Reply>;
 
 const BUSY = "[OVERLOAD]system busy, start flow control for a while";
@@ -15,7 +15,7 @@ const BUSY = "[OVERLOAD]system busy, start flow control for a while";
 interface Waiting {
   handler: Handler;
   request: Command;
-  connection: Connection;
+  peer: Peer;
   resolve(response: Reply | Promise<Reply>): void;
   reject(error: unknown): void;
 }
@@ -76,15 +76,15 @@ export class RequestQueue {
    *
    * @throws {RequestError} SYSTEM_BUSY when too many wait, and anything that the handler throws
    */
-  run(handler: Handler, request: Command, connection: Connection): Reply | Promise<Reply> {
-    if (this.#free() && this.waiting === 0) return this.#start(handler, request, connection);
+  run(handler: Handler, request: Command, peer: Peer): Reply | Promise<Reply> {
+    if (this.#free() && this.waiting === 0) return this.#start(handler, request, peer);
     const size = request.body?.length ?? 0;
     if (this.waiting >= this.#options.capacity() || !this.#options.budget.take(size)) {
       this.#refused++;
       throw new RequestError(ResponseCode.SYSTEM_BUSY, BUSY);
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ handler, request, connection, resolve, reject });
+      this.#waiting.push({ handler, request, peer, resolve, reject });
     });
   }
 
@@ -92,11 +92,11 @@ export class RequestQueue {
     return !this.#resting && this.#running < this.#options.concurrency();
   }
 
-  #start(handler: Handler, request: Command, connection: Connection): Reply | Promise<Reply> {
-    if (this.#options.slice === Infinity) return this.#track(handler(request, connection));
+  #start(handler: Handler, request: Command, peer: Peer): Reply | Promise<Reply> {
+    if (this.#options.slice === Infinity) return this.#track(handler(request, peer));
     const start = performance.now();
     try {
-      return this.#track(handler(request, connection));
+      return this.#track(handler(request, peer));
     } finally {
       const end = performance.now();
       // Work that ended a while ago does not count.
@@ -127,10 +127,10 @@ export class RequestQueue {
 
   #drain(): void {
     while (this.waiting > 0 && this.#free()) {
-      const { handler, request, connection, resolve, reject } = this.#waiting[this.#next++];
+      const { handler, request, peer, resolve, reject } = this.#waiting[this.#next++];
       this.#options.budget.give(request.body?.length ?? 0);
       try {
-        resolve(this.#start(handler, request, connection));
+        resolve(this.#start(handler, request, peer));
       } catch (error) {
         reject(error);
       }

@@ -1,5 +1,5 @@
 import type { KvConfig } from "../kv/kv_config.ts";
-import { MqVersion, ORDER_TOPIC_CONFIG, RequestCode, ResponseCode } from "../protocol/codes.ts";
+import { MqVersion, ORDER_TOPIC_CONFIG, ResponseCode } from "../protocol/codes.ts";
 import type { Dialect } from "../protocol/fastjson_writer.ts";
 import { encodeTopicRoute } from "../protocol/route_data.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
@@ -9,7 +9,6 @@ import { filterByZone, pickupTopicRoute } from "../route/topic_route.ts";
 import { RequestError } from "./errors.ts";
 import { optionalBoolean, requiredField } from "./fields.ts";
 import type { ProductEnvironment } from "../outgoing/product_environment.ts";
-import type { Handler } from "./request_queue.ts";
 
 /** The options that routes depend on. */
 export interface RouteQueryOptions {
@@ -42,11 +41,11 @@ export interface RouteClient {
 const FAQ_HINT = "\nSee https://rocketmq.apache.org/docs/bestPractice/06FAQ for further details.";
 
 /** Handles GET_ROUTEINFO_BY_TOPIC, by far the most frequent request. */
-export function routeQueryHandlers(parts: RouteQueryParts): [number, Handler][] {
+export function routeQueryHandlers(parts: RouteQueryParts) {
   const { cache, productEnvironment, options, startTime, now } = parts;
-  return [[RequestCode.GET_ROUTEINFO_BY_TOPIC, query]];
+  return { routeQuery };
 
-  function query(request: Command): Reply | Promise<Reply> {
+  function routeQuery(request: Command): Reply | Promise<Reply> {
     const topic = requiredField(request, "topic");
     if (serviceWait(options, now() - startTime) > 0) {
       throw new RequestError(ResponseCode.SYSTEM_ERROR, NOT_READY);

@@ -1,4 +1,4 @@
-import { RequestCode, ResponseCode } from "../protocol/codes.ts";
+import { ResponseCode } from "../protocol/codes.ts";
 import { decodeQueueDatas, encodeTopicList } from "../protocol/route_data.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
 import type { RouteInfoManager } from "../route/route_info_manager.ts";
@@ -11,7 +11,6 @@ import {
 } from "../route/topic_lists.ts";
 import { RequestError } from "./errors.ts";
 import { checkBodyLength, requiredField } from "./fields.ts";
-import type { Handler } from "./request_queue.ts";
 
 /** Options that disable topic lists. */
 export interface TopicListOptions {
@@ -26,25 +25,25 @@ const MAX_TOPIC_ROUTE = 1024 * 1024;
 export function topicHandlers(
   routes: RouteInfoManager,
   options: Readonly<TopicListOptions>,
-): [number, Handler][] {
+) {
   const { tables } = routes;
-  return [
-    [RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER, all],
-    [RequestCode.GET_TOPICS_BY_CLUSTER, byCluster],
-    [RequestCode.GET_SYSTEM_TOPIC_LIST_FROM_NS, system],
-    [RequestCode.GET_UNIT_TOPIC_LIST, () => list(unitTopics(tables))],
-    [RequestCode.GET_HAS_UNIT_SUB_TOPIC_LIST, () => list(unitSubTopics(tables))],
-    [RequestCode.GET_HAS_UNIT_SUB_UNUNIT_TOPIC_LIST, () => list(unitSubUnunitTopics(tables))],
-    [RequestCode.REGISTER_TOPIC_IN_NAMESRV, register],
-    [RequestCode.DELETE_TOPIC_IN_NAMESRV, remove],
-  ];
+  return {
+    all,
+    ofCluster,
+    system,
+    unit: () => list(unitTopics(tables)),
+    unitSub: () => list(unitSubTopics(tables)),
+    unitSubUnunit: () => list(unitSubUnunitTopics(tables)),
+    register,
+    remove,
+  };
 
   function all(): Reply {
     checkEnabled(options.enableAllTopicList);
     return { code: ResponseCode.SUCCESS, body: encodeTopicList(tables.topics()) };
   }
 
-  function byCluster(request: Command): Reply {
+  function ofCluster(request: Command): Reply {
     return list(topicsOfCluster(tables, requiredField(request, "cluster")));
   }
 

@@ -4,7 +4,8 @@ import { type Command, Flag, FrameError, type Reply } from "./wire/command.ts";
 import { type Frame, FrameDecoder, type MemoryBudget } from "./wire/frame_decoder.ts";
 import type { FrameEncoder } from "./wire/frame_encoder.ts";
 import type { HeaderMemo } from "./wire/header_memo.ts";
-import { Preamble, type ProxiedPeer } from "./wire/preamble.ts";
+import type { Peer, PeerSoftware } from "./peer.ts";
+import { Preamble } from "./wire/preamble.ts";
 import type { CloseReason, RemotingCounters } from "./remoting_counters.ts";
 import { AnswerResult } from "./request_counters.ts";
 import type { TlsAcceptor } from "./tls/acceptor.ts";
@@ -21,20 +22,12 @@ const WRITE_BATCH = 256 * 1024;
  */
 const MAX_IN_FLIGHT = 64;
 
-/** Handles requests. It sees a connection only as a handle to close. */
+/** Handles requests. */
 export interface RequestHandler {
   /** Handles one request, synchronously if possible. Never throws or rejects. */
-  handle(request: Command, connection: Connection): Reply | Promise<Reply>;
-  /** Called once for each closed connection. */
-  disconnected(connection: Connection): void;
-}
-
-/** The peer's software, as stated in its requests. */
-export interface PeerSoftware {
-  /** E.g. "JAVA". */
-  readonly language: string;
-  /** Ordinal of MQVersion. */
-  readonly version: number;
+  handle(request: Command, peer: Peer): Reply | Promise<Reply>;
+  /** Called once for each peer whose connection closed. */
+  disconnected(peer: Peer): void;
 }
 
 /** State shared by all connections of a server. */
@@ -57,15 +50,15 @@ export interface ConnectionContext {
 }
 
 /** One connection: cuts the received bytes into requests and sends the responses in batches. */
-export class Connection implements SocketHandler {
+export class Connection implements SocketHandler, Peer {
   readonly #socket: Socket;
   readonly #context: ConnectionContext;
   readonly #decoder: FrameDecoder;
   /** When the connection was opened, in milliseconds since the epoch. */
   readonly since: number;
   #preamble: Preamble | undefined = new Preamble();
-  #proxied: ProxiedPeer | undefined;
-  #tlsPeer: TlsPeer | undefined;
+  #proxiedAddress: string | undefined;
+  #tls: TlsPeer | undefined;
   #software: PeerSoftware | undefined;
   /** A TLS handshake is under way. */
   #securing = false;
@@ -90,22 +83,22 @@ export class Connection implements SocketHandler {
     this.#lastActive = this.since;
   }
 
-  /** "address:port" of the peer, taken from the PROXY header if there was one. */
-  get peer(): string {
-    return this.#proxied?.address ?? this.#socket.remoteAddress;
+  get address(): string {
+    return this.#proxiedAddress ?? this.#socket.remoteAddress;
   }
 
-  /** TLVs of the connection's PROXY protocol version 2 header, by type. */
-  get proxyAttributes(): ReadonlyMap<number, Uint8Array> | undefined {
-    return this.#proxied?.attributes;
+  get socketAddress(): string {
+    return this.#socket.remoteAddress;
   }
 
-  /** The peer's identity from the TLS handshake; `undefined` on a plain connection. */
-  get tlsPeer(): TlsPeer | undefined {
-    return this.#tlsPeer;
+  get proxiedAddress(): string | undefined {
+    return this.#proxiedAddress;
   }
 
-  /** The peer's software, from its first request; `undefined` before that. */
+  get tls(): TlsPeer | undefined {
+    return this.#tls;
+  }
+
   get software(): PeerSoftware | undefined {
     return this.#software;
   }
@@ -123,10 +116,9 @@ export class Connection implements SocketHandler {
   /**
    * Closes at once. Requests in progress are not answered.
    *
-   * @param reason counted in the metrics; callers that deal with brokers rather than connections
-   * omit it
+   * @param reason counted in the metrics
    */
-  close(reason: CloseReason = "expired"): void {
+  close(reason: CloseReason): void {
     this.#leave(reason);
     this.#destroyed = true;
     this.#socket.destroy();
@@ -196,7 +188,7 @@ export class Connection implements SocketHandler {
     const opening = preamble.push(chunk);
     if (opening === undefined) return undefined;
     this.#preamble = undefined;
-    this.#proxied = opening.peer;
+    this.#proxiedAddress = opening.peer?.address;
     const { tls } = this.#context;
     if (opening.kind === "frames") {
       if (tls?.enforcing) throw new FrameError("no TLS handshake, but TLS is enforced");
@@ -210,7 +202,7 @@ export class Connection implements SocketHandler {
 
   async #secure(tls: TlsAcceptor, received: Uint8Array): Promise<void> {
     this.#securing = true;
-    this.#tlsPeer = await tls.accept(this.#socket, received, this.peer);
+    this.#tls = await tls.accept(this.#socket, received, this.address);
     this.#securing = false;
     this.#lastActive = this.#context.now();
     if (!this.#finishing) this.#socket.resume();
@@ -310,7 +302,7 @@ export class Connection implements SocketHandler {
     this.#decoder.release();
     const { log, counters } = this.#context;
     counters.closed[why]++;
-    if (log.debugEnabled) log.debug("connection closed", { peer: this.peer, reason });
+    if (log.debugEnabled) log.debug("connection closed", { peer: this.address, reason });
     this.#context.handler.disconnected(this);
   }
 
@@ -319,8 +311,8 @@ export class Connection implements SocketHandler {
     const reason = errorMessage(error);
     const why = closeReasonOf(error);
     // A bug in this program. It affects only this peer.
-    if (why === "fault") log.error("connection failed", { peer: this.peer, error });
-    else log.warn("connection refused", { peer: this.peer, reason });
+    if (why === "fault") log.error("connection failed", { peer: this.address, error });
+    else log.warn("connection refused", { peer: this.address, reason });
     this.close(why);
   }
 }

@@ -1,11 +1,7 @@
 import type { Log } from "../log/log.ts";
 import { BufferPool } from "./buffer_pool.ts";
-import {
-  Connection,
-  type ConnectionContext,
-  type PeerSoftware,
-  type RequestHandler,
-} from "./connection.ts";
+import { Connection, type ConnectionContext, type RequestHandler } from "./connection.ts";
+import type { PeerSoftware } from "./peer.ts";
 import type { MemoryBudget } from "./wire/frame_decoder.ts";
 import { FrameEncoder } from "./wire/frame_encoder.ts";
 import { HeaderMemo } from "./wire/header_memo.ts";
@@ -101,7 +97,9 @@ export class RemotingServer {
         const connection = new Connection(socket, this.#context);
         this.#connections.set(connection, ++this.#lastId);
         this.#context.counters.accepted++;
-        if (this.#log.debugEnabled) this.#log.debug("connection opened", { peer: connection.peer });
+        if (this.#log.debugEnabled) {
+          this.#log.debug("connection opened", { peer: connection.address });
+        }
         connection.start();
       },
     );
@@ -125,11 +123,19 @@ export class RemotingServer {
   }
 
   /** Returns the view of the open connection that the handle belongs to, if any. */
-  view(handle: Pick<Connection, "close">): ConnectionView | undefined {
+  view(handle: object): ConnectionView | undefined {
+    const connection = this.#find(handle);
+    return connection && viewOf(connection, this.#connections.get(connection)!);
+  }
+
+  /** Closes the connection that the handle belongs to, if it is open: its broker fell silent. */
+  expire(handle: object): void {
+    this.#find(handle)?.close("expired");
+  }
+
+  #find(handle: object): Connection | undefined {
     // The cast is safe: the handle is only looked up.
-    const connection = handle as Connection;
-    const id = this.#connections.get(connection);
-    return id === undefined ? undefined : viewOf(connection, id);
+    return this.#connections.has(handle as Connection) ? handle as Connection : undefined;
   }
 
   /**
@@ -165,13 +171,13 @@ export class RemotingServer {
     const since = Date.now() - seconds * 1000;
     for (const connection of this.#connections.keys()) {
       if (!connection.idleSince(since)) continue;
-      this.#log.info("connection idle", { peer: connection.peer, seconds });
+      this.#log.info("connection idle", { peer: connection.address, seconds });
       connection.close("idle");
     }
   }
 }
 
 function viewOf(connection: Connection, id: number): ConnectionView {
-  const { peer, since, software, tlsPeer } = connection;
-  return { id, peer, since, software, tls: tlsPeer };
+  const { address, since, software, tls } = connection;
+  return { id, peer: address, since, software, tls };
 }

@@ -34,6 +34,8 @@ export interface RouteEnvironment {
   defer(task: () => void): void;
   /** Notifies brokers that the smallest id of their group changed. */
   notify(change: MinBrokerIdChange): void;
+  /** Closes a connection whose broker was silent for too long. */
+  expire(connection: BrokerConnection): void;
 }
 
 /** Counters of a {@link RouteInfoManager}. */
@@ -176,7 +178,7 @@ export class RouteInfoManager {
     for (const live of this.tables.liveBrokers()) {
       if (live.lastUpdateTimestamp + live.heartbeatTimeoutMillis >= now) continue;
       if (this.#lose(live, "heartbeat timeout")) this.#counters.expired++;
-      live.connection.close();
+      this.#env.expire(live.connection);
     }
   }
 

@@ -3,11 +3,8 @@ import type { Long } from "../protocol/long.ts";
 import type { RegisterBrokerBody } from "../protocol/register_broker_body.ts";
 import type { BrokerData, QueueData, TopicQueueMappingInfo } from "../protocol/route_data.ts";
 
-/** The connection over which a broker registered, as far as the tables use it. */
-export interface BrokerConnection {
-  /** Closes the connection because its broker sent no heartbeat for too long. */
-  close(): void;
-}
+/** Handle of the connection that a broker registered over. It is only compared. */
+export type BrokerConnection = object;
 
 /** An entry of the live table. */
 export interface LiveBroker {

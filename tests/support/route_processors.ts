@@ -1,24 +1,17 @@
-import { setImmediate } from "node:timers";
+import { assembleProcessing } from "../../src/assemble.ts";
+import { systemClock } from "../../src/clock.ts";
 import { LiveConfig } from "../../src/config/live_config.ts";
 import { loadConfiguration } from "../../src/config/load.ts";
-import { defaultOptions, type Options } from "../../src/config/options.ts";
+import type { Options } from "../../src/config/options.ts";
 import { DurableFile } from "../../src/durable_file.ts";
 import { KvConfig } from "../../src/kv/kv_config.ts";
-import { brokerHandlers } from "../../src/processor/broker_handlers.ts";
-import { configHandlers } from "../../src/processor/config_handlers.ts";
-import { Dispatcher } from "../../src/processor/dispatcher.ts";
-import { kvHandlers } from "../../src/processor/kv_handlers.ts";
-import { ProductEnvironment } from "../../src/outgoing/product_environment.ts";
-import { RegistrationDecoder } from "../../src/processor/registration_decoder.ts";
-import { RequestQueue } from "../../src/processor/request_queue.ts";
-import { routeQueryHandlers } from "../../src/processor/route_query.ts";
-import { topicHandlers } from "../../src/processor/topic_handlers.ts";
+import type { Dispatcher } from "../../src/processor/dispatcher.ts";
 import type { RemotingClient } from "../../src/remoting/client.ts";
+import type { Peer } from "../../src/remoting/peer.ts";
 import { type Command, type Reply, SerializeType } from "../../src/remoting/wire/command.ts";
-import type { Connection } from "../../src/remoting/connection.ts";
-import { RouteCache } from "../../src/route/route_cache.ts";
-import { RouteInfoManager } from "../../src/route/route_info_manager.ts";
-import { RouteTables } from "../../src/route/tables.ts";
+import type { RouteCache } from "../../src/route/route_cache.ts";
+import type { RouteInfoManager } from "../../src/route/route_info_manager.ts";
+import type { RouteTables } from "../../src/route/tables.ts";
 import { environmentWith } from "./config_fixtures.ts";
 import { MemoryDisk } from "./memory_disk.ts";
 import { RecordedLog } from "./route_log.ts";
@@ -35,7 +28,7 @@ export interface Answer {
 export interface Asking {
   body?: string | Uint8Array;
   version?: number;
-  connection?: Connection;
+  connection?: Peer;
 }
 
 /** A request as it would come over the wire. */
@@ -58,10 +51,10 @@ export function command(
   };
 }
 
-/** The part of a connection that handlers use. */
-export function connection(): Connection & { closed: boolean } {
-  const part = { peer: "10.0.0.9:1", closed: false, close() {} };
-  return part as unknown as Connection & { closed: boolean };
+/** A peer, as handlers see it. */
+export function connection(): Peer & { closed: boolean } {
+  const address = "10.0.0.9:1";
+  return { address, socketAddress: address, closed: false };
 }
 
 /** Makes an answer readable. */
@@ -73,20 +66,19 @@ export function readable({ code, remark, extFields, body }: Reply): Answer {
   return answer;
 }
 
-/** All handlers behind a dispatcher, as the server has them, with disks in memory. */
+/** All handlers behind a dispatcher, assembled as in the server, with disks in memory. */
 export class Processors {
-  readonly options: Options = defaultOptions();
   readonly log = new RecordedLog();
-  readonly cache = new RouteCache(() => this.options.routeCacheMaxBytes);
-  readonly tables = new RouteTables(this.cache);
+  readonly options: Options;
+  readonly cache: RouteCache;
   readonly routes: RouteInfoManager;
+  readonly tables: RouteTables;
   readonly dispatcher: Dispatcher;
   /** Calls of the product environment's client, and what it answers. */
   readonly invoked: Parameters<RemotingClient["invoke"]>[] = [];
   invoke: RemotingClient["invoke"] = () => Promise.reject(new Error("nobody there"));
-  /** What the clock of route queries says; the server started at 0. */
-  now = 1_000_000;
-  readonly #deferred: (() => void)[] = [];
+  /** The server's time, where a test sets it. The server started at 0. */
+  now: number | undefined = 0;
 
   private constructor(
     readonly kv: KvConfig,
@@ -94,63 +86,29 @@ export class Processors {
     readonly config: LiveConfig,
     readonly configDisk: MemoryDisk,
   ) {
-    const { options, log } = this;
-    this.cache.attach(this.tables);
-    this.routes = new RouteInfoManager(this.tables, {
-      options,
-      log,
-      now: () => Date.now(),
-      defer: (task) => void this.#deferred.push(task),
-      notify: () => {},
-    });
-    const newClass = () =>
-      new RequestQueue({
-        capacity: () => 100,
-        concurrency: () => 16,
-        slice: Infinity,
-        budget: { take: () => true, give: () => {} },
-        nextTurn: setImmediate,
-      });
-    const productEnvironment = new ProductEnvironment({
-      options,
+    // Tests set options without the checks of a request.
+    this.options = config.values as Options;
+    const assembled = assembleProcessing({
+      config,
+      kv,
       client: {
         invoke: (...args) => {
           this.invoked.push(args);
           return this.invoke(...args);
         },
+        invokeOneway: () => Promise.resolve(),
       },
-      get: () => Promise.reject(new Error("no address service")),
-      log,
-      now: () => this.now,
+      budget: { take: () => true, give: () => {} },
+      lifecycle: { leaving: false, stopping: false },
+      log: this.log,
+      clock: { now: () => this.now ?? Date.now(), nextTurn: systemClock.nextTurn },
+      expire: () => {},
     });
-    const decoder = new RegistrationDecoder(() => options.maxInflatedBodyBytes, setImmediate);
-    this.dispatcher = new Dispatcher(
-      [
-        {
-          queue: newClass(),
-          handlers: routeQueryHandlers({
-            tables: this.tables,
-            cache: this.cache,
-            kv,
-            productEnvironment,
-            options,
-            startTime: 0,
-            now: () => this.now,
-          }),
-        },
-        {
-          queue: newClass(),
-          handlers: [
-            ...brokerHandlers({ routes: this.routes, kv, decoder, options, log }),
-            ...topicHandlers(this.routes, options),
-            ...kvHandlers(kv),
-            ...configHandlers(config, log),
-          ],
-        },
-      ],
-      log,
-      () => {},
-    );
+    this.cache = assembled.cache;
+    this.routes = assembled.routes;
+    this.tables = assembled.routes.tables;
+    this.dispatcher = assembled.dispatcher;
+    this.now = undefined;
   }
 
   static async create(configText = ""): Promise<Processors> {
@@ -191,9 +149,9 @@ export class Processors {
     );
   }
 
-  /** Runs what was put off. */
+  /** Forgets the brokers that are to be forgotten in the next turn. */
   settle(): void {
-    for (const task of this.#deferred.splice(0)) task();
+    this.routes.flush();
   }
 
   /** Names of the brokers that are registered. */

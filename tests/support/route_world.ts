@@ -11,7 +11,7 @@ import { type BrokerConnection, RouteTables } from "../../src/route/tables.ts";
 import { RecordedLog } from "./route_log.ts";
 
 /** A connection that tells whether it was closed. */
-export class FakeConnection implements BrokerConnection {
+export class FakeConnection {
   closed = false;
   /** What the network would say of the close. */
   onClose: () => void = () => {};
@@ -98,6 +98,7 @@ export class RouteWorld {
       now: () => Date.now(),
       defer: (task) => void this.#deferred.push(task),
       notify: (change) => void this.notified.push(change),
+      expire: (connection) => (connection as FakeConnection).close(),
     });
   }
 

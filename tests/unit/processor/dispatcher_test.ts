@@ -11,14 +11,14 @@ import {
 } from "../../../src/processor/fields.ts";
 import { type Handler, RequestQueue } from "../../../src/processor/request_queue.ts";
 import { FastjsonError } from "../../../src/protocol/fastjson_reader.ts";
-import type { Connection } from "../../../src/remoting/connection.ts";
+import type { Peer } from "../../../src/remoting/peer.ts";
 import { RecordedLog } from "../../support/route_log.ts";
 import { type Answer, command, connection, readable } from "../../support/route_processors.ts";
 
 /** A dispatcher with one handler, for request code 7. */
 function dispatcher(handler: Handler) {
   const log = new RecordedLog();
-  const gone: Connection[] = [];
+  const gone: Peer[] = [];
   const queue = new RequestQueue({
     capacity: () => 10,
     concurrency: () => 1,
@@ -26,8 +26,7 @@ function dispatcher(handler: Handler) {
     budget: { take: () => true, give: () => {} },
     nextTurn: () => {},
   });
-  const entries = [{ queue, handlers: [[7, handler] as const] }];
-  const it = new Dispatcher(entries, log, (closed) => gone.push(closed));
+  const it = new Dispatcher(new Map([[7, { queue, handler }]]), log, (closed) => gone.push(closed));
   const ask = async (code: number): Promise<Answer> =>
     readable(await it.handle(command(code), connection()));
   return { it, ask, log, gone };

@@ -151,7 +151,7 @@ describe("Connection: requests and answers", () => {
       serializeTypeCurrentRPC: "JSON",
       body: "body",
     }]);
-    assert.equal(connection.peer, "10.0.0.1:1");
+    assert.equal(connection.address, "10.0.0.1:1");
     assert.equal(connection.closed, false);
   });
 
@@ -342,12 +342,10 @@ describe("Connection: PROXY protocol", () => {
 
   it("takes the peer's address from the header", () => {
     const { socket, connection } = connect();
-    assert.equal(connection.peer, "10.0.0.1:1");
-    assert.ok(connection.proxyAttributes === undefined);
+    assert.equal(connection.address, "10.0.0.1:1");
     socket.send(line.subarray(0, 10));
     socket.send(line.subarray(10), request({ opaque: 1 }));
-    assert.equal(connection.peer, "192.0.2.9:51234");
-    assert.deepEqual(connection.proxyAttributes, new Map());
+    assert.equal(connection.address, "192.0.2.9:51234");
     socket.send(request({ opaque: 2 }));
     assert.deepEqual(opaques(socket.received), [1, 2]);
   });
@@ -355,17 +353,16 @@ describe("Connection: PROXY protocol", () => {
   it("keeps the socket's address for a proxy that speaks for itself", () => {
     const { socket, connection } = connect();
     socket.send(utf8("PROXY UNKNOWN\r\n"), request());
-    assert.equal(connection.peer, "10.0.0.1:1");
+    assert.equal(connection.address, "10.0.0.1:1");
   });
 
-  it("keeps the attributes of a v2 header", () => {
+  it("reads past the attributes of a v2 header", () => {
     const { socket, connection } = connect();
     socket.send(
       hex("0d0a0d0a000d0a515549540a 21 11 0010 c0000209 0a000001 c822 2694 e0 0001 78"),
       request({ opaque: 1 }),
     );
-    assert.equal(connection.peer, "192.0.2.9:51234");
-    assert.deepEqual(connection.proxyAttributes, new Map([[0xe0, utf8("x")]]));
+    assert.equal(connection.address, "192.0.2.9:51234");
     assert.deepEqual(opaques(socket.received), [1]);
   });
 
@@ -574,7 +571,7 @@ describe("Connection: its end", () => {
   it("is told once, with its reason in the log", () => {
     const { socket, connection, handler, closed, log } = connect();
     socket.break("Connection reset by peer");
-    connection.close();
+    connection.close("expired");
     assert.ok(connection.closed);
     assert.deepEqual(handler.gone, [connection]);
     assert.deepEqual(closed, [connection]);
@@ -639,7 +636,7 @@ describe("Connection: its end", () => {
     const { answer, give } = heldAnswers();
     const { socket, connection, log } = connect({ answer });
     socket.send(requests(0, 1));
-    connection.close();
+    connection.close("expired");
     await give(0);
     assert.deepEqual(socket.writes, []);
     assert.deepEqual(log.at("ERROR"), []);
@@ -648,7 +645,7 @@ describe("Connection: its end", () => {
   it("may be asked for by the handler in the middle of a chunk", () => {
     const { socket, handler, connection, budget } = connect({
       answer: ({ opaque }, connection) => {
-        if (opaque === 1) connection.close();
+        if (opaque === 1) connection.close("expired");
         return { code: 0 };
       },
     });
@@ -662,7 +659,7 @@ describe("Connection: its end", () => {
     const first = connect();
     const second = connect({ context: first.context });
     first.handler.answer = () => {
-      second.connection.close();
+      second.connection.close("expired");
       return { code: 0 };
     };
     first.socket.send(requests(0, 2));
@@ -844,13 +841,13 @@ describe("Connection: what it counts", () => {
       ["frame", ({ socket }) => socket.send(int32(-1), int32(0))],
       ["frame", ({ socket }) => socket.send(hex("16 03 01"))],
       ["idle", ({ connection }) => connection.close("idle")],
-      ["expired", ({ connection }) => connection.close()],
+      ["expired", ({ connection }) => connection.close("expired")],
       ["stop", ({ connection }) => connection.finish()],
     ];
     for (const [reason, end] of cases) {
       const world = connect();
       end(world);
-      world.connection.close();
+      world.connection.close("expired");
       assert.deepEqual(reasonsOf(world), [[reason, 1]]);
     }
     const faulty = connect({

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import { FakeTime } from "@std/testing/time";
 import assert from "node:assert/strict";
 import type { Command, Reply } from "../../../src/remoting/wire/command.ts";
-import type { Connection } from "../../../src/remoting/connection.ts";
+import type { Peer } from "../../../src/remoting/peer.ts";
 import { ByteBudget } from "../../../src/remoting/memory_budget.ts";
 import { RemotingCounters } from "../../../src/remoting/remoting_counters.ts";
 import { RemotingServer } from "../../../src/remoting/server.ts";
@@ -24,7 +24,7 @@ let options: {
   serverSocketBacklog: number;
 };
 let marks: { high: number; low: number };
-let handle: (request: Command, connection: Connection) => Reply | Promise<Reply>;
+let handle: (request: Command, peer: Peer) => Reply | Promise<Reply>;
 let gone: string[];
 let server: RemotingServer;
 
@@ -58,8 +58,8 @@ describe("RemotingServer", () => {
     server = new RemotingServer({
       transport,
       handler: {
-        handle: (request, connection) => handle(request, connection),
-        disconnected: (connection) => void gone.push(connection.peer),
+        handle: (request, peer) => handle(request, peer),
+        disconnected: (peer) => void gone.push(peer.address),
       },
       options,
       waterMarks: { high: () => marks.high, low: () => marks.low },
@@ -91,7 +91,7 @@ describe("RemotingServer", () => {
       time.tick(10);
       return transport.open(peer);
     });
-    const handles: Connection[] = [];
+    const handles: Peer[] = [];
     handle = (_, connection) => {
       handles.push(connection);
       return { code: 0 };

@@ -5,12 +5,12 @@ import { HttpProblem } from "../../../../src/http/server/answer.ts";
 import { apiRoutes } from "../../../../src/http/routes/api_routes.ts";
 import { Pager } from "../../../../src/http/routes/pager.ts";
 import { type Route, Router } from "../../../../src/http/server/router.ts";
-import type { Connection } from "../../../../src/remoting/connection.ts";
+import type { Peer } from "../../../../src/remoting/peer.ts";
 import type { ConnectionView } from "../../../../src/remoting/server.ts";
 import { connection, Processors, registration } from "../../../support/route_processors.ts";
 
 let world: Processors;
-let connections: Map<Connection, ConnectionView>;
+let connections: Map<Peer, ConnectionView>;
 let wait: number;
 let routes: Route[];
 let router: Router;
@@ -31,7 +31,7 @@ async function setUp(): Promise<void> {
       *views() {
         yield* connections.values();
       },
-      view: (handle) => connections.get(handle as Connection),
+      view: (handle) => connections.get(handle as Peer),
     },
     serviceWait: () => wait,
     pager: new Pager(() => performance.now(), (task) => void setImmediate(task)),
@@ -52,7 +52,7 @@ async function problem(path: string): Promise<HttpProblem> {
 }
 
 /** A peer that has connected. */
-function connect(view: Partial<ConnectionView> = {}): Connection {
+function connect(view: Partial<ConnectionView> = {}): Peer {
   const handle = connection();
   const id = connections.size + 1;
   connections.set(handle, { id, peer: `10.0.0.${id}:7`, since: 1_700_000_000_000, ...view });

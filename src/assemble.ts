@@ -1,0 +1,272 @@
+import { type Clock, systemClock } from "./clock.ts";
+import { LiveConfig } from "./config/live_config.ts";
+import type { LoadedConfiguration } from "./config/load.ts";
+import { waterMarks } from "./config/values.ts";
+import { DurableFile, type FileSystem, removeLeftovers } from "./durable_file.ts";
+import { createHttpPort } from "./http/create_http_port.ts";
+import type { HttpListener } from "./http/server/http_listener.ts";
+import type { HttpPort } from "./http/server/http_port.ts";
+import { KvConfig } from "./kv/kv_config.ts";
+import type { Log, LogLevel } from "./log/log.ts";
+import { LoopLag } from "./metrics/loop_lag.ts";
+import { Metrics } from "./metrics/metrics.ts";
+import { denoRuntime } from "./metrics/runtime.ts";
+import type { Sources } from "./metrics/sources.ts";
+import { exportMetrics, findTelemetry } from "./metrics/telemetry.ts";
+import { getText } from "./outgoing/address_service.ts";
+import { notifyMinBrokerIdChange } from "./outgoing/min_broker_id_notifier.ts";
+import { ProductEnvironment } from "./outgoing/product_environment.ts";
+import { Dispatcher } from "./processor/dispatcher.ts";
+import { RegistrationDecoder } from "./processor/registration_decoder.ts";
+import { RequestQueue } from "./processor/request_queue.ts";
+import { type RequestQueues, requestTable } from "./processor/request_table.ts";
+import { serviceWait } from "./processor/route_query.ts";
+import { ORDER_TOPIC_CONFIG, RequestCode, ResponseCode } from "./protocol/codes.ts";
+import { RemotingClient } from "./remoting/client.ts";
+import { ByteBudget } from "./remoting/memory_budget.ts";
+import { RemotingCounters } from "./remoting/remoting_counters.ts";
+import { RemotingServer } from "./remoting/server.ts";
+import { TlsAcceptor } from "./remoting/tls/acceptor.ts";
+import { type TlsFileSystem, TlsStore } from "./remoting/tls/store.ts";
+import type { Transport } from "./remoting/transport/transport.ts";
+import { RouteCache } from "./route/route_cache.ts";
+import { RouteInfoManager } from "./route/route_info_manager.ts";
+import { RouteTables } from "./route/tables.ts";
+
+/** Milliseconds of work on other requests before route queries get a turn. */
+const DEFAULT_QUEUE_SLICE = 5;
+
+/** Everything a name server needs from outside. */
+export interface NamesrvParts {
+  configuration: LoadedConfiguration;
+  transport: Transport;
+  /** Reads certificates. */
+  files: TlsFileSystem;
+  /** Holds the KV table and the live configuration; the real one by default. */
+  disk?: FileSystem;
+  log: Log;
+  setLogLevel(level: LogLevel): void;
+  setLogRepeatLimit(limit: number): void;
+  /** Opens the HTTP port. If absent, there is none. */
+  http?: HttpListener;
+  clock?: Clock;
+}
+
+/** How far the stop of a server has got. */
+export interface Lifecycle {
+  /** The stop has begun: the server calls itself not ready. */
+  leaving: boolean;
+  /** Connections are being closed: their brokers are not unregistered. */
+  stopping: boolean;
+}
+
+/** The rooms that requests are answered in, without sockets. */
+export interface Processing {
+  readonly cache: RouteCache;
+  readonly routes: RouteInfoManager;
+  readonly decoder: RegistrationDecoder;
+  readonly queues: RequestQueues;
+  readonly dispatcher: Dispatcher;
+  /** Milliseconds for which route queries are still refused (needWaitForService). */
+  serviceWait(): number;
+}
+
+/** The parts of a name server. None of them is started. */
+export interface Assembly extends Omit<Processing, "cache" | "decoder" | "serviceWait"> {
+  readonly config: LiveConfig;
+  readonly kv: KvConfig;
+  readonly tls: TlsStore | undefined;
+  readonly server: RemotingServer;
+  readonly http: HttpPort | undefined;
+  readonly metrics: Metrics;
+  readonly loopLag: LoopLag;
+  readonly lifecycle: Lifecycle;
+  readonly log: Log;
+}
+
+/**
+ * Builds a name server. Reads its files; opens no port and starts no timer.
+ *
+ * @throws {StartupError} when the KV table can't be loaded or a TLS option can't be satisfied
+ */
+export async function assemble(parts: NamesrvParts): Promise<Assembly> {
+  const { configuration, transport, files, disk, log, clock = systemClock } = parts;
+  const { configStorePath, kvConfigPath } = configuration.options;
+  for (const path of [configStorePath, kvConfigPath]) {
+    await removeLeftovers(path, clock.now());
+  }
+  const config = new LiveConfig(configuration, new DurableFile(configStorePath, disk));
+  const options = config.values;
+  const kv = await KvConfig.load(new DurableFile(kvConfigPath, disk), log);
+  const tls = options["tls.server.mode"] === "disabled"
+    ? undefined
+    : await TlsStore.load(options, files, log);
+
+  const lifecycle: Lifecycle = { leaving: false, stopping: false };
+  const budget = new ByteBudget(() => options.maxBufferedRequestBytes);
+  const client = new RemotingClient(transport, options.frameMaxLength);
+  const processing = assembleProcessing({
+    config,
+    kv,
+    client,
+    budget,
+    lifecycle,
+    log,
+    clock,
+    expire: (connection) => server.expire(connection),
+  });
+  const { cache, routes, decoder, queues, dispatcher } = processing;
+
+  config.onChange("logLevel", parts.setLogLevel);
+  config.onChange("logRepeatLimit", parts.setLogRepeatLimit);
+
+  const acceptor = tls && new TlsAcceptor({
+    enforcing: options["tls.server.mode"] === "enforcing",
+    context: () => tls.current(),
+    options,
+    log,
+  });
+  const telemetry = await findTelemetry();
+  const counters = new RemotingCounters(Object.values(RequestCode), Object.values(ResponseCode));
+  const server = new RemotingServer({
+    transport,
+    handler: telemetry?.traced(dispatcher) ?? dispatcher,
+    options,
+    waterMarks: { high: () => waterMarks(options).high, low: () => waterMarks(options).low },
+    budget,
+    counters,
+    tls: acceptor,
+    log,
+  });
+
+  const loopLag = new LoopLag(() => performance.now());
+  const sources: Sources = {
+    remoting: counters,
+    server,
+    budget,
+    classes: { client_request: queues.clientRequest, default: queues.default },
+    routes,
+    decoder,
+    cache,
+    kv,
+    tls: tls && acceptor && { acceptor, store: tls },
+    loopLag: loopLag.seconds,
+    options,
+    runtime: denoRuntime(),
+  };
+  const metrics = new Metrics(sources);
+  if (telemetry !== undefined) exportMetrics(telemetry.meter, sources);
+
+  const http = parts.http && createHttpPort({
+    listener: parts.http,
+    tables: routes.tables,
+    kv,
+    config,
+    server,
+    options,
+    condition: {
+      listening: () => server.listening,
+      stopping: () => lifecycle.leaving,
+      serviceWait: processing.serviceWait,
+      checkKvFile: () => kv.checkWritable(),
+    },
+    metrics,
+    log,
+  });
+  return {
+    config,
+    kv,
+    tls,
+    lifecycle,
+    routes,
+    queues,
+    dispatcher,
+    server,
+    http,
+    metrics,
+    loopLag,
+    log,
+  };
+}
+
+/** Builds the rooms that requests are answered in. */
+export function assembleProcessing(parts: {
+  config: LiveConfig;
+  kv: KvConfig;
+  /** Calls other servers. */
+  client: Pick<RemotingClient, "invoke" | "invokeOneway">;
+  budget: Pick<ByteBudget, "take" | "give">;
+  lifecycle: Readonly<Lifecycle>;
+  log: Log;
+  clock: Clock;
+  /** Closes a connection whose broker was silent for too long. */
+  expire(connection: object): void;
+}): Processing {
+  const { config, kv, client, budget, lifecycle, log, clock, expire } = parts;
+  const options = config.values;
+  const { now, nextTurn } = clock;
+  const startTime = now();
+
+  const cache = new RouteCache(() => options.routeCacheMaxBytes);
+  const tables = new RouteTables(cache);
+  cache.attach(tables);
+  kv.onChange((namespace, key) => {
+    if (namespace === ORDER_TOPIC_CONFIG) cache.topicChanged(key);
+  });
+  for (const name of ["clusterTest", "orderMessageEnable", "supportActingMaster"] as const) {
+    config.onChange(name, () => cache.clear());
+  }
+
+  const routes = new RouteInfoManager(tables, {
+    options,
+    log,
+    now,
+    defer: nextTurn,
+    notify: (change) => notifyMinBrokerIdChange(client, change, log),
+    expire,
+  });
+  config.onChange("scanNotActiveBrokerInterval", () => routes.reschedule());
+
+  const queues: RequestQueues = {
+    clientRequest: new RequestQueue({
+      capacity: () => options.clientRequestThreadPoolQueueCapacity,
+      concurrency: () => options.clientRequestThreadPoolNums,
+      slice: Infinity,
+      budget,
+      nextTurn,
+    }),
+    default: new RequestQueue({
+      capacity: () => options.defaultThreadPoolQueueCapacity,
+      concurrency: () => options.defaultThreadPoolNums,
+      slice: DEFAULT_QUEUE_SLICE,
+      budget,
+      nextTurn,
+    }),
+  };
+  const decoder = new RegistrationDecoder(() => options.maxInflatedBodyBytes, nextTurn);
+  const table = requestTable({
+    queues,
+    options,
+    config,
+    tables,
+    routes,
+    cache,
+    kv,
+    decoder,
+    productEnvironment: new ProductEnvironment({ options, client, get: getText, log, now }),
+    startTime,
+    now,
+    log,
+  });
+  const dispatcher = new Dispatcher(table, log, (peer) => {
+    if (!lifecycle.stopping) routes.disconnected(peer);
+  });
+  return {
+    cache,
+    routes,
+    decoder,
+    queues,
+    dispatcher,
+    serviceWait: () => serviceWait(options, now() - startTime),
+  };
+}
