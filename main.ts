@@ -1,5 +1,14 @@
+import { refuseOldDeno } from "./src/cli/deno_version.ts";
+
+// All else is loaded after this check, as an older Deno may not even link it.
+const refusal = refuseOldDeno(Deno.version.deno);
+if (refusal !== undefined) {
+  console.error(refusal);
+  Deno.exit(1);
+}
+
 // What is not asked for is not loaded: a command answers sooner, and more so as the server grows.
-if (Deno.args.length > 0 && !Deno.args[0]!.startsWith("-")) {
+if (Deno.args[0] !== undefined && !Deno.args[0].startsWith("-")) {
   const { runCommand } = await import("./src/admin/run.ts");
   Deno.exit(await runCommand(Deno.args, Deno));
 } else {

@@ -1,6 +1,6 @@
 /**
- * `deno task bundle`: the program and all its packages as one JavaScript file, which any `deno` of
- * the release line runs without network and without this project. The same sources give the same
+ * `deno task bundle`: the program and all its packages as one JavaScript file, which any `deno`
+ * from the pinned one on runs without network and without this project. The same sources give the same
  * bytes, on every machine.
  *
  * @module
@@ -43,8 +43,9 @@ export async function bundle(): Promise<void> {
       "main.ts",
     ]);
     if (!success) throw new BundleError(`deno bundle: ${output.trimEnd()}`);
-    const text = withoutMachine(await Deno.readTextFile(made), await npmCache());
-    assertAlone(text);
+    const bundled = withoutMachine(await Deno.readTextFile(made), await npmCache());
+    assertAlone(bundled);
+    const text = withLateImports(bundled);
     await Deno.writeTextFile(made, banner() + text);
     // Executables that are made of it hold its time.
     await Deno.utime(made, SOURCE_DATE, SOURCE_DATE);
@@ -97,6 +98,24 @@ export function assertAlone(text: string): void {
   const outside = [...imports, ...later].map(([, name]) => name)
     .filter((name) => !name.startsWith("node:") || !isBuiltin(name));
   if (outside.length > 0) throw new BundleError(`left outside the bundle: ${outside.join(", ")}`);
+}
+
+/**
+ * Makes the imports of Deno's own modules part of what is run. A name that an older Deno lacks would
+ * otherwise keep the whole file from being linked, and the program from saying that Deno is too old.
+ *
+ * @param text a bundle, in which all names are unique, and which uses none before its last lines
+ * @throws BundleError at an import of a form that is not known here
+ */
+export function withLateImports(text: string): string {
+  return text.replace(/^import\s+([^"';]+?)\s+from\s+"(node:[^"]+)";$/gm, (line, names, module) => {
+    const loaded = `await import("${module}");`;
+    if (/^\{[^{}]*\}$/.test(names)) return `const ${names.replaceAll(" as ", ": ")} = ${loaded}`;
+    const [, all] = /^\* as (\S+)$/.exec(names) ?? [];
+    if (all !== undefined) return `const ${all} = ${loaded}`;
+    if (/^\w+$/.test(names)) return `const { default: ${names} } = ${loaded}`;
+    throw new BundleError(`an import that can't be made late: ${line}`);
+  });
 }
 
 function banner(): string {

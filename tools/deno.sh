@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs Deno with the given arguments: the one on PATH when it is of the release line (major.minor)
-# that .deno-version pins, else .deno/bin/deno, which is installed with npm or pip when it is missing.
+# that .deno-version pins and no older, else .deno/bin/deno, which is installed with npm or pip when it
+# is missing.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -61,12 +62,17 @@ install() {
   trap - EXIT HUP INT TERM
 }
 
-case $(version_of deno) in
-  "${version%.*}".*) ;;
-  *)
-    [ "$(version_of "$local_deno")" = "$version" ] || install
-    PATH=$root/.deno/bin:$PATH
-    export PATH
-    ;;
-esac
+# is_fit VERSION: whether a Deno of this version will do.
+is_fit() {
+  case $1 in
+    "${version%.*}".*) [ "${1##*.}" -ge "${version##*.}" ] ;;
+    *) false ;;
+  esac
+}
+
+if ! is_fit "$(version_of deno)"; then
+  [ "$(version_of "$local_deno")" = "$version" ] || install
+  PATH=$root/.deno/bin:$PATH
+  export PATH
+fi
 exec deno "$@"

