@@ -8,7 +8,7 @@
 /** What a test or a suite may be given beside its name and its function. */
 export type TestOptions = Pick<
   Deno.TestDefinition,
-  "sanitizeExit" | "sanitizeOps" | "sanitizeResources"
+  "ignore" | "sanitizeExit" | "sanitizeOps" | "sanitizeResources"
 >;
 
 type TestBody = (t: Deno.TestContext) => void | Promise<void>;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
-import { assertAlone, BundleError, withoutMachine } from "../../tools/bundle.ts";
+import denoJson from "../../deno.json" with { type: "json" };
+import { assertAlone, BundleError, withLateImports, withoutMachine } from "../../tools/bundle.ts";
 import { chosen, compile } from "../../tools/compile.ts";
 import {
   DIST,
@@ -92,6 +93,14 @@ describe("the bundle", () => {
     assert.ok(out.includes(` ${VERSION} `), out);
   });
 
+  it("is refused in one line by a Deno that is too old", async () => {
+    const args = ["run", ...PERMISSIONS, `${alone.path}/namesrv.js`];
+    const { code, out, err } = await call("old-deno", args, { env: { DENO_NO_UPDATE_CHECK: "1" } });
+    assert.equal(code, 1);
+    assert.equal(out, "");
+    assert.match(err, /^rocketmq-namesrv needs Deno \S+ or newer, and this is Deno \S+\n$/);
+  });
+
   async function bundleSums(): Promise<Map<string, string>> {
     const found = await sums(DIST);
     return new Map([...found].filter(([name]) => /\.(js|txt)$/.test(name)));
@@ -106,6 +115,19 @@ describe("what could go wrong in a bundle", () => {
       assert.throws(() => assertAlone(`import "${name}";\n`), BundleError);
       assert.throws(() => assertAlone(`const a = await import("${name}");\n`), BundleError);
     }
+  });
+
+  it("is a name that an older Deno does not export: it is only missed when it is used", () => {
+    assert.equal(
+      withLateImports('import a from "node:fs";\nimport {\n  b,\n  c as d\n} from "node:v8";\n'),
+      'const { default: a } = await import("node:fs");\n' +
+        'const {\n  b,\n  c: d\n} = await import("node:v8");\n',
+    );
+    assert.equal(
+      withLateImports('import * as e from "node:tls";\n'),
+      'const e = await import("node:tls");\n',
+    );
+    assert.throws(() => withLateImports('import a, * as b from "node:fs";\n'), BundleError);
   });
 
   it("is a path into the cache of packages", () => {
@@ -169,6 +191,11 @@ describe("deno task compile", () => {
     try {
       await succeed("deno", ["task", "compile"], { env: { DENORT_BIN: runtime } });
       assert.equal((await sums(DIST)).get(executableName(HERE)), await sha256(file));
+      // The system tests take it as their program.
+      const [, ...words] = denoJson.tasks["test:system"].split(" ");
+      const args = [...words.slice(0, -1), "tests/system/start_test.ts"];
+      const out = await succeed("deno", args, { env: { NAMESRV_PROGRAM: file } });
+      assert.match(out, /^not tried, as an executable has its permissions inside: --allow-net$/m);
     } finally {
       await Deno.remove(file).catch(() => {}); // not made
     }

@@ -16,6 +16,7 @@ export const TOOLS = {
   hadolint: `${CACHE}/bin/hadolint`,
   helm: `${CACHE}/bin/helm`,
   kubeconform: `${CACHE}/bin/kubeconform`,
+  "old-deno": `${CACHE}/bin/old-deno`,
   promtool: `${DEBIAN}/usr/bin/promtool`,
   strace: `${DEBIAN}/usr/bin/strace`,
   "systemd-analyze": `${DEBIAN}/usr/bin/systemd-analyze`,

@@ -1,6 +1,6 @@
 /** An admin command as a process of its own, with the permissions of the task `start`. */
 
-import { denoEnvironment, MAIN, START_FLAGS, withLimit } from "./server_process.ts";
+import { denoEnvironment, programWords, withLimit } from "./server_process.ts";
 
 /** Where shells are: those that the packaging suite has fetched, too. */
 const SHELLS = new URL("../../.cache/packaging/shells", import.meta.url).pathname +
@@ -22,8 +22,9 @@ export async function runCommand(
 ): Promise<CommandResult> {
   const environment = await commandEnvironment();
   const begin = performance.now();
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [...START_FLAGS, MAIN, ...args],
+  const [program = "", ...words] = programWords();
+  const child = new Deno.Command(program, {
+    args: [...words, ...args],
     clearEnv: true,
     env: { ...environment, ...env },
     stdin: "null",
@@ -45,7 +46,7 @@ export async function runShell(
   script: string,
   env: Readonly<Record<string, string>> = {},
 ): Promise<CommandResult> {
-  const words = [Deno.execPath(), ...START_FLAGS, MAIN].map((word) => `'${word}'`).join(" ");
+  const words = programWords().map((word) => `'${word}'`).join(" ");
   const environment = await commandEnvironment();
   const begin = performance.now();
   const child = new Deno.Command(shell, {

@@ -1,25 +1,45 @@
 /**
  * The name server as a process of its own, started the way that the task `start` does it. With
- * NAMESRV_PROGRAM in the environment, it is that file that is started: a bundle, which gets neither
- * configuration nor packages of Deno.
+ * NAMESRV_PROGRAM in the environment, it is that file that is started: a bundle (`.js`), which gets
+ * neither configuration nor packages of Deno, or an executable, which has its permissions inside.
  *
  * @module
  */
 
+import { it } from "@std/testing/bdd";
 import denoJson from "../../deno.json" with { type: "json" };
 
 const BOOT = /^The Name Server boot success\. serializeType=JSON, address (.+):(\d+)$/;
 const LINE_LIMIT_MS = 10_000;
-const BUNDLE = Deno.env.get("NAMESRV_PROGRAM");
-/** The program's entry. */
-export const MAIN = BUNDLE === undefined
+const GIVEN = Deno.env.get("NAMESRV_PROGRAM");
+const PROGRAM = GIVEN === undefined
   ? new URL("../../main.ts", import.meta.url).pathname
-  : Deno.realPathSync(BUNDLE);
+  : Deno.realPathSync(GIVEN);
+const IS_EXECUTABLE = !/\.[jt]s$/.test(PROGRAM);
 const ALONE = ["--no-config", "--no-lock", "--no-npm", "--no-remote"];
 
 /** The flags between `deno` and `main.ts` of the task `start`. */
 export const START_FLAGS: readonly string[] = denoJson.tasks.start.command.split(" ")
-  .slice(1, -1).concat(BUNDLE === undefined ? [] : ALONE);
+  .slice(1, -1).concat(GIVEN === undefined ? [] : ALONE);
+
+/**
+ * The words that start the program, before its own arguments.
+ *
+ * @param flags Deno's flags; an executable takes none but its own
+ */
+export function programWords(flags: readonly string[] = START_FLAGS): string[] {
+  if (!IS_EXECUTABLE) return [Deno.execPath(), ...flags, PROGRAM];
+  if (flags !== START_FLAGS) throw new Error("an executable takes no flags of Deno: itWithFlags");
+  return [PROGRAM];
+}
+
+/** Registers a test that starts the program with other flags of Deno, which no executable takes. */
+export function itWithFlags(name: string, body: () => Promise<void>): void {
+  if (IS_EXECUTABLE) {
+    console.log(`not tried, as an executable has its permissions inside: ${name}`);
+  }
+  it(name, { ignore: IS_EXECUTABLE }, body);
+}
 
 /** How a server is started. */
 export interface Launch {
@@ -119,12 +139,12 @@ export class ServerProcess implements AsyncDisposable {
     const says = (name: string) => args.some((it) => it.startsWith(name));
     const unsaid = says("--listenPort") ? [] : ["--listenPort=0"];
     if (http !== "default" && !says("--httpPort")) unsaid.push("--httpPort=0");
-    const { main, env: common } = await ServerProcess.command(home);
-    const command = new Deno.Command(Deno.execPath(), {
-      args: [...flags, main, ...args, ...unsaid],
+    const [program = "", ...words] = programWords(flags);
+    const command = new Deno.Command(program, {
+      args: [...words, ...args, ...unsaid],
       cwd: home.path,
       clearEnv: true,
-      env: { ...common, ...env },
+      env: { ...await ServerProcess.environment(home), ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -132,9 +152,9 @@ export class ServerProcess implements AsyncDisposable {
     return new ServerProcess(command.spawn());
   }
 
-  /** What a test that starts a server in its own way needs: the program, and its environment. */
-  static async command(home: Home): Promise<{ main: string; env: Record<string, string> }> {
-    return { main: MAIN, env: { HOME: home.path, NO_COLOR: "1", ...await denoEnvironment() } };
+  /** The environment of a server that has this home folder. */
+  static async environment(home: Home): Promise<Record<string, string>> {
+    return { HOME: home.path, NO_COLOR: "1", ...await denoEnvironment() };
   }
 
   get pid(): number {

@@ -2,7 +2,13 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { HttpServerProcess } from "../support/http_server.ts";
 import { Peer } from "../support/peer.ts";
-import { Home, ServerProcess, START_FLAGS, withLimit } from "../support/server_process.ts";
+import {
+  Home,
+  itWithFlags,
+  ServerProcess,
+  START_FLAGS,
+  withLimit,
+} from "../support/server_process.ts";
 
 describe("the HTTP port at the start", () => {
   it("is on 127.0.0.1:9877 where nothing is said; without it, when that is taken", async () => {
@@ -63,7 +69,7 @@ describe("the HTTP port at the start", () => {
     assert.ok(!server.err.all.some((line) => line.includes("HTTP port")));
   });
 
-  it("needs its permission when it is asked for, and else goes on without", async () => {
+  itWithFlags("needs its permission when it is asked for, and else goes on without", async () => {
     await using home = await Home.make();
     const flags = [
       ...START_FLAGS.filter((flag) => !flag.startsWith("--allow-net")),
@@ -77,7 +83,7 @@ describe("the HTTP port at the start", () => {
     assert.match(err.at(-1)!, /--allow-net=127\.0\.0\.1:9999/);
   });
 
-  it("is never asked about at the terminal", async () => {
+  itWithFlags("is never asked about at the terminal", async () => {
     await using home = await Home.make();
     const flags = START_FLAGS.filter((flag) => flag !== "--no-prompt")
       .map((flag) => flag === "--allow-net" ? "--allow-net=0.0.0.0" : flag);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { Peer } from "../support/peer.ts";
-import { Home, Lines, ServerProcess, START_FLAGS, withLimit } from "../support/server_process.ts";
+import { Home, Lines, programWords, ServerProcess, withLimit } from "../support/server_process.ts";
 
 const UPDATE_NAMESRV_CONFIG = 318;
 
@@ -95,8 +95,8 @@ describe("the log", () => {
 describe("a start on a terminal", () => {
   it("shows what the server is, on a screen, before the boot line", async () => {
     await using home = await Home.make();
-    const { main, env } = await ServerProcess.command(home);
-    const server = [Deno.execPath(), ...START_FLAGS, main, "--listenPort=0"].join(" ");
+    const env = await ServerProcess.environment(home);
+    const server = [...programWords(), "--listenPort=0"].join(" ");
     const child = new Deno.Command("script", {
       args: ["--quiet", "--return", "--command", `exec ${server}`, "/dev/null"],
       cwd: home.path,

@@ -5,6 +5,7 @@ import {
   type Ended,
   freePort,
   Home,
+  itWithFlags,
   ServerProcess,
   START_FLAGS,
 } from "../support/server_process.ts";
@@ -190,7 +191,7 @@ describe("a start is refused", () => {
 });
 
 describe("a start without a permission is refused with the flag that allows it", () => {
-  it("--allow-net", async () => {
+  itWithFlags("--allow-net", async () => {
     await using home = await Home.make();
     const { code, out, err } = await ServerProcess.run({ home, flags: flagsWith("net") });
     assert.deepEqual([code, out], [1, []]);
@@ -198,7 +199,7 @@ describe("a start without a permission is refused with the flag that allows it",
     assert.equal(err.filter((line) => line.includes("--allow-")).length, 1);
   });
 
-  it("--allow-read", async () => {
+  itWithFlags("--allow-read", async () => {
     await using home = await Home.make();
     assertRefused(
       await ServerProcess.run({ home, flags: flagsWith("read") }),
@@ -207,7 +208,7 @@ describe("a start without a permission is refused with the flag that allows it",
     );
   });
 
-  it("--allow-env", async () => {
+  itWithFlags("--allow-env", async () => {
     await using home = await Home.make();
     assertRefused(
       await ServerProcess.run({ home, flags: flagsWith("env") }),
@@ -217,7 +218,7 @@ describe("a start without a permission is refused with the flag that allows it",
     assertRefused(await ServerProcess.run({ home, flags: narrowed }), "--allow-env=HOME");
   });
 
-  it("--allow-write, for the log", async () => {
+  itWithFlags("--allow-write, for the log", async () => {
     await using home = await Home.make();
     assertRefused(
       await ServerProcess.run({
@@ -230,7 +231,7 @@ describe("a start without a permission is refused with the flag that allows it",
     );
   });
 
-  it("--allow-write, in the answer to a change", async () => {
+  itWithFlags("--allow-write, in the answer to a change", async () => {
     await using home = await Home.make();
     await using server = await ServerProcess.start({ home, flags: flagsWith("write") });
     await using peer = await Peer.connect(server.port);
@@ -242,7 +243,7 @@ describe("a start without a permission is refused with the flag that allows it",
     assert.equal(code, 22);
   });
 
-  it("needs no more than the paths that it uses", async () => {
+  itWithFlags("needs no more than the paths that it uses", async () => {
     await using home = await Home.make();
     const paths = `${home.path},/etc/rocketmq`;
     const flags = [

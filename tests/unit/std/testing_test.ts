@@ -21,6 +21,7 @@ describe("@std/testing/bdd", () => {
     afterAll(() => void order.push("outer afterAll"));
 
     it("runs its first test", () => void order.push("first"));
+    it("leaves out what is ignored", { ignore: true }, () => void order.push("ignored"));
 
     describe("in a suite", () => {
       beforeAll(() => void order.push("inner beforeAll"));
