@@ -55,7 +55,7 @@ export async function serve(args: readonly string[]): Promise<void> {
       log.info("signal", { signal });
       let code = 0;
       await namesrv.stop().catch((error) => {
-        log.error("not stopped cleanly", { error });
+        log.error("unclean stop", { error });
         code = 1;
       });
       close();

@@ -40,11 +40,11 @@ const BAR_WIDTH = 30;
 /** Adds the `bench` command. */
 export function addBench(registry: Registry): void {
   registry
-    .add<BenchOptions>("bench", "ask one name server for a route as fast as it answers", bench)
-    .option("--connections <n>", "how many connections", "8")
-    .option("--in-flight <n>", "requests under way on each of them", "8")
+    .add<BenchOptions>("bench", "load-test one name server with route queries", bench)
+    .option("--connections <n>", "number of connections", "8")
+    .option("--in-flight <n>", "requests in flight on each connection", "8")
     .option("--duration <s>", "how long", "10")
-    .option("--topic <name>", "whose route is asked for (default: the first that there is)");
+    .option("--topic <name>", "the topic to query (default: the first one)");
 }
 
 async function bench(
@@ -58,7 +58,7 @@ async function bench(
   const { server, topic } = await session.first(async (server) => {
     const topic = options.topic ?? (await topicNames(server))[0];
     if (topic === undefined) {
-      throw new CommandFailure(`${server.address}: has no topics: there is no route to ask for`);
+      throw new CommandFailure(`${server.address}: has no topics, so there is no route to query`);
     }
     await knownRoute(server, topic);
     return { server: server.address, topic };
@@ -142,7 +142,7 @@ async function print(out: Output, result: Result): Promise<void> {
   const rows = [
     ["server", result.server],
     ["topic", printable(result.topic)],
-    ["load", `${result.connections} connections, ${result.inFlight} requests under way on each`],
+    ["load", `${result.connections} connections, ${result.inFlight} requests in flight on each`],
     ["time", `${result.seconds.toFixed(1)} s`],
     ["answers", answers.join(", ")],
     ["throughput", `${result.requestsPerSecond} a second`],

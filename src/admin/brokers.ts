@@ -18,20 +18,20 @@ interface ClusterOption extends ServerOptions {
 
 /** Adds the commands `clusters`, `brokers` and `perm`. */
 export function addBrokerCommands(registry: Registry): void {
-  registry.add("clusters", "list the clusters", clusters);
+  registry.add("clusters", "list clusters", clusters);
   registry
-    .add<ClusterOption>("brokers", "list the brokers with their addresses", brokers)
-    .option("--cluster <name>", "only those of one cluster");
-  const perm = registry.group("perm", "take brokers out of service for producers, and back");
+    .add<ClusterOption>("brokers", "list brokers and their addresses", brokers)
+    .option("--cluster <name>", "only brokers of this cluster");
+  const perm = registry.group("perm", "stop or resume writes to a broker");
   registry.add(
     "wipe <broker>",
-    "take the write permission from all topics of a broker, on each name server",
+    "remove write permission from all topics of a broker, on each name server",
     (session, [broker]) => changePerm(session, broker!, WIPE),
     perm,
   );
   registry.add(
     "add <broker>",
-    "give the write permission back to all topics of a broker, on each name server",
+    "restore write permission for all topics of a broker, on each name server",
     (session, [broker]) => changePerm(session, broker!, ADD),
     perm,
   );
@@ -103,7 +103,7 @@ export async function clusterWith(server: NameServer, cluster?: string): Promise
   const info = await clusterInfo(server);
   if (cluster === undefined || info.clusters.has(cluster)) return info;
   const hint = didYouMean(cluster, info.clusters.keys());
-  throw new ServerFailure(server.address, `knows no cluster ${printable(cluster)}${hint}`, true);
+  throw new ServerFailure(server.address, `unknown cluster ${printable(cluster)}${hint}`, true);
 }
 
 /** A broker group for JSON output. */
@@ -145,7 +145,7 @@ const ADD: PermChange = {
   code: RequestCode.ADD_WRITE_PERM_OF_BROKER,
   count: "addTopicCount",
   done: "given to",
-  warning: "all its topics are rw now, also those that were read-only, and system topics lost x; " +
+  warning: "all its topics are now rw, even those that were read-only, and system topics lost x; " +
     "its next registration with changed topics restores its own settings",
 };
 
@@ -173,13 +173,13 @@ async function checkBroker(server: NameServer, broker: string): Promise<void> {
   const { brokers } = await clusterInfo(server);
   if (brokers.has(broker)) return;
   const hint = didYouMean(broker, brokers.keys());
-  throw new ServerFailure(server.address, `knows no broker ${printable(broker)}${hint}`, true);
+  throw new ServerFailure(server.address, `unknown broker ${printable(broker)}${hint}`, true);
 }
 
 /** Suggests the closest of the existing names, or says that there are none. */
 export function didYouMean(name: string, names: Iterable<string>): string {
   const known = [...names];
-  if (known.length === 0) return ": it knows none at all";
+  if (known.length === 0) return ": the server has none";
   const nearest = nearestName(name, known);
   return nearest === undefined ? "" : `; did you mean ${printable(nearest)}?`;
 }

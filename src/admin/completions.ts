@@ -29,11 +29,11 @@ const FILE_OPTIONS = ["-c", "--configFile", "--tls-trust", "--tls-cert", "--tls-
 export function addCompletions(program: Command, out: Output): void {
   const shells = [...SHELLS.keys()];
   program.command("completions")
-    .description("print what a shell needs to complete command lines of this program")
+    .description("print a completion script for a shell")
     .addArgument(new Argument("<shell>", "the shell").choices(shells))
     .action(async (name: string) => {
       const shell = SHELLS.get(name);
-      if (shell === undefined) throw new UsageError(`no such shell: ${name}`);
+      if (shell === undefined) throw new UsageError(`unknown shell: ${name}`);
       // The server's options require the configuration module, which no other command needs.
       const { serverOptions } = await import("../cli/args.ts");
       const [root, ...others] = placesOf(program, []);
@@ -46,7 +46,7 @@ function placesOf(command: Command, path: readonly string[]): Place[] {
   const options = command.options.flatMap(({ short, long, description }) =>
     [short, long].filter((text) => text !== undefined).map((text) => ({ text, description }))
   );
-  options.push({ text: "--help", description: "tell what it does" });
+  options.push({ text: "--help", description: "show help" });
   const choices = command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []);
   const words = [
     ...command.commands.map((it) => ({ text: it.name(), description: it.description() })),

@@ -13,11 +13,16 @@ const LIMITS = { maxLength: 1_000_000, maxKeys: 10_000 };
 
 /** Adds the `config` command. */
 export function addConfigCommands(registry: Registry): void {
-  const config = registry.group("config", "read and change the configuration");
-  registry.add("get [keys...]", "print options with their values; all without a key", get, config);
+  const config = registry.group("config", "show or change the configuration");
+  registry.add(
+    "get [keys...]",
+    "print options and their values; without keys, all of them",
+    get,
+    config,
+  );
   registry.add(
     "set <key> <value>",
-    "change an option at once, on each name server, and see that it took effect",
+    "change an option at runtime, on each name server, and check that it took effect",
     set,
     config,
   );

@@ -36,14 +36,14 @@ export interface Difference {
 /** Adds the `diff` command. */
 export function addDiff(registry: Registry): void {
   registry
-    .add<DiffOptions>("diff", "compare what name servers hold: the first with each other", diff)
+    .add<DiffOptions>("diff", "compare the first name server's data with each of the others", diff)
     .option(
       "--namespace <name>",
       `a KV namespace to compare; may be repeated (default: ${ORDER_TOPIC_CONFIG})`,
       (name: string, names: string[]) => [...names, name],
       [],
     )
-    .addHelpText("after", "\nExit codes: 0 equal, 1 different or not compared, 2 not understood.");
+    .addHelpText("after", "\nExit codes: 0 equal, 1 different or failed, 2 usage error.");
 }
 
 async function diff(
@@ -53,7 +53,7 @@ async function diff(
 ): Promise<void> {
   const { servers, out, err, json } = session;
   if (servers.all.length < 2) {
-    throw new UsageError("diff compares two name servers: -n 'host:port;host:port'");
+    throw new UsageError("diff needs at least two name servers: -n 'host:port;host:port'");
   }
   const namespaces = namespace.length === 0 ? [ORDER_TOPIC_CONFIG] : namespace;
   const outcomes = await servers.each((server) => holdingsOf(server, namespaces));
@@ -163,7 +163,7 @@ function both<K extends string | number | bigint, V>(
 }
 
 function brokerText({ cluster, enableActingMaster, zoneName }: BrokerData): string {
-  return `in ${cluster}${enableActingMaster ? ", acting master allowed" : ""}` +
+  return `in ${cluster}${enableActingMaster ? ", acting master enabled" : ""}` +
     (zoneName === undefined ? "" : `, zone ${zoneName}`);
 }
 

@@ -69,18 +69,18 @@ function whatFailed(error: unknown, asked: Asked): string | undefined {
   }
   if (error instanceof NoAnswerError) {
     if (error.kind === "silent") {
-      return `no answer within ${timeout} ms: is it a name server? A busy one needs a higher --timeout`;
+      return `no answer within ${timeout} ms: is it a name server? If it is busy, raise --timeout`;
     }
     if (!tls) {
-      return "closed the connection without an answer: is it a name server? Try --tls if it wants TLS";
+      return "closed the connection without an answer: is it a name server? If it requires TLS, try --tls";
     }
     return asked.clientCertificate
       ? "closed the connection without an answer: it may not trust the certificate of --tls-cert"
-      : "closed the connection without an answer: it may want a certificate (--tls-cert, --tls-key)";
+      : "closed the connection without an answer: it may require a certificate (--tls-cert, --tls-key)";
   }
   if (error instanceof StrangeAnswerError) return strange(error);
   if (error instanceof FastjsonError) {
-    return `an answer that cannot be read (${printable(error.message)}): is it a name server?`;
+    return `an invalid answer (${printable(error.message)}): is it a name server?`;
   }
   if (!(error instanceof Error)) return undefined;
   const { code } = error as { code?: unknown };
@@ -89,7 +89,7 @@ function whatFailed(error: unknown, asked: Asked): string | undefined {
 
 function strange({ start, message }: StrangeAnswerError): string {
   if (String.fromCharCode(...start.subarray(0, 5)) === "HTTP/") {
-    return "speaks HTTP: -n wants the port of the name server's clients, 9876 by default";
+    return "speaks HTTP: -n needs the port for clients, 9876 by default";
   }
   // A TLS alert or handshake record.
   if ((start[0] === 0x15 || start[0] === 0x16) && start[1] === 3) {
@@ -103,15 +103,15 @@ function systemFailure(code: string, message: string, tls: boolean): string | un
   const what = SYSTEM_FAILURES.get(code);
   if (what !== undefined) return what;
   if (tls && code === "ECONNRESET") {
-    return "closed the connection in the TLS handshake: is its TLS on? Try without --tls";
+    return "closed the connection in the TLS handshake: is TLS enabled there? Try without --tls";
   }
   if (tls && code === "ERR_SSL_WRONG_VERSION_NUMBER") {
     return "does not speak TLS: try without --tls";
   }
   const reason = printable(message.split("\n")[0]!);
   if (tls && (code.includes("CERT") || code.includes("LEAF"))) {
-    return `its certificate is not trusted (${reason}): --tls-trust names the authority that ` +
-      "signed it, --tls-insecure does without";
+    return `its certificate is not trusted (${reason}): pass its authority with --tls-trust, ` +
+      "or use --tls-insecure to skip the check";
   }
   if (tls && /^(ERR_SSL|ERR_TLS|EPROTO)/.test(code)) return `the TLS handshake failed: ${reason}`;
   return /^E[A-Z]+$/.test(code) ? `cannot be reached (${reason}): check -n` : undefined;
@@ -119,10 +119,10 @@ function systemFailure(code: string, message: string, tls: boolean): string | un
 
 const SYSTEM_FAILURES: ReadonlyMap<string, string> = new Map([
   ["ECONNREFUSED", "connection refused: is the name server running, and is this its port?"],
-  ["ENOTFOUND", "no such host: check the name in -n"],
-  ["EAI_AGAIN", "the host's name cannot be resolved now: check the name in -n, and DNS"],
-  ["EHOSTUNREACH", "no way to this host: check the address in -n, and the network"],
-  ["ENETUNREACH", "no way to this network: check the address in -n, and the network"],
+  ["ENOTFOUND", "host not found: check the name in -n"],
+  ["EAI_AGAIN", "the host name cannot be resolved at the moment: check the name in -n, and DNS"],
+  ["EHOSTUNREACH", "no route to this host: check the address in -n, and the network"],
+  ["ENETUNREACH", "no route to this network: check the address in -n, and the network"],
 ]);
 
 function refusal(code: number, remark: string | null): string {
@@ -136,15 +136,15 @@ function adviceFor(code: number, remark: string | null): string {
     case ResponseCode.SYSTEM_BUSY:
       return ": try again";
     case ResponseCode.GO_AWAY:
-      return ": it is stopping; ask another one";
+      return ": it is stopping; try another one";
     case ResponseCode.REQUEST_CODE_NOT_SUPPORTED:
-      return ": is it a name server? Brokers and proxies answer so";
+      return ": is it a name server? Brokers and proxies answer like this";
     case ResponseCode.NO_PERMISSION:
-      return ": change it in the server's configuration file, and restart";
+      return ": change it in the server's configuration file and restart the server";
     case ResponseCode.TOPIC_NOT_EXIST:
-      return ": `topics` lists those that there are";
+      return ": `topics` lists all topics";
     case ResponseCode.QUERY_NOT_FOUND:
-      return ": `kv list` lists a namespace";
+      return ": `kv list` lists the keys of a namespace";
     default:
       if (remark === "disable") return ": enableTopicList or enableAllTopicList is off there";
       if (remark === "name server not ready") return ": it has just started; try again in a minute";

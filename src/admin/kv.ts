@@ -7,11 +7,11 @@ import { printable } from "./text.ts";
 
 /** Adds the `kv` command. */
 export function addKvCommands(registry: Registry): void {
-  const kv = registry.group("kv", "read and change the KV table");
+  const kv = registry.group("kv", "show or change the KV table");
   registry.add("get <namespace> <key>", "print a value", get, kv);
-  registry.add("put <namespace> <key> <value>", "store a value, on each name server", put, kv);
-  registry.add("delete <namespace> <key>", "delete a pair, on each name server", remove, kv);
-  registry.add("list <namespace>", "list the pairs of a namespace", list, kv);
+  registry.add("put <namespace> <key> <value>", "set a value, on each name server", put, kv);
+  registry.add("delete <namespace> <key>", "delete a key, on each name server", remove, kv);
+  registry.add("list <namespace>", "list the keys and values of a namespace", list, kv);
 }
 
 async function get(session: Session, args: readonly string[]): Promise<void> {
@@ -54,7 +54,7 @@ async function remove(session: Session, args: readonly string[]): Promise<void> 
       await server.ask({ code: RequestCode.DELETE_KV_CONFIG, extFields });
       return code === ResponseCode.SUCCESS;
     },
-    (known) => `${namespace} ${key} ${known ? "deleted" : "was not there"}`,
+    (known) => `${namespace} ${key} ${known ? "deleted" : "did not exist"}`,
     (known) => ({ namespace, key, deleted: known }),
   );
 }

@@ -122,7 +122,7 @@ export class LoadConnection {
       for (let frame = this.#decoder.next(); frame; frame = this.#decoder.next()) {
         const { code, opaque } = decodeHeader(frame.header, frame.serializeType);
         const sent = this.#sent[opaque];
-        if (sent === undefined || sent === 0) throw new FrameError("an answer to no request");
+        if (sent === undefined || sent === 0) throw new FrameError("a response without a request");
         this.#sent[opaque] = 0;
         this.#plan.answered(code, now - sent);
         free.push(opaque);

@@ -80,7 +80,7 @@ export class NameServer {
    */
   decode<T>(body: Uint8Array | null, decode: (body: Uint8Array) => T): T {
     try {
-      if (body === null) throw new FastjsonError("it is empty");
+      if (body === null) throw new FastjsonError("empty body");
       return decode(body);
     } catch (error) {
       throw this.#failure(error);

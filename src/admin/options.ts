@@ -23,14 +23,14 @@ export function withServers(command: Command): Command {
   const option = (flags: string, description: string, byDefault?: string) =>
     command.addOption(new Option(flags, description).default(byDefault));
   option("-n, --namesrvAddr <host:port[;host:port]>", "the name servers", DEFAULT_SERVER);
-  option("--timeout <ms>", "how long a server may take to answer", "3000");
-  option("--json", "write JSON, for programs");
-  option("--tls", "speak TLS; the other options of TLS imply it");
-  option("--tls-trust <file>", "certificates (PEM) of the authorities to trust");
-  option("--tls-cert <file>", "the certificate (PEM) to show to the server");
-  option("--tls-key <file>", "its key (PEM)");
-  option("--tls-name <name>", "the name that the server's certificate is for");
-  option("--tls-insecure", "trust any certificate: for tests only");
+  option("--timeout <ms>", "timeout for each server", "3000");
+  option("--json", "print JSON");
+  option("--tls", "use TLS; implied by the other TLS options");
+  option("--tls-trust <file>", "CA certificates to trust (PEM)");
+  option("--tls-cert <file>", "client certificate (PEM)");
+  option("--tls-key <file>", "key of the client certificate (PEM)");
+  option("--tls-name <name>", "the name in the server's certificate");
+  option("--tls-insecure", "accept any certificate; for tests only");
   return command;
 }
 

@@ -26,8 +26,8 @@ const MAX_COUNT = 1000;
 /** Adds the `ping` command. */
 export function addPing(registry: Registry): void {
   registry
-    .add<PingOptions>("ping", "tell whether each name server answers, and how fast", ping)
-    .option("--count <n>", "how often each is asked", "1");
+    .add<PingOptions>("ping", "check that each name server answers, and measure how fast", ping)
+    .option("--count <n>", "number of probes", "1");
 }
 
 /**

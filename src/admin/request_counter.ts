@@ -42,7 +42,7 @@ async function textOf(response: Response): Promise<string> {
   const decoder = new TextDecoder();
   for await (const chunk of response.body ?? []) {
     text += decoder.decode(chunk, { stream: true });
-    if (text.length > MAX_LENGTH) throw new RangeError("too long for metrics");
+    if (text.length > MAX_LENGTH) throw new RangeError("the metrics are too long");
   }
   return text;
 }

@@ -56,13 +56,13 @@ export async function runCommand(
   program
     .usage("<command> [options]")
     .description(
-      "Asks name servers, and changes what they hold. Without a command, it is the name server: " +
+      "Queries and changes name servers. Without a command, starts a name server: " +
         `\`${PROGRAM} --help\` lists its options.`,
     )
     .addHelpText(
       "after",
-      `\n\`${PROGRAM} <command> --help\` tells more. Exit codes: 0 done, 1 failed (diff: different), ` +
-        "2 not understood.",
+      `\nSee \`${PROGRAM} <command> --help\`. Exit codes: 0 success, 1 failure (diff: different), ` +
+        "2 usage error.",
     );
   addPing(registry);
   addBrokerCommands(registry);
@@ -125,7 +125,7 @@ function checkCommand(program: Command, args: readonly string[]): void {
   if (commands.length === 0) return;
   const word = args[path.length - 1];
   const names = commands.map((command) => command.name());
-  if (word === undefined) throw new UsageError(`a command is missing: ${names.join(", ")}`);
+  if (word === undefined) throw new UsageError(`missing command: ${names.join(", ")}`);
   if (word === "-h" || word === "--help") return;
   if (word === "help") {
     const asked = args.slice(path.length);
@@ -138,7 +138,7 @@ function checkCommand(program: Command, args: readonly string[]): void {
   }
   const nearest = nearestName(word, names);
   const hint = nearest === undefined
-    ? `there are ${names.join(", ")}`
+    ? `commands: ${names.join(", ")}`
     : `did you mean ${before}${nearest}?`;
   throw new UsageError(`unknown command: ${before}${word}; ${hint}`);
 }
@@ -150,5 +150,5 @@ function usageLine(message: string, program: Command, args: readonly string[]): 
     .replace(/\n\(Did you mean (.*)\?\)$/, "; did you mean $1?");
   const names = commandPath(program, args).slice(1).map((command) => command.name());
   const help = [PROGRAM, ...names, names.length === 0 ? "help" : "--help"].join(" ");
-  return `${PROGRAM}: ${what} (${help} tells more)`;
+  return `${PROGRAM}: ${what} (see ${help})`;
 }

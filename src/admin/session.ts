@@ -34,7 +34,7 @@ export class Session {
   first<T>(ask: (server: NameServer) => Promise<T>): Promise<T> {
     return this.servers.first(
       ask,
-      (failure) => this.err.line(`${failure.message}; asking the next one`),
+      (failure) => this.err.line(`${failure.message}; trying the next one`),
     );
   }
 

@@ -22,10 +22,12 @@ export async function readTls(
   const wanted = [tls, tlsTrust, tlsCert, tlsKey, tlsName, tlsInsecure];
   if (wanted.every((option) => option === undefined)) return undefined;
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
-    throw new UsageError("--tls-cert and --tls-key: one is of no use without the other");
+    throw new UsageError("--tls-cert and --tls-key: both are needed");
   }
   if (tlsInsecure && tlsTrust !== undefined) {
-    throw new UsageError("--tls-insecure: trusts any certificate, so --tls-trust has no use");
+    throw new UsageError(
+      "--tls-insecure accepts any certificate, so it can't be combined with --tls-trust",
+    );
   }
   const read = (option: string, path: string) => readFile(`${option} ${path}`, path, runtime);
   let ca: string | undefined;
@@ -38,7 +40,7 @@ export async function readTls(
     own = { cert: await read("--tls-cert", tlsCert), key: await read("--tls-key", tlsKey) };
     const [certificate] = certificates(`--tls-cert ${tlsCert}`, own.cert);
     if (!certificate!.checkPrivateKey(privateKey(`--tls-key ${tlsKey}`, own.key))) {
-      throw new CommandFailure(`--tls-key ${tlsKey}: is not the key of the one in ${tlsCert}`);
+      throw new CommandFailure(`--tls-key ${tlsKey}: does not match the certificate in ${tlsCert}`);
     }
   }
   return {
@@ -69,7 +71,7 @@ function certificates(what: string, pem: string): X509Certificate[] {
   try {
     return blocks.map((block) => new X509Certificate(block));
   } catch (error) {
-    throw new CommandFailure(`${what}: is no certificate: ${errorMessage(error)}`);
+    throw new CommandFailure(`${what}: not a valid certificate: ${errorMessage(error)}`);
   }
 }
 
@@ -77,11 +79,11 @@ function privateKey(what: string, pem: string): KeyObject {
   const block = privateKeyBlock(pem);
   if (block === undefined) throw new CommandFailure(`${what}: contains no private key (PEM)`);
   if (block.includes("ENCRYPTED")) {
-    throw new CommandFailure(`${what}: is encrypted: \`openssl pkey\` writes it as it is`);
+    throw new CommandFailure(`${what}: is encrypted: decrypt it with \`openssl pkey\``);
   }
   try {
     return createPrivateKey(block);
   } catch (error) {
-    throw new CommandFailure(`${what}: is no private key: ${errorMessage(error)}`);
+    throw new CommandFailure(`${what}: not a valid private key: ${errorMessage(error)}`);
   }
 }

@@ -36,11 +36,11 @@ const CLEAR_BELOW = "\x1b[J";
 export function addTop(registry: Registry): void {
   registry
     .add<TopOptions>("top", "watch name servers: latency, requests, brokers, changes", top)
-    .option("--interval <s>", "how often to look", "1")
-    .option("--count <n>", "how many looks to take; without it, until q or Ctrl-C")
+    .option("--interval <s>", "seconds between updates", "1")
+    .option("--count <n>", "number of updates; by default until q or Ctrl-C")
     .option(
       "--http <host:port[;host:port]>",
-      `where the servers have their metrics (default: port ${HTTP_PORT} of each host)`,
+      `HTTP addresses of the servers, for metrics (default: port ${HTTP_PORT} of each host)`,
     );
 }
 
@@ -82,7 +82,7 @@ function metricsOf(servers: readonly NameServer[], http: string | undefined): Re
     })
     : parseServers(http, "--http");
   if (addresses.length !== servers.length && http !== undefined) {
-    throw new UsageError(`--http ${http}: must name as many addresses as -n, in the same order`);
+    throw new UsageError(`--http ${http}: needs one address for each in -n, in the same order`);
   }
   return addresses.map((address) => new RequestCounter(address, HTTP_TIMEOUT));
 }
@@ -205,7 +205,7 @@ class Screen implements View {
       return this.out.styled(change.includes(" + ") ? "green" : "red", text);
     });
     const lines = [
-      this.out.styled("dim", "rocketmq-namesrv top; q ends it"),
+      this.out.styled("dim", "rocketmq-namesrv top; press q to quit"),
       "",
       ...table,
       ...sights.flatMap(({ failure }) =>

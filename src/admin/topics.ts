@@ -22,15 +22,15 @@ interface DeleteOptions extends ServerOptions {
 /** Adds the commands `topics`, `route` and `topic`. */
 export function addTopicCommands(registry: Registry): void {
   registry
-    .add<TopicsOptions>("topics", "list the topics with their brokers and queues", topics)
-    .option("--cluster <name>", "only those that brokers of this cluster have")
-    .option("--names", "only the names, a line each: one request, however many topics there are");
-  registry.add("route <topic>", "show which brokers have a topic, as clients see it", route);
+    .add<TopicsOptions>("topics", "list topics with their brokers and queues", topics)
+    .option("--cluster <name>", "only topics on brokers of this cluster")
+    .option("--names", "only names, one per line; takes a single request");
+  registry.add("route <topic>", "show the route of a topic as clients see it", route);
   const topic = registry.group("topic", "change topics");
   registry
     .add<DeleteOptions>(
       "delete <topic>",
-      "forget a topic, on each name server; a broker that still has it brings it back",
+      "delete a topic's route, on each name server; a broker that still has the topic restores it",
       deleteTopic,
       topic,
     )
@@ -173,7 +173,7 @@ export async function knownRoute(server: NameServer, topic: string): Promise<Top
   if (route !== undefined) return route;
   // A server may refuse to list its topics.
   const hint = await topicNames(server).then((names) => didYouMean(topic, names), () => "");
-  throw new ServerFailure(server.address, `knows no topic ${printable(topic)}${hint}`, true);
+  throw new ServerFailure(server.address, `unknown topic ${printable(topic)}${hint}`, true);
 }
 
 async function deleteTopic(
@@ -191,7 +191,7 @@ async function deleteTopic(
       await server.ask({ code: RequestCode.DELETE_TOPIC_IN_NAMESRV, extFields: fields });
       return known;
     },
-    (known) => known ? `${topic} deleted` : `${topic} was not there`,
+    (known) => known ? `${topic} deleted` : `${topic} did not exist`,
     (known) => ({ topic, deleted: known }),
   );
 }

@@ -34,7 +34,7 @@ const ARGUMENTS: readonly Argument[] = [
     letter: "n",
     value: "ADDR",
     option: "namesrvAddr",
-    doc: "accepted and reported, without further effect",
+    doc: "accepted and reported, but without effect",
   },
   {
     name: "printConfigItem",
@@ -47,19 +47,19 @@ const ARGUMENTS: readonly Argument[] = [
     name: "listenPort",
     value: "PORT",
     option: "listenPort",
-    doc: "TCP port; wins over all files",
+    doc: "TCP port; overrides all files",
   },
   {
     name: "bindAddress",
     value: "ADDR",
     option: "bindAddress",
-    doc: "address or host name to listen on; wins over all files",
+    doc: "address or host name to listen on; overrides all files",
   },
   {
     name: "httpPort",
     value: "PORT",
     option: "httpPort",
-    doc: "port for health, metrics and the API; 0 opens none",
+    doc: "port for health, metrics and the API; 0 for none",
   },
   {
     name: "httpBindAddress",
@@ -157,7 +157,9 @@ function readProperties(args: readonly string[]): ReadonlyMap<OptionName, string
     const [, name, text] = TLS_PROPERTY.exec(arg)!;
     if (!isOptionName(name)) throw new CommandLineError(`unknown option: -D${name}`);
     if (isSecret(optionOf(name))) {
-      throw new CommandLineError(`-D${name}: belongs into a file: others can read arguments`);
+      throw new CommandLineError(
+        `-D${name}: set it in a file, because other users can read arguments`,
+      );
     }
     if (text === undefined || parseValue(name, text) === undefined) {
       const allowed = allowedValues(optionOf(name));
@@ -182,11 +184,11 @@ export function usage(): string {
     const short = letter ? `-${letter}, ` : "    ";
     return { forms: `  ${short}--${name}${value ? ` ${value}` : ""}`, doc };
   });
-  rows.push({ forms: "    -Dtls.KEY=VALUE", doc: "a TLS option; wins over all files" });
+  rows.push({ forms: "    -Dtls.KEY=VALUE", doc: "a TLS option; overrides all files" });
   const width = Math.max(...rows.map(({ forms }) => forms.length)) + 2;
   return [
     "usage: rocketmq-namesrv [options]    starts the name server",
-    "       rocketmq-namesrv <command>    asks name servers; `rocketmq-namesrv help` lists commands",
+    "       rocketmq-namesrv <command>    admin commands; see `rocketmq-namesrv help`",
     "",
     ...rows.map(({ forms, doc }) => forms.padEnd(width) + doc),
   ].join("\n");

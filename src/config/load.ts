@@ -114,7 +114,7 @@ async function loadTlsFile(loading: Loading, files: FileReader): Promise<void> {
     if (isDefault && error instanceof ConfigFileError && isNotCapable(error.cause)) {
       loading.notices.push({
         level: "warn",
-        event: "default TLS configuration file not looked for",
+        event: "default TLS configuration file skipped",
         fields: { file: path, reason: osReason(error.cause, `--allow-read=${path}`) },
       });
       return;
@@ -266,7 +266,7 @@ class Loading {
     if (options["tls.server.mode"] === "disabled" || !options["tls.test.mode.enable"]) return;
     const unused = TEST_MODE_IGNORES.filter((name) => this.given.has(name));
     if (unused.length === 0) return;
-    this.#warn("TLS options without effect, because tls.test.mode.enable=true", {
+    this.#warn("TLS options have no effect while tls.test.mode.enable=true", {
       keys: unused.join(", "),
     });
   }

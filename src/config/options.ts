@@ -118,47 +118,47 @@ const NAME_SERVER = {
   configStorePath: path(
     "",
     "full",
-    "File into which UPDATE_NAMESRV_CONFIG stores what it changes: the file of -c, or the default, " +
+    "File in which UPDATE_NAMESRV_CONFIG stores changes: the file given with -c, or the default, " +
       "which is then also read at start. Setting it in a file has no effect.",
-    "file of -c, or ~/namesrv/namesrv.properties",
+    "file given with -c, or ~/namesrv/namesrv.properties",
   ),
   productEnvName: text(
     "center",
     "live",
     "full",
-    "The environment whose name servers clusterTest asks, as the address service knows it.",
+    "Name of the environment whose name servers clusterTest asks, as registered in the address service.",
   ),
   clusterTest: flag(
     false,
     "live",
     "full",
-    "Route queries for topics that are unknown here go on to the name servers of productEnvName.",
+    "Route queries for unknown topics are forwarded to the name servers of productEnvName.",
   ),
   orderMessageEnable: flag(
     false,
     "live",
     "full",
-    "Routes carry orderTopicConf, taken from KV namespace ORDER_TOPIC_CONFIG.",
+    "Routes include orderTopicConf from the KV namespace ORDER_TOPIC_CONFIG.",
   ),
   returnOrderTopicConfigToBroker: flag(
     true,
     "live",
     "full",
-    "A registration is answered with KV namespace ORDER_TOPIC_CONFIG.",
+    "The response to a registration includes the KV namespace ORDER_TOPIC_CONFIG.",
   ),
   clientRequestThreadPoolNums: int(
     8,
     AT_LEAST_ONE,
     "live",
     "mapped",
-    "How many route queries may wait at once for another environment's answer (clusterTest).",
+    "Number of route queries that may wait for another environment's answer (clusterTest).",
   ),
   defaultThreadPoolNums: int(
     16,
     AT_LEAST_ONE,
     "live",
     "mapped",
-    "How many requests other than route queries may be in progress at once (waiting for the disk " +
+    "Number of requests other than route queries that may be in progress (waiting for the disk " +
       "or being decoded).",
   ),
   clientRequestThreadPoolQueueCapacity: int(
@@ -166,34 +166,34 @@ const NAME_SERVER = {
     AT_LEAST_ONE,
     "live",
     "mapped",
-    "How many route queries may wait; those beyond are answered SYSTEM_BUSY.",
+    "Number of route queries that may wait; further ones are answered with SYSTEM_BUSY.",
   ),
   defaultThreadPoolQueueCapacity: int(
     10_000,
     AT_LEAST_ONE,
     "live",
     "mapped",
-    "How many other requests may wait; those beyond are answered SYSTEM_BUSY.",
+    "Number of other requests that may wait; further ones are answered with SYSTEM_BUSY.",
   ),
   scanNotActiveBrokerInterval: int(
     5_000,
     AT_LEAST_ONE,
     "live",
     "full",
-    "Milliseconds between two searches for brokers whose heartbeat timed out.",
+    "Milliseconds between two scans for brokers whose heartbeat timed out.",
   ),
   unRegisterBrokerQueueCapacity: int(
     3_000,
     AT_LEAST_ONE,
     "live",
     "full",
-    "How many unregistrations may wait for their batch; those beyond are refused.",
+    "Number of unregistrations that may wait for their batch; further ones are refused.",
   ),
   supportActingMaster: flag(
     false,
     "live",
     "full",
-    "A group without master shows its smallest id as master in routes (5.x brokers with " +
+    "In routes, a group without a master shows its smallest id as the master (5.x brokers with " +
       "enableSlaveActingMaster).",
   ),
   enableAllTopicList: flag(
@@ -212,19 +212,19 @@ const NAME_SERVER = {
     false,
     "live",
     "full",
-    "The brokers of a group are told when its smallest id changes.",
+    "The brokers of a group are notified when its smallest id changes.",
   ),
   enableControllerInNamesrv: flag(
     false,
     "restart",
     "none",
-    "The controller is not part of this server: `true` is refused.",
+    "This server has no controller: `true` is refused.",
   ),
   needWaitForService: flag(
     false,
     "live",
     "full",
-    "Route queries are refused for waitSecondsForService after the start.",
+    "Route queries are refused for the first waitSecondsForService seconds after the start.",
   ),
   waitSecondsForService: int(
     45,
@@ -237,20 +237,20 @@ const NAME_SERVER = {
     false,
     "live",
     "full",
-    "A registration removes the broker's topics that it does not name.",
+    "A registration removes topics of the broker that it does not contain.",
   ),
   configBlackList: text(
     "configBlackList;configStorePath;kvConfigPath",
     "restart",
     "full",
-    "Further keys, with `;` between, that UPDATE_NAMESRV_CONFIG refuses. Paths and tls.* are " +
+    "Further keys that UPDATE_NAMESRV_CONFIG refuses, separated by `;`. Paths and tls.* are " +
       "always refused.",
   ),
   namesrvAddr: text(
     "",
     "live",
     "none",
-    "Taken from -n, because mqnamesrv's command line has it; a name server has no use for it.",
+    "Set by -n, which mqnamesrv's command line accepts; a name server does not use it.",
   ),
 } as const satisfies Record<string, Option>;
 
@@ -273,7 +273,7 @@ const NETWORK = {
     [0, MAX_SECONDS],
     "live",
     "full",
-    "Seconds without a byte in or out after which a connection is closed; 0 never closes one.",
+    "Seconds after which an idle connection is closed; 0 for never.",
   ),
   serverSocketSndBufSize: int(0, ANY, "live", "none", "Bytes of a socket's send buffer."),
   serverSocketRcvBufSize: int(0, ANY, "live", "none", "Bytes of a socket's receive buffer."),
@@ -282,14 +282,14 @@ const NETWORK = {
     ANY,
     "live",
     "mapped",
-    "Bytes of unsent answers at which a connection is no longer read; 0 stands for 1048576.",
+    "Bytes of unsent answers at which reading from a connection stops; 0 means 1048576.",
   ),
   writeBufferLowWaterMark: int(
     0,
     ANY,
     "live",
     "mapped",
-    "Bytes of unsent answers at which such a connection is read again; 0 stands for half of " +
+    "Bytes of unsent answers at which reading resumes; 0 means half of " +
       "writeBufferHighWaterMark.",
   ),
   serverSocketBacklog: int(1024, ANY, "live", "none", "Length of the kernel's accept queue."),
@@ -299,14 +299,14 @@ const NETWORK = {
     false,
     "live",
     "full",
-    "While stopping, clients that understand GO_AWAY are sent it for shutdownWaitTimeSeconds.",
+    "On a stop, clients that understand GO_AWAY receive it for shutdownWaitTimeSeconds.",
   ),
   shutdownWaitTimeSeconds: int(
     30,
     [0, MAX_SECONDS],
     "live",
     "full",
-    "Seconds that a graceful stop lasts (enableShutdownGracefully).",
+    "Duration of a graceful stop in seconds (enableShutdownGracefully).",
   ),
   useEpollNativeSelector: flag(false, "live", "none", "Netty's epoll transport is used."),
 } as const satisfies Record<string, Option>;
@@ -317,32 +317,32 @@ const TLS = {
     "permissive",
     "restart",
     "full",
-    "disabled: connections that begin with a TLS handshake are closed. permissive: TLS and plain " +
-      "connections are served on the one port. enforcing: plain connections are closed.",
+    "disabled: connections that start with a TLS handshake are closed. permissive: TLS and plain " +
+      "connections are served on the same port. enforcing: plain connections are closed.",
   ),
   "tls.test.mode.enable": flag(
     true,
     "restart",
     "full",
-    "A self-signed certificate is made in memory for the first TLS connection, clients may show any " +
-      "certificate, and the options for certificates are not used. A certificate of one's own " +
-      "needs false.",
+    "A self-signed certificate is generated in memory for the first TLS connection, clients may send any " +
+      "certificate, and the options for certificates are ignored. To use your own certificate, " +
+      "set it to false.",
   ),
   "tls.server.need.client.auth": choice(
     ["none", "optional", "require"],
     "none",
     "restart",
     "full",
-    "Whether clients are asked for a certificate. require: who shows none is closed.",
+    "Whether clients are asked for a certificate. require: connections without one are closed.",
   ),
   "tls.server.keyPath": path(
     "",
     "full",
-    "PEM file of the server's private key: PKCS #8, PKCS #1 or SEC 1, encrypted or not. Read again " +
-      "when it changes, as the other two files.",
+    "PEM file of the server's private key: PKCS #8, PKCS #1 or SEC 1, encrypted or not. Reloaded " +
+      "when it changes, like the other two files.",
   ),
   "tls.server.keyPassword": {
-    ...text("", "restart", "full", "Password of the private key. Shown nowhere."),
+    ...text("", "restart", "full", "Password of the private key. Never shown."),
     secret: true,
   },
   "tls.server.certPath": path(
@@ -355,7 +355,7 @@ const TLS = {
     "restart",
     "full",
     "A client's certificate must be signed by an authority of tls.server.trustCertPath. Without " +
-      "it, any certificate will do.",
+      "it, any certificate is accepted.",
   ),
   "tls.server.trustCertPath": path(
     "",
@@ -366,20 +366,20 @@ const TLS = {
     "",
     "restart",
     "mapped",
-    "Cipher suites by their names in OpenSSL or Java, with `,` between; empty: all that the runtime " +
-      "has. The client's preference chooses; a connection that comes to another suite is closed.",
+    "Cipher suites by their OpenSSL or Java names, separated by `,`; empty: all that the runtime " +
+      "supports. The client's preference decides; a connection that ends up with another suite is closed.",
   ),
   "tls.protocols": text(
     "",
     "restart",
     "full",
-    "TLSv1.2, TLSv1.3 or both, with `,` between; empty: both.",
+    "TLSv1.2, TLSv1.3 or both, separated by `,`; empty: both.",
   ),
   "tls.config.file": path(
     "/etc/rocketmq/tls.properties",
     "full",
-    "File whose tls.* keys win over those of the configuration file. It must exist when it is " +
-      "given; the default file may be missing. Empty: no such file.",
+    "File whose tls.* keys override those of the configuration file. It must exist if it is " +
+      "set; the default file may be missing. Empty: no such file.",
   ),
 } as const satisfies Record<string, Option>;
 
@@ -395,14 +395,14 @@ const LOG = {
     "INFO",
     "live",
     "full",
-    "The least level that is logged.",
+    "The lowest level that is logged.",
   ),
   logFormat: choice(
     ["text", "json"],
     "text",
     "restart",
     "full",
-    "text: `time LEVEL event key=value ...`. json: an object on a line, with time, level, event and the " +
+    "text: `time LEVEL event key=value ...`. json: one object per line, with time, level, event and the " +
       "fields.",
   ),
   logRepeatLimit: int(
@@ -410,7 +410,7 @@ const LOG = {
     ANY,
     "live",
     "full",
-    "How many events of a kind are logged in a minute; a line says how many more there were. 0: all.",
+    "Number of events of a kind that are logged per minute; a line reports how many were omitted. 0: all.",
   ),
   logConsole: flag(true, "restart", "full", "The log is also written to the console."),
   logFileMaxBytes: int(
@@ -418,9 +418,9 @@ const LOG = {
     [1024, MAX_INT],
     "restart",
     "full",
-    "Bytes at which a log file is put aside and a new one begun.",
+    "Size in bytes at which the log file is rotated.",
   ),
-  logFileCount: int(10, [1, 1000], "restart", "full", "How many log files put aside are kept."),
+  logFileCount: int(10, [1, 1000], "restart", "full", "Number of rotated log files that are kept."),
 } as const satisfies Record<string, Option>;
 
 const OWN = {
@@ -428,15 +428,15 @@ const OWN = {
     "127.0.0.1",
     "restart",
     "full",
-    "Address or host name of the HTTP port. Whoever reaches it may read all but secrets.",
+    "Address or host name of the HTTP port. Anyone who can connect may read everything except secrets.",
   ),
   httpPort: int(
     9877,
     [0, 65_535],
     "restart",
     "full",
-    "TCP port for health checks, metrics and the read-only API; 0 opens none. When it can't be had, " +
-      "the server goes on without it, unless this option or httpBindAddress is given.",
+    "TCP port for health checks, metrics and the read-only API; 0 for none. If it can't be opened, " +
+      "the server starts without it, unless this option or httpBindAddress is set.",
   ),
   frameMaxLength: {
     ...int(
@@ -444,8 +444,8 @@ const OWN = {
       [1024, 128 * MiB],
       "restart",
       "full",
-      "Bytes after its length field that a frame may have; a connection that sends more is closed. " +
-        "Files may also name it com.rocketmq.remoting.frameMaxLength.",
+      "Largest frame in bytes, without its length field; a connection that sends a larger one is closed. " +
+        "Files may also use the name com.rocketmq.remoting.frameMaxLength.",
     ),
     alias: "com.rocketmq.remoting.frameMaxLength",
   },
@@ -454,28 +454,28 @@ const OWN = {
     [1024, MAX_INT],
     "live",
     "full",
-    "Bytes that unfinished frames and waiting requests of all connections may take.",
+    "Memory for unfinished frames and waiting requests of all connections, in bytes.",
   ),
   tlsHandshakeTimeoutMillis: int(
     10_000,
     AT_LEAST_ONE,
     "live",
     "full",
-    "Milliseconds that a TLS handshake may take.",
+    "Time limit of a TLS handshake in milliseconds.",
   ),
   tlsMaxHandshakes: int(
     1000,
     AT_LEAST_ONE,
     "live",
     "full",
-    "How many TLS handshakes may be under way; further connections that begin one are closed.",
+    "Number of concurrent TLS handshakes; further connections that start one are closed.",
   ),
   maxInflatedBodyBytes: int(
     128 * MiB,
     [1024, MAX_INT],
     "live",
     "full",
-    "Bytes to which a compressed registration may inflate.",
+    "Largest size in bytes of an inflated registration.",
   ),
   detectCompressedRegistration: flag(
     true,
@@ -489,13 +489,13 @@ const OWN = {
     ANY,
     "live",
     "full",
-    "Bytes of encoded routes that are kept for the next query.",
+    "Memory for cached encoded routes, in bytes.",
   ),
   metricsPerBroker: flag(
     false,
     "live",
     "full",
-    "Metrics also tell each broker: its last heartbeat, its heartbeat timeout and its topics.",
+    "Metrics also show each broker: its last heartbeat, its heartbeat timeout and its topics.",
   ),
   productEnvNamesrvAddr: text(
     "",
@@ -508,7 +508,7 @@ const OWN = {
     "jmenv.tbsite.net",
     "restart",
     "full",
-    "Host, and port where it is not 8080, of the address service that clusterTest asks.",
+    "Host of the address service that clusterTest asks, with its port unless that is 8080.",
   ),
 } as const satisfies Record<string, Option>;
 
@@ -535,7 +535,7 @@ export const OPTION_GROUPS: readonly { title: string; names: readonly OptionName
   { title: "Network", names: Object.keys(NETWORK) as OptionName[] },
   { title: "TLS", names: Object.keys(TLS) as OptionName[] },
   { title: "Log", names: Object.keys(LOG) as OptionName[] },
-  { title: "Only here", names: Object.keys(OWN) as OptionName[] },
+  { title: "Specific to this server", names: Object.keys(OWN) as OptionName[] },
 ];
 
 /** Whether `key`, which may come from the network, names an option. */

@@ -123,7 +123,7 @@ export function findContradictions(options: Readonly<Options>): Contradiction[] 
   if (options.enableControllerInNamesrv) {
     found.push({
       name: "enableControllerInNamesrv",
-      reason: "must be false: the controller is not part of this server, run it by itself",
+      reason: "must be false: this server has no controller, run it separately",
     });
   }
   if (options.bindAddress === "") {

@@ -20,7 +20,7 @@ export function parseYaml(text: string, source: string): Map<string, string> {
   const entries = new Map<string, string>();
   if (document === null || document === undefined) return entries;
   if (typeof document !== "object" || Array.isArray(document)) {
-    throw new ConfigSyntaxError(`${source}: must hold keys and values (key: value)`);
+    throw new ConfigSyntaxError(`${source}: must contain keys and values (key: value)`);
   }
   flatten(document, "", entries, source);
   return entries;
@@ -29,7 +29,7 @@ export function parseYaml(text: string, source: string): Map<string, string> {
 function flatten(node: object, prefix: string, into: Map<string, string>, source: string): void {
   for (const [name, value] of Object.entries(node)) {
     const key = prefix + name;
-    if (into.has(key)) throw new ConfigSyntaxError(`${source}: ${key} is there twice`);
+    if (into.has(key)) throw new ConfigSyntaxError(`${source}: ${key} occurs twice`);
     if (value === null) into.set(key, "");
     else if (typeof value === "string") into.set(key, value);
     else if (typeof value === "object" && !Array.isArray(value)) {

@@ -93,7 +93,7 @@ export class KvConfig {
     if (backup === undefined) {
       throw new KvConfigError(`KV file ${path} is broken: ${broken}; its backup .bak: ${reason}`);
     }
-    log.warn("KV FILE IS BROKEN: ITS BACKUP IS USED, the last changes may be missing", {
+    log.warn("KV FILE IS BROKEN: USING ITS BACKUP, the last changes may be missing", {
       file: path,
       reason: broken,
       backup: `${path}.bak`,
@@ -240,7 +240,7 @@ export class KvConfig {
   }
 
   #reportSuccess(changes: Change[]): void {
-    if (this.#failing) this.#log.info("KV changes are written again", { file: this.#file.path });
+    if (this.#failing) this.#log.info("KV changes can be written again", { file: this.#file.path });
     this.#failing = false;
     for (const { namespace, key, value } of changes) {
       this.#log.info(value === undefined ? "KV deleted" : "KV put", { namespace, key, value });
@@ -310,7 +310,7 @@ async function readTable(
   const bytes = await file.readBytes(suffix);
   if (bytes === undefined) return undefined;
   return parseKvFile(bytes, (namespace, key) => {
-    log.warn("null in the KV file left out", { file: file.path + suffix, namespace, key });
+    log.warn("null in the KV file ignored", { file: file.path + suffix, namespace, key });
   });
 }
 

@@ -63,7 +63,7 @@ function readFile(
     }
   }
   reader.end();
-  if (table === undefined) throw new KvFileError("it holds no configTable");
+  if (table === undefined) throw new KvFileError("it has no configTable");
   return table;
 }
 

@@ -69,7 +69,7 @@ class EventLog implements UncheckedLog {
     this.#format = FORMATS[format].event;
     this.debugEnabled = logger.levelName === "DEBUG";
     this.#repeats = new RepeatLimit(repeatLimit, ({ level, event, count, seconds }) => {
-      this.#write(level as LogLevel, "log lines left out", { of: event, count, seconds });
+      this.#write(level as LogLevel, "log lines omitted", { of: event, count, seconds });
     });
   }
 

@@ -32,7 +32,7 @@ const START_AND_STOP = {
     fields: ["file"],
     meaning: "The tls.* options of tls.config.file are in effect.",
   },
-  "default TLS configuration file not looked for": {
+  "default TLS configuration file skipped": {
     levels: ["WARN"],
     fields: ["file", "reason"],
     meaning: "Deno's permissions do not cover the default of tls.config.file. If you have such a " +
@@ -60,7 +60,7 @@ const START_AND_STOP = {
     fields: ["file", "key", "used"],
     meaning: "The file sets configStorePath, which only -c can do. `used` is the value in effect.",
   },
-  "TLS options without effect, because tls.test.mode.enable=true": {
+  "TLS options have no effect while tls.test.mode.enable=true": {
     levels: ["WARN"],
     fields: ["keys"],
     meaning: "The server uses a self-signed certificate although certificate options are given. " +
@@ -78,12 +78,12 @@ const START_AND_STOP = {
       "Normal at a first start. `unusedBackup` names a .bak that was found beside it and not " +
       "read.",
   },
-  "KV FILE IS BROKEN: ITS BACKUP IS USED, the last changes may be missing": {
+  "KV FILE IS BROKEN: USING ITS BACKUP, the last changes may be missing": {
     levels: ["WARN"],
     fields: ["file", "reason", "backup", "namespaces"],
     meaning: "Check the KV table. The broken file is kept as .broken at the next change.",
   },
-  "null in the KV file left out": {
+  "null in the KV file ignored": {
     levels: ["WARN"],
     fields: ["file", "namespace", "key"],
     meaning: "The KV file has an entry without a value, as the reference may write it.",
@@ -91,7 +91,7 @@ const START_AND_STOP = {
   "TLS certificate loaded": {
     levels: ["INFO"],
     fields: ["certPath", "expires"],
-    meaning: "The certificate that new connections are shown.",
+    meaning: "The certificate for new connections.",
   },
   "request processors registered": {
     levels: ["INFO"],
@@ -130,7 +130,7 @@ const START_AND_STOP = {
       "configFile",
       "logDir",
     ],
-    meaning: "The server serves. The fields say what it is and which files it uses.",
+    meaning: "The server is ready. The fields state its addresses, settings and files.",
   },
   "signal": {
     levels: ["INFO"],
@@ -157,7 +157,7 @@ const START_AND_STOP = {
     fields: [],
     meaning: "The last step of the stop: everything is on disk.",
   },
-  "not stopped cleanly": {
+  "unclean stop": {
     levels: ["ERROR"],
     fields: ["error"],
     meaning: "A step of the stop failed. The exit code is 1.",
@@ -179,14 +179,14 @@ const CONNECTIONS = {
   "connection idle": {
     levels: ["INFO"],
     fields: ["peer", "seconds"],
-    meaning: "No byte came or went for serverChannelMaxIdleTimeSeconds. The connection is closed.",
+    meaning: "The connection was idle for serverChannelMaxIdleTimeSeconds and is closed.",
   },
   "connection refused": {
     levels: ["WARN"],
     fields: ["peer", "reason"],
     meaning:
       "The connection is closed: its bytes are not a frame, its TLS handshake failed, or it " +
-      "is of a kind that tls.server.mode does not allow. See troubleshooting.md for common reasons.",
+      "does not match tls.server.mode. See troubleshooting.md for common reasons.",
   },
   "connection failed": {
     levels: ["ERROR"],
@@ -196,7 +196,8 @@ const CONNECTIONS = {
   "TLS client": {
     levels: ["INFO", "DEBUG"],
     fields: ["peer", "protocol", "cipher", "subject", "subjectAltName", "fingerprint", "verified"],
-    meaning: "A TLS handshake succeeded. INFO for a client that showed a certificate, else DEBUG.",
+    meaning:
+      "A TLS handshake succeeded. INFO for a client that sent a certificate, otherwise DEBUG.",
   },
   "TLS certificate reloaded": {
     levels: ["INFO"],
@@ -226,14 +227,14 @@ const BROKERS_AND_TOPICS = {
     fields: [...BROKER, "topics", "changed"],
     meaning: "A registration without changes, every 30 s for each broker.",
   },
-  "registration refused: one topic before the first full registration": {
+  "registration refused: single topic before the first full registration": {
     levels: ["WARN"],
     fields: BROKER,
     meaning:
       "The broker registered a single topic before this server knew it. It is answered with " +
       "an error and sends everything with its next registration.",
   },
-  "registration ignored: the id is held by a newer state": {
+  "registration ignored: another broker holds the id with a newer state": {
     levels: ["WARN"],
     fields: [...BROKER, "holder"],
     meaning: "Two brokers use one name and id. `holder` has the newer state and keeps the id.",
@@ -252,7 +253,7 @@ const BROKERS_AND_TOPICS = {
   "broker unregistered": {
     levels: ["INFO"],
     fields: ["cluster", "broker", "addr"],
-    meaning: "A broker signed off, or was removed after it was lost.",
+    meaning: "A broker unregistered, or was removed after it was lost.",
   },
   "unregistration refused: too many are queued": {
     levels: ["WARN"],
@@ -262,8 +263,8 @@ const BROKERS_AND_TOPICS = {
   "broker lost": {
     levels: ["WARN"],
     fields: ["cluster", "broker", "addr", "reason"],
-    meaning: "A broker went without signing off. `connection lost`: its connection broke. " +
-      "`heartbeat timeout`: it was silent for longer than its heartbeat timeout.",
+    meaning: "A broker left without unregistering. `connection lost`: its connection closed. " +
+      "`heartbeat timeout`: it sent no heartbeat for too long.",
   },
   "min broker id changed": {
     levels: ["INFO"],
@@ -288,12 +289,12 @@ const BROKERS_AND_TOPICS = {
   "topic deleted": {
     levels: ["INFO"],
     fields: ["topic", "cluster"],
-    meaning: "A request deleted the topic from the tables. A broker that has it brings it back.",
+    meaning: "A request deleted the topic from the tables. A broker that still has it restores it.",
   },
   "write permission wiped": {
     levels: ["INFO"],
     fields: PERMISSION,
-    meaning: "A request took the write permission from all topics of a broker.",
+    meaning: "A request removed write permission from all topics of a broker.",
   },
   "write permission added": {
     levels: ["INFO"],
@@ -306,12 +307,12 @@ const KV_AND_CONFIGURATION = {
   "KV put": {
     levels: ["INFO"],
     fields: ["namespace", "key", "value"],
-    meaning: "A KV entry is stored, and on disk.",
+    meaning: "A KV entry is stored on disk.",
   },
   "KV deleted": {
     levels: ["INFO"],
     fields: ["namespace", "key"],
-    meaning: "A KV entry is deleted, and that is on disk.",
+    meaning: "A KV entry is deleted, also on disk.",
   },
   "KV changes can't be written": {
     levels: ["ERROR"],
@@ -319,7 +320,7 @@ const KV_AND_CONFIGURATION = {
     meaning: "The disk is full, read-only or not permitted. Changes are refused until it works " +
       "again; reading goes on. Written once, until a write succeeds.",
   },
-  "KV changes are written again": {
+  "KV changes can be written again": {
     levels: ["INFO"],
     fields: ["file"],
     meaning: "The first change that was written after such a failure.",
@@ -379,9 +380,8 @@ const REQUESTS = {
   "HTTP port failed": {
     levels: ["WARN"],
     fields: ["error"],
-    meaning:
-      "The HTTP port can't accept connections, for want of file descriptors for example. It " +
-      "is opened again as soon as that works.",
+    meaning: "The HTTP port can't accept connections, e.g. for lack of file descriptors. It " +
+      "is reopened as soon as possible.",
   },
   "HTTP port open again": {
     levels: ["INFO"],
@@ -401,17 +401,17 @@ const REQUESTS = {
 } as const satisfies Rows;
 
 const THE_LOG_ITSELF = {
-  "log lines left out": {
+  "log lines omitted": {
     levels: ["DEBUG", "INFO", "WARN", "ERROR"],
     fields: ["of", "count", "seconds"],
     meaning:
       "The event in `of` was logged more than logRepeatLimit times in a minute. `count` lines " +
-      "were left out.",
+      "were omitted.",
   },
   "log lines lost": {
     levels: ["ERROR"],
     fields: ["file", "error"],
-    meaning: "The log file can't be written. Said on the standard error, once a minute.",
+    meaning: "The log file can't be written. Reported on the standard error, once a minute.",
   },
 } as const satisfies Rows;
 

@@ -80,8 +80,9 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
         name: "rocketmq_rpc_latency",
         type: "histogram",
         unit: "ms",
-        help: "Milliseconds from a request's arrival until its answer was handed to the system. " +
-          "RocketMQ's own metric; its clock has whole milliseconds.",
+        help:
+          "Milliseconds from a request's arrival until its response was passed to the system. " +
+          "RocketMQ's own metric, in whole milliseconds.",
         labels: ["protocol_type", "request_code", "response_code", "result"],
         bounds: LATENCY_BOUNDS,
         *read({ remoting }) {
@@ -97,7 +98,7 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
           );
         },
       },
-      counter("requests_total", "Requests that were answered, or were to be answered by nobody.", {
+      counter("requests_total", "Requests handled, including one-way requests.", {
         labels: ["request_code"],
         *read({ remoting }) {
           const sums = new Map<number | undefined, number>();
@@ -109,7 +110,7 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
           }
         },
       }),
-      counter("errors_total", "Requests whose answer has another code than success.", {
+      counter("errors_total", "Requests answered with a code other than success.", {
         labels: ["request_code", "response_code"],
         *read({ remoting }) {
           const sums = new Map<string, { labels: Labels; value: number }>();
@@ -125,34 +126,34 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
           yield* sums.values();
         },
       }),
-      counter("received_bytes_total", "Bytes that came in; of TLS, what it carries.", {
+      counter("received_bytes_total", "Bytes received; for TLS, after decryption.", {
         unit: "By",
         read: ({ remoting }) => sample(remoting.bytesIn),
       }),
-      counter("sent_bytes_total", "Bytes of answers; of TLS, what it carries.", {
+      counter("sent_bytes_total", "Bytes sent; for TLS, before encryption.", {
         unit: "By",
         read: ({ remoting }) => sample(remoting.bytesOut),
       }),
-      gauge("queue_depth", "Requests that wait. " + CLASSES, {
+      gauge("queue_depth", "Requests waiting. " + CLASSES, {
         labels: ["request_class"],
         read: (sources) => ofClasses(sources, ({ waiting }) => waiting),
       }),
       gauge(
         "requests_in_progress",
-        "Requests that wait for the disk, for their decoding or for " +
+        "Requests waiting for the disk, for decoding or for " +
           "another environment. " + CLASSES,
         {
           labels: ["request_class"],
           read: (sources) => ofClasses(sources, ({ running }) => running),
         },
       ),
-      counter("system_busy_total", "Requests that were answered SYSTEM_BUSY. " + CLASSES, {
+      counter("system_busy_total", "Requests answered with SYSTEM_BUSY. " + CLASSES, {
         labels: ["request_class"],
         read: (sources) => ofClasses(sources, ({ refused }) => refused),
       }),
       gauge(
         "buffered_bytes",
-        "Bytes of unfinished frames and waiting requests, of " +
+        "Bytes of unfinished frames and waiting requests, limited by " +
           "maxBufferedRequestBytes.",
         {
           unit: "By",
@@ -164,15 +165,15 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
   {
     title: "Connections",
     metrics: [
-      gauge("connections", "Connections that are open.", {
+      gauge("connections", "Open connections.", {
         read: ({ server }) => sample(server.connections),
       }),
-      counter("connections_accepted_total", "Connections that were accepted.", {
+      counter("connections_accepted_total", "Connections accepted.", {
         read: ({ remoting }) => sample(remoting.accepted),
       }),
       counter(
         "connections_refused_total",
-        "Connections that were closed for what came over them: " +
+        "Connections closed because of invalid data: " +
           "those whose reason in connections_closed_total is frame or tls.",
         {
           read: ({ remoting: { closed } }) => sample(closed.frame + closed.tls),
@@ -180,7 +181,7 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
       ),
       counter(
         "connections_closed_total",
-        "Connections that are no more. " +
+        "Connections closed. " +
           listed("reason", CLOSE_REASONS),
         {
           labels: ["reason"],
@@ -194,8 +195,8 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
     metrics: [
       gauge(
         "brokers",
-        `Brokers. role: master or slave. cluster: of more than ${MAX_CLUSTERS} ` +
-          `clusters, the rest stand under ${OTHER_CLUSTERS}.`,
+        `Brokers. role: master or slave. cluster: beyond ${MAX_CLUSTERS} ` +
+          `clusters, the others share ${OTHER_CLUSTERS}.`,
         {
           labels: ["cluster", "role"],
           read: brokersByCluster,
@@ -208,9 +209,9 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
       counter(
         "registrations_total",
         "Registrations. " + listed("result", {
-          changed: "some route shows something else",
-          unchanged: "none does",
-          stale: "ignored, as a newer state holds the broker's id",
+          changed: "a route changed",
+          unchanged: "no route changed",
+          stale: "ignored, because another broker holds the id with a newer state",
           refused: "answered with an error",
         }),
         {
@@ -224,16 +225,16 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
       ),
       histogram(
         "registration_decode_seconds",
-        "Seconds that decoding a registration's body took. One that the broker sent before is not " +
+        "Seconds to decode a registration's body. An unchanged body is not " +
           "decoded again.",
         ({ decoder }) => decoder.seconds,
       ),
       counter(
         "brokers_removed_total",
-        "Brokers that were forgotten. " + listed("reason", {
+        "Brokers removed. " + listed("reason", {
           expired: "no heartbeat in time",
           disconnected: "its connection closed",
-          unregistered: "it asked for it",
+          unregistered: "at its own request",
         }),
         {
           labels: ["reason"],
@@ -250,7 +251,7 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
     metrics: [
       gauge(
         "broker_last_heartbeat_timestamp_seconds",
-        "When a broker was last heard, in seconds " +
+        "Time of a broker's last heartbeat, in seconds " +
           "since 1970. Only with metricsPerBroker.",
         {
           unit: "s",
@@ -260,8 +261,8 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
       ),
       gauge(
         "broker_heartbeat_timeout_seconds",
-        "Seconds of silence after which a broker is " +
-          "forgotten. Only with metricsPerBroker.",
+        "Seconds without a heartbeat after which a broker is " +
+          "removed. Only with metricsPerBroker.",
         {
           unit: "s",
           labels: ["cluster", "broker", "broker_id"],
@@ -270,7 +271,7 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
       ),
       gauge(
         "broker_topics",
-        "Topics that the brokers of a name have. Only with metricsPerBroker.",
+        "Topics on the brokers with a name. Only with metricsPerBroker.",
         {
           labels: ["cluster", "broker"],
           *read({ routes: { tables }, options }) {
@@ -287,18 +288,18 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
   {
     title: "Route cache",
     metrics: [
-      counter("route_cache_hits_total", "Route queries whose answer was there encoded.", {
+      counter("route_cache_hits_total", "Route queries answered from the cache.", {
         read: ({ cache }) => sample(cache.hits),
       }),
       counter(
         "route_cache_misses_total",
-        "Route queries whose answer was not, also those for " +
-          "topics that are unknown. Queries for one zone do not ask the cache.",
+        "Route queries not answered from the cache, including those for " +
+          "unknown topics. Queries for one zone bypass the cache.",
         {
           read: ({ cache }) => sample(cache.misses),
         },
       ),
-      gauge("route_cache_bytes", "Bytes of encoded routes, of routeCacheMaxBytes.", {
+      gauge("route_cache_bytes", "Bytes of encoded routes, limited by routeCacheMaxBytes.", {
         unit: "By",
         read: ({ cache }) => sample(cache.size),
       }),
@@ -313,7 +314,7 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
       gauge("kv_values", "Values of the KV table.", { read: ({ kv }) => sample(kv.valueCount) }),
       counter(
         "kv_writes_total",
-        "Writes of the KV file; changes that wait at once share one. " +
+        "Writes of the KV file; changes that wait at the same time share one. " +
           "result: ok or failed.",
         {
           labels: ["result"],
@@ -322,7 +323,7 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
       ),
       histogram(
         "kv_fsync_seconds",
-        "Seconds that the disk took for a sync of the KV file, of its .bak or of their folder.",
+        "Seconds to sync the KV file, its .bak or their folder.",
         ({ kv }) => kv.syncSeconds,
       ),
     ],
@@ -338,13 +339,13 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
             failed: tls?.acceptor.failed ?? 0,
           }),
       }),
-      gauge("tls_handshakes_in_progress", "TLS handshakes that are not over.", {
+      gauge("tls_handshakes_in_progress", "TLS handshakes in progress.", {
         read: ({ tls }) => sample(tls?.acceptor.handshakes ?? 0),
       }),
       counter(
         "tls_reloads_total",
-        "Certificate files that had changed. result: ok when they were " +
-          "taken, else failed.",
+        "Reloads of changed certificate files. result: ok or " +
+          "failed.",
         {
           labels: ["result"],
           read: ({ tls }) =>
@@ -357,7 +358,7 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
       gauge(
         "tls_certificate_expiry_timestamp_seconds",
         "When the certificate expires, in seconds " +
-          "since 1970. Missing while there is no certificate.",
+          "since 1970. Absent while there is no certificate.",
         {
           unit: "s",
           read({ tls }) {
@@ -384,30 +385,30 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
         unit: "s",
         read: ({ runtime }) => sample(runtime.startTime / 1000),
       }),
-      gauge("v8_heap_used_bytes", "Bytes of V8's heap that are in use.", {
+      gauge("v8_heap_used_bytes", "Bytes in use in V8's heap.", {
         unit: "By",
         read: ({ runtime }) => sample(runtime.memory().heapUsed),
       }),
-      gauge("v8_heap_total_bytes", "Bytes of V8's heap.", {
+      gauge("v8_heap_total_bytes", "Size of V8's heap in bytes.", {
         unit: "By",
         read: ({ runtime }) => sample(runtime.memory().heapTotal),
       }),
-      gauge("v8_heap_limit_bytes", "Bytes to which V8's heap may grow.", {
+      gauge("v8_heap_limit_bytes", "Maximum size of V8's heap in bytes.", {
         unit: "By",
         read: ({ runtime }) => sample(runtime.heapLimit()),
       }),
-      gauge("v8_external_memory_bytes", "Bytes of buffers outside of V8's heap.", {
+      gauge("v8_external_memory_bytes", "Bytes of buffers outside V8's heap.", {
         unit: "By",
         read: ({ runtime }) => sample(runtime.memory().external),
       }),
       histogram(
         "event_loop_lag_seconds",
-        "Seconds by which a timer was late, looked at twice a second.",
+        "Seconds by which a timer was late, measured twice a second.",
         ({ loopLag }) => loopLag,
       ),
       gauge(
         "build_info",
-        "1. The labels say what runs: the versions of the program, of RocketMQ's " +
+        "Always 1. The labels are the versions of the program, of RocketMQ's " +
           "protocol, of Deno and of V8.",
         {
           labels: ["version", "protocol", "deno", "v8"],

@@ -60,7 +60,7 @@ export class Connection implements SocketHandler, Peer {
   #proxiedAddress: string | undefined;
   #tls: TlsPeer | undefined;
   #software: PeerSoftware | undefined;
-  /** A TLS handshake is under way. */
+  /** A TLS handshake is in progress. */
   #securing = false;
   /** Requests whose responses are not sent yet. */
   #inFlight = 0;

@@ -111,11 +111,11 @@ export class RouteInfoManager {
     const broker = { ...shown(registration), id: registration.brokerId };
     switch (result.kind) {
       case "refused":
-        log.warn("registration refused: one topic before the first full registration", broker);
+        log.warn("registration refused: single topic before the first full registration", broker);
         break;
       case "stale":
         this.#counters.stale++;
-        log.warn("registration ignored: the id is held by a newer state", {
+        log.warn("registration ignored: another broker holds the id with a newer state", {
           ...broker,
           holder: result.holder,
         });

@@ -325,9 +325,9 @@ describe("TLS", () => {
     const half = "160301013d0100";
 
     const openings: [string, string, RegExp][] = [
-      ["an SSL 3.0 hello", hello("0300", "0300"), /the client offers SSL 3\.0 at most/],
-      ["a TLS 1.0 hello", hello("0301", "0301"), /the client offers TLS 1\.0 at most/],
-      ["a TLS 1.1 hello", hello("0301", "0302"), /the client offers TLS 1\.1 at most/],
+      ["an SSL 3.0 hello", hello("0300", "0300"), /the client supports at most SSL 3\.0/],
+      ["a TLS 1.0 hello", hello("0301", "0301"), /the client supports at most TLS 1\.0/],
+      ["a TLS 1.1 hello", hello("0301", "0302"), /the client supports at most TLS 1\.1/],
       ["an SSL 2.0 hello", `802e010002${"00".repeat(43)}`, /frame length/],
       ["0x16 and garbage", "16ff00ff00ff00ff00ff", /corrupt message/],
       ["a record of garbage", "160301000568656c6c6f", /corrupt message/],
@@ -399,7 +399,7 @@ describe("TLS", () => {
       await using bystander = await Peer.connect(server.port);
       const open = await Promise.all(Array.from({ length: 40 }, () => Peer.connect(server.port)));
       await Promise.all(open.map((peer) => peer.send(Uint8Array.fromHex(half))));
-      await refused(server, /20 handshakes are under way/);
+      await refused(server, /20 handshakes are in progress/);
       assert.equal((await bystander.call({ code: 206 })).code, 0);
       await withLimit(Promise.all(open.map((peer) => peer.closed)), "handshakes are still open");
       assert.ok(await asks(server));

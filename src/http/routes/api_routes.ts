@@ -147,7 +147,7 @@ export function apiRoutes(parts: ApiParts): Route[] {
     const body = encodeRouteFor(parts, topic, { dialect, zone });
     if (body === undefined) {
       const elsewhere = options.clusterTest ? "; clients get the answer of productEnvName" : "";
-      throw new HttpProblem(404, `no broker has the topic${elsewhere}`);
+      throw new HttpProblem(404, `no broker has this topic${elsewhere}`);
     }
     const refused = serviceWait() > 0;
     // The same route in standard JSON.
@@ -174,7 +174,7 @@ export function apiRoutes(parts: ApiParts): Route[] {
 
   function entries({ path, query }: RouteRequest): Promise<Response> {
     const values = kv.list(path.get("namespace")!);
-    if (values === undefined) throw new HttpProblem(404, "there is no such namespace");
+    if (values === undefined) throw new HttpProblem(404, "unknown namespace");
     return pager.page({
       entries: values,
       key: ([key]) => key,

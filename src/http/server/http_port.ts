@@ -121,7 +121,7 @@ export class HttpPort {
     } catch (error) {
       if (error instanceof HttpProblem) return error.toResponse();
       this.#log.error("HTTP request failed", { url: request.url, error });
-      return new HttpProblem(500, "the server's log says more").toResponse();
+      return new HttpProblem(500, "internal error; see the server's log").toResponse();
     }
   }
 

@@ -60,7 +60,7 @@ export class Router {
     const { route, groups } = this.#match(url.pathname);
     if (!ALLOWED.includes(method)) {
       const allow = ALLOWED.join(", ");
-      throw new HttpProblem(405, `this is only read: ${allow}`, { headers: { allow } });
+      throw new HttpProblem(405, `read-only: allowed are ${allow}`, { headers: { allow } });
     }
     const path = new Map(Object.entries(groups).map(([name, text]) => [name, decode(name, text)]));
     const query = new Query(url.searchParams, route.query ?? []);
@@ -77,7 +77,7 @@ export class Router {
       const match = pattern.exec({ pathname });
       if (match !== null) return { route, groups: match.pathname.groups };
     }
-    throw new HttpProblem(404, "there is nothing at this path");
+    throw new HttpProblem(404, "nothing at this path");
   }
 }
 

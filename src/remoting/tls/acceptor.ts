@@ -70,7 +70,7 @@ export class TlsAcceptor {
     const { tlsHandshakeTimeoutMillis: limit, tlsMaxHandshakes: most } = this.#options;
     if (this.#handshakes >= most) {
       this.#failed++;
-      throw new HandshakeError(`TLS: ${most} handshakes are under way (tlsMaxHandshakes)`);
+      throw new HandshakeError(`TLS: ${most} handshakes are in progress (tlsMaxHandshakes)`);
     }
     this.#handshakes++;
     // The memory belongs to the caller.

@@ -118,7 +118,7 @@ class NodeSocket implements Socket {
   readonly #waterMarks: WaterMarks;
   readonly #readBuffer: Uint8Array | undefined;
   #socket: net.Socket;
-  /** A TLS handshake is under way. */
+  /** A TLS handshake is in progress. */
   #securing = false;
   /** With TLS, the data has been copied by the time `write` returns. */
   #encrypts = false;

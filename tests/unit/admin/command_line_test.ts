@@ -52,10 +52,10 @@ describe("the command line", () => {
   it("answers what it does not know in one line, with the nearest that it does", async () => {
     const cases: [string[], RegExp][] = [
       [["pign"], /unknown command: pign; did you mean ping\?/],
-      [["9876"], /unknown command: 9876; there are ping, .*bench/],
+      [["9876"], /unknown command: 9876; commands: ping, .*bench/],
       [[""], /unknown command: /],
       [["kv", "gett"], /unknown command: kv gett; did you mean kv get\?/],
-      [["kv"], /a command is missing: get, put, delete, list/],
+      [["kv"], /missing command: get, put, delete, list/],
       [["kv", "-n", A], /options come after the command: kv get\|put/],
       [["help", "rout"], /rout/],
       [["ping", "--jsn"], /unknown option '--jsn'; did you mean --json\?/],
@@ -144,12 +144,15 @@ describe("TLS options", () => {
     const cases: [string[], RegExp][] = [
       [["--tls-trust", "none.pem"], /^--tls-trust none.pem: cannot be read: not found$/],
       [["--tls-trust", "ca.key"], /^--tls-trust ca.key: contains no certificate \(PEM\)$/],
-      [["--tls-trust", "bad.pem"], /^--tls-trust bad.pem: is no certificate: /],
-      [own("bad.pem", "ca.key"), /^--tls-cert bad.pem: is no certificate: /],
+      [["--tls-trust", "bad.pem"], /^--tls-trust bad.pem: not a valid certificate: /],
+      [own("bad.pem", "ca.key"), /^--tls-cert bad.pem: not a valid certificate: /],
       [own("ca.pem", "ca.pem"), /^--tls-key ca.pem: contains no private key \(PEM\)$/],
-      [own("ca.pem", "bad.key"), /^--tls-key bad.key: is no private key: /],
+      [own("ca.pem", "bad.key"), /^--tls-key bad.key: not a valid private key: /],
       [own("client.pem", "encrypted.key"), /^--tls-key encrypted.key: is encrypted: /],
-      [own("ca.pem", "client.key"), /^--tls-key client.key: is not the key of the one in ca.pem$/],
+      [
+        own("ca.pem", "client.key"),
+        /^--tls-key client.key: does not match the certificate in ca.pem$/,
+      ],
     ];
     for (const [args, expected] of cases) {
       const { code, out, err } = await run(one(), [...GET, ...args], { files });

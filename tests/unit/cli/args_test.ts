@@ -82,7 +82,7 @@ describe("parseCommandLine", () => {
     ],
     [
       ["-Dtls.server.keyPassword=hush"],
-      "-Dtls.server.keyPassword: belongs into a file: others can read arguments",
+      "-Dtls.server.keyPassword: set it in a file, because other users can read arguments",
     ],
     [["-x"], "unknown option: -x"],
     [["-l", "1"], "unknown option: -l"],

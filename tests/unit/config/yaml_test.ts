@@ -48,9 +48,9 @@ describe("parseYaml", () => {
   const refused: [what: string, text: string, message: RegExp][] = [
     ["a list", "a: [1, 2]", /^x\.yaml: a must be a single value$/],
     ["a nested list", "t:\n  u:\n    - 1", /^x\.yaml: t\.u must be a single value$/],
-    ["a list as document", "- a\n- b", /^x\.yaml: must hold keys and values/],
-    ["a scalar as document", "just text", /^x\.yaml: must hold keys and values/],
-    ["a key that is there in two forms", "a.b: 1\na:\n  b: 2", /^x\.yaml: a\.b is there twice$/],
+    ["a list as document", "- a\n- b", /^x\.yaml: must contain keys and values/],
+    ["a scalar as document", "just text", /^x\.yaml: must contain keys and values/],
+    ["a key that is there in two forms", "a.b: 1\na:\n  b: 2", /^x\.yaml: a\.b occurs twice$/],
     ["a key that is there twice", "a: 1\na: 2", /^x\.yaml: .*line 2/],
     ["a text that is not YAML", "a: 1\nb: {", /^x\.yaml: .*line/],
     ["two documents", "a: 1\n---\nb: 2", /^x\.yaml: [^\n]+$/],

@@ -122,9 +122,9 @@ describe("KvConfig.load", () => {
   const broken: [text: string, reason: string][] = [
     ["", "it is empty"],
     [" \n", "it is empty"],
-    ["null", "it holds no configTable"],
-    ["{}", "it holds no configTable"],
-    [`{"configTable":null}`, "it holds no configTable"],
+    ["null", "it has no configTable"],
+    ["{}", "it has no configTable"],
+    [`{"configTable":null}`, "it has no configTable"],
     ["[]", "an object expected"],
     [`{"configTable":[]}`, "an object expected"],
     [`{"configTable":{"ns":"v"}}`, "an object expected"],

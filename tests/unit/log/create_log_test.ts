@@ -85,7 +85,7 @@ describe("createLog", () => {
     time.tick(60_000);
     assert.equal(
       lines().at(-1),
-      `WARN log lines left out of="connection refused" count=7 seconds=60`,
+      `WARN log lines omitted of="connection refused" count=7 seconds=60`,
     );
     for (let i = 0; i < 5; i++) log.warn("connection refused", { i });
     assert.equal(lines().at(-1), "WARN connection refused i=2");
@@ -97,7 +97,7 @@ describe("createLog", () => {
     close();
     assert.equal(
       lines().at(-1),
-      `WARN log lines left out of="connection refused" count=2 seconds=1`,
+      `WARN log lines omitted of="connection refused" count=2 seconds=1`,
     );
   });
 

@@ -132,7 +132,7 @@ describe("registerBroker, stale rivals", () => {
     assert.deepEqual(world.snapshot(), before);
     assert.deepEqual(world.notified, []);
     assert.deepEqual(world.log.at("WARN"), [
-      "registration ignored: the id is held by a newer state",
+      "registration ignored: another broker holds the id with a newer state",
     ]);
   });
 
@@ -198,7 +198,7 @@ describe("registerBroker, a single topic", () => {
     assert.deepEqual(world.register({ topics: ["T1"] }), { kind: "refused" });
     assert.deepEqual(world.snapshot(), before);
     assert.deepEqual(world.log.at("WARN"), [
-      "registration refused: one topic before the first full registration",
+      "registration refused: single topic before the first full registration",
     ]);
   });
 
