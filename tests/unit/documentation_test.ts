@@ -63,15 +63,21 @@ describe("the specification", () => {
   });
 });
 
+/** Links of a page to files of the project, and to headings in them. */
+function* linksOf(page: string): Generator<{ target: string; file: string; fragment?: string }> {
+  const text = read(page).replace(/^```[^]*?^```/gm, "");
+  for (const [, target = ""] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+    if (/^\w+:/.test(target)) continue;
+    const [path = "", fragment] = target.split("#");
+    yield { target, file: path === "" ? page : join(dirname(page), path), fragment };
+  }
+}
+
 describe("the pages", () => {
   it("link to files and headings that exist", () => {
     let checked = 0;
     for (const page of pages()) {
-      const text = read(page).replace(/^```[^]*?^```/gm, "");
-      for (const [, target = ""] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
-        if (/^\w+:/.test(target)) continue;
-        const [path = "", fragment] = target.split("#");
-        const file = path === "" ? page : join(dirname(page), path);
+      for (const { target, file, fragment } of linksOf(page)) {
         assert.doesNotThrow(() => Deno.statSync(join(PROJECT, file)), `${page}: ${target}`);
         if (fragment !== undefined) {
           assert.ok(headings(file).map(anchor).includes(fragment), `${page}: ${target}`);
@@ -80,6 +86,12 @@ describe("the pages", () => {
       }
     }
     assert.ok(checked > 50, `${checked} found`);
+  });
+
+  it("are all named in docs/README.md", () => {
+    const named = new Set([...linksOf("docs/README.md")].map(({ file }) => file));
+    const missing = [...filesBelow("docs", ".md")].filter((page) => !named.has(page));
+    assert.deepEqual(missing, ["docs/README.md"]);
   });
 
   it("start with a README of at most 120 lines", () => {
