@@ -1,12 +1,14 @@
 /**
  * Writes what follows from the table of options: docs/configuration.md and the two files in conf;
- * from that of metrics: docs/metrics.md; and from that of log events: docs/log-events.md. With
- * `--check` it writes nothing, and fails when one of them is stale. Runs in the project's folder.
+ * from that of metrics: docs/metrics.md; from that of log events: docs/log-events.md; and from those of
+ * arguments, commands and options: the manual page. With `--check` it writes nothing, and fails when
+ * one of them is stale. Runs in the project's folder.
  *
  * @module
  */
 import { type Option, OPTION_GROUPS, type OptionName, optionOf } from "../src/config/options.ts";
 import { logEventsPage } from "./log_events_page.ts";
+import { manPage } from "./man_page.ts";
 import { metricsPage } from "./metrics_page.ts";
 import { table } from "./table.ts";
 
@@ -83,6 +85,7 @@ export function generate(): GeneratedFile[] {
     { path: "conf/namesrv.yaml", text: sampleFile(": ") },
     { path: "docs/metrics.md", text: metricsPage() },
     { path: "docs/log-events.md", text: logEventsPage() },
+    { path: "packaging/man/rocketmq-namesrv.1", text: manPage() },
   ];
 }
 

@@ -1,24 +1,12 @@
-import { Command, CommanderError } from "commander";
+import { type Command, CommanderError } from "commander";
 import { nearestName } from "../config/nearest.ts";
 import { NodeTransport } from "../remoting/transport/node_transport.ts";
 import type { Transport } from "../remoting/transport/transport.ts";
-import { addBench } from "./bench.ts";
-import { addBrokerCommands } from "./brokers.ts";
-import { addCompletions } from "./completions.ts";
-import { addConfigCommands } from "./config.ts";
-import { addDiff } from "./diff.ts";
 import { CommandFailure, UsageError } from "./failures.ts";
-import { addKvCommands } from "./kv.ts";
 import { ClosedPipe, Output } from "./output.ts";
-import { addPing } from "./ping.ts";
-import { Registry } from "./registry.ts";
+import { createProgram, PROGRAM } from "./program.ts";
 import type { Runtime } from "./runtime.ts";
 import { ExitCode } from "./session.ts";
-import { addTop } from "./top.ts";
-import { addTopicCommands } from "./topics.ts";
-
-/** The executable's name, in help texts and error messages. */
-const PROGRAM = "rocketmq-namesrv";
 
 /**
  * Runs an admin command and resolves with the exit code. Failures are reported on the standard
@@ -35,9 +23,9 @@ export async function runCommand(
   const err = new Output(runtime.stderr, runtime.noColor);
   let exitCode: ExitCode = ExitCode.OK;
   let help = "";
-  const program = new Command(PROGRAM)
-    .exitOverride()
-    .configureOutput({
+  const program = createProgram(
+    { runtime, transport, out, err, done: (code) => void (exitCode = code) },
+    {
       writeOut: (text) => void (help += text),
       // Errors are reported below, in one line.
       writeErr: () => {},
@@ -45,34 +33,8 @@ export async function runCommand(
       getErrHasColors: () => err.colour,
       getOutHelpWidth: () => out.terminal ? Math.min(runtime.consoleSize().columns, 100) : 100,
       getErrHelpWidth: () => 100,
-    });
-  const registry = new Registry(program, {
-    runtime,
-    transport,
-    out,
-    err,
-    done: (code) => void (exitCode = code),
-  });
-  program
-    .usage("<command> [options]")
-    .description(
-      "Queries and changes name servers. Without a command, starts a name server: " +
-        `\`${PROGRAM} --help\` lists its options.`,
-    )
-    .addHelpText(
-      "after",
-      `\nSee \`${PROGRAM} <command> --help\`. Exit codes: 0 success, 1 failure (diff: different), ` +
-        "2 usage error.",
-    );
-  addPing(registry);
-  addBrokerCommands(registry);
-  addTopicCommands(registry);
-  addKvCommands(registry);
-  addConfigCommands(registry);
-  addDiff(registry);
-  addTop(registry);
-  addBench(registry);
-  addCompletions(program, out);
+    },
+  );
   try {
     checkCommand(program, args);
     await program.parseAsync(args, { from: "user" });

@@ -178,13 +178,20 @@ export function serverOptions(): { form: string; doc: string }[] {
   ]);
 }
 
+/** Every argument once, as in `-c, --configFile FILE`. */
+export function argumentRows(): { forms: string; doc: string }[] {
+  const rows = ARGUMENTS.map(({ name, letter, value, doc }) => {
+    const short = letter ? `-${letter}, ` : "";
+    return { forms: `${short}--${name}${value ? ` ${value}` : ""}`, doc };
+  });
+  return [...rows, { forms: "-Dtls.KEY=VALUE", doc: "a TLS option; overrides all files" }];
+}
+
 /** The text of `--help`. */
 export function usage(): string {
-  const rows = ARGUMENTS.map(({ name, letter, value, doc }) => {
-    const short = letter ? `-${letter}, ` : "    ";
-    return { forms: `  ${short}--${name}${value ? ` ${value}` : ""}`, doc };
-  });
-  rows.push({ forms: "    -Dtls.KEY=VALUE", doc: "a TLS option; overrides all files" });
+  const rows = argumentRows().map(({ forms, doc }) => (
+    { forms: `${/^-\w,/.test(forms) ? "  " : "      "}${forms}`, doc }
+  ));
   const width = Math.max(...rows.map(({ forms }) => forms.length)) + 2;
   return [
     "usage: rocketmq-namesrv [options]    starts the name server",
