@@ -7,7 +7,7 @@ if (refusal !== undefined) {
   Deno.exit(1);
 }
 
-// What is not asked for is not loaded: a command answers sooner, and more so as the server grows.
+// Commands and server are loaded on demand, so that a command does not load the server.
 if (Deno.args[0] !== undefined && !Deno.args[0].startsWith("-")) {
   const { runCommand } = await import("./src/admin/run.ts");
   Deno.exit(await runCommand(Deno.args, Deno));

@@ -1,7 +1,7 @@
 /**
- * Bare loops: the least that a server on Deno has to do for an answer. They cut frames, JSON.parse the
- * header and write a canned answer of the usual size; nothing else. They are the limit to compare with.
- * `deno run --allow-net bench/bare.ts listen|node <port> <body bytes>`
+ * Bare loops: the least that a server on Deno has to do for a response. They cut frames, JSON.parse
+ * the header and write a canned response of the usual size; nothing else. They are the upper limit
+ * for comparison. `deno run --allow-net bench/bare.ts listen|node <port> <body bytes>`
  */
 import net from "node:net";
 
@@ -11,7 +11,7 @@ const IDLE_BYTES = 1024;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Finds whole frames in what a connection receives and returns the answers to them, glued together. */
+/** Finds complete frames in the received bytes and returns the responses to them, concatenated. */
 export class CannedAnswers {
   readonly #body: Uint8Array;
   #carry: Uint8Array | undefined;

@@ -1,4 +1,4 @@
-/** Brokers as the bench plays them: their registrations, and a small client that sends frames. */
+/** The bench's brokers: their registrations, and a small client that sends frames. */
 import { crc32, deflateSync } from "node:zlib";
 import { Code, encodeRequest, Flag } from "./frames.ts";
 
@@ -13,27 +13,27 @@ export interface Broker {
   address: string;
 }
 
-/** What a broker says of its topics at one moment. */
+/** A broker's topics at one moment. */
 export interface TopicTable {
   topics: readonly string[];
-  /** `dataVersion.counter`: grows with every change of a topic. */
+  /** `dataVersion.counter`: increases with every change of a topic. */
   counter: number;
   /** `dataVersion.timestamp`, milliseconds. */
   timestamp: number;
-  /** Number of queues by topic where it is not 8: what a changed topic shows. */
+  /** Number of queues by topic, if it is not 8: used to change a topic. */
   queues?: ReadonlyMap<string, number>;
 }
 
-/** How a registration's body is written: as JSON, or as the zlib stream of `compressedRegister`. */
+/** Encoding of a registration's body: JSON, or the zlib stream of `compressedRegister`. */
 export type BodyForm = "plain" | "compressed";
 
-/** `count` topic names of one length, so that frames about them have one length too. */
+/** `count` topic names of equal length, so that frames about them have the same length, too. */
 export function topicNames(count: number, prefix = "BenchTopic"): string[] {
   const digits = String(count - 1).length;
   return Array.from({ length: count }, (_, index) => prefix + String(index).padStart(digits, "0"));
 }
 
-/** A master (id 0) or slave of the bench's cluster, with an address of its own. */
+/** A master (id 0) or slave of the bench's cluster, with its own address. */
 export function broker(index: number, id = 0): Broker {
   const host = `10.${index >> 16 & 255}.${index >> 8 & 255}.${index & 255}`;
   return {
@@ -104,10 +104,10 @@ function compressedBody(table: TopicTable): Uint8Array<ArrayBuffer> {
   return new Uint8Array(deflateSync(concat(parts)));
 }
 
-/** A broker may stay silent for an hour: the bench's brokers say nothing that it does not measure. */
+/** A heartbeat timeout of an hour: the bench's brokers send only the requests that are measured. */
 const HEARTBEAT_TIMEOUT_MS = 3_600_000;
 
-/** A whole REGISTER_BROKER frame. */
+/** A complete REGISTER_BROKER frame. */
 export function registration(
   from: Broker,
   body: Uint8Array,
@@ -127,7 +127,7 @@ export function registration(
   }, body);
 }
 
-/** A BROKER_HEARTBEAT frame, oneway as brokers send it. */
+/** A BROKER_HEARTBEAT frame, one-way like those of real brokers. */
 export function heartbeat(from: Broker, opaque: number): Uint8Array<ArrayBuffer> {
   return encodeRequest(
     Code.BROKER_HEARTBEAT,
@@ -143,7 +143,10 @@ export interface Answer {
   body: Uint8Array<ArrayBuffer>;
 }
 
-/** One connection to a name server: a request at a time, and a heartbeat now and then that keeps it open. */
+/**
+ * One connection to a name server: one request at a time, and occasional heartbeats to keep it
+ * open.
+ */
 export class Client {
   readonly #connection: Deno.TcpConn;
   #opaque = 0;
@@ -164,12 +167,14 @@ export class Client {
     return this.#opaque++;
   }
 
-  /** Sends a frame that has no answer. */
+  /** Sends a one-way frame. */
   async send(frame: Uint8Array<ArrayBuffer>): Promise<void> {
     for (let at = 0; at < frame.length;) at += await this.#connection.write(frame.subarray(at));
   }
 
-  /** Sends a frame and waits for its answer. @throws {Error} when the server closes the connection */
+  /**
+   * Sends a frame and waits for its response. @throws {Error} when the server closes the connection
+   */
   async call(frame: Uint8Array<ArrayBuffer>): Promise<Answer> {
     await this.send(frame);
     const length = new DataView((await this.#read(4)).buffer).getUint32(0);
@@ -181,7 +186,7 @@ export class Client {
     };
   }
 
-  /** As {@linkcode call}. @throws {Error} when the answer is no success */
+  /** Like {@linkcode call}. @throws {Error} when the response is not a success */
   async succeed(frame: Uint8Array<ArrayBuffer>): Promise<Answer> {
     const answer = await this.call(frame);
     if (answer.header.code !== 0) {

@@ -1,4 +1,4 @@
-/** The picture that the README shows: bars of a run's medians, as SVG. */
+/** The chart in the README: bars of a run's medians, as SVG. */
 import {
   formatNumber,
   formatTimes,
@@ -25,7 +25,7 @@ const COLOURS: Record<ServerKind, string> = {
   "bare Deno.listen": "#c3cbd3",
 };
 
-/** The chart of a run. Each group of bars has a scale of its own. */
+/** The chart of a run. Each group of bars has its own scale. */
 export function drawChart(results: Results): string {
   const groups = results.scenarios.flatMap(headlinesOf);
   const parts: string[] = [];

@@ -1,7 +1,8 @@
 /**
- * The server CPU of a request, this checkout against another one: what a change costs. Both servers
- * run at once, on the same CPU; they are measured in turn, and who is first changes with each round.
- * Two processes of one program differ, too: a new pair is started several times.
+ * Compares the server CPU of a request in this checkout and another one, to see what a change
+ * costs. Both servers run at once on the same CPU. They are measured in turn, and the order
+ * alternates with each round. Two processes of one program also differ, so a new pair is started
+ * several times.
  *
  *     git worktree add ../before <commit>
  *     deno run --no-prompt --allow-net=127.0.0.1 --allow-read --allow-write --allow-run --allow-ffi \

@@ -1,6 +1,6 @@
 /**
- * Frames as real peers send them, written apart from the server's own codecs: a bench that shares code
- * with the server could share its mistakes too. Field order and extras are those of recorded 5.5.0 frames.
+ * Frames as real peers send them, implemented apart from the server's codecs: shared code would
+ * mean shared mistakes. Field order and extra fields are those of recorded 5.5.0 frames.
  */
 
 /** `MQVersion.V5_5_0`. */
@@ -18,7 +18,7 @@ export const Flag = { NONE: 0, ONEWAY: 2 } as const;
 
 const encoder = new TextEncoder();
 
-/** One whole request frame with a JSON header, its keys in the order in which the Java peers write them. */
+/** A complete request frame with a JSON header, its keys in the order of the Java peers. */
 export function encodeRequest(
   code: number,
   opaque: number,

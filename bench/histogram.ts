@@ -11,7 +11,7 @@ export class Histogram {
   #total = 0;
   #max = 0;
 
-  /** How many values were recorded. */
+  /** Number of recorded values. */
   get count(): number {
     return this.#total;
   }
@@ -21,7 +21,7 @@ export class Histogram {
     return this.#max / 1000;
   }
 
-  /** Records one latency of `ms` milliseconds; what is negative or too long is clamped. */
+  /** Records a latency of `ms` milliseconds; negative and too long values are clamped. */
   record(ms: number): void {
     const us = Math.min(Math.max(Math.floor(ms * 1000), 0), 0x7fffffff);
     const shift = us < SUB_COUNT ? 0 : 32 - SUB_BITS - 1 - Math.clz32(us);
@@ -30,7 +30,9 @@ export class Histogram {
     if (us > this.#max) this.#max = us;
   }
 
-  /** The value in milliseconds that a `fraction` (0..1) of all values does not exceed; 0 when empty. */
+  /**
+   * The value in milliseconds that a `fraction` (0..1) of all values does not exceed; 0 if empty.
+   */
   percentileMs(fraction: number): number {
     const wanted = Math.max(1, Math.ceil(this.#total * fraction));
     let seen = 0;
@@ -41,7 +43,7 @@ export class Histogram {
     return 0;
   }
 
-  /** Forgets everything. */
+  /** Removes all values. */
   reset(): void {
     this.#counts.fill(0);
     this.#total = 0;

@@ -1,9 +1,9 @@
 /**
  * The few Linux system calls that the load generator makes itself, through Deno's FFI.
  *
- * A generator on `Deno.connect` or `node:net` costs as much CPU a request as the servers under test and
- * so measures itself. A plain epoll loop costs a fraction of that, and FFI brings it to everybody who
- * has Deno, with no compiler. Only the bench asks for `--allow-ffi`; the server never does.
+ * A generator on `Deno.connect` or `node:net` costs as much CPU per request as the servers under
+ * test and so would measure itself. A plain epoll loop costs a fraction of that, and FFI needs only
+ * Deno, no compiler. Only the bench uses `--allow-ffi`; the server never does.
  */
 
 const AF_INET = 2;
@@ -25,7 +25,8 @@ const symbols = {
   connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
-  // i32 instead of ssize_t: a bigint result would be the dearest part of the call. Sizes here are small.
+  // i32 instead of ssize_t: a bigint result would be the most expensive part of the call. Sizes
+  // here are small.
   send: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
   recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
   epoll_create1: { parameters: ["i32"], result: "i32" },
@@ -51,29 +52,30 @@ export class Libc {
     if (this.#epoll < 0) throw new Error("epoll_create1 failed");
   }
 
-  /** Milliseconds of the monotonic clock, with nanoseconds behind the point. */
+  /** Milliseconds of the monotonic clock, with nanosecond decimals. */
   now(): number {
     return this.#milliseconds(CLOCK_MONOTONIC);
   }
 
   /**
-   * CPU milliseconds, user and system, that all threads of a process have used, also those that ended.
-   * Finer than the hundredths of a second of /proc/<pid>/stat, which Deno shows to nobody but `-A`.
+   * CPU milliseconds, user and system, used by all threads of a process, including those that have
+   * ended. Finer than the hundredths of a second of /proc/<pid>/stat, which Deno allows only with
+   * `-A`.
    * @throws {Error} when there is no such process
    */
   cpuOf(pid: number): number {
-    // How Linux names the CPU clock of a process: see clock_getcpuclockid(3).
+    // Linux's id for the CPU clock of a process: see clock_getcpuclockid(3).
     return this.#milliseconds((~pid << 3) | 2);
   }
 
   #milliseconds(clock: number): number {
     if (this.#c.symbols.clock_gettime(clock, this.#clock) !== 0) throw new Error("no such process");
-    // Little endian words: reading the 64-bit values would make two bigints a call.
+    // Little endian words: reading the 64-bit values would create two bigints per call.
     return this.#clockWords[0]! * 1e3 + this.#clockWords[2]! / 1e6;
   }
 
   /**
-   * Connects to an IPv4 address and joins the socket to the epoll set under `tag`.
+   * Connects to an IPv4 address and adds the socket to the epoll set under `tag`.
    * @returns the file descriptor
    * @throws {Error} when the connection is refused
    */
@@ -98,8 +100,8 @@ export class Libc {
   }
 
   /**
-   * Waits until connections are readable, `timeout` milliseconds at most (0: only looks).
-   * @returns how many are ready; {@linkcode readyTag} names each
+   * Waits until connections are readable, for at most `timeout` milliseconds (0: only checks).
+   * @returns how many are ready; {@linkcode readyTag} returns their tags
    */
   wait(timeout: number): number {
     return this.#c.symbols.epoll_wait(this.#epoll, this.#events, this.#maxEvents, timeout);
@@ -110,17 +112,23 @@ export class Libc {
     return this.#events[index * EVENT_WORDS + EVENT_WORDS - 2]!;
   }
 
-  /** Reads what is there: the number of bytes, 0 at the end of the stream, negative when nothing is. */
+  /**
+   * Reads available bytes: returns their number, 0 at the end of the stream, negative when there
+   * are none.
+   */
   receive(fd: number, into: Uint8Array<ArrayBuffer>): number {
     return this.#c.symbols.recv(fd, into, BigInt(into.length), MSG_DONTWAIT);
   }
 
-  /** Writes the first `length` bytes without waiting: the number of bytes taken, or negative. */
+  /**
+   * Writes the first `length` bytes without waiting: returns the number of bytes taken, or a
+   * negative number.
+   */
   send(fd: number, from: Uint8Array<ArrayBuffer>, length: number): number {
     return this.#c.symbols.send(fd, from, BigInt(length), MSG_DONTWAIT | MSG_NOSIGNAL);
   }
 
-  /** Closes a connection; the epoll set forgets it. */
+  /** Closes a connection, which also removes it from the epoll set. */
   close(fd: number): void {
     this.#c.symbols.close(fd);
   }

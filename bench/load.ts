@@ -1,9 +1,9 @@
 /**
- * The load generator: route queries over many connections, with an epoll loop of its own.
+ * The load generator: route queries over many connections, with its own epoll loop.
  *
- * It runs as a process of its own, so that it can be pinned to another core than the server:
- * `deno run --allow-ffi bench/load.ts '<LoadOptions as JSON>'` prints one
- * {@linkcode LoadResult} as JSON. Nothing here awaits: while a load runs the event loop stands still.
+ * It runs as a separate process, so that it can be pinned to another core than the server: `deno
+ * run --allow-ffi bench/load.ts '<LoadOptions as JSON>'` prints one {@linkcode LoadResult} as JSON.
+ * Nothing here awaits: while a load runs, the event loop stands still.
  */
 import { Code, encodeRequest } from "./frames.ts";
 import { Histogram } from "./histogram.ts";
@@ -13,64 +13,76 @@ export interface LoadOptions {
   host: string;
   port: number;
   connections: number;
-  /** Requests in flight on each connection (closed loop). Without meaning when `rate` is given. */
+  /** Requests in flight on each connection (closed loop). Ignored when `rate` is given. */
   depth: number;
   /** Requests a second over all connections (open loop); 0: closed loop. */
   rate: number;
-  /** Asked for in turn. Their names should be equally long: a frame template is patched in place. */
+  /**
+   * Queried in turn. Their names should have equal lengths: a frame template is patched in place.
+   */
   topics: string[];
   warmupSeconds: number;
   seconds: number;
-  /** The server's process, whose CPU time is read at both ends of the measured time; 0: not read. */
+  /**
+   * The server's process, whose CPU time is read at both ends of the measured time; 0: not read.
+   */
   serverPid: number;
 }
 
 export interface LoadResult {
-  /** Measured time in seconds, and what was answered in it. */
+  /** Measured time in seconds, and the number of responses in it. */
   seconds: number;
   answers: number;
   throughput: number;
-  /** Latencies in milliseconds. Open loop: counted from the moment at which the request was due. */
+  /** Latencies in milliseconds. Open loop: counted from the time at which the request was due. */
   p50: number;
   p99: number;
   p999: number;
   max: number;
-  /** The longest that a request was still waiting for its answer when the time was up, in milliseconds. */
+  /** Longest waiting time of a request still unanswered at the end, in milliseconds. */
   oldestUnanswered: number;
-  /** Answers that were not a success, not asked for or not readable, and connections that broke. */
+  /** Failed, unrequested or unreadable responses, and broken connections. */
   errors: number;
-  /** The first error in words, when there was one. */
+  /** Message of the first error, if any. */
   firstError?: string;
   /** Open loop: requests never answered, not even in the time allowed after the end. */
   lost: number;
-  /** Answers of the connection that got fewest, of the median one and of the one that got most. */
+  /** Responses on the connection with the fewest, the median one and the one with the most. */
   perConnection: { min: number; median: number; max: number };
   /** CPU seconds of the server process, all threads, in the measured time. */
   serverCpu: number;
-  /** CPU seconds of the generator itself: near to `seconds` means that the generator was the limit. */
+  /**
+   * CPU seconds of the generator itself: close to `seconds` means that the generator was the limit.
+   */
   generatorCpu: number;
 }
 
-/** Opaques keep seven digits, so that every frame of a topic has one length; each connection counts its own. */
+/**
+ * Opaques keep seven digits, so that all frames of a topic have the same length; each connection
+ * counts its own.
+ */
 const FIRST_OPAQUE = 1_000_000;
 const LAST_OPAQUE = 9_999_999;
 const OPAQUE_DIGITS = 7;
-/** How long an open loop waits for the last answers. */
+/** How long an open loop waits for the last responses. */
 const DRAIN_MS = 5_000;
 const RECEIVE_BYTES = 256 * 1024;
-/** Room before the received bytes for the beginning of a header that an earlier read brought. */
+/** Space before the received bytes for the start of a header from an earlier read. */
 const CARRY_BYTES = 64 * 1024;
 
 class Connection {
   opaque = FIRST_OPAQUE;
   answers = 0;
   open = true;
-  /** Bytes of the current answer's body that are still to come, and the opaque it belongs to. */
+  /** Remaining bytes of the current response's body, and its opaque. */
   bodyLeft = 0;
   bodyOpaque = 0;
-  /** The beginning of a frame whose header is not yet whole. */
+  /** The start of a frame whose header is incomplete. */
   carry: Uint8Array<ArrayBuffer> | undefined;
-  /** Opaque and time of what is in flight, by opaque modulo the length: answers may come in any order. */
+  /**
+   * Opaque and time of requests in flight, by opaque modulo the length: responses may come in any
+   * order.
+   */
   readonly pendingOpaque: Int32Array;
   readonly pendingSince: Float64Array;
 
@@ -81,8 +93,8 @@ class Connection {
 }
 
 /**
- * Runs one load to its end and returns what it saw.
- * @param aside what is done beside, called again and again with the time in milliseconds
+ * Runs one load to its end and returns the result.
+ * @param aside called repeatedly with the time in milliseconds, for other work
  * @throws {Error} when a connection is refused
  */
 export function runLoad(options: LoadOptions, aside?: (now: number) => void): LoadResult {
@@ -114,7 +126,8 @@ class Load {
       const frame = encodeRequest(Code.GET_ROUTEINFO_BY_TOPIC, FIRST_OPAQUE, { topic });
       return { frame, opaqueAt: indexOf(frame, `"opaque":${FIRST_OPAQUE}`) + `"opaque":`.length };
     });
-    // Room for answers that overtake others; in the open loop for a server that is seconds behind.
+    // Space for responses that overtake others; in the open loop for a server that is seconds
+    // behind.
     const inFlight = options.rate > 0 ? 4 * options.rate / options.connections : options.depth;
     this.#window = 2 ** Math.ceil(Math.log2(Math.max(16, inFlight * 8)));
     const longest = Math.max(...this.#templates.map((template) => template.frame.length));
@@ -171,7 +184,9 @@ class Load {
     };
   }
 
-  /** Keeps `depth` requests in flight on every connection: each answer sends the next request. */
+  /**
+   * Keeps `depth` requests in flight on every connection: each response triggers the next request.
+   */
   #closedLoop(): (from: number, until: number) => void {
     const start = this.#libc.now();
     for (const connection of this.#connections) this.#send(connection, this.#options.depth, start);
@@ -191,8 +206,9 @@ class Load {
   }
 
   /**
-   * Sends at a fixed rate, over the connections in turn, whatever the answers do. A latency counts from
-   * when the request was due, so that a server that stalls is charged for all that waited meanwhile.
+   * Sends at a fixed rate, over the connections in turn, regardless of the responses. Latency
+   * counts from the time at which the request was due, so that a server that stalls is charged for
+   * all that waited meanwhile.
    */
   #openLoop(): (from: number, until: number) => void {
     const interval = 1000 / this.#options.rate;
@@ -213,7 +229,7 @@ class Load {
     };
   }
 
-  /** Takes the answers that are still under way. @returns how many requests stay without one */
+  /** Receives the responses still in flight. @returns how many requests remain unanswered */
   #drain(): number {
     const until = this.#libc.now() + DRAIN_MS;
     while (this.#countPending() > 0 && this.#libc.now() < until && this.#alive > 0) {
@@ -256,7 +272,7 @@ class Load {
     let length = 0;
     for (let sent = 0; sent < count; sent++) {
       let tries = 0;
-      // An answer that was overtaken by a whole window still holds its slot: leave that opaque out.
+      // The slot is still in use by a response that a whole window has overtaken: skip that opaque.
       while (pendingOpaque[connection.opaque & mask] !== 0) {
         if (++tries > mask) return this.#break(connection, "too many requests without an answer");
         connection.opaque = nextOpaque(connection.opaque);
@@ -275,7 +291,10 @@ class Load {
     }
   }
 
-  /** Reads what is there and checks every answer in it. @returns how many answers came to their end */
+  /**
+   * Reads available bytes and checks every response in them. @returns the number of completed
+   * responses
+   */
   #receive(connection: Connection): number {
     const received = this.#libc.receive(connection.fd, this.#receiveInto);
     if (received <= 0) {
@@ -316,7 +335,7 @@ class Load {
     }
   }
 
-  /** Counts the answer whose last byte has come. */
+  /** Counts a response whose last byte has arrived. */
   #settle(connection: Connection, now: number): void {
     const opaque = Math.abs(connection.bodyOpaque);
     const slot = opaque & (this.#window - 1);
@@ -344,16 +363,19 @@ class Load {
 }
 
 /**
- * Checks answer headers. The first one is parsed; those after it are compared with it byte for byte,
- * leaving out the digits of the opaque, which checks as much at a small part of the cost.
+ * Checks response headers. The first one is parsed; later ones are compared with it byte for byte,
+ * except for the digits of the opaque, which checks as much at a fraction of the cost.
  */
 class AnswerHeader {
   #known = new Uint8Array(0);
   #opaqueAt = 0;
-  /** The text of the last header that was not a success. */
+  /** Text of the last header that was not a success. */
   unexpected = "";
 
-  /** The opaque of a successful answer, or the negative opaque (0: unreadable) of any other. */
+  /**
+   * Returns the opaque of a successful response, or the negative opaque (0: unreadable) of any
+   * other.
+   */
   successOpaque(buffer: Uint8Array<ArrayBuffer>, at: number, length: number): number {
     if (length === this.#known.length && this.#matches(buffer, at)) {
       let opaque = 0;

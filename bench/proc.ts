@@ -1,8 +1,8 @@
-/** What Linux tells of a process's memory. */
+/** Memory of a process, as reported by Linux. */
 
 /** Resident memory of a process in bytes. @throws {Error} when it is gone */
 export async function residentBytes(pid: number): Promise<number> {
-  // Deno lets only `-A` read /proc, so cat does.
+  // Deno allows reading /proc only with `-A`, so cat does it.
   const { stdout } = await new Deno.Command("cat", { args: [`/proc/${pid}/status`] }).output();
   const found = /^VmRSS:\s+(\d+) kB/m.exec(new TextDecoder().decode(stdout));
   if (!found) throw new Error(`no process ${pid}`);

@@ -1,6 +1,6 @@
 /**
- * Registration load: brokers that register many topics for the first time, that say the same again, and
- * that change one topic; and what route queries notice of it.
+ * Registration load: brokers that register many topics for the first time, repeat an unchanged
+ * registration, and change one topic; and the effect on route queries.
  */
 import {
   type BodyForm,
@@ -18,13 +18,13 @@ import type { Server } from "./servers.ts";
 
 const BROKERS = 10;
 const TOPICS = 10_000;
-/** How often every broker says the same again, and how often it changes a topic. */
+/** How often every broker repeats its registration, and how often it changes a topic. */
 const UNCHANGED_TURNS = 25;
 const CHANGED_TURNS = 3;
 const ROUTE_QUERIES_A_SECOND = 2_000;
 const TIMESTAMP = 1_700_000_000_000;
 
-/** A broker on a connection of its own, with a frame that is ready to be sent. */
+/** A broker on its own connection, with a prepared frame. */
 interface Sender {
   client: Client;
   from: Broker;
@@ -32,7 +32,7 @@ interface Sender {
 
 /**
  * Registers the same 10 000 topics from ten brokers.
- * @param load runs route queries against the server and resolves with what they saw
+ * @param load runs route queries against the server and resolves with the result
  * @throws {Error} when a registration is refused
  */
 export async function measureRegistrations(
@@ -57,7 +57,8 @@ export async function measureRegistrations(
     times(CHANGED_TURNS).flatMap((turn) => prepare(senders, changedTable(topics, turn + 2), form)),
   );
 
-  // Now with route queries beside them; everything is prepared before, so that nothing else is measured.
+  // Now with concurrent route queries. Everything is prepared in advance, so that nothing else is
+  // measured.
   const storm = times(CHANGED_TURNS).flatMap((turn) =>
     prepare(senders, changedTable(topics, turn + 2 + CHANGED_TURNS), form)
   );
@@ -85,7 +86,9 @@ export async function measureRegistrations(
   };
 }
 
-/** Small registrations of brokers that play no further part, for the sake of just-in-time compilers. */
+/**
+ * Small registrations of brokers that are not used otherwise, to warm up just-in-time compilers.
+ */
 async function warmUp(server: Server, form: BodyForm): Promise<void> {
   const senders = await connect(server, BROKERS);
   const topics = topicNames(1_000, "WarmUp");
@@ -104,7 +107,7 @@ function connect(server: Server, firstIndex: number): Promise<Sender[]> {
   );
 }
 
-/** Encodes one registration of each broker; what it returns sends them, one a call. */
+/** Encodes one registration of each broker; each returned function sends one. */
 function prepare(senders: Sender[], table: TopicTable, form: BodyForm): (() => Promise<void>)[] {
   return senders.map(({ client, from }) => {
     const saidAt = TIMESTAMP + client.nextOpaque();
@@ -123,7 +126,7 @@ async function measure(
   const started = performance.now();
   for (const send of registrations) await send();
   const wall = performance.now() - started;
-  // What a server leaves for later, say the collection of its garbage, is a part of the price.
+  // Work that a server postpones, such as garbage collection, is part of the cost.
   await new Promise((resolve) => setTimeout(resolve, 200));
   const cpu = libc.cpuOf(server.pid) - cpuBefore;
   return { wallMs: wall / registrations.length, cpuMs: cpu / registrations.length };

@@ -1,4 +1,4 @@
-/** What a run came to: its table for people, and its numbers for machines. */
+/** The result of a run: a table for people and numbers for machines. */
 import { type Metric, type MetricName, METRICS, type Sample, type Scenario } from "./scenario.ts";
 import { SERVER_KINDS, type ServerKind } from "./servers.ts";
 
@@ -35,7 +35,7 @@ export function spreadOf(values: readonly number[]): Spread {
   return { median, min: sorted[0]!, max: sorted.at(-1)! };
 }
 
-/** One metric over the rounds; undefined when this server has no such number. */
+/** One metric over the rounds; undefined when this server does not have it. */
 export function metricSpread(
   outcome: Outcome,
   kind: ServerKind,
@@ -47,8 +47,9 @@ export function metricSpread(
 }
 
 /**
- * How many times better `ours` is than `other`, by rounds: each round's pair was measured one right after
- * the other, so that its ratio says more than that of two medians. Undefined when there is no pair.
+ * How many times better `ours` is than `other`, by rounds: the two were measured one right after
+ * the other in each round, so this says more than the ratio of two medians. Undefined when there is
+ * no pair.
  */
 export function ratioSpread(
   outcome: Outcome,
@@ -74,7 +75,7 @@ export function metricsOf(outcome: Outcome): MetricName[] {
   return names.filter((name) => samples.some((sample) => sample[name] !== undefined));
 }
 
-/** A scenario and one number of it that speaks for it, in the summary and in the chart. */
+/** A scenario and the one number that represents it in the summary and the chart. */
 export interface Headline {
   outcome: Outcome;
   metric: MetricName;
@@ -92,7 +93,7 @@ const SPEAKING: MetricName[] = [
   "rssMb",
 ];
 
-/** What of a scenario is shown where there is room for a line or two only. */
+/** The numbers of a scenario shown where there is only room for a line or two. */
 export function headlinesOf(outcome: Outcome): Headline[] {
   const measured = metricsOf(outcome);
   if (measured.includes("cpuUs")) {
@@ -105,12 +106,15 @@ export function headlinesOf(outcome: Outcome): Headline[] {
   return metric ? [{ outcome, metric }] : [];
 }
 
-/** The servers that have this number, in the order in which they are always shown. */
+/** The servers that have this number, in the usual order. */
 export function kindsOf({ outcome, metric }: Headline): ServerKind[] {
   return SERVER_KINDS.filter((kind) => metricSpread(outcome, kind, metric) !== undefined);
 }
 
-/** A scenario as lines of text: a row a metric, a column a server, and how many times better ours is. */
+/**
+ * A scenario as lines of text: a row per metric, a column per server, and how many times better
+ * ours is.
+ */
 export function formatOutcome(outcome: Outcome): string {
   const kinds = SERVER_KINDS.filter((kind) => outcome.samples[kind]);
   const others = kinds.filter((kind) => kind !== "ours" && kinds.includes("ours"));
@@ -123,7 +127,7 @@ export function formatOutcome(outcome: Outcome): string {
   return `${outcome.title}\n${formatTable([head, ...rows], 1)}`;
 }
 
-/** The whole run: a line or two a scenario, and what went wrong. */
+/** The whole run: a line or two per scenario, and the warnings. */
 export function formatSummary({ scenarios, machine, warnings }: Results): string {
   const rows = scenarios.flatMap(headlinesOf).map(({ outcome, metric }) => [
     outcome.title,
@@ -145,7 +149,7 @@ export function emptyOutcome({ name, title }: Scenario): Outcome {
   return { name, title, samples: {} };
 }
 
-/** Columns that line up: the first ones, which hold text, to the left, numbers to the right. */
+/** Aligned columns: the first ones, which hold text, to the left, numbers to the right. */
 function formatTable(rows: readonly string[][], textColumns: number): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   const pad = (cell: string, column: number) =>
@@ -157,7 +161,7 @@ function nameOf({ label, unit }: Metric): string {
   return unit && !label.includes("/") ? `${label}, ${unit}` : label;
 }
 
-/** A number in three digits or whole; only what counts by the second is shortened to k and M. */
+/** A number with three digits or whole; only values per second are shortened to k and M. */
 export function formatNumber(value: number, { unit }: Metric): string {
   if (unit === "/s" && value >= 1e6) return `${(value / 1e6).toPrecision(3)} M`;
   if (unit === "/s" && value >= 1e4) return `${(value / 1e3).toPrecision(3)} k`;
@@ -180,7 +184,7 @@ function formatRatio(spread: Spread | undefined): string {
   return `${formatTimes(median)} x${range}`;
 }
 
-/** How many times better, in two or three digits. */
+/** How many times better, with two or three digits. */
 export function formatTimes(ratio: number): string {
   if (ratio >= 100) return ratio.toFixed(0);
   return ratio >= 10 ? ratio.toFixed(1) : ratio.toFixed(2);

@@ -1,6 +1,7 @@
 /**
- * `deno task bench`: the same load on our name server, on Apache RocketMQ's and on bare loops, in turn,
- * several rounds; prints a table and writes it as JSON and as an SVG chart. See bench/README.md.
+ * `deno task bench`: the same load on our name server, on Apache RocketMQ's and on bare loops, in
+ * turn, in several rounds; prints a table and writes it as JSON and as an SVG chart. See
+ * bench/README.md.
  */
 import { parseArgs } from "@std/cli/parse-args";
 import type { Client } from "./brokers.ts";
@@ -43,7 +44,7 @@ const HELP = `Usage: deno task bench [options]
 
 const FULL: Scale = { warmupSeconds: 1, seconds: 4, jvmWarmUpSeconds: 20 };
 const SHORT: Scale = { warmupSeconds: 0.5, seconds: 1.2, jvmWarmUpSeconds: 8 };
-/** The two bare loops differ little: one is enough for a short run. */
+/** The two bare loops hardly differ: one is enough for a short run. */
 const SHORT_KINDS: ServerKind[] = ["ours", "reference", "bare node:net"];
 
 const flags = parseArgs(Deno.args, {
@@ -88,7 +89,7 @@ const results: Results = {
 console.log(formatSummary(results));
 await save(results);
 
-/** The scenarios on servers that live on: round by round, and within a round server by server. */
+/** The scenarios on shared servers: round by round, and within a round server by server. */
 async function runShared(): Promise<void> {
   const scenarios = chosen.filter(({ server }) => server === "shared");
   if (scenarios.length === 0) return;
@@ -115,7 +116,7 @@ async function runShared(): Promise<void> {
   }
 }
 
-/** The scenarios that want a server of their own. */
+/** The scenarios that need their own server. */
 async function runOwn(): Promise<void> {
   for (const scenario of chosen.filter(({ server }) => server === "own")) {
     for (let round = 0; round < rounds; round++) {
@@ -197,7 +198,7 @@ async function describeMachine(): Promise<Record<string, string>> {
   };
 }
 
-/** A run of chosen scenarios is somebody's question: only when asked it takes the place of the last whole run. */
+/** A run of selected scenarios replaces the results of the last complete run only if asked to. */
 async function save(results: Results): Promise<void> {
   const partly = flags.only !== undefined || flags.servers !== undefined || flags.short;
   if (partly && flags.out === undefined) return;

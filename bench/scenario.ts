@@ -1,8 +1,8 @@
-/** What a scenario is, and the numbers that it may bring. */
+/** Scenarios and the numbers that they may measure. */
 import type { Libc } from "./libc.ts";
 import type { Machine, Server, ServerKind } from "./servers.ts";
 
-/** One measured number; several of them in a row are a scenario's sample. */
+/** One measured number; a scenario's sample consists of several. */
 export interface Metric {
   label: string;
   unit: string;
@@ -44,7 +44,7 @@ export const METRICS = {
 export type MetricName = keyof typeof METRICS;
 export type Sample = Partial<Record<MetricName, number>>;
 
-/** How long and how much: the full form, or the short one for CI. */
+/** Durations and amounts: the full form, or the short one for CI. */
 export interface Scale {
   /** Load before each measured load. */
   warmupSeconds: number;
@@ -57,19 +57,22 @@ export interface Context {
   machine: Machine;
   scale: Scale;
   libc: Libc;
-  /** What servers of TLS scenarios are configured with; undefined when none of them is chosen. */
+  /** Configuration of servers for TLS scenarios; undefined when none of them is selected. */
   tls?: TlsFiles;
-  /** Says what went wrong without ending the run. */
+  /** Reports a problem without ending the run. */
   warn(text: string): void;
 }
 
 export interface Scenario {
   name: string;
   title: string;
-  /** `shared`: on servers that live through the whole run, with the small cluster registered. `own`: on a fresh one. */
+  /**
+   * `shared`: on servers that live through the whole run, with the small cluster registered. `own`:
+   * on a fresh one.
+   */
   server: "shared" | "own";
   kinds: readonly ServerKind[];
-  /** Belongs to the short form too. */
+  /** Also part of the short form. */
   short: boolean;
   /** Needs a server with the certificate of {@linkcode Context.tls}. */
   tls?: boolean;

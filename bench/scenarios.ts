@@ -1,4 +1,4 @@
-/** What is measured, one entry a scenario, and how it is measured on one running server. */
+/** The scenarios, one entry each, and how each is measured on one running server. */
 import { broker, Client, heartbeat, topicNames } from "./brokers.ts";
 import { Code, encodeRequest } from "./frames.ts";
 import type { LoadOptions, LoadResult } from "./load.ts";
@@ -11,13 +11,16 @@ import { tlsScenarios } from "./tls.ts";
 const ALL = ["ours", "reference", "bare node:net", "bare Deno.listen"] as const;
 const REAL = ["ours", "reference"] as const;
 
-/** The small cluster: 2 brokers, one with a slave, 100 topics: answers of some 560 bytes. */
+/** The small cluster: 2 brokers, one with a slave, 100 topics: responses of about 560 bytes. */
 export const SMALL_CLUSTER_TOPICS = topicNames(100);
 const WIDE_TOPIC = "WideTopic";
 const WIDE_BROKERS = 300;
 const VERSION = { counter: 1, timestamp: 1_700_000_000_000 };
 
-/** Registers what the shared scenarios ask for. @returns the brokers' connection, to be closed in the end */
+/**
+ * Registers the cluster for the shared scenarios. @returns the brokers' connection, which the
+ * caller must close
+ */
 export async function registerSmallCluster(server: Server): Promise<Client> {
   const client = await Client.connect(server.port);
   if (server.kind.startsWith("bare")) return client;
@@ -33,7 +36,7 @@ export async function registerSmallCluster(server: Server): Promise<Client> {
   return client;
 }
 
-/** Lets a server's compilers see the hot path before anything is measured; a JVM's take their time. */
+/** Warms up a server's just-in-time compilers before anything is measured; a JVM takes longer. */
 export async function warmUp(server: Server, context: Context): Promise<void> {
   const { jvmWarmUpSeconds, warmupSeconds } = context.scale;
   const seconds = server.kind === "reference" ? jvmWarmUpSeconds : warmupSeconds;
@@ -167,7 +170,8 @@ function routeSample(result: LoadResult): Sample {
 function closedSample(result: LoadResult): Sample {
   return {
     ...routeSample(result),
-    // Both below 100 %: something else had the CPU, and only the CPU time a request is to be trusted.
+    // If both are below 100 %, something else used the CPU, and only the CPU time per request can
+    // be trusted.
     serverPercent: result.serverCpu / result.seconds * 100,
     loadPercent: result.generatorCpu / result.seconds * 100,
   };
@@ -241,7 +245,7 @@ async function listTopics(server: Server): Promise<Sample> {
   return { firstMs: times[0]!, againMs: median(times.slice(1)) };
 }
 
-/** Three million queue data: what they cost in memory, and whether registering stays cheap beside them. */
+/** Three million queue data: their memory, and whether registrations stay cheap next to them. */
 async function fillMemory(server: Server, context: Context): Promise<Sample> {
   const client = await Client.connect(server.port);
   client.keepAlive(broker(0));
@@ -254,7 +258,8 @@ async function fillMemory(server: Server, context: Context): Promise<Sample> {
   const firstWallMs = (performance.now() - started) / 300;
   const firstCpuMs = (context.libc.cpuOf(server.pid) - cpuStart) / 300;
   const heap = await server.heapBytes();
-  // Routes that were asked for are cached or not: a changed registration must stay cheap with them too.
+  // Fills the cache, if there is one: a changed registration must stay cheap with cached routes,
+  // too.
   for (const topic of topics.slice(0, 2000)) await expectRoute(client, topic);
   const cpuOfTen = async (counter: number) => {
     const before = context.libc.cpuOf(server.pid);
@@ -285,7 +290,7 @@ async function holdIdle(server: Server, { libc }: Context): Promise<Sample> {
   const descriptors: number[] = [];
   for (let index = 0; index < count; index++) {
     descriptors.push(libc.connect("127.0.0.1", server.port, index));
-    // A little at a time: beyond the listen backlog a connection waits a second for its next try.
+    // A few at a time: beyond the listen backlog, a connection waits a second for its retry.
     if (index % 100 === 99) await sleep(10);
   }
   await sleep(2_000);
@@ -304,7 +309,7 @@ async function beat(server: Server, { libc }: Context): Promise<Sample> {
     clients.push(client);
   }
   let next = 0;
-  // A hundredth of them every 10 ms: brokers do not all beat at the same moment.
+  // A hundredth of them every 10 ms: real brokers do not send their heartbeats all at once.
   const timer = setInterval(() => {
     for (let turn = 0; turn < count / 100; turn++, next++) {
       const index = next % count;
@@ -322,7 +327,7 @@ async function beat(server: Server, { libc }: Context): Promise<Sample> {
   const sent = next - sentBefore;
   clearInterval(timer);
   for (const client of clients) client.close();
-  // Timers come late on a busy machine: what is reported is the CPU of exactly a beat a second each.
+  // Timers are late on a busy machine, so the result is scaled to exactly one heartbeat per second.
   return {
     heartbeatCpu: cpu / elapsed * 100 * (count * elapsed / 1000) / sent,
     rssMb: megabytes(await residentBytes(server.pid)),

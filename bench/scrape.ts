@@ -1,7 +1,7 @@
 /**
- * What route queries notice of a storm of scrapes: their p99 without and with 50 scrapers, each of
- * which asks for /metrics again as soon as it has its answer. The queries come at a fixed rate, or, with
- * `--rate 0`, one after another on each connection.
+ * The effect of a storm of scrapes on route queries: their p99 without and with 50 scrapers, each
+ * of which requests /metrics again as soon as it has its response. The queries come at a fixed rate
+ * or, with `--rate 0`, one after another on each connection.
  *
  *     deno run --allow-net --allow-read --allow-write --allow-run bench/scrape.ts \
  *       [--rounds N] [--seconds N] [--rate N] [--path PATH]

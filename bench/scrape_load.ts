@@ -1,7 +1,7 @@
 /**
- * Route queries at a fixed rate, in turns alone and with scrapers beside them. All of it is in one
- * process: another one on the generator's CPU would be measured, too. Prints one
- * {@linkcode ScrapeRound} for each round, as JSON. Its argument is a {@linkcode ScrapeLoad} as JSON.
+ * Route queries at a fixed rate, alternately alone and with concurrent scrapers. All of it runs in
+ * one process: a second one on the generator's CPU would be measured, too. Prints one {@linkcode
+ * ScrapeRound} for each round, as JSON. Its argument is a {@linkcode ScrapeLoad} as JSON.
  */
 import { Libc } from "./libc.ts";
 import { type LoadOptions, type LoadResult, runLoad } from "./load.ts";
@@ -11,27 +11,27 @@ export interface ScrapeLoad {
   rounds: number;
   httpPort: number;
   path: string;
-  /** How many scrape at once; each asks again as soon as it has its answer. */
+  /** Number of concurrent scrapers; each repeats its request as soon as it has its response. */
   scrapers: number;
 }
 
 export interface ScrapeRound {
   alone: LoadResult;
   stormed: LoadResult;
-  /** Alone once more: what differs from the first time is the machine's doing. */
+  /** Alone once more: any difference from the first time is due to the machine. */
   again: LoadResult;
-  /** Answered scrapes, those of the warm-up included. */
+  /** Completed scrapes, including the warm-up. */
   scrapes: number;
-  /** Bytes of the last answer, with its header. */
+  /** Bytes of the last response, including its header. */
   bytes: number;
 }
 
-/** Milliseconds between two looks at the scrapers' connections. */
+/** Milliseconds between two checks of the scrapers' connections. */
 const LOOK_INTERVAL = 0.25;
 
 interface Scraper {
   fd: number;
-  /** Bytes of the answer that are still to come; 0 before its first. */
+  /** Remaining bytes of the response; 0 before the first. */
   left: number;
 }
 
@@ -53,7 +53,7 @@ class Scrapers {
     }
   }
 
-  /** Takes what has come and asks again. */
+  /** Reads available bytes and sends the next request when the response is complete. */
   look(now: number): void {
     if (now - this.#looked < LOOK_INTERVAL) return;
     this.#looked = now;
@@ -74,7 +74,7 @@ class Scrapers {
     for (const { fd } of this.#all) this.#libc.close(fd);
   }
 
-  /** Header and body, from the beginning of an answer. Its header comes in one piece. */
+  /** Length of header and body, from the start of a response. The header arrives in one piece. */
   #lengthOf(received: number): number {
     const header = new TextDecoder().decode(this.#in.subarray(0, Math.min(received, 1024)));
     const [, status, length] = /^HTTP\/1.1 (\d+).*?content-length: (\d+)\r\n/s.exec(header) ?? [];

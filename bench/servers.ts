@@ -1,17 +1,17 @@
-/** The servers under test: started alone, pinned, answering, and stopped again. */
+/** The servers under test: started one at a time, pinned, waited for, and stopped. */
 import { Client } from "./brokers.ts";
 import { Code, encodeRequest } from "./frames.ts";
 
-/** `ours`, Apache RocketMQ's own, and the two bare loops that are the limit of what Deno can do. */
+/** `ours`, Apache RocketMQ's own, and the two bare loops that show the limit of Deno. */
 export const SERVER_KINDS = ["ours", "reference", "bare node:net", "bare Deno.listen"] as const;
 export type ServerKind = typeof SERVER_KINDS[number];
 
-/** Where things run and what the reference is started with. */
+/** CPUs for the processes, and how the reference is started. */
 export interface Machine {
-  /** CPU lists as taskset takes them; undefined: nothing is pinned. */
+  /** CPU lists for taskset; undefined: nothing is pinned. */
   serverCpus?: string;
   loadCpu?: string;
-  /** The folder of the reference's jars; undefined: this machine has no reference. */
+  /** Folder of the reference's jars; undefined if this machine has no reference. */
   referenceJars?: string;
   /** `-Xms` and `-Xmx` of the reference. */
   heap: string;
@@ -22,7 +22,7 @@ export interface Machine {
 const PROJECT = new URL("..", import.meta.url).pathname;
 const HERE = new URL(".", import.meta.url).pathname;
 const REFERENCE_VERSION = "5.5.0";
-/** The body of a bare loop's canned answer: as large as the route of the bench's topics. */
+/** Body size of a bare loop's canned response: that of a route of the bench's topics. */
 const CANNED_BODY_BYTES = "496";
 const START_LIMIT_MS = 60_000;
 
@@ -36,29 +36,29 @@ export class Server {
     readonly port: number,
     process: Deno.ChildProcess,
     home: string,
-    /** Milliseconds from starting the process to its first answer. */
+    /** Milliseconds from starting the process to its first response. */
     readonly firstAnswerMs: number,
-    /** Our own's HTTP port; undefined for the others. */
+    /** HTTP port of our server; undefined for the others. */
     readonly httpPort: number | undefined,
   ) {
     this.#process = process;
     this.#home = home;
   }
 
-  /** taskset becomes the program that it starts, so this is the server itself. */
+  /** taskset execs the program, so this is the server itself. */
   get pid(): number {
     return this.#process.pid;
   }
 
   /**
-   * Starts a server on a free port, with a home folder of its own, and waits for its first answer.
+   * Starts a server on a free port, with its own home folder, and waits for its first response.
    * @param tlsConfig a file of tls.* properties for it
-   * @throws {Error} when it ends or does not answer within a minute; with what it printed
+   * @throws {Error} with its output, when it ends or does not respond within a minute
    */
   static async start(kind: ServerKind, machine: Machine, tlsConfig?: string): Promise<Server> {
     const home = await Deno.makeTempDir({ prefix: "namesrv-bench-" });
     const port = freePort();
-    // Another checkout may be older than this option.
+    // Another checkout may predate this option.
     const httpPort = kind === "ours" && machine.project === undefined ? freePort() : undefined;
     const command = await commandOf(kind, machine, port, home, tlsConfig, httpPort);
     const pinned = machine.serverCpus ? ["taskset", "-c", machine.serverCpus, ...command] : command;
@@ -72,7 +72,7 @@ export class Server {
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    // Both into one file: what is said last is then at its end, and nothing blocks on a full pipe.
+    // Both into one file: the last output is then at its end, and nothing blocks on a full pipe.
     const writers = [process.stdout, process.stderr].map((stream) => copy(stream, log));
     Promise.all(writers).finally(() => log.close());
     let ended = false;
@@ -89,8 +89,8 @@ export class Server {
   }
 
   /**
-   * What the program holds, in bytes: the JVM's heap after a full collection; of ours, V8's heap and
-   * the buffers outside of it with all that waits to be collected. Undefined for the bare loops.
+   * Memory that the program holds, in bytes: for the JVM, the heap after a full collection; for
+   * ours, V8's heap and external buffers, including garbage. Undefined for the bare loops.
    */
   async heapBytes(): Promise<number | undefined> {
     if (this.httpPort !== undefined) {
@@ -106,12 +106,12 @@ export class Server {
     return Number(used[1]) * 1024;
   }
 
-  /** Ends the process and removes its home. */
+  /** Stops the process and removes its home. */
   async stop(): Promise<void> {
     try {
       this.#process.kill("SIGKILL");
     } catch {
-      // It has ended by itself; the scenario has already failed for that.
+      // It ended by itself, for which the scenario has already failed.
     }
     await this.#process.status;
     await Deno.remove(this.#home, { recursive: true });
@@ -119,8 +119,8 @@ export class Server {
 }
 
 /**
- * Finds the folder with the reference's jars: `given`, or the one that the interop suite uses too, filled by
- * Maven when it is still empty. Undefined without Java or Maven: the reference is optional.
+ * Returns the folder with the reference's jars: `given`, or the interop suite's, which Maven fills
+ * if it is empty. Undefined without Java or Maven: the reference is optional.
  */
 export async function findReference(given?: string): Promise<string | undefined> {
   if (!await runs("java", "-version")) return undefined;
@@ -146,12 +146,14 @@ export function canPin(): Promise<boolean> {
   return runs("taskset", "--version");
 }
 
-/** Moves this process, all its threads, to a CPU. */
+/** Pins all threads of this process to a CPU. */
 export async function pinSelf(cpu: string): Promise<void> {
   await output("taskset", ["-a", "-c", "-p", cpu, String(Deno.pid)]);
 }
 
-/** Runs a program of the bench's folder in a process of its own, on the generator's CPU. @returns what it prints */
+/**
+ * Runs one of the bench's programs in its own process, on the generator's CPU. @returns its output
+ */
 export function runHelper(
   machine: Machine,
   permissions: string[],
@@ -179,7 +181,7 @@ async function commandOf(
     case "bare Deno.listen":
       return bare("listen");
     case "ours": {
-      // As `deno task start` does it, whatever that is by now.
+      // Same flags as `deno task start`.
       const { tasks } = JSON.parse(
         await Deno.readTextFile(
           `${machine.project ?? PROJECT}deno.json`,
@@ -212,7 +214,7 @@ async function commandOf(
   }
 }
 
-/** A metric of ours without labels. */
+/** The value of one of our metrics without labels. */
 function value(metrics: string, name: string): number {
   const found = new RegExp(`^rocketmq_namesrv_${name} (\\S+)$`, "m").exec(metrics);
   if (!found) throw new Error(`/metrics has no ${name}`);
@@ -220,7 +222,8 @@ function value(metrics: string, name: string): number {
 }
 
 function denoRun(permissions: string[], program: string, args: string[]): string[] {
-  // Checked by `deno task check`: checking again at every start would only take time from the load.
+  // `deno task check` has checked the types: doing so at every start would only take time from the
+  // load.
   return [Deno.execPath(), "run", "--no-check", "--no-prompt", ...permissions, program, ...args];
 }
 
@@ -235,7 +238,7 @@ async function answers(port: number): Promise<boolean> {
   }
 }
 
-/** A port of 127.0.0.1 that nobody listens on. */
+/** Returns a free port of 127.0.0.1. */
 function freePort(): number {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;

@@ -1,4 +1,4 @@
-/** TLS: what is measured of it, on servers with the same RSA certificate of 2048 bits. Needs openssl. */
+/** TLS scenarios, on servers with the same 2048-bit RSA certificate. Needs openssl. */
 import { makeAuthority, makeCertificate } from "../tests/support/certificates.ts";
 import { residentBytes } from "./proc.ts";
 import type { Context, Sample, Scenario, TlsFiles } from "./scenario.ts";
@@ -6,7 +6,7 @@ import { runHelper, type Server } from "./servers.ts";
 import type { TlsLoadOptions, TlsLoadResult } from "./tls_load.ts";
 
 const RELOADS = 1000;
-/** A JVM has compiled its TLS by then. */
+/** Long enough for a JVM to compile its TLS code. */
 const WARM_UP_SECONDS = 12;
 
 /** Makes key, certificate and configuration in a folder. @throws {Error} without openssl */
@@ -24,7 +24,7 @@ export async function makeTlsFiles(folder: string): Promise<TlsFiles> {
   return { config, certificate };
 }
 
-/** @param topics what the queries ask for in turn */
+/** @param topics topics to query in turn */
 export function tlsScenarios(topics: readonly string[]): Scenario[] {
   const real = ["ours", "reference"] as const;
   return [
@@ -106,11 +106,11 @@ async function queries(
   };
 }
 
-/** The certificate changes over and over, on a server that many connections have come to and left. */
+/** The certificate keeps changing, on a server with many earlier connections. */
 async function reloads(server: Server, context: Context): Promise<Sample> {
   const { certificate } = context.tls!;
   const pem = await Deno.readTextFile(certificate);
-  // What connections leave behind is collected late: the most that they alone take comes first.
+  // Memory of closed connections is collected late, so their maximum is measured first.
   let before = 0;
   for (let round = 0; round < 6; round++) {
     await connectFor(server, context, 5);
@@ -123,7 +123,7 @@ async function reloads(server: Server, context: Context): Promise<Sample> {
   }
   const grown = await residentBytes(server.pid) - before;
   await Deno.writeTextFile(certificate, pem);
-  // Memory moves by more than that by itself.
+  // Memory fluctuates by more than that anyway.
   return { reloadMb: Math.max(0.1, grown / 1_048_576), rssMb: before / 1_048_576 };
 }
 

@@ -1,7 +1,7 @@
 /**
- * Route queries over TLS connections, a closed loop. A process of its own, so that it can be pinned:
- * `deno run --allow-net --allow-ffi bench/tls_load.ts '<TlsLoadOptions as JSON>'` prints one
- * {@linkcode TlsLoadResult} as JSON.
+ * Route queries over TLS connections, as a closed loop. A separate process, so that it can be
+ * pinned: `deno run --allow-net --allow-ffi bench/tls_load.ts '<TlsLoadOptions as JSON>'` prints
+ * one {@linkcode TlsLoadResult} as JSON.
  */
 import * as tls from "node:tls";
 import { Code, encodeRequest } from "./frames.ts";
@@ -12,7 +12,7 @@ export interface TlsLoadOptions {
   connections: number;
   /** Requests in flight on each connection. */
   depth: number;
-  /** Asked for in turn. */
+  /** Queried in turn. */
   topics: readonly string[];
   /** Load before the measured time. */
   warmupSeconds: number;
@@ -28,7 +28,7 @@ export interface TlsLoadResult {
   generatorCpuMs: number;
 }
 
-/** Counts the frames that end in what comes. */
+/** Counts the frames that end in the received bytes. */
 class Frames {
   #rest = new Uint8Array(0);
 
@@ -43,7 +43,7 @@ class Frames {
     let at = 0;
     let count = 0;
     while (at + 12 <= bytes.length && at + 4 + view.getUint32(at) <= bytes.length) {
-      // A JSON header of an answer begins with its code, and a failure is none to count.
+      // A response's JSON header starts with its code; failures must not be counted.
       if (count === 0) checkSuccess(bytes.subarray(at + 8, at + 8 + 12));
       at += 4 + view.getUint32(at);
       count++;
@@ -109,7 +109,7 @@ async function connect(): Promise<void> {
   ask(socket, depth);
 }
 
-/** Sends so many requests in one write. */
+/** Sends this many requests in one write. */
 function ask(socket: tls.TLSSocket, count: number): void {
   if (count === 0) return;
   const chosen = Array.from({ length: count }, () => requests[next++ % requests.length]!);

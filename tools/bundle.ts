@@ -19,19 +19,19 @@ import {
   writeSums,
 } from "./release.ts";
 
-/** A bundle that can't be made, or would not stand alone. */
+/** The bundle can't be built, or would not be self-contained. */
 export class BundleError extends Error {
   override readonly name = "BundleError";
 }
 
 /**
- * Makes the bundle, after a check of all types.
+ * Builds the bundle after type-checking.
  *
  * @throws BundleError with Deno's output
  */
 export async function bundle(): Promise<void> {
   await Deno.mkdir(DIST, { recursive: true });
-  // Deno finishes only what is named .js: without that, packages lose their default exports.
+  // Deno only finishes files named .js: otherwise packages lose their default exports.
   const made = BUNDLE.replace(/\.js$/, ".unfinished.js");
   try {
     const { success, output } = await run(Deno.execPath(), [
@@ -47,17 +47,17 @@ export async function bundle(): Promise<void> {
     assertAlone(bundled);
     const text = withLateImports(bundled);
     await Deno.writeTextFile(made, banner() + text);
-    // Executables that are made of it hold its time.
+    // Executables made from it contain its modification time.
     await Deno.utime(made, SOURCE_DATE, SOURCE_DATE);
     await writeLicences();
     await Deno.rename(made, BUNDLE);
   } finally {
-    await Deno.remove(made).catch(() => {}); // renamed, or never made
+    await Deno.remove(made).catch(() => {}); // renamed, or never created
   }
 }
 
 /**
- * Writes the licences of the packages that are in the bundle beside it.
+ * Writes the licences of the bundled packages next to the bundle.
  *
  * @throws BundleError when a package has none
  */
@@ -77,8 +77,8 @@ async function writeLicences(): Promise<void> {
 }
 
 /**
- * The bundler names each package file by its path from here to Deno's cache, with the registry's
- * host in it: that would differ from machine to machine.
+ * The bundler names each package file by its path relative to Deno's cache, which contains the
+ * registry's host and differs between machines.
  *
  * @param cache Deno's folder of npm packages
  */
@@ -88,9 +88,9 @@ export function withoutMachine(text: string, cache: string): string {
 }
 
 /**
- * What is left to import must be part of Deno.
+ * All remaining imports must be part of Deno.
  *
- * @throws BundleError that names what is not
+ * @throws BundleError that names the others
  */
 export function assertAlone(text: string): void {
   const imports = text.matchAll(/^(?:import|export)\b[^"'\n]*["']([^"'\n]+)["'];?$/gm);

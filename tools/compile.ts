@@ -27,7 +27,7 @@ import {
 /** How long an executable may take to print its version. */
 const START_LIMIT_MS = 60_000;
 
-/** What the arguments ask for: platforms, or the line that says what is wrong with them. */
+/** The platforms that the arguments select, or an error message. */
 export function chosen(
   names: readonly string[],
   denort: string | undefined,
@@ -60,7 +60,7 @@ export async function compile(
     "--quiet",
     "--no-config",
     "--no-lock",
-    // The cache would be a file of a fixed name in the temporary folder, and be trusted whoever owns it.
+    // The cache would be a file of a fixed name in the temporary folder, and be trusted regardless of its owner.
     "--no-code-cache",
     ...PERMISSIONS,
     "--target",
@@ -72,7 +72,7 @@ export async function compile(
   return success ? undefined : said;
 }
 
-/** Whether what Deno said is about fetching the runtime part. */
+/** Whether Deno's output is about downloading the runtime part. */
 function isAboutDownload(said: string): boolean {
   return /error sending request|denort|dl\.deno\.land/.test(said);
 }
@@ -174,7 +174,7 @@ runtime part is missing. DENORT_BIN=FILE names one.`);
   return 2;
 }
 
-/** Compiles around Deno instead of the runtime part: the result can't run, and is thrown away. */
+/** Compiles around Deno instead of the runtime part: the result can't run and is discarded. */
 async function withDenoItself(): Promise<string | undefined> {
   const folder = await Deno.makeTempDir({ prefix: "rocketmq-namesrv-" });
   try {

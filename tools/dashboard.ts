@@ -5,21 +5,21 @@
  */
 import { PROJECT } from "./release.ts";
 
-/** One line, or one set of lines, of a panel. */
+/** A query of a panel, which draws one or several lines. */
 export interface Query {
   readonly expr: string;
-  /** What a line is called, with Grafana's `{{label}}`. */
+  /** Name of a line, with Grafana's `{{label}}`. */
   readonly legend: string;
 }
 
 /** A panel. */
 export interface Panel {
   readonly title: string;
-  /** What one sees, and what to think of it. */
+  /** Meaning of the panel and how to interpret it. */
   readonly description: string;
-  /** stat: one number each. */
+  /** stat: a single number per series. */
   readonly type: "timeseries" | "stat";
-  /** As Grafana names it. */
+  /** Grafana's name of the unit. */
   readonly unit: string;
   readonly queries: readonly Query[];
 }
@@ -27,7 +27,7 @@ export interface Panel {
 const SELECT = 'job=~"$job", instance=~"$instance"';
 const RATE = "[$__rate_interval]";
 
-/** The rate of a counter by some labels. */
+/** The rate of a counter, grouped by labels. */
 function rate(name: string, by: string, matchers = ""): string {
   return `sum by (${by}) (rate(${name}{${SELECT}${matchers}}${RATE}))`;
 }
@@ -40,7 +40,7 @@ function quantile(q: number, name: string, matchers = ""): string {
 const NS = "rocketmq_namesrv_";
 const ROUTES = ', request_code="get_routeinfo_by_topic"';
 
-/** All panels by row; the first row has numbers, the others lines. */
+/** All panels by row; the first row shows numbers, the others lines. */
 const ROWS: readonly { readonly title: string; readonly panels: readonly Panel[] }[] = [
   {
     title: "At a glance",
@@ -193,7 +193,7 @@ function lines(
 
 const DATASOURCE = { type: "prometheus", uid: "${datasource}" };
 
-/** The dashboard as Grafana imports it. */
+/** The dashboard for import into Grafana. */
 export function dashboard(): string {
   const panels: unknown[] = [];
   let y = 0;

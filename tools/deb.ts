@@ -1,7 +1,7 @@
 /**
- * `deno task deb`: dist/rocketmq-namesrv_VERSION_ARCH.deb, for this machine's architecture. In it are
- * the bundle and the Deno that runs this, which need nothing but libc, so that what is installed is
- * what was tested. Needs dpkg-deb.
+ * `deno task deb`: dist/rocketmq-namesrv_VERSION_ARCH.deb, for this machine's architecture. It
+ * contains the bundle and the Deno executable in use, which need nothing but libc, so that the
+ * tested program is the installed one. Needs dpkg-deb.
  *
  * @module
  */
@@ -19,17 +19,17 @@ import {
   writeSums,
 } from "./release.ts";
 
-/** Debian's name of this machine's architecture. */
+/** Debian's name for this machine's architecture. */
 export const ARCHITECTURE = Deno.build.arch === "x86_64" ? "amd64" : "arm64";
 
-/** The package that is made. */
+/** Path of the package. */
 export const PACKAGE = `${DIST}/rocketmq-namesrv_${VERSION}_${ARCHITECTURE}.deb`;
 
 const LIB = "usr/lib/rocketmq-namesrv";
 const DOC = "usr/share/doc/rocketmq-namesrv";
 const CONFIG = "etc/rocketmq-namesrv/namesrv.properties";
 
-/** Files of the package: where they come from and how they are to be. */
+/** Files of the package: source, target and mode. */
 const FILES: readonly { from: string; to: string; mode?: number }[] = [
   { from: Deno.execPath(), to: `${LIB}/deno`, mode: 0o755 },
   { from: BUNDLE, to: `${LIB}/rocketmq-namesrv.js` },
@@ -76,7 +76,7 @@ Description: name server of Apache RocketMQ
 `;
 }
 
-/** Makes the package; throws BundleError with the tool's output when it can't. */
+/** Builds the package; throws BundleError with the tool's output when that fails. */
 export async function makePackage(): Promise<void> {
   await bundle();
   const root = await Deno.makeTempDir({ prefix: "rocketmq-namesrv-deb-" });
@@ -104,7 +104,7 @@ export async function makePackage(): Promise<void> {
   }
 }
 
-/** Makes folders with the mode that a package has, whatever the umask. */
+/** Creates folders with a package's usual mode, regardless of the umask. */
 async function makeFolders(root: string, path: string): Promise<void> {
   let folder = root;
   for (const name of path.split("/")) {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs Deno with the given arguments: the one on PATH when it is of the release line (major.minor)
+# Runs Deno with the given arguments: the one on PATH if it is of the release line (major.minor)
 # that .deno-version pins and no older, else .deno/bin/deno, which is installed with npm or pip when it
 # is missing.
 set -eu
@@ -13,13 +13,13 @@ fail() {
   exit 1
 }
 
-# version_of DENO: its number, or nothing.
+# version_of DENO: prints its version, or nothing.
 version_of() {
   "$1" --version 2>/dev/null | sed -n '1s/^deno \([0-9.]*\).*/\1/p'
 }
 
-# npm has a package for each platform, with the executable in it. Its install script would only copy
-# that, and npm may be set not to run scripts.
+# npm has a package with the executable for each platform. Its install script would only copy that,
+# and npm may be configured not to run scripts.
 with_npm() {
   command -v npm >/dev/null && npm install --prefix "$1" --no-save --no-audit --no-fund \
     --ignore-scripts --include=optional --loglevel=error "deno@$version" >/dev/null &&
@@ -37,8 +37,8 @@ with_pip() {
   return 1
 }
 
-# The executable comes to its place in one rename: an interrupted run leaves none, and of two at once
-# the later replaces the equal file of the other.
+# The executable is moved into place with a rename: an interrupted run leaves none, and of two
+# concurrent runs, the later one replaces an identical file.
 install() {
   case $(uname -s) in
     Linux | Darwin) ;;
@@ -62,7 +62,7 @@ install() {
   trap - EXIT HUP INT TERM
 }
 
-# is_fit VERSION: whether a Deno of this version will do.
+# is_fit VERSION: whether this version of Deno can be used.
 is_fit() {
   case $1 in
     "${version%.*}".*) [ "${1##*.}" -ge "${version##*.}" ] ;;

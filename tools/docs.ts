@@ -12,7 +12,7 @@ import { manPage } from "./man_page.ts";
 import { metricsPage } from "./metrics_page.ts";
 import { table } from "./table.ts";
 
-/** A generated file: its path in the project, and what it should hold. */
+/** A generated file: its path in the project and its expected content. */
 export interface GeneratedFile {
   readonly path: string;
   readonly text: string;
@@ -27,47 +27,47 @@ Every option has a default: the server starts without any configuration.
 
 ## Where values come from
 
-Later sources win:
+Later sources override earlier ones:
 
 1. Defaults, and the environment variable \`ROCKETMQ_HOME\` for \`rocketmqHome\`.
-2. The configuration file: the one that \`-c\` names, or else \`~/namesrv/namesrv.properties\` when it exists. The reference does not read the latter at start; here it is read, so that live updates survive a restart.
+2. The configuration file: the one given with \`-c\`, or else \`~/namesrv/namesrv.properties\` if it exists. The reference does not read the latter at start; this server does, so that live updates survive a restart.
 3. The \`tls.*\` keys of \`tls.config.file\`.
 4. The command line: \`--listenPort\`, \`--bindAddress\`, \`--httpPort\`, \`--httpBindAddress\`, \`-n\`.
 
 \`~\` is \`HOME\`, or \`USERPROFILE\`. Without both, it is the current folder, and the log says so.
 
-\`-p\` prints every option with the value that it has after all this.
+\`-p\` prints every option with its resulting value.
 
 ## Command line
 
 | Argument | What it does |
 | --- | --- |
 | \`-c, --configFile FILE\` | reads options from a \`.properties\` or \`.yaml\` file |
-| \`-n, --namesrvAddr ADDR\` | accepted and reported, without further effect, as in \`mqnamesrv\` |
+| \`-n, --namesrvAddr ADDR\` | accepted and reported, but without effect, as in \`mqnamesrv\` |
 | \`-p, --printConfigItem\` | prints every option with its value, then exits |
 | \`--listenPort PORT\` | sets \`listenPort\` |
 | \`--bindAddress ADDR\` | sets \`bindAddress\` |
-| \`--httpPort PORT\` | sets \`httpPort\`; 0 opens none |
+| \`--httpPort PORT\` | sets \`httpPort\`; 0 for none |
 | \`--httpBindAddress ADDR\` | sets \`httpBindAddress\` |
 | \`-Dtls.KEY=VALUE\` | sets a TLS option, as for the JVM |
 | \`--version\`, \`-h, --help\` | print the version / this help, then exit |
 
-An argument that can't be used ends the program with exit code 1 and one line that says why. If the first argument is not an option, it is an admin command: see [admin.md](admin.md).
+An invalid argument ends the program with exit code 1 and a one-line error. If the first argument is not an option, it is an admin command: see [admin.md](admin.md).
 
 ## Files
 
 A file whose name ends in \`.yaml\` or \`.yml\` is YAML: keys and single values; nested keys are joined with dots. Any other file has the syntax of \`java.util.Properties\`, in UTF-8 or else ISO-8859-1. \`conf\` holds one of each with all options commented out.
 
-- A value that is not allowed stops the start. Each is told with file, key, value and what is allowed. The reference would ignore it.
-- A key that names no option is told with the option nearest to it. It is kept, and GET_NAMESRV_CONFIG reports it.
-- Letter case does not count in \`true\`, \`false\` and values that are chosen from a list. Blanks around values do not count, except in a password.
+- The server does not start with an invalid value. The errors name the file, the key, the value and the allowed values. The reference would ignore it.
+- An unknown key is reported with the closest option name. It is kept, and GET_NAMESRV_CONFIG returns it.
+- \`true\`, \`false\` and values from a list are not case-sensitive. Blanks around values are ignored, except in a password.
 
 ## Live updates
 
-UPDATE_NAMESRV_CONFIG (\`mqadmin updateNamesrvConfig\`) changes the options that are marked live. It is answered when the change is on disk and in effect, or it changes nothing at all:
+UPDATE_NAMESRV_CONFIG (\`mqadmin updateNamesrvConfig\`) changes the options that are marked live. The response is sent when the change is on disk and in effect. A request is applied as a whole or not at all:
 
-- Paths, \`tls.*\`, \`configBlackList\` and the keys that \`configBlackList\` names are refused with NO_PERMISSION.
-- Wrong values, and options that need a restart, are refused with a remark that says so. The reference would accept and ignore them.
+- Paths, \`tls.*\`, \`configBlackList\` and the keys listed in \`configBlackList\` are refused with NO_PERMISSION.
+- Wrong values, and options that need a restart, are refused with a remark that says why. The reference would accept and ignore them.
 - Keys that name no option are ignored, unless the configuration file has them.
 
 Changes go to \`configStorePath\`, edited into what the file holds: comments, order and other keys stay, and defaults and values of the command line are not written. The content before stays beside it as \`.bak\`.
@@ -136,7 +136,7 @@ function sample(name: OptionName, separator: string): string[] {
   ];
 }
 
-/** What an option may be, where its default does not tell. */
+/** The allowed values of an option, where its default does not show them. */
 function allowedText(option: Option): string {
   if (option.type === "int") return `${option.min} to ${option.max}`;
   return option.type === "enum" ? option.values.join(", ") : "";

@@ -1,15 +1,15 @@
 #!/bin/sh
-# Fetches what tests/packaging checks the packages with into .cache/packaging, and nothing into the
+# Downloads the tools for tests/packaging into .cache/packaging, without installing anything on the
 # system: from the Go module proxy and PyPI at pinned versions, from Debian (or Ubuntu) as it has it.
-# What is there already is not fetched again. Needs Go, python3 with pip, apt-get and dpkg-deb.
+# Existing files are not downloaded again. Needs Go, python3 with pip, apt-get and dpkg-deb.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 cache=$root/.cache/packaging
 mkdir -p "$cache"
 
-# once NAME COMMAND...: runs the command unless it has succeeded before. In a list with && or ||, the
-# shell would go on after what fails in the command, and it would count as done.
+# once NAME COMMAND...: runs the command unless it has succeeded before. Do not use it in a list with
+# && or ||: the shell would ignore failures inside the command and count it as done.
 once() {
   marker=$cache/.$1
   shift
@@ -53,8 +53,8 @@ debian() {
   rm -rf "$cache/debs"
 }
 
-# Shells that few machines have, for the tests of completions. They look for their parts where they
-# would be installed, but for these two scripts.
+# Shells that are rarely installed, for the tests of completions. These two scripts make them find
+# their files here instead of in their installation paths.
 shells() {
   debian zsh zsh-common fish fish-common libpcre2-32-0
   mkdir -p "$cache/shells"

@@ -1,4 +1,4 @@
-/** What the release files have in common: their names, the program's permissions, their sums. */
+/** Shared by all release files: names, permissions and checksums. */
 
 import denoJson from "../deno.json" with { type: "json" };
 
@@ -8,7 +8,7 @@ export const VERSION: string = denoJson.version;
 /** The folder of the project, without a slash at its end. */
 export const PROJECT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 
-/** Where release files are made. */
+/** The folder for release files. */
 export const DIST = `${PROJECT}/dist`;
 
 /** The one bundled JavaScript file. */
@@ -18,21 +18,21 @@ export const BUNDLE = `${DIST}/rocketmq-namesrv.js`;
 export const LICENCES = `${DIST}/rocketmq-namesrv.licenses.txt`;
 
 /**
- * The flags of `deno run` in the task `start`: the one place that says what the server may do. All
- * release files and packages take them from here, or are compared with them.
+ * The flags of `deno run` in the task `start`: the only place that defines the server's
+ * permissions. All release files and packages use them or are compared with them.
  */
 export const PERMISSIONS: readonly string[] = denoJson.tasks.start.command.split(" ").slice(2, -1);
 
-/** The time of release files and what is in them, as seconds since 1970: always the same. */
+/** Modification time of release files and their contents, in seconds since 1970: constant. */
 export const SOURCE_DATE = 1_767_225_600;
 
-/** A platform that executables are made for: our name of it, and Rust's, which Deno takes. */
+/** A target platform: our name for it, and Rust's, which Deno uses. */
 export interface Platform {
   readonly name: string;
   readonly triple: string;
 }
 
-/** All platforms that executables are made for. */
+/** All target platforms. */
 export const PLATFORMS: readonly Platform[] = [
   { name: "linux-x64", triple: "x86_64-unknown-linux-gnu" },
   { name: "linux-arm64", triple: "aarch64-unknown-linux-gnu" },
@@ -41,12 +41,12 @@ export const PLATFORMS: readonly Platform[] = [
   { name: "windows-x64", triple: "x86_64-pc-windows-msvc" },
 ];
 
-/** The name of a platform's executable. It has the version in it, and nothing that varies. */
+/** The name of a platform's executable. It contains the version and nothing variable. */
 export function executableName({ name }: Platform): string {
   return `rocketmq-namesrv-${VERSION}-${name}${name.startsWith("windows") ? ".exe" : ""}`;
 }
 
-/** What a program wrote, both streams together, and whether it ended well. */
+/** A program's combined output, and whether it succeeded. */
 export interface Outcome {
   readonly success: boolean;
   readonly output: string;
@@ -72,8 +72,8 @@ export async function run(
 }
 
 /**
- * Writes dist/SHA256SUMS, in the form that `sha256sum --check` reads, of the release files that are
- * there. Returns their names.
+ * Writes dist/SHA256SUMS, in the format of `sha256sum --check`, for the existing release files.
+ * Returns their names.
  */
 export async function writeSums(): Promise<string[]> {
   const names: string[] = [];

@@ -1,5 +1,5 @@
 /**
- * Draws the last screen that a program has shown on a terminal, as SVG:
+ * Draws the last screen of a terminal recording as SVG:
  *
  *     script --quiet --command "rocketmq-namesrv top --count 20" recording
  *     deno run tools/terminal_picture.ts < recording > docs/images/top.svg
@@ -14,7 +14,7 @@ const MARGIN = 16;
 
 const BACKGROUND = "#0d1117";
 const FOREGROUND = "#e6edf3";
-/** What a terminal's SGR codes stand for, as attributes of a `tspan`. */
+/** SGR codes as attributes of a `tspan`. */
 const STYLES: ReadonlyMap<string, string> = new Map([
   ["1", 'font-weight="bold"'],
   ["2", 'fill="#8b949e"'],
@@ -23,12 +23,12 @@ const STYLES: ReadonlyMap<string, string> = new Map([
   ["33", 'fill="#d29922"'],
   ["36", 'fill="#39c5cf"'],
 ]);
-/** The codes that end one of them. */
+/** The codes that reset them. */
 const ENDS: ReadonlySet<string> = new Set(["", "0", "22", "39"]);
 
 /**
- * The lines of the last whole screen in a recording: what was written after the cursor went home, up
- * to where the rest was cleared. Only SGR codes are left in them.
+ * The lines of the last complete screen in a recording: the output between the cursor's move to the
+ * home position and the clearing of the rest. Only SGR codes are kept.
  */
 export function lastScreen(recording: string): string[] {
   const end = recording.lastIndexOf("\x1b[J");
@@ -39,7 +39,7 @@ export function lastScreen(recording: string): string[] {
   return lines.map((line) => line.trimEnd()).join("\n").trimEnd().split("\n");
 }
 
-/** A picture of lines that may have SGR codes in them. */
+/** Draws lines that may contain SGR codes. */
 export function picture(lines: readonly string[]): string {
   // deno-lint-ignore no-control-regex
   const columns = Math.max(...lines.map((line) => line.replace(/\x1b\[[\d;]*m/g, "").length));

@@ -6,7 +6,7 @@ import { formatEvent } from "../log/format.ts";
 import { SOFTWARE } from "../version.ts";
 import { CommandLineError, parseCommandLine, usage } from "./args.ts";
 
-/** What the program should do: exit after some output, or start a server. */
+/** The next step of the program: exit after some output, or start a server. */
 export type Prepared =
   | {
     readonly kind: "exit";

@@ -10,7 +10,7 @@ import type { LogLevel } from "./log.ts";
 export interface LogEvent {
   /** The levels at which the event is written. */
   readonly levels: readonly LogLevel[];
-  /** What may follow as `name=value`. A field may be missing from a line. */
+  /** Names of the possible `name=value` fields. A field may be missing from a line. */
   readonly fields: readonly string[];
   /** Sentences for the documentation: what happened, and what to do where something is to be done. */
   readonly meaning: string;

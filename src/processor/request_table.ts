@@ -20,7 +20,7 @@ export type Permission =
   | "config:read"
   | "config:write";
 
-/** What a request does, and to what. */
+/** The action of a request and the kind of its object. */
 export interface Action {
   readonly permission: Permission;
   /** Request fields that name what it is done to. Empty if it is done to the whole server. */

@@ -1,6 +1,6 @@
 import type { TlsPeer } from "./tls/context.ts";
 
-/** What a peer's first request says about its software. */
+/** A peer's software, as stated in its first request. */
 export interface PeerSoftware {
   /** E.g. "JAVA". */
   readonly language: string;

@@ -4,33 +4,33 @@
  * @module
  */
 
-/** How arguments are to be read; names are given without their hyphens. */
+/** Parsing options; names are given without hyphens. */
 export interface ParseOptions<
   B extends string = string,
   S extends string = string,
   C extends string = string,
 > {
-  /** Whether what follows `--` goes to a list of its own, and not to `_`. */
+  /** Whether arguments after `--` go to a list of their own instead of `_`. */
   "--"?: boolean;
-  /** Other names of an option. */
+  /** Aliases of an option. */
   alias?: Record<string, string | readonly string[]>;
   /** Options that take no value and are false when missing. */
   boolean?: B | readonly B[];
   /** Options that `--no-<name>` sets to false. */
   negatable?: string | readonly string[];
-  /** Options whose value is never made a number. */
+  /** Options whose values are never converted to numbers. */
   string?: S | readonly S[];
-  /** Options whose values are collected into a list; otherwise the last one counts. */
+  /** Options whose values are collected into a list; otherwise the last one wins. */
   collect?: C | readonly C[];
-  /** Values of options that are missing. */
+  /** Default values. */
   default?: Record<string, unknown>;
-  /** Whether everything after the first argument that is no option goes to `_` unread. */
+  /** Whether everything from the first non-option argument on goes to `_` unparsed. */
   stopEarly?: boolean;
-  /** Called for what no other setting names; what it answers false for is left out. */
+  /** Called for unknown options and arguments; they are dropped if it returns false. */
   unknown?: (arg: string, key?: string, value?: unknown) => unknown;
 }
 
-/** What was read: the options by name, and the rest under `_`. */
+/** The parsed options by name, and the other arguments under `_`. */
 export type Args<B extends string = never, S extends string = never, C extends string = never> =
   & Record<string, unknown>
   & { _: (string | number)[]; "--"?: string[] }
@@ -45,8 +45,8 @@ const list = <T extends string>(value: T | readonly T[] = []): readonly T[] =>
   typeof value === "string" ? [value] : value;
 
 /**
- * Reads command line arguments: `--name value`, `--name=value`, `--flag`, `-f value`, `-fgh`, `-n1`,
- * `-f=value`. A dot in a name makes an object.
+ * Parses command line arguments: `--name value`, `--name=value`, `--flag`, `-f value`, `-fgh`,
+ * `-n1`, `-f=value`. A dot in a name creates an object.
  */
 export function parseArgs<
   B extends string = never,
@@ -76,7 +76,10 @@ export function parseArgs<
   const read = end < 0 ? args : args.slice(0, end);
   const rest = end < 0 ? [] : args.slice(end + 1);
 
-  /** Gives `key` the argument after `at`, if that can be its value; answers how many it took. */
+  /**
+   * Uses the argument after `at` as the value of `key`, if possible; returns how many arguments it
+   * took.
+   */
   const putWithNext = (
     key: string,
     at: number,
@@ -136,8 +139,8 @@ export function parseArgs<
 }
 
 /**
- * Reads a bundle of letters (`-abc`, `-n5`, `-f=x`) up to its last letter, which is answered when it
- * may still take the next argument.
+ * Parses a group of letters (`-abc`, `-n5`, `-f=x`). Returns the last letter if the next argument
+ * may be its value.
  */
 function putLetters(
   arg: string,
@@ -163,7 +166,7 @@ function numberOr(text: string): string | number {
   return /\S/.test(text) && Number.isFinite(Number(text)) ? Number(text) : text;
 }
 
-/** Sets what `path` names, dots making objects; never what would reach a prototype. */
+/** Sets the value at `path`, whose dots create objects; never touches a prototype. */
 function setPath(tree: Tree, path: string, value: unknown, collect: boolean): void {
   const keys = path.split(".");
   const last = keys.pop()!;

@@ -7,12 +7,12 @@ import {
 } from "./levels.ts";
 import type { LogRecord } from "./logger.ts";
 
-/** Makes a record's line, without its end. */
+/** Formats a record as a line, without the line end. */
 export type FormatterFunction = (record: LogRecord) => string;
 
-/** What every handler may be given. */
+/** Options of every handler. */
 export interface BaseHandlerOptions {
-  /** `LEVEL message` unless given. */
+  /** Defaults to `LEVEL message`. */
   formatter?: FormatterFunction;
 }
 
@@ -64,9 +64,9 @@ export abstract class BaseHandler {
   }
 }
 
-/** What a console handler may be given. */
+/** Options of a console handler. */
 export interface ConsoleHandlerOptions extends BaseHandlerOptions {
-  /** Whether levels from INFO on are coloured; true unless given. */
+  /** Whether levels from INFO on are coloured; defaults to true. */
   useColors?: boolean;
 }
 
@@ -97,19 +97,21 @@ export class ConsoleHandler extends BaseHandler {
   }
 }
 
-/** Append to the file, begin it anew, or refuse to touch one that exists. */
+/** Append to the file, truncate it, or fail if it exists. */
 export type LogMode = "a" | "w" | "x";
 
-/** What a file handler is given. */
+/** Options of a file handler. */
 export interface FileHandlerOptions extends BaseHandlerOptions {
   filename: string;
-  /** `a` unless given. */
+  /** Defaults to `a`. */
   mode?: LogMode;
-  /** Bytes kept in memory before they are written; 4096 unless given. */
+  /** Size of the write buffer in bytes; defaults to 4096. */
   bufferSize?: number;
 }
 
-/** Writes to a file, through a buffer that CRITICAL records and {@linkcode flush} empty. */
+/**
+ * Writes to a file through a buffer, which is flushed by CRITICAL records and {@linkcode flush}.
+ */
 export class FileHandler extends BaseHandler {
   protected readonly filename: string;
   protected readonly mode: LogMode;
@@ -125,7 +127,7 @@ export class FileHandler extends BaseHandler {
     this.#buffer = new Uint8Array(options.bufferSize ?? 4096);
   }
 
-  /** Opens the file; throws what the system says against it. */
+  /** Opens the file; throws the system's error. */
   override setup(): void {
     this.openFile();
     this.#used = 0;
@@ -148,14 +150,14 @@ export class FileHandler extends BaseHandler {
     }
   }
 
-  /** Writes what is in the buffer. */
+  /** Writes the buffer to the file. */
   flush(): void {
     if (this.#file === undefined) return;
     this.#write(this.#buffer.subarray(0, this.#used));
     this.#used = 0;
   }
 
-  /** Writes what is in the buffer and closes the file. */
+  /** Flushes the buffer and closes the file. */
   override destroy(): void {
     this.flush();
     this.closeFile();
@@ -182,15 +184,15 @@ export class FileHandler extends BaseHandler {
   }
 }
 
-/** What a rotating handler is given. */
+/** Options of a rotating file handler. */
 export interface RotatingFileHandlerOptions extends FileHandlerOptions {
-  /** The size that the file does not grow over, unless one line does. */
+  /** Largest size of the file in bytes, unless a single line is longer. */
   maxBytes: number;
-  /** How many older files are kept: `<filename>.1` is the youngest of them. */
+  /** Number of older files kept; `<filename>.1` is the newest of them. */
   maxBackupCount: number;
 }
 
-/** Writes to a file that makes place for a new one when it is full. */
+/** Writes to a file that is rotated when it is full. */
 export class RotatingFileHandler extends FileHandler {
   readonly #maxBytes: number;
   readonly #maxBackupCount: number;
@@ -202,7 +204,7 @@ export class RotatingFileHandler extends FileHandler {
     this.#maxBackupCount = options.maxBackupCount;
   }
 
-  /** Opens the file; mode `w` removes the older files too, mode `x` refuses to find any. */
+  /** Opens the file; mode `w` also removes the older files, mode `x` fails if any exists. */
   override setup(): void {
     if (this.#maxBytes < 1) throw new Error(`"maxBytes" must be >= 1: ${this.#maxBytes}`);
     if (this.#maxBackupCount < 1) {
@@ -232,7 +234,7 @@ export class RotatingFileHandler extends FileHandler {
     this.#size += bytes;
   }
 
-  /** Renames the file and the older ones, the oldest of which goes, and begins a new file. */
+  /** Renames the file and the older ones, drops the oldest, and starts a new file. */
   rotateLogFiles(): void {
     this.flush();
     this.closeFile();

@@ -1,4 +1,4 @@
-/** The levels; a logger and a handler pass on what is at or above theirs. */
+/** The levels; loggers and handlers pass on records at or above their own. */
 export const LogLevels = {
   NOTSET: 0,
   DEBUG: 10,
@@ -14,16 +14,16 @@ export type LevelName = keyof typeof LogLevels;
 /** A level's number. */
 export type LogLevel = typeof LogLevels[LevelName];
 
-/** The names, the lowest level first. */
+/** The level names, lowest first. */
 export const LogLevelNames = Object.keys(LogLevels) as LevelName[];
 
-/** Answers the level of a name; throws an Error when there is none. */
+/** Returns the level of a name; throws an Error if there is none. */
 export function getLevelByName(name: LevelName): LogLevel {
   if (!Object.hasOwn(LogLevels, name)) throw new Error(`No log level has the name ${name}`);
   return LogLevels[name];
 }
 
-/** Answers the name of a level; throws an Error when there is none. */
+/** Returns the name of a level; throws an Error if there is none. */
 export function getLevelName(level: LogLevel): LevelName {
   const name = LogLevelNames.find((each) => LogLevels[each] === level);
   if (name === undefined) throw new Error(`No log level has the number ${level}`);

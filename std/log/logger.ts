@@ -7,7 +7,7 @@ import {
   LogLevels,
 } from "./levels.ts";
 
-/** What a record is made of. */
+/** Fields of a record. */
 export interface LogRecordOptions {
   msg: string;
   args: unknown[];
@@ -15,7 +15,7 @@ export interface LogRecordOptions {
   loggerName: string;
 }
 
-/** One message on its way to the handlers. */
+/** A message passed to the handlers. */
 export class LogRecord {
   readonly msg: string;
   readonly level: number;
@@ -33,7 +33,7 @@ export class LogRecord {
   }
 }
 
-/** A logger as {@linkcode setup} makes it. */
+/** Configuration of a logger for {@linkcode setup}. */
 export interface LoggerConfig {
   level?: LevelName;
   /** Names of handlers. */
@@ -56,7 +56,7 @@ export class Logger {
     this.handlers = options.handlers ?? [];
   }
 
-  /** Messages below this level are not looked at. */
+  /** Messages below this level are ignored. */
   get level(): LogLevel {
     return this.#level;
   }
@@ -73,7 +73,7 @@ export class Logger {
     this.#level = getLevelByName(name);
   }
 
-  /** A function in the place of a message is called only when the level lets it through. */
+  /** A function instead of a message is only called if the level is enabled. */
   debug<T>(msg: T | (() => T), ...args: unknown[]): T | undefined {
     return this.#log(LogLevels.DEBUG, msg, args);
   }

@@ -1,7 +1,7 @@
 import { type BaseHandler, ConsoleHandler } from "./handlers.ts";
 import { Logger, type LoggerConfig } from "./logger.ts";
 
-/** Handlers and loggers by name. */
+/** Configuration of handlers and loggers by name. */
 export interface LogConfig {
   handlers?: Record<string, BaseHandler>;
   loggers?: Record<string, LoggerConfig>;
@@ -15,7 +15,7 @@ const DEFAULTS = {
 const handlers = new Map<string, BaseHandler>();
 const loggers = new Map<string, Logger>();
 
-/** Destroys all handlers, sets the given ones up, and makes the loggers anew. */
+/** Destroys all handlers, sets up the given ones and recreates the loggers. */
 export function setup(config: LogConfig): void {
   for (const handler of handlers.values()) handler.destroy();
   handlers.clear();
@@ -31,7 +31,7 @@ export function setup(config: LogConfig): void {
   }
 }
 
-/** Answers the logger of that name, a new one without handlers if need be. */
+/** Returns the logger of that name, creating one without handlers if needed. */
 export function getLogger(name = "default"): Logger {
   const logger = loggers.get(name) ?? new Logger(name, "NOTSET");
   loggers.set(name, logger);

@@ -1,11 +1,11 @@
 /**
- * Stand-in for `@std/testing/bdd`, used through `links` where JSR cannot be reached: the calls that
- * this project's tests make, on top of `Deno.test` and its steps.
+ * Stand-in for `@std/testing/bdd`, used through `links` where JSR is unreachable: the functions
+ * that this project's tests use, based on `Deno.test` and its steps.
  *
  * @module
  */
 
-/** What a test or a suite may be given beside its name and its function. */
+/** Options of a test or suite. */
 export type TestOptions = Pick<
   Deno.TestDefinition,
   "ignore" | "sanitizeExit" | "sanitizeOps" | "sanitizeResources"
@@ -26,7 +26,7 @@ class Suite {
   readonly afterEach: Hook[] = [];
   readonly afterAll: Hook[] = [];
 
-  /** Runs the steps; `path` are the suites around this one, the outermost first. */
+  /** Runs the steps; `path` lists the enclosing suites, outermost first. */
   async run(t: Deno.TestContext, path: Suite[]): Promise<void> {
     await runHooks(this.beforeAll);
     try {
@@ -39,7 +39,7 @@ class Suite {
   }
 }
 
-/** The suite whose function is being called, that is, which `it` and the hooks add to. */
+/** The suite being defined, to which `it` and the hooks add. */
 let current: Suite | undefined;
 
 async function runHooks(hooks: Hook[]): Promise<void> {
@@ -65,7 +65,7 @@ function register(step: Step): void {
   }
 }
 
-/** Registers a suite: `fn` is called at once and registers the tests, hooks and suites in it. */
+/** Registers a suite: calls `fn` at once, which registers tests, hooks and nested suites. */
 export function describe(name: string, fn: () => void): void;
 export function describe(name: string, options: TestOptions, fn: () => void): void;
 export function describe(
@@ -85,7 +85,7 @@ export function describe(
   register({ name, options, run: (t, path) => suite.run(t, path) });
 }
 
-/** Registers a test in the suite around it, or by itself outside of suites. */
+/** Registers a test in the enclosing suite, or by itself. */
 export function it(name: string, fn: TestBody): void;
 export function it(name: string, options: TestOptions, fn: TestBody): void;
 export function it(name: string, optionsOrFn: TestOptions | TestBody, maybeFn?: TestBody): void {
@@ -111,12 +111,12 @@ export function beforeAll(hook: Hook): void {
   addHook("beforeAll", hook);
 }
 
-/** Runs `hook` before each test of the suite and of the suites in it; outer hooks come first. */
+/** Runs `hook` before each test of the suite and its nested suites; outer hooks run first. */
 export function beforeEach(hook: Hook): void {
   addHook("beforeEach", hook);
 }
 
-/** Runs `hook` after each test of the suite, also a failed one; inner hooks come first. */
+/** Runs `hook` after each test of the suite, even a failed one; inner hooks run first. */
 export function afterEach(hook: Hook): void {
   addHook("afterEach", hook);
 }

@@ -1,6 +1,6 @@
 /**
- * Stand-in for `@std/testing/mock`, used through `links` where JSR cannot be reached: functions that
- * remember their calls, checked with `node:assert`.
+ * Stand-in for `@std/testing/mock`, used through `links` where JSR is unreachable: functions that
+ * record their calls, checked with `node:assert`.
  *
  * @module
  */
@@ -17,18 +17,18 @@ export interface SpyCall<Self = Any, Args extends unknown[] = Any[], Return = An
   error?: Error;
 }
 
-/** A function that remembers its calls. */
+/** A function that records its calls. */
 export interface Spy<Self = Any, Args extends unknown[] = Any[], Return = Any> {
   (this: Self, ...args: Args): Return;
-  /** What it passes its calls to. */
+  /** The function to which calls are passed. */
   original: (this: Self, ...args: Args) => Return;
   calls: SpyCall<Self, Args, Return>[];
   restored: boolean;
-  /** Puts a method back in its place. */
+  /** Restores the original method. */
   restore(): void;
 }
 
-/** A spy in the place of a method; disposing of it puts the method back. */
+/** A spy that replaces a method; disposing it restores the original. */
 export interface MethodSpy<Self = Any, Args extends unknown[] = Any[], Return = Any>
   extends Spy<Self, Args, Return>, Disposable {}
 
@@ -38,7 +38,7 @@ export interface Stub<Self = Any, Args extends unknown[] = Any[], Return = Any>
   fake: (this: Self, ...args: Args) => Return;
 }
 
-/** What a call is expected to have been; what is left out is not looked at. */
+/** Expected properties of a call; absent ones are not checked. */
 export interface ExpectedSpyCall<Self, Args extends unknown[], Return> {
   args?: [...Args, ...unknown[]];
   self?: Self;
@@ -53,14 +53,14 @@ type ReturnOf<Self, Key extends keyof Self> = Self[Key] extends (...args: Any[])
   ? Return
   : unknown;
 
-/** A misuse of spies and stubs, or a call too many of {@linkcode returnsNext}. */
+/** Misuse of spies or stubs, or too many calls of a {@linkcode returnsNext} function. */
 export class MockError extends Error {
   override name = "MockError";
 }
 
 const spies = new WeakSet<object>();
 
-/** Makes a function that calls `target` and remembers each call; `extras` become its properties. */
+/** Creates a function that calls `target` and records each call; `extras` become its properties. */
 function recorder(target: Any, extras: PropertyDescriptorMap): Any {
   const calls: SpyCall[] = [];
   const recording = function (this: unknown, ...args: unknown[]): unknown {
@@ -83,7 +83,7 @@ function recorder(target: Any, extras: PropertyDescriptorMap): Any {
   });
 }
 
-/** Puts a recorder of `fake` in the place of the method `key` of `self`. */
+/** Replaces the method `key` of `self` with a recorder of `fake`. */
 function replaceMethod(self: Any, key: PropertyKey, fake: Any): Any {
   const original = self[key];
   const own = Object.getOwnPropertyDescriptor(self, key);
@@ -115,7 +115,9 @@ function replaceMethod(self: Any, key: PropertyKey, fake: Any): Any {
   return value;
 }
 
-/** Remembers the calls of `func`, of nothing, or of the method `key` of `self`, and passes them on. */
+/**
+ * Records the calls of `func`, of a no-op, or of the method `key` of `self`, and passes them on.
+ */
 export function spy<Self = Any, Args extends unknown[] = Any[], Return = undefined>(): Spy<
   Self,
   Args,
@@ -145,7 +147,7 @@ export function spy(funcOrSelf?: Any, key?: PropertyKey): Any {
   });
 }
 
-/** Replaces the method `key` of `self` by `func` (or by nothing) and remembers the calls. */
+/** Replaces the method `key` of `self` with `func` (or a no-op) and records the calls. */
 export function stub<Self, Key extends keyof Self>(
   self: Self,
   key: Key,
@@ -157,7 +159,7 @@ export function stub<Self, Key extends keyof Self>(
 /**
  * Asserts how often a spy was called.
  *
- * @throws {AssertionError} When it was another number of times.
+ * @throws {AssertionError} When the number differs.
  */
 export function assertSpyCalls<Self, Args extends unknown[], Return>(
   spy: Spy<Self, Args, Return>,
@@ -167,7 +169,7 @@ export function assertSpyCalls<Self, Args extends unknown[], Return>(
 }
 
 /**
- * Asserts that a spy was called at least `callIndex + 1` times, and what that call was.
+ * Asserts that a spy was called at least `callIndex + 1` times, and checks that call.
  *
  * @throws {AssertionError} When the call is missing or differs.
  */
@@ -191,7 +193,7 @@ export function assertSpyCall<Self, Args extends unknown[], Return>(
   }
 }
 
-/** Makes a function that returns the values in turn; an Error among them is thrown. */
+/** Creates a function that returns the values in turn; an Error among them is thrown. */
 export function returnsNext<Return>(values: Iterable<Return | Error>): (...args: Any[]) => Return {
   const iterator = values[Symbol.iterator]();
   let calls = 0;
@@ -204,7 +206,7 @@ export function returnsNext<Return>(values: Iterable<Return | Error>): (...args:
   };
 }
 
-/** Makes a function whose promises resolve to the values in turn; an Error among them rejects. */
+/** Creates a function whose promises resolve to the values in turn; an Error among them rejects. */
 export function resolvesNext<Return>(
   values: Iterable<Return | Error | Promise<Return | Error>>,
 ): (...args: Any[]) => Promise<Return> {

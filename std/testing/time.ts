@@ -1,5 +1,5 @@
 /**
- * Stand-in for `@std/testing/time`, used through `links` where JSR cannot be reached: a clock that
+ * Stand-in for `@std/testing/time`, used through `links` where JSR is unreachable: a clock that
  * tests move by hand.
  *
  * @module
@@ -23,19 +23,19 @@ const real = {
 };
 const realAbortTimeout = AbortSignal.timeout;
 
-/** The clock in force: there is at most one, since it replaces global functions. */
+/** The active clock. There is at most one, because it replaces global functions. */
 let active: FakeTime | undefined;
 
-/** A misuse of {@linkcode FakeTime}. */
+/** Misuse of {@linkcode FakeTime}. */
 export class TimeError extends Error {
   override name = "TimeError";
 }
 
-/** How fast the clock runs by itself. */
+/** Whether and how fast the clock runs by itself. */
 export interface FakeTimeOptions {
-  /** Faked milliseconds per real one; 0, the default, is a clock that stands. */
+  /** Faked milliseconds per real one; 0, the default, stops the clock. */
   advanceRate: number;
-  /** Real milliseconds from one advance to the next; 10 unless given. */
+  /** Real milliseconds between two advances; defaults to 10. */
   advanceFrequency?: number;
 }
 
@@ -44,18 +44,18 @@ export interface FakeTimeOptions {
  * until it is restored. Callbacks run while the clock is moved, each at its own time.
  */
 export class FakeTime {
-  /** Milliseconds since the epoch at which the clock began. */
+  /** The clock's start in milliseconds since the epoch. */
   readonly start: number;
   #now: number;
   #lastId = 0;
-  /** By due time; timers of the same time stand in the order in which they were set. */
+  /** By due time; timers due at the same time are in the order in which they were set. */
   #timers: Timer[] = [];
   #ticker: ReturnType<typeof setInterval> | undefined;
 
   /**
-   * @param start Where the clock begins; the real time unless given.
-   * @throws {TimeError} When another fake clock is in force.
-   * @throws {TypeError} When `start` is no time.
+   * @param start Initial time; defaults to the real time.
+   * @throws {TimeError} When another fake clock is active.
+   * @throws {TypeError} When `start` is not a valid time.
    */
   constructor(start?: number | string | Date | null, options?: FakeTimeOptions) {
     if (active !== undefined) throw new TimeError("Time is faked already");
@@ -70,7 +70,7 @@ export class FakeTime {
     if (rate > 0) this.#ticker = real.setInterval(() => this.tick(rate * step), step);
   }
 
-  /** The clock's milliseconds since the epoch; set it to move the clock forward. */
+  /** The clock's time in milliseconds since the epoch; set it to move the clock forward. */
   get now(): number {
     return this.#now;
   }
@@ -91,49 +91,52 @@ export class FakeTime {
     this.now += ms;
   }
 
-  /** Lets waiting promises go on, then moves the clock by `ms` milliseconds. */
+  /** Runs pending promises, then moves the clock by `ms` milliseconds. */
   async tickAsync(ms = 0): Promise<void> {
     await this.runMicrotasks();
     this.tick(ms);
   }
 
-  /** Moves the clock to the next timer; false when there is none. */
+  /** Moves the clock to the next timer; returns false when there is none. */
   next(): boolean {
     const timer = this.#timers[0];
     if (timer !== undefined) this.now = timer.due;
     return timer !== undefined;
   }
 
-  /** Lets waiting promises go on, then moves the clock to the next timer; false without one. */
+  /**
+   * Runs pending promises, then moves the clock to the next timer; returns false when there is
+   * none.
+   */
   async nextAsync(): Promise<boolean> {
     await this.runMicrotasks();
     return this.next();
   }
 
-  /** Moves the clock until no timer is left. */
+  /** Moves the clock until no timers are left. */
   runAll(): void {
     while (this.next());
   }
 
-  /** Moves the clock until no timer is left; before each, waiting promises go on. */
+  /** Moves the clock until no timers are left, running pending promises before each. */
   async runAllAsync(): Promise<void> {
     while (this.#timers.length > 0) await this.nextAsync();
   }
 
-  /** Lets waiting promises go on; the clock stands. */
+  /** Runs pending promises without moving the clock. */
   async runMicrotasks(): Promise<void> {
     await this.delay(0);
   }
 
-  /** Waits for `ms` real milliseconds; the clock stands. */
+  /** Waits for `ms` real milliseconds without moving the clock. */
   async delay(ms: number): Promise<void> {
     await new Promise<void>((resolve) => real.setTimeout(resolve, ms));
   }
 
   /**
-   * Puts the real functions back.
+   * Restores the real functions.
    *
-   * @throws {TimeError} When that has been done.
+   * @throws {TimeError} When they were restored before.
    */
   restore(): void {
     if (active !== this) throw new TimeError("Time is restored already");

@@ -1,5 +1,5 @@
 /**
- * Stand-in for `@std/yaml`, used through `links` where JSR cannot be reached: reading, on top of
+ * Stand-in for `@std/yaml`, used through `links` where JSR is unreachable: parsing, based on
  * js-yaml.
  *
  * @module
@@ -7,7 +7,7 @@
 // @ts-types="./js_yaml.d.ts"
 import { DEFAULT_SCHEMA, FAILSAFE_SCHEMA, load, Type, YAMLException } from "js-yaml";
 
-/** A text that is not YAML; lines and columns count from 1, `offset` from 0. */
+/** Text that is not valid YAML; lines and columns count from 1, `offset` from 0. */
 export class YamlSyntaxError extends SyntaxError {
   override name = "YamlSyntaxError";
   readonly line: number;
@@ -22,7 +22,7 @@ export class YamlSyntaxError extends SyntaxError {
   }
 }
 
-/** Whole numbers of base 2, 16 and, after a bare 0, base 8: js-yaml 4 reads 010 as ten. */
+/** Integers of base 2, 16 and, after a bare 0, base 8: js-yaml 4 reads 010 as ten. */
 const int = new Type("tag:yaml.org,2002:int", {
   kind: "scalar",
   resolve: (text) =>
@@ -35,7 +35,7 @@ const int = new Type("tag:yaml.org,2002:int", {
   },
 });
 
-/** All other numbers: js-yaml 4 takes 09 for one, which is text here. */
+/** All other numbers: js-yaml 4 reads 09 as a number, but it is text here. */
 const float = new Type("tag:yaml.org,2002:float", {
   kind: "scalar",
   resolve: (text) =>
@@ -54,16 +54,16 @@ const schemas = {
   failsafe: FAILSAFE_SCHEMA,
 };
 
-/** How a document is to be read. */
+/** Parsing options. */
 export interface ParseOptions {
-  /** With `failsafe`, every scalar is a text; `default` unless given. */
+  /** With `failsafe`, every scalar is a string; defaults to `default`. */
   schema?: keyof typeof schemas;
 }
 
 /**
- * Reads one YAML document; an empty one is null.
+ * Parses one YAML document; an empty one is null.
  *
- * @throws {YamlSyntaxError} When the text is not YAML, or has more than one document.
+ * @throws {YamlSyntaxError} When the text is malformed or has more than one document.
  */
 export function parse(content: string, options: ParseOptions = {}): unknown {
   try {

@@ -1,10 +1,10 @@
-/** Compares answers with recorded ones, as values. */
+/** Compares responses with recorded ones, by value. */
 
 import type { Command } from "../support/frames.ts";
 import { type Json, parseJson } from "../support/json.ts";
 import type { RequestStep } from "./recording.ts";
 
-/** One place where two answers differ. */
+/** A difference between two responses. */
 export interface Difference {
   /** Line of the request in the recording. */
   line: number;
@@ -17,7 +17,7 @@ export interface Difference {
   ours: string;
 }
 
-/** A known difference: its patterns fit whole texts. */
+/** A known difference. Its patterns must match whole texts. */
 export interface KnownDifference {
   name: string;
   why: string;
@@ -30,10 +30,10 @@ export interface KnownDifference {
 const GET_NAMESRV_CONFIG = 319;
 const ABSENT = "(absent)";
 
-/** Lists that stand for sets: their order says nothing. */
+/** Lists that represent sets: their order is irrelevant. */
 const SETS = /^body(\.topicList|\.brokerDatas|\.queueDatas|\.clusterAddrTable\.[^.]+)$/;
 
-/** The places where our answer to a recorded request differs from the recorded one. */
+/** The differences between our response to a recorded request and the recorded response. */
 export function differences({ line, request, answer }: RequestStep, ours: Command): Difference[] {
   const found: Difference[] = [];
   const differ = (path: string, recorded: string, our: string) => {
@@ -67,7 +67,7 @@ export function differences({ line, request, answer }: RequestStep, ours: Comman
   return found;
 }
 
-/** The row that a difference fits. */
+/** Returns the row that matches a difference. */
 export function known(
   table: readonly KnownDifference[],
   { code, path, recorded, ours }: Difference,

@@ -1,6 +1,6 @@
 /**
- * The recording that the reference refuses to understand: brokers with compressedRegister=true.
- * With its defaults this server takes their registrations, so that all else is different, too.
+ * The recording whose registrations the reference refuses: brokers with compressedRegister=true. By
+ * default this server accepts them, so everything else differs, too.
  */
 
 import assert from "node:assert/strict";
@@ -29,7 +29,7 @@ type Groups = Map<string, Map<string, string>>;
 interface Answered {
   step: RequestStep;
   answer: Command;
-  /** The brokers that are registered when it is answered. */
+  /** The brokers registered at the time of the response. */
   groups: Groups;
   /** Whether PUT_KV_CONFIG has set TopicB's order configuration. */
   ordered: boolean;
@@ -39,7 +39,7 @@ function bodyOf(answer: Command): Json {
   return parseJson(new TextDecoder().decode(answer.body)).value;
 }
 
-/** Every key a text, so that `{0:...}` and `{"0":...}` are alike. */
+/** Converts all keys to strings, so that `{0:...}` and `{"0":...}` are equal. */
 function plain(value: Json): unknown {
   if (value instanceof Map) {
     return Object.fromEntries([...value].map(([key, it]) => [key, plain(it)]));
@@ -68,7 +68,7 @@ function routeOf(answer: Command): Route {
   };
 }
 
-/** What a topic's route says of broker-a: its addresses and the topic's permission there. */
+/** Returns broker-a's part of a topic's route: its addresses and the topic's permission. */
 function brokerA(answer: Command): { addrs: Record<string, string>; perm: number } {
   const route = routeOf(answer);
   const broker = route.brokerDatas.find(({ brokerName }) => brokerName === "broker-a");
@@ -79,7 +79,7 @@ function brokerA(answer: Command): { addrs: Record<string, string>; perm: number
 async function replayAll(steps: Step[], replay: Replay): Promise<Answered[]> {
   const answered: Answered[] = [];
   const groups: Groups = new Map();
-  /** Brokers by the connection that they registered on. */
+  /** Brokers by the connection over which they registered. */
   const connections = new Map<number, { brokerName: string; brokerId: string }>();
   let ordered = false;
   const leave = (conn: number) => {
@@ -155,7 +155,7 @@ describe("a recording of compressed registrations, replayed with default options
       );
       return registered;
     });
-    // The slave asks once more after it has unregistered.
+    // The slave asks once more after unregistering.
     assert.equal(unchanged.length, 17);
   });
 
@@ -178,7 +178,7 @@ describe("a recording of compressed registrations, replayed with default options
       assert.deepEqual(info, { brokerAddrTable, clusterAddrTable }, `line ${step.line}`);
       seen.add([...groups.values()].flatMap((addrs) => [...addrs.values()]).sort().join(" "));
     }
-    // The recording goes from all of them to none.
+    // The recording starts with all of them and ends with none.
     assert.deepEqual(
       [...seen].sort(),
       ["", `${MASTER_A} ${SLAVE_A} ${MASTER_B}`, `${MASTER_A} ${MASTER_B}`, MASTER_B],
@@ -271,7 +271,7 @@ describe("a recording of compressed registrations, replayed with default options
   describe("when a group has no master", () => {
     const TBW102 = { code: 105, extFields: { topic: "TBW102" } };
 
-    /** Replays the steps before the first that `stop` holds for. */
+    /** Replays the steps before the first one for which `stop` is true. */
     async function replayUntil(
       stop: (step: Step) => boolean,
       then: (replay: Replay, server: GoldenServer) => Promise<void>,
@@ -318,9 +318,9 @@ describe("a recording of compressed registrations, replayed with default options
         await replay.close(MASTER_A_CONN);
         const { addrs, perm } = brokerA(await replay.ask(TBW102));
         assert.deepEqual(addrs, { 0: SLAVE_A });
-        // 6, as addWritePerm had left it, without the write bit.
+        // Write permission removed from 6, as set by addWritePerm.
         assert.equal(perm, 4);
-        // The topic that brokers ask for their own group shows the group as it is.
+        // The topic with which brokers query their own group shows the current group.
         const extFields = { topic: "rmq_sys_SYNC_BROKER_MEMBER_broker-a" };
         assert.deepEqual(brokerA(await replay.ask({ code: 105, extFields })).addrs, { 1: SLAVE_A });
         assert.deepEqual(

@@ -1,4 +1,4 @@
-/** Our encoders against the recorded bytes: what was recorded is read, and written again. */
+/** Our encoders against the recorded bytes: recorded data is decoded and encoded again. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -23,7 +23,7 @@ import { isRequest, readRecording, type RequestStep } from "./recording.ts";
 
 type JsonObject = Map<string, Json>;
 
-/** A frame cut into its parts. */
+/** Splits a frame. */
 function parts(bytes: Uint8Array): { type: number; header: Uint8Array; body: Uint8Array } {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   assert.equal(view.getInt32(0), bytes.length - 4);
@@ -31,7 +31,7 @@ function parts(bytes: Uint8Array): { type: number; header: Uint8Array; body: Uin
   return { type: view.getUint8(4), header: bytes.subarray(8, end), body: bytes.subarray(end) };
 }
 
-/** A recorded header as one that this server writes: its language is OTHER, not JAVA. */
+/** A recorded header as this server would write it, with language OTHER instead of JAVA. */
 function ofOther(header: Uint8Array, type: number): Uint8Array {
   if (type === SerializeType.JSON) {
     const text = new TextDecoder().decode(header);
@@ -44,7 +44,7 @@ function ofOther(header: Uint8Array, type: number): Uint8Array {
   return other;
 }
 
-/** What our encoder is given to write a recorded header. */
+/** Our encoder's input for a recorded header. */
 function outgoing({ code, opaque, flag, version, remark, extFields }: Frame) {
   return {
     code,
@@ -97,7 +97,7 @@ function mapping(value: Json): TopicQueueMappingInfo {
   };
 }
 
-/** Request code -> the body of its answer, read and written again, in the recorded order. */
+/** Request code -> decodes and re-encodes the body of its response, in the recorded order. */
 const BODIES = new Map<number, (body: JsonObject) => Uint8Array>([
   [103, (body) => encodeKvTable(body.get("table") as Map<string, string>)],
   [105, (body) => {

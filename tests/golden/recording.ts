@@ -1,11 +1,11 @@
-/** The recorded frames of a real cluster, as steps that can be done again. */
+/** The recorded frames of a real cluster, as repeatable steps. */
 
 import { type Command as Frame, decodeFrame } from "../support/frames.ts";
 
 /** The files in `recorded`. */
 export type RecordingName = "cluster-5.5.0" | "acting-master-binary-5.5.0";
 
-/** What a client did. `line` counts the lines of the file from 1. */
+/** A client's action. `line` is the line in the file, from 1. */
 export type Step =
   | { kind: "open"; line: number; conn: number }
   | { kind: "close"; line: number; conn: number }
@@ -16,7 +16,7 @@ export type Step =
     /** The frame as it was sent. */
     bytes: Uint8Array;
     request: Frame;
-    /** What the reference answered; none to a oneway request. */
+    /** The reference's response; absent for a one-way request. */
     answer?: { bytes: Uint8Array; frame: Frame };
   };
 
@@ -30,7 +30,7 @@ interface Line {
   event?: "open" | "close";
 }
 
-/** Reads a recording. Throws when an answer has no request, or a request lacks its answer. */
+/** Reads a recording. Throws when a response has no request, or a request no response. */
 export async function readRecording(name: RecordingName): Promise<Step[]> {
   const path = new URL(`recorded/${name}.jsonl.gz`, import.meta.url);
   const file = await Deno.open(path);

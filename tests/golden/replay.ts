@@ -1,4 +1,4 @@
-/** Does a recording's steps again, one after the other, against a running server. */
+/** Replays a recording's steps one after another against a running server. */
 
 import type { Command, Request } from "../support/frames.ts";
 import { Peer } from "../support/peer.ts";
@@ -10,8 +10,8 @@ const UNREGISTER_BROKER = 104;
 const GET_BROKER_CLUSTER_INFO = 106;
 
 /**
- * A replay. A request is sent when the one before has its answer. The recorded server had seconds
- * to forget a broker that left before anybody asked again; here the next step waits for that.
+ * A replay. Each request is sent after the previous response. The recorded server had seconds to
+ * remove a broker before the next query; here the next step waits for that.
  */
 export class Replay implements AsyncDisposable {
   readonly #port: number;
@@ -30,7 +30,7 @@ export class Replay implements AsyncDisposable {
     return new Replay(port, await Peer.connect(port));
   }
 
-  /** Does a step; resolves with the answer where one was recorded. */
+  /** Executes a step; resolves with the response if one was recorded. */
   async take(step: Step): Promise<Command | undefined> {
     switch (step.kind) {
       case "open":
@@ -44,7 +44,7 @@ export class Replay implements AsyncDisposable {
     }
   }
 
-  /** Does several steps, and tells of each answer. */
+  /** Executes several steps and reports each response. */
   async takeAll(
     steps: Iterable<Step>,
     onAnswer: (step: RequestStep, answer: Command) => void = () => {},
@@ -55,7 +55,7 @@ export class Replay implements AsyncDisposable {
     }
   }
 
-  /** Closes a recorded connection, as its client does that ends or is killed. */
+  /** Closes a recorded connection, like a client that exits or is killed. */
   async close(conn: number): Promise<void> {
     const peer = this.#connections.get(conn)!;
     await peer.end();
@@ -67,12 +67,12 @@ export class Replay implements AsyncDisposable {
     this.#brokers.delete(conn);
   }
 
-  /** Asks something that was not recorded, on a connection of its own. */
+  /** Sends a request that was not recorded, over a connection of its own. */
   ask(request: Request): Promise<Command> {
     return this.#control.call(request);
   }
 
-  /** Closes all connections. Throws when an answer came that nobody asked for. */
+  /** Closes all connections. Throws when an unexpected response has arrived. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const conn of [...this.#connections.keys()]) await this.close(conn);
     await this.#control.end();

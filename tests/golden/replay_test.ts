@@ -7,7 +7,7 @@ import { startServer } from "./server.ts";
 
 const NOT_RECORDED = /\(absent\)/;
 
-/** Where the answers may differ from the recorded ones. Every row must occur. */
+/** Known differences from the recorded responses. Every row must occur. */
 const KNOWN: KnownDifference[] = [
   {
     name: "language",
@@ -96,7 +96,7 @@ describe("a recording replayed", () => {
     actingMaster = await compareAll("acting-master-binary-5.5.0", {
       supportActingMaster: "true",
       notifyMinBrokerIdChanged: "true",
-      // The reference does not look into the bodies, and refuses them all.
+      // The reference does not inspect the bodies and refuses all of them.
       detectCompressedRegistration: "false",
     });
   });

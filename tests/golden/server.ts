@@ -1,4 +1,4 @@
-/** A name server in this process, with a folder of its own. */
+/** A name server in this process, with its own folder. */
 
 import { loadConfiguration } from "../../src/config/load.ts";
 import type { Log } from "../../src/log/log.ts";
@@ -17,7 +17,7 @@ export interface Notification {
 export interface GoldenServer extends AsyncDisposable {
   port: number;
   /**
-   * What it sent to brokers. The recorded brokers' ports are those of any broker, so that nothing
+   * Notifications sent to brokers. The recorded brokers' addresses are replaced, so that nothing
    * leaves this process.
    */
   notifications: Notification[];

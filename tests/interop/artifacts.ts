@@ -1,22 +1,22 @@
 /**
- * Fetches and builds what the suite runs: the reference's jars from Maven, the small Java programs
- * beside them, and the Go client. All of it lands in `.cache/interop`, which git ignores, and is
- * kept for the next run.
+ * Downloads and builds everything that the suite runs: the reference's jars from Maven, the small
+ * Java programs next to them, and the Go client. All of it is kept in `.cache/interop`, which git
+ * ignores.
  */
 
 import { Failure } from "./suite.ts";
 
-/** The brokers, tools and clients that are tried, newest first. */
+/** The versions of brokers, tools and clients under test, newest first. */
 export const VERSIONS = ["5.5.0", "4.9.7"] as const;
 export type Version = typeof VERSIONS[number];
 
 const HERE = import.meta.dirname!;
 /** The folder of this project, without a slash at its end. */
 export const PROJECT = HERE.replace(/\/tests\/interop$/, "");
-/** Where everything fetched, built and logged is kept. */
+/** Folder for downloads, builds and logs. */
 export const CACHE = `${PROJECT}/.cache/interop`;
 
-/** What was fetched and built. */
+/** The downloaded and built files. */
 export interface Artifacts {
   /** The value of `java -cp` for the reference's classes and ours of `tests/interop/java`. */
   classPath(version: Version): string;
@@ -24,7 +24,7 @@ export interface Artifacts {
   goClient: string;
 }
 
-/** The programs that the suite needs and this machine has not, by the command that showed it. */
+/** Required programs that are missing on this machine, by command. */
 export async function missingTools(): Promise<string[]> {
   const needed: [string, string][] = [
     ["java", "-version"],
@@ -45,7 +45,7 @@ export async function missingTools(): Promise<string[]> {
   return missing;
 }
 
-/** Fetches and builds what is not there yet. Throws {@linkcode Failure} with the tool's output. */
+/** Downloads and builds whatever is missing. Throws {@linkcode Failure} with the tool's output. */
 export async function prepare(versions: readonly Version[]): Promise<Artifacts> {
   await Deno.mkdir(CACHE, { recursive: true });
   for (const version of versions) {
@@ -68,7 +68,7 @@ export async function prepare(versions: readonly Version[]): Promise<Artifacts> 
       if (entry.name.endsWith(".java")) sources.push(`${HERE}/java/${entry.name}`);
     }
     await Deno.copyFile(`${HERE}/java/rmq.logback.xml`, `${classes}/rmq.logback.xml`);
-    // Cheaper than finding out whether it is needed: a second.
+    // Takes a second; checking whether it is needed would take longer.
     await run("javac", ["-nowarn", "-cp", `${jars}/*`, "-d", classes, ...sources]);
   }
   const goClient = `${CACHE}/goclient`;
@@ -79,7 +79,7 @@ export async function prepare(versions: readonly Version[]): Promise<Artifacts> 
   };
 }
 
-/** Does the work unless the marker file says that it was done; writes the marker after it. */
+/** Runs a task unless the marker file shows that it is done; then writes the marker. */
 async function once(marker: string, work: () => Promise<void>): Promise<void> {
   try {
     await Deno.stat(marker);

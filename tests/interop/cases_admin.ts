@@ -1,4 +1,4 @@
-/** Every mqadmin command that a name server has a part in, and what it changes there. */
+/** Every mqadmin command that involves a name server, and its effect there. */
 
 import type { Broker } from "./cluster.ts";
 import { parseJson } from "../support/json.ts";
@@ -6,7 +6,7 @@ import { member, type Route, routeOf, show, SUCCESS, SYSTEM_ERROR } from "./obse
 import { client, type Cluster, lines } from "./setup.ts";
 import { check, eventually } from "./suite.ts";
 
-/** The brokers that the commands are tried on. */
+/** The brokers on which the commands are tested. */
 export interface Brokers {
   master: Broker;
   slave: Broker;
@@ -14,10 +14,10 @@ export interface Brokers {
 }
 
 const TOPIC = "InteropTopic";
-/** Broker-side changes reach the name server with a registration of their own, at once. */
+/** A change on a broker reaches the name server at once, with a registration. */
 const SOON_MS = 10_000;
 
-/** Asserts on a topic's route until it fits; a route that is not there fails. */
+/** Asserts on a topic's route until it matches; a missing route fails. */
 async function routeFits(
   cluster: Cluster,
   topic: string,
@@ -31,7 +31,7 @@ async function routeFits(
 
 const queueData = (read: bigint, write: bigint, perm: bigint) => show({ read, write, perm });
 
-/** Runs all commands in the order of a topic's life. */
+/** Runs all commands in the order of a topic's life cycle. */
 export async function adminCases(cluster: Cluster, brokers: Brokers): Promise<void> {
   const { admin, observer, nameServer, version } = cluster;
   const { master, slave, second } = brokers;
@@ -255,7 +255,7 @@ export async function adminCases(cluster: Cluster, brokers: Brokers): Promise<vo
     const output = await admin.run("deleteTopic", "-c", "DefaultCluster", "-t", TOPIC);
     check(output.includes("from cluster [DefaultCluster] success."), output);
     check(output.includes("from NameServer success."), output);
-    // A broker that was just registering may bring it back once.
+    // A broker whose registration was in flight may restore it once.
     await eventually(SOON_MS, async () => {
       const route = await observer.route(TOPIC);
       check(route === undefined, `the route is ${show(route)}`);

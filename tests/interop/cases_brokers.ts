@@ -1,4 +1,4 @@
-/** How brokers come and go: registration in all its forms, loss, and slaves that step in. */
+/** Brokers joining and leaving: all forms of registration, loss, and acting masters. */
 
 import { adminCases } from "./cases_admin.ts";
 import { binaryClientCases, clientCases } from "./cases_clients.ts";
@@ -9,12 +9,12 @@ import { Relay } from "./relay.ts";
 import { client, type Cluster, known, lines, withCluster } from "./setup.ts";
 import { check, eventually, sleep, type Suite } from "./suite.ts";
 
-/** A lost connection is noticed at once; this leaves time for a busy machine. */
+/** A lost connection is detected at once; this allows for a busy machine. */
 const LOSS_MS = 5_000;
-/** How much slower than the reference we may see a broker go: one look of the test each. */
+/** How much later than on the reference a broker may disappear: one check of the test for each. */
 const SLACK_MS = 1_000;
 
-/** Time until a name server no longer names an address. */
+/** Time until a name server no longer lists an address. */
 async function goneAfter(observer: Observer, address: string, ms: number): Promise<number> {
   const { after } = await eventually(ms, async () => {
     const addresses = await observer.addresses();
@@ -23,7 +23,7 @@ async function goneAfter(observer: Observer, address: string, ms: number): Promi
   return after;
 }
 
-/** Waits until both name servers, which the same brokers register with, agree. */
+/** Waits until both name servers, with which the same brokers register, agree. */
 async function agree(ours: Observer, reference: Observer): Promise<number> {
   const tables = async (observer: Observer) => {
     const topics = await observer.topics();
@@ -40,8 +40,8 @@ async function agree(ours: Observer, reference: Observer): Promise<number> {
 }
 
 /**
- * One master with a slave and a second master, which register with the name server under test and
- * with the reference beside it: all commands, all clients, and what happens when brokers leave.
+ * A master with a slave and a second master, registered with the name server under test and with
+ * the reference: all commands, all clients, and brokers that leave.
  */
 export function ordinaryCluster(
   suite: Suite,
@@ -79,7 +79,7 @@ export function ordinaryCluster(
   });
 }
 
-/** A stopped and a killed broker leave as soon as with the reference. */
+/** A stopped and a killed broker disappear as soon as on the reference. */
 async function leaving(
   cluster: Cluster,
   witness: Observer,
@@ -124,7 +124,7 @@ async function leaving(
   });
 }
 
-/** Brokers that write binary headers, compress their registrations or ask before they register. */
+/** Brokers that write binary headers, compress their registrations or query before registering. */
 export function unusualRegistrations(
   suite: Suite,
   launcher: Launcher,
@@ -223,7 +223,7 @@ export function actingMaster(suite: Suite, launcher: Launcher, version: Version)
       version,
       name: "broker-a",
       namesrv: nameServer.address,
-      // Without slaveReadEnable, a slave refuses consumers also when it acts.
+      // Without slaveReadEnable, a slave refuses consumers even as acting master.
       config: { enableSlaveActingMaster: "true", slaveReadEnable: "true" },
     };
     const topic = "ActingTopic";
@@ -252,7 +252,7 @@ export function actingMaster(suite: Suite, launcher: Launcher, version: Version)
         const inSync = new RegExp(`^\\S+:\\d+\\s+${offset}\\s+0\\s`, "m").test(output);
         check(Number(offset) > 0 && inSync, output);
       });
-      // It fetches the configuration of topics, which GET_TOPIC_CONFIG shows, once a minute.
+      // A slave fetches the topic configuration, which GET_TOPIC_CONFIG returns, once a minute.
       const slaveItself = new Observer(slave.address);
       await eventually(90_000, async () => {
         const { code, remark } = await slaveItself.ask({ code: 351, extFields: { topic } });
@@ -298,7 +298,7 @@ export function actingMaster(suite: Suite, launcher: Launcher, version: Version)
     await cluster.case("a slave that hangs leaves after its heartbeat timeout", async () => {
       slave.process.freeze(true);
       try {
-        // brokerNotActiveTimeoutMillis is 10 s, and the scan comes every 5 s.
+        // brokerNotActiveTimeoutMillis is 10 s, and the scan runs every 5 s.
         const after = await goneAfter(observer, slave.address, 20_000);
         check(after >= 8_000, `already after ${after} ms`);
         return `gone after ${after} ms`;

@@ -5,14 +5,14 @@ import { client } from "./setup.ts";
 import { show } from "./observer.ts";
 import { check, eventually } from "./suite.ts";
 
-/** Messages that each producer sends. */
+/** Messages per producer. */
 const COUNT = 24;
 
-/** The bodies that a producer of this language sends. */
+/** The bodies sent by a producer of this language. */
 const bodies = (language: "java" | "go"): string[] =>
   Array.from({ length: COUNT }, (_, at) => `${language}-${at}`);
 
-/** Produces and consumes with every client; the topic is on the brokers of these names. */
+/** Produces and consumes with every client; the topic is on the brokers with these names. */
 export async function clientCases(cluster: Cluster, brokers: string[]): Promise<void> {
   const topic = "ClientTopic";
   await cluster.case("a topic for the clients", async () => {

@@ -1,4 +1,4 @@
-/** Our admin command, asked of the name server under test and of the reference, with a broker. */
+/** Our admin command against the name server under test and the reference, with a broker. */
 
 import { PROJECT, type Version } from "./artifacts.ts";
 import { CLUSTER, Launcher } from "./cluster.ts";
@@ -7,17 +7,17 @@ import { type Cluster, known, withCluster } from "./setup.ts";
 import { check, eventually, type Suite } from "./suite.ts";
 
 const TOPIC = "CommandTopic";
-/** A command starts, asks and ends; a busy machine takes its time. */
+/** Time limit of a command; generous for a busy machine. */
 const COMMAND_MS = 20_000;
 const SOON_MS = 30_000;
 
-/** What a command left behind. */
+/** Output and exit code of a command. */
 interface Ran {
   code: number;
   output: string;
 }
 
-/** Runs commands as users do. */
+/** Runs commands like a user. */
 class Command {
   readonly #cluster: Cluster;
   readonly #program: readonly string[];
@@ -31,7 +31,7 @@ class Command {
     return new Command(cluster, await Launcher.serverCommand());
   }
 
-  /** Runs one to its end. */
+  /** Runs a command to its end. */
   async run(namesrv: string, ...args: string[]): Promise<Ran> {
     return await this.#cluster.launcher.processes.run({
       name: `command-${args[0]}`,
@@ -42,14 +42,14 @@ class Command {
     }, COMMAND_MS);
   }
 
-  /** Runs one that has to succeed; returns what it prints. */
+  /** Runs a command that must succeed; returns its output. */
   async succeed(namesrv: string, ...args: string[]): Promise<string> {
     const { code, output } = await this.run(namesrv, ...args);
     check(code === 0, `${args.join(" ")} at ${namesrv} ended with ${code}:\n${output}`);
     return output;
   }
 
-  /** Runs one that has to succeed with --json; returns what it means. */
+  /** Runs a command that must succeed with --json; returns the parsed output. */
   // deno-lint-ignore no-explicit-any -- the cases state what is in there
   async json(namesrv: string, ...args: string[]): Promise<any> {
     return JSON.parse(await this.succeed(namesrv, ...args, "--json"));
@@ -241,7 +241,7 @@ async function diffCases(
     check(kinds.get("queues TBW102 broker-a")?.right?.endsWith("r-"), show(found));
     await command.succeed(ours, "kv", "delete", "interop", "k");
     await command.succeed(reference, "perm", "add", "broker-a");
-    // The broker brings the topic back with its next change.
+    // The broker restores the topic with its next change.
     await cluster.admin.run("updateTopic", "-c", CLUSTER, "-t", TOPIC, "-r", "4", "-w", "4");
     await eventually(SOON_MS, async () => {
       const left = await differences();

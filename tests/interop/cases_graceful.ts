@@ -1,4 +1,4 @@
-/** Clients with two name servers go on while one of them ends gracefully and comes back. */
+/** Clients with two name servers keep working while one of them stops gracefully and returns. */
 
 import type { Version } from "./artifacts.ts";
 import type { Launcher, NameServer } from "./cluster.ts";
@@ -10,12 +10,12 @@ import { check, eventually, sleep, type Suite, within } from "./suite.ts";
 
 const TOPIC = "GracefulTopic";
 const GO_AWAY = 1500;
-/** The first version that is not sent away, and the one after it, which is. */
+/** The last version that does not get GO_AWAY, and the first one that does. */
 const [LAST_ANSWERED, FIRST_SENT_AWAY] = [475, 476];
 const CONFIG = { enableShutdownGracefully: "true", shutdownWaitTimeSeconds: "4" };
-/** How long a name server stays away. */
+/** How long a name server stays stopped. */
 const AWAY_MS = 3_000;
-/** Messages that have to get through before something else happens. */
+/** Messages that must get through before the next step. */
 const SOME = 20;
 
 /** With enableShutdownGracefully, each of two name servers in turn. */
@@ -24,7 +24,7 @@ export async function gracefulEnd(
   launcher: Launcher,
   version: Version,
 ): Promise<void> {
-  // One that runs already is not ours to end.
+  // A server that was already running must not be stopped.
   if (launcher.running !== undefined) return;
   await withCluster(suite, launcher, version, "graceful end", CONFIG, async (cluster) => {
     const servers = [cluster.nameServer, await launcher.nameServer(launcher.kind, CONFIG)];
@@ -99,7 +99,7 @@ async function endInTurn(cluster: Cluster, servers: NameServer[]): Promise<void>
   });
 }
 
-/** What the lines of a client that begin with a word say. */
+/** The rest of the client's lines that start with a word. */
 export async function saidBy(client: Process, word: "SENT" | "GOT"): Promise<string[]> {
   check(!client.ended, `${client.name} ended; see ${client.logFile}`);
   return linesOf(await client.output(), word);
@@ -110,7 +110,7 @@ function linesOf(output: string, word: string): string[] {
     .map((line) => line.slice(word.length + 1));
 }
 
-/** Ends a client in good order. */
+/** Stops a client cleanly. */
 export async function finish(client: Process, word: "SENT" | "GOT"): Promise<string[]> {
   await client.write("end\n");
   const { code } = await within(30_000, client.name, client.status);
@@ -118,7 +118,7 @@ export async function finish(client: Process, word: "SENT" | "GOT"): Promise<str
   return linesOf(await client.output(), word);
 }
 
-/** A name server that is about to end sends new clients away, and answers old ones. */
+/** A stopping name server sends new clients away and still answers old ones. */
 async function sendsAway(address: string): Promise<void> {
   const client = await FrameClient.connect(address);
   const codeFor = async (version: number) => (await client.call({ code: 106, version })).code;

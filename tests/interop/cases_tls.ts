@@ -9,13 +9,13 @@ import { check, eventually, type Suite } from "./suite.ts";
 
 const COUNT = 8;
 
-/** With the certificate of test mode, and with certificates of ours and of the clients. */
+/** With the test mode's certificate, and with certificates for server and clients. */
 export async function tlsClusters(
   suite: Suite,
   launcher: Launcher,
   version: Version,
 ): Promise<void> {
-  // A server that runs already has the mode that it has.
+  // A server that was already running has a fixed mode.
   if (launcher.running !== undefined) return;
   for (const mode of ["permissive", "enforcing"]) {
     await testMode(suite, launcher, version, mode);

@@ -8,14 +8,14 @@ import { type Cluster, known, withCluster } from "./setup.ts";
 import { check, eventually, type Suite } from "./suite.ts";
 
 const TOPIC = "UpgradedTopic";
-/** Messages that have to get through before something else happens. */
+/** Messages that must get through before the next step. */
 const SOME = 20;
-/** A pair of the KV table that outlives the change. */
+/** A KV pair that must survive the change. */
 const PAIR = ["UpgradedNamespace", "key", "value"];
 
-/** The way that docs/operations.md describes. */
+/** The procedure in docs/operations.md. */
 export async function upgrade(suite: Suite, launcher: Launcher, version: Version): Promise<void> {
-  // One that runs already is not ours to end.
+  // A server that was already running must not be stopped.
   if (launcher.running !== undefined) return;
   const { processes, artifacts, jvm } = launcher;
   const before = new Launcher(processes, artifacts, "reference", undefined, jvm);

@@ -1,14 +1,14 @@
-/** Starts the name servers, brokers and clients of a run, each with a home folder of its own. */
+/** Starts the name servers, brokers and clients of a run, each with its own home folder. */
 
 import { type Artifacts, CACHE, PROJECT, type Version } from "./artifacts.ts";
 import { FrameClient } from "../support/frame_client.ts";
 import { freePort, type Launch, type Process, type Processes } from "./processes.ts";
 import { check } from "./suite.ts";
 
-/** Where the processes live; every run starts with it empty. */
+/** Home folders of the processes; emptied at the start of each run. */
 export const HOMES = `${CACHE}/homes`;
 
-/** Which name server a run is about. */
+/** The name server under test. */
 export type Kind = "ours" | "reference";
 
 /** A running name server. */
@@ -17,15 +17,17 @@ export interface NameServer {
   port: number;
   /** `host:port` */
   address: string;
-  /** Undefined for one that ran already. */
+  /** Undefined if it was already running. */
   process?: Process;
 }
 
-/** The part of a properties file that a map stands for. */
+/** Formats a map as properties. */
 const properties = (entries: Record<string, string>): string =>
   Object.entries(entries).map(([key, value]) => `${key}=${value}\n`).join("");
 
-/** Gives a running name server this configuration, and its defaults where a case changes them. */
+/**
+ * Sets a running name server's configuration, with defaults for options that other cases change.
+ */
 async function configured(address: string, config: Record<string, string>): Promise<NameServer> {
   const client = await FrameClient.connect(address);
   const body = properties({
@@ -45,23 +47,23 @@ async function makeHome(name: string): Promise<string> {
   return await Deno.makeTempDir({ dir: HOMES, prefix: `${name}-` });
 }
 
-/** Packages that 4.x brokers reach into; a JVM since 16 keeps them closed. */
+/** Packages that 4.x brokers access by reflection, which JVMs since 16 forbid. */
 const OPENED = ["java.nio", "sun.nio.ch", "jdk.internal.ref"];
 
-/** The cluster that every broker of the suite is in. */
+/** The cluster of all brokers in the suite. */
 export const CLUSTER = "DefaultCluster";
 
-/** How a broker is started. */
+/** Options of a broker. */
 export interface BrokerOptions {
   version: Version;
   name: string;
-  /** 0, a master, when left out. */
+  /** 0, a master, by default. */
   id?: number;
   /** `host:port` of the name server. */
   namesrv: string;
   /** Whether it writes binary headers. */
   binary?: boolean;
-  /** Further lines of its configuration. */
+  /** Additional configuration. */
   config?: Record<string, string>;
 }
 
@@ -71,7 +73,7 @@ export interface Broker {
   /** `host:port` */
   address: string;
   process: Process;
-  /** How it was started, to start it again. */
+  /** How it was started, for a restart. */
   launch: Launch;
 }
 
@@ -80,21 +82,21 @@ export class Launcher {
   constructor(
     readonly processes: Processes,
     readonly artifacts: Artifacts,
-    /** Which name server the run is about. */
+    /** The name server under test. */
     readonly kind: Kind,
-    /** `host:port` of a name server that runs already and is used instead of starting ours. */
+    /** `host:port` of a name server that is already running and used instead of ours. */
     readonly running?: string,
-    /** Options that every JVM is started with. */
+    /** Options for every JVM. */
     readonly jvm: readonly string[] = [],
   ) {}
 
-  /** One that starts every JVM with these options, too. */
+  /** Returns a launcher with additional JVM options. */
   withJvm(...options: string[]): Launcher {
     const { processes, artifacts, kind, running, jvm } = this;
     return new Launcher(processes, artifacts, kind, running, [...jvm, ...options]);
   }
 
-  /** The command of `deno task start`, so that the server has the permissions that users give. */
+  /** The command of `deno task start`, so that the server has its users' permissions. */
   static async serverCommand(): Promise<string[]> {
     const config = JSON.parse(await Deno.readTextFile(`${PROJECT}/deno.json`));
     const task = config.tasks.start;
@@ -195,7 +197,7 @@ export class Launcher {
     return { name: options.name, address: `127.0.0.1:${port}`, process, launch };
   }
 
-  /** Starts a Java program of the reference's or ours with this version's classes. */
+  /** Starts a Java program, the reference's or ours, with this version's classes. */
   async java(
     version: Version,
     name: string,
@@ -226,7 +228,7 @@ export class Launcher {
     });
   }
 
-  /** 4.x programs do not start without a logback file for each of them. */
+  /** 4.x programs need a logback file for each of them. */
   async #javaEnv(home: string): Promise<Record<string, string>> {
     await Deno.mkdir(`${home}/conf`);
     for (const program of ["broker", "namesrv", "tools"]) {

@@ -1,4 +1,4 @@
-/** The mqadmin tool: many commands in one JVM, or one as a user calls it. */
+/** The mqadmin tool: many commands in one JVM, or a single one like a user's. */
 
 import type { Version } from "./artifacts.ts";
 import type { Launcher } from "./cluster.ts";
@@ -7,7 +7,7 @@ import { check, Failure, sleep, within } from "./suite.ts";
 
 /** The class behind the `mqadmin` script. */
 const MAIN_CLASS = "org.apache.rocketmq.tools.command.MQAdminStartup";
-/** How long one command may take: some wait for a broker's answer for 15 s. */
+/** Time limit of a command: some wait for a broker's response for 15 s. */
 const COMMAND_MS = 60_000;
 
 /** One version's mqadmin, pointed at one name server. */
@@ -25,15 +25,15 @@ export class MqAdmin {
     this.#driver = driver;
   }
 
-  /** Starts the JVM that the commands run in. */
+  /** Starts the JVM that runs the commands. */
   static async start(launcher: Launcher, version: Version, namesrv: string): Promise<MqAdmin> {
     const driver = await launcher.java(version, "mqadmin", ["MqAdminDriver"], { input: true });
     return new MqAdmin(launcher, version, namesrv, driver);
   }
 
   /**
-   * Runs a command with the name server's address added, and returns all that it printed.
-   * Throws {@linkcode Failure} when it printed a Java exception or took too long.
+   * Runs a command with the name server's address added, and returns its whole output. Throws
+   * {@linkcode Failure} when it printed a Java exception or took too long.
    */
   async run(command: string, ...args: string[]): Promise<string> {
     const output = await this.attempt(command, ...args);
@@ -41,14 +41,14 @@ export class MqAdmin {
     return output;
   }
 
-  /** As {@linkcode run}, but a printed exception is what the caller may want to see. */
+  /** Like {@linkcode run}, but allows an exception in the output. */
   async attempt(command: string, ...args: string[]): Promise<string> {
     const number = ++this.#count;
     await this.#driver.write([number, command, "-n", this.#namesrv, ...args].join("\t") + "\n");
     return await within(COMMAND_MS, `mqadmin ${command}`, this.#outputOf(number));
   }
 
-  /** Runs a command as the `mqadmin` script does: a JVM of its own. Returns output and exit code. */
+  /** Runs a command like the `mqadmin` script, in its own JVM. Returns output and exit code. */
   async runAlone(command: string, ...args: string[]): Promise<{ code: number; output: string }> {
     const process = await this.#launcher.java(this.#version, `mqadmin-${command}`, [
       MAIN_CLASS,
@@ -65,7 +65,7 @@ export class MqAdmin {
     }
   }
 
-  /** Ends the JVM. */
+  /** Stops the JVM. */
   stop(): Promise<void> {
     return this.#driver.stop("SIGKILL");
   }

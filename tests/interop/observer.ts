@@ -1,4 +1,4 @@
-/** Asks a name server with frames of our own what it knows, apart from what a tool says. */
+/** Queries a name server with our own frames, independently of any tool. */
 
 import { FrameClient } from "../support/frame_client.ts";
 import { type Command, type Request } from "../support/frames.ts";
@@ -27,7 +27,7 @@ export interface Route {
   mappings: Map<string, Map<string, Json>>;
 }
 
-/** Reads a member of a JSON object; throws when it is not one. */
+/** Returns a member of a JSON object; throws when the value is not an object. */
 export function member(value: Json | undefined, name: string): Json | undefined {
   check(value instanceof Map, `not an object with ${name}: ${String(value)}`);
   return value.get(name);
@@ -37,12 +37,15 @@ const entries = (value: Json | undefined): [string, Json][] =>
   value instanceof Map ? [...value] : [];
 const items = (value: Json | undefined): Json[] => Array.isArray(value) ? value : [];
 
-/** A connection per question: the server under test may be stopped in between. */
+/**
+ * Uses a new connection for each request, because the server under test may be restarted in
+ * between.
+ */
 export class Observer {
   /** @param address `host:port` of the name server */
   constructor(readonly address: string) {}
 
-  /** Sends one request over a connection of its own. */
+  /** Sends one request over its own connection. */
   async ask(request: Request): Promise<Command> {
     const client = await FrameClient.connect(this.address);
     try {
@@ -59,7 +62,7 @@ export class Observer {
     return parseJson(new TextDecoder().decode(response.body)).value;
   }
 
-  /** The route of a topic, or undefined when the name server knows none. */
+  /** Returns the route of a topic, or undefined when there is none. */
   async route(topic: string): Promise<Route | undefined> {
     const response = await this.ask({ code: 105, extFields: { topic } });
     if (response.code === TOPIC_NOT_EXIST) return undefined;
@@ -73,7 +76,7 @@ export class Observer {
     return new Map(entries(table).map(([name, data]) => [name, addresses(data)]));
   }
 
-  /** Every address that some broker name has. */
+  /** All broker addresses. */
   async addresses(): Promise<string[]> {
     return [...(await this.brokers()).values()].flatMap((group) => [...group.values()]).sort();
   }
@@ -91,7 +94,7 @@ export class Observer {
     return response.extFields?.get("value");
   }
 
-  /** The options as the name server states them. */
+  /** Returns the options as the name server reports them. */
   async options(): Promise<Map<string, string>> {
     const response = await this.ask({ code: 319 });
     check(response.code === SUCCESS, `get configuration: ${response.code} ${response.remark}`);
@@ -108,7 +111,7 @@ function addresses(brokerData: Json | undefined): Map<string, string> {
   return new Map(table.map(([id, address]) => [id, String(address)]));
 }
 
-/** Reads a TopicRouteData body, from whichever program printed it. */
+/** Reads a TopicRouteData body. */
 export function routeOf(body: Json): Route {
   const route: Route = { queues: new Map(), brokers: new Map(), mappings: new Map() };
   for (const data of items(member(body, "queueDatas"))) {
@@ -127,7 +130,7 @@ export function routeOf(body: Json): Route {
   return route;
 }
 
-/** A value of Maps, lists, numbers and texts as one line, to compare and to show. */
+/** Formats a value of Maps, lists, numbers and strings as one line, for comparison and display. */
 export function show(value: unknown): string {
   if (value instanceof Map) {
     return `{${[...value].map(([key, item]) => `${key}: ${show(item)}`).sort().join(", ")}}`;

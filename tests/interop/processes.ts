@@ -1,14 +1,14 @@
-/** Processes that the suite starts: their output is kept, and none outlives the run. */
+/** Processes started by the suite: their output is kept, and none outlives the run. */
 
 import { CACHE } from "./artifacts.ts";
 import { check, Failure, sleep, within } from "./suite.ts";
 
-/** Where the processes write; every run starts with it empty. */
+/** Folder of the processes' logs; emptied at the start of each run. */
 export const LOGS = `${CACHE}/logs`;
 
-/** How a process is started. */
+/** How to start a process. */
 export interface Launch {
-  /** Names its log file. */
+  /** Name of the log file. */
   name: string;
   program: string;
   args: string[];
@@ -18,7 +18,7 @@ export interface Launch {
   input?: boolean;
 }
 
-/** One process that the suite started; its output is in a log file. */
+/** A process started by the suite; its output is in a log file. */
 export class Process {
   readonly name: string;
   readonly logFile: string;
@@ -60,12 +60,15 @@ export class Process {
     await this.#input?.write(new TextEncoder().encode(text));
   }
 
-  /** What it has written so far. */
+  /** Returns its output so far. */
   output(): Promise<string> {
     return Deno.readTextFile(this.logFile);
   }
 
-  /** Waits for a text in its output; throws {@linkcode Failure} when it ends or time is up. */
+  /**
+   * Waits for a text in its output; throws {@linkcode Failure} when the process ends or on a
+   * timeout.
+   */
   async says(text: string, ms: number): Promise<void> {
     const deadline = performance.now() + ms;
     while (!(await this.output()).includes(text)) {
@@ -78,12 +81,12 @@ export class Process {
     }
   }
 
-  /** Stops it from running (or lets it run again) as if its machine were stuck. */
+  /** Suspends (or resumes) the process, as if its machine were stuck. */
   freeze(frozen: boolean): void {
     this.#signal(frozen ? "SIGSTOP" : "SIGCONT");
   }
 
-  /** Sends a signal and waits for the end; after `ms` the process is killed for good. */
+  /** Sends a signal and waits for the end; after `ms`, the process is killed. */
   async stop(signal: Deno.Signal = "SIGTERM", ms = 20_000): Promise<void> {
     if (this.#ended) return;
     this.#signal(signal);
@@ -96,7 +99,7 @@ export class Process {
     }
   }
 
-  /** Ends it at once, without waiting for anything. */
+  /** Kills it at once. */
   kill(): void {
     this.#signal("SIGKILL");
   }
@@ -111,12 +114,12 @@ export class Process {
   }
 }
 
-/** Every process of the run, so that none outlives it. */
+/** All processes of the run, so that none outlives it. */
 export class Processes {
   #all = new Set<Process>();
   #names = new Map<string, number>();
 
-  /** Starts a process that is ended with the run at the latest. */
+  /** Starts a process, which is stopped at the end of the run at the latest. */
   async start(launch: Launch): Promise<Process> {
     await Deno.mkdir(LOGS, { recursive: true });
     const count = (this.#names.get(launch.name) ?? 0) + 1;
@@ -140,12 +143,12 @@ export class Processes {
     }
   }
 
-  /** Kills what still runs. */
+  /** Kills all remaining processes. */
   killAll(): void {
     for (const process of this.#all) process.kill();
   }
 
-  /** Kills what still runs and waits until it is gone. */
+  /** Kills all remaining processes and waits until they have ended. */
   async end(): Promise<void> {
     const ends = [...this.#all].map((process) => process.status);
     this.killAll();
@@ -154,8 +157,8 @@ export class Processes {
 }
 
 /**
- * A port of 127.0.0.1 where also the neighbours at these offsets are free.
- * It is taken below the range of outgoing connections, so that none of those can take it again.
+ * Returns a port of 127.0.0.1 where the ports at these offsets are free, too. It is below the range
+ * of outgoing connections, so that none of those can take it.
  */
 export function freePort(...offsets: number[]): number {
   for (let attempt = 0; attempt < 200; attempt++) {

@@ -1,21 +1,21 @@
-/** A TCP relay that writes down which requests pass, to see what a broker really sends. */
+/** A TCP relay that records the requests that pass, to see what a broker really sends. */
 
 import { decodeFrame, framesOf } from "../support/frames.ts";
 
-/** A request frame as it passed. */
+/** A recorded request frame. */
 export interface Seen {
   code: number;
   binary: boolean;
   body: Uint8Array;
 }
 
-/** Passes bytes between a port of its own and a name server, and reads the requests. */
+/** Passes bytes between its own port and a name server, and records the requests. */
 export class Relay {
   readonly seen: Seen[] = [];
   #listener: Deno.TcpListener;
   #connections = new Set<Deno.TcpConn>();
 
-  /** @param target `host:port` that connections are passed on to */
+  /** @param target `host:port` to which connections are forwarded */
   constructor(target: string) {
     this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     this.#accept(target);
@@ -26,12 +26,12 @@ export class Relay {
     return `127.0.0.1:${this.#listener.addr.port}`;
   }
 
-  /** The requests of a code that have passed. */
+  /** The recorded requests with a code. */
   of(code: number): Seen[] {
     return this.seen.filter((request) => request.code === code);
   }
 
-  /** Ends all that passes. */
+  /** Closes all connections. */
   close(): void {
     this.#listener.close();
     for (const connection of this.#connections) this.#drop(connection);
@@ -57,7 +57,7 @@ export class Relay {
         for (let sent = 0; sent < chunk.length;) sent += await to.write(chunk.subarray(sent));
       }
     } catch {
-      // one side is gone, so the other goes too
+      // one side is gone, so the other is closed too
     }
     this.#drop(from);
     this.#drop(to);

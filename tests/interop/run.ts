@@ -1,10 +1,11 @@
 /**
- * The interop suite: the name server with real brokers, tools and clients, and beside the reference.
+ * The interop suite: the name server with real brokers, tools and clients, and next to the
+ * reference.
  *
  *     deno task interop [--only TEXT] [--brokers VERSION] [--namesrv IP:PORT | --namesrv-jar]
  *
- * Needs Java (17 or newer) with javac, Maven and Go. Without one of them nothing is tried: a banner
- * says so, and with CI=true in the environment that is a failure.
+ * Needs Java (17 or newer) with javac, Maven and Go. If one of them is missing, nothing runs: a
+ * banner says so, and with CI=true in the environment that is a failure.
  */
 
 import { parseArgs } from "@std/cli/parse-args";

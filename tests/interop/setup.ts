@@ -1,4 +1,4 @@
-/** A running cluster of brokers at a name server, as the cases use it. */
+/** A running cluster of brokers and a name server, as used by the cases. */
 
 import type { Version } from "./artifacts.ts";
 import type { Broker, Launcher, NameServer } from "./cluster.ts";
@@ -7,7 +7,7 @@ import { MqAdmin } from "./mqadmin.ts";
 import { Observer } from "./observer.ts";
 import { check, eventually, type Suite, within } from "./suite.ts";
 
-/** What the cases of one cluster share. */
+/** Shared by the cases of one cluster. */
 export interface Cluster {
   suite: Suite;
   launcher: Launcher;
@@ -15,14 +15,16 @@ export interface Cluster {
   nameServer: NameServer;
   observer: Observer;
   admin: MqAdmin;
-  /** Puts the version before a case's name, so that names are unique in a run. */
+  /** Runs a case with the version before its name, so that names are unique in a run. */
   case(name: string, body: () => Promise<string | void>): Promise<boolean>;
 }
 
-/** How long brokers have to start and to be known. */
+/** Time limit for brokers to start and register. */
 const START_MS = 90_000;
 
-/** Waits until exactly these brokers are known; resolves with the milliseconds that it took. */
+/**
+ * Waits until exactly these brokers are registered; resolves with the milliseconds that it took.
+ */
 export async function known(observer: Observer, brokers: Broker[], ms = START_MS): Promise<number> {
   const expected = brokers.map((broker) => broker.address).sort().join(" ");
   const { after } = await eventually(ms, async () => {
@@ -35,12 +37,12 @@ export async function known(observer: Observer, brokers: Broker[], ms = START_MS
   return after;
 }
 
-/** What a client is to do. */
+/** A client's task. */
 export interface Work {
   topic: string;
   group: string;
   count: number;
-  /** Java when left out. */
+  /** Java by default. */
   language?: "java" | "go";
   /** Whether the Java client writes binary headers. */
   binary?: boolean;
@@ -57,7 +59,7 @@ export function client(
   return launcher.java(version, command, ["InteropClient", ...args], { binary: work.binary });
 }
 
-/** Waits for a client's end; returns what its lines that begin with this word say. */
+/** Waits for a client's end; returns the rest of its lines that start with this word. */
 export async function lines(client: Promise<Process>, word: "SENT" | "GOT"): Promise<string[]> {
   const process = await client;
   const { code } = await within(90_000, process.name, process.status);
@@ -67,7 +69,9 @@ export async function lines(client: Promise<Process>, word: "SENT" | "GOT"): Pro
     .map((line) => line.slice(word.length + 1));
 }
 
-/** Runs a body with a cluster whose name server has this configuration; ends all of it after. */
+/**
+ * Runs a body with a cluster whose name server has this configuration; stops everything afterwards.
+ */
 export async function withCluster(
   suite: Suite,
   launcher: Launcher,

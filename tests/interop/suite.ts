@@ -1,6 +1,6 @@
-/** Named cases with their times, and what the whole run came to. */
+/** Named cases with their durations, and the result of the run. */
 
-/** An assertion that did not hold; its message is all the reader gets. */
+/** A failed assertion; only its message is shown. */
 export class Failure extends Error {}
 
 /** Throws {@linkcode Failure} with this message unless the condition holds. */
@@ -61,12 +61,12 @@ export class Suite {
     this.#logs = logs;
   }
 
-  /** Prints a line that is no case: what starts now, a time that was measured. */
+  /** Prints a line outside of cases: the next step, or a measured time. */
   note(text: string): void {
     console.log(text);
   }
 
-  /** Runs one case: an exception of any kind fails it, and the run goes on. */
+  /** Runs one case: any exception fails it, and the run continues. */
   async case(name: string, body: () => Promise<string | void>): Promise<boolean> {
     const start = performance.now();
     const took = () => `${Math.round(performance.now() - start)} ms`;

@@ -9,7 +9,7 @@ const DOCKERFILE = `${PROJECT}/packaging/docker/Dockerfile`;
 const COMPOSE = `${PROJECT}/packaging/compose/compose.yaml`;
 const cwd = `${PROJECT}/packaging/compose`;
 
-/** An instruction of the last stage whose argument is a list, which may have words before it. */
+/** An instruction of the last stage whose argument is a list, possibly after other words. */
 async function lastStage(instruction: string): Promise<string[]> {
   const text = (await Deno.readTextFile(DOCKERFILE)).replaceAll("\\\n", " ");
   const line = text.slice(text.lastIndexOf("\nFROM ")).split("\n")

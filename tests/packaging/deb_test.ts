@@ -17,10 +17,12 @@ import {
 
 const UNIT = `${PROJECT}/packaging/systemd/rocketmq-namesrv.service`;
 const DROP_IN = `${PROJECT}/packaging/systemd/live-configuration.conf`;
-/** What systemd-analyze may say of the exposure, of 100; JIT compilation and network remain. */
+/**
+ * Highest allowed exposure level of systemd-analyze, of 100; JIT compilation and network remain.
+ */
 const MAX_EXPOSURE = 13;
 
-/** Values of a setting in the unit, in their order. */
+/** Values of a setting in the unit, in order. */
 async function settings(name: string): Promise<string[]> {
   const lines = (await Deno.readTextFile(UNIT)).split("\n");
   return lines.filter((line) => line.startsWith(`${name}=`)).map((it) => it.slice(name.length + 1));
@@ -29,7 +31,7 @@ async function settings(name: string): Promise<string[]> {
 describe("the Debian package", () => {
   let root: Scratch;
 
-  /** dpkg with a database and files of its own: nothing on this machine changes. */
+  /** dpkg with its own database and files: nothing on this machine changes. */
   function dpkg(...args: string[]): Promise<string> {
     return succeed("dpkg", [
       `--root=${root.path}`,
@@ -41,7 +43,7 @@ describe("the Debian package", () => {
     ]);
   }
 
-  /** The package's files that are there, without folders. */
+  /** The installed files of the package, without folders. */
   async function files(folder = root.path): Promise<string[]> {
     const found: string[] = [];
     for await (const { name, isDirectory } of Deno.readDir(folder)) {
@@ -133,7 +135,7 @@ describe("the Debian package", () => {
     for (const folder of folders) await Deno.mkdir(folder, { recursive: true });
     const copied = new Deno.Command("cp", { args: ["-r", UNITS, `${root.path}/lib/systemd/`] });
     assert.ok((await copied.output()).success);
-    // What the unit calls has to be there.
+    // Programs that the unit calls must exist.
     for (const name of ["kill", "sh"]) await Deno.copyFile(PROGRAM, `${root.path}/bin/${name}`);
     const verify = () =>
       call("systemd-analyze", [
@@ -169,7 +171,7 @@ describe("the Debian package", () => {
   });
 });
 
-/** Some executable file. */
+/** Any executable file. */
 const PROGRAM = `${PROJECT}/tools/deno.sh`;
 
 describe("the service", () => {
@@ -207,7 +209,7 @@ describe("the service", () => {
     const command = [
       ...withoutRights(),
       TOOLS.strace,
-      // As a grandchild, so that the server gets the signals.
+      // As a grandchild, so that the server receives the signals.
       ...["-D", "-f", "-qq", "-e", "signal=none", "-o", trace],
       ...run,
       `${folder.path}/namesrv.js`,
@@ -228,7 +230,7 @@ describe("the service", () => {
   });
 });
 
-/** All system calls of a group of systemd, whose name begins with @, or of a call itself. */
+/** All system calls of a systemd group, whose name begins with @, or a single call. */
 async function systemCalls(): Promise<(name: string) => string[]> {
   const groups = new Map<string, string[]>();
   let group: string[] = [];

@@ -8,10 +8,10 @@ import { CACHE, call, PROJECT, Scratch, succeed } from "./tools.ts";
 
 const CHART = `${PROJECT}/packaging/helm/rocketmq-namesrv`;
 const SCHEMAS = `${CACHE}/python/kubernetes_validate/kubernetes-json-schema`;
-/** The oldest Kubernetes that the chart is for, and the newest whose schemas are there. */
+/** The oldest Kubernetes that the chart supports, and the newest with available schemas. */
 const KUBERNETES = ["1.25.0", "1.37.0"];
 
-/** Each way of setting values that changes what is rendered. */
+/** Each set of values that changes the rendered output. */
 const VALUES: Readonly<Record<string, readonly string[]>> = {
   "defaults": [],
   "a certificate": ["tls.secretName=namesrv-tls", "tls.mode=enforcing"],
@@ -32,7 +32,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** What Kubernetes reads is checked by its schemas. */
+/** Kubernetes' own schemas check the structure. */
 // deno-lint-ignore no-explicit-any
 type Json = any;
 
@@ -41,7 +41,7 @@ function render(values: readonly string[], kubernetes = KUBERNETES[0]): Promise<
   return succeed("helm", ["template", "prod", CHART, "--kube-version", kubernetes, ...sets]);
 }
 
-/** What was rendered, by kind and name. */
+/** The rendered objects, by kind and name. */
 async function objects(values: readonly string[]): Promise<Map<string, Json>> {
   const documents = (await render(values)).split(/^---$/m).map((text) => parse(text) as Json);
   return new Map(
@@ -61,7 +61,7 @@ describe("the Helm chart", () => {
       await Deno.mkdir(`${schemas.path}/v${version}`);
       for (const kind of kinds) {
         const text = await Deno.readTextFile(`${SCHEMAS}/v${version}-local-strict/${kind}.json`);
-        // They name each other by addresses that are not theirs.
+        // The schemas refer to each other with paths that do not exist here.
         const schema = JSON.parse(text.replaceAll("/api/_definitions.json#", "_definitions.json#"));
         delete schema.$id;
         await Deno.writeTextFile(
@@ -176,9 +176,9 @@ describe("the Helm chart", () => {
       `http ${config.get("httpPort")}`,
     ]);
     assert.equal(config.get("httpBindAddress"), "0.0.0.0");
-    // Clients that have the list of pods do not go on to the next one when a pod refuses.
+    // Clients with a list of the pods do not try the next one when a pod refuses.
     assert.equal(config.get("needWaitForService"), undefined);
-    // Brokers register every 30 s: the next pod is not restarted before they have.
+    // Brokers register every 30 s: the next pod must not restart before that.
     assert.ok(spec.minReadySeconds > 30);
     const grace = Number(pod.terminationGracePeriodSeconds);
     assert.ok(grace > Number(config.get("shutdownWaitTimeSeconds")));

@@ -19,7 +19,7 @@ async function rules(): Promise<Rules["groups"][number]["rules"]> {
   return (parse(await Deno.readTextFile(RULES)) as Rules).groups.flatMap((group) => group.rules);
 }
 
-/** Every series that the server has, with its labels. */
+/** All series of the server, with their labels. */
 function series(): Map<string, ReadonlySet<string>> {
   const found = new Map<string, ReadonlySet<string>>();
   for (const { name, type, labels } of DEFINITIONS) {
@@ -32,7 +32,7 @@ function series(): Map<string, ReadonlySet<string>> {
   return found;
 }
 
-/** Throws when an expression names a metric that there is none of, or a label that it lacks. */
+/** Throws when an expression names an unknown metric or label. */
 function assertKnown(expression: string, where: string): void {
   const known = series();
   const names = expression.matchAll(/\b((?:rocketmq|process|nodejs|v8)_\w+)(?:\{([^}]*)\})?/g);

@@ -1,4 +1,4 @@
-/** A name server that was started from a package, and one request at it. */
+/** A name server started from a package, and a test request. */
 
 import assert from "node:assert/strict";
 import { Lines, withLimit } from "../support/server_process.ts";
@@ -7,7 +7,7 @@ import { Peer } from "../support/peer.ts";
 
 const BOOT = /^The Name Server boot success\. serializeType=JSON, address (.+):(\d+)$/;
 
-/** A running program, started with arguments for a free port. Disposing ends it. */
+/** A running program on a free port. Disposing stops it. */
 export class Program implements AsyncDisposable {
   readonly err: Lines;
   port = 0;
@@ -20,7 +20,7 @@ export class Program implements AsyncDisposable {
     this.err = new Lines(child.stderr);
   }
 
-  /** Starts it, and resolves when it listens. */
+  /** Starts the program; resolves when it listens. */
   static async start(
     command: readonly string[],
     env: Readonly<Record<string, string>>,
@@ -46,14 +46,14 @@ export class Program implements AsyncDisposable {
     }
   }
 
-  /** Writes a KV pair, which goes to the disk, and asks for it. */
+  /** Writes a KV pair, which goes to the disk, and reads it back. */
   async keepsValues(): Promise<void> {
     await using peer = await Peer.connect(this.port);
     assert.equal((await peer.call(kvPut("packaging", "key", "value"))).code, 0);
     assert.equal((await peer.call(kvGet("packaging", "key"))).extFields?.get("value"), "value");
   }
 
-  /** Ends it in good order; returns its exit code. */
+  /** Stops it cleanly; returns its exit code. */
   async stop(): Promise<number> {
     this.#child.kill("SIGTERM");
     const { code } = await withLimit(this.#child.status, "it has not stopped");

@@ -17,19 +17,19 @@ import { call, PROJECT, Scratch, succeed } from "./tools.ts";
 /** A program in the place of Deno's runtime part. */
 const STUB = `${PROJECT}/tests/packaging/denort_stub`;
 
-/** What a build needs of the project. */
+/** The parts of the project that a build needs. */
 const SOURCES = ["deno.json", "deno.lock", "main.ts", "src", "std", "tools"];
 
 /** The platform of this machine. */
 const HERE = PLATFORMS.find(({ triple }) => triple === Deno.build.target)!;
 
-/** A copy of the project at another place. */
+/** Copies the project. */
 async function copyProject(to: string): Promise<void> {
   const command = new Deno.Command("cp", { args: ["-r", ...SOURCES, to], cwd: PROJECT });
   assert.ok((await command.output()).success);
 }
 
-/** The sums that dist/SHA256SUMS has, by name. */
+/** The checksums in dist/SHA256SUMS, by name. */
 async function sums(dist: string): Promise<Map<string, string>> {
   const lines = (await Deno.readTextFile(`${dist}/SHA256SUMS`)).trimEnd().split("\n");
   return new Map(lines.map((line) => {
@@ -75,7 +75,8 @@ describe("the bundle", () => {
   });
 
   it("runs with no network for packages, no cache and no deno.json", async () => {
-    // Deno looks for packages in the cache, which is empty, and then at the registry, which is not.
+    // Deno looks for packages in the cache, which is empty, and then at the registry, which is
+    // unreachable.
     const env = {
       HOME: alone.path,
       DENO_DIR: `${alone.path}/cache`,
@@ -168,7 +169,7 @@ describe("deno task compile", () => {
     const file = `${folder.path}/${executableName(HERE)}`;
     const found = new Set<string>();
     for (let i = 0; i < 2; i++) {
-      // Deno in the place of its runtime part: all is as it will be, but it can't run.
+      // Deno in place of its runtime part: everything is real, but the result can't run.
       assert.equal(await compile(HERE, file, Deno.execPath()), undefined);
       found.add(await sha256(file));
     }
@@ -197,7 +198,7 @@ describe("deno task compile", () => {
       const out = await succeed("deno", args, { env: { NAMESRV_PROGRAM: file } });
       assert.match(out, /^not tried, as an executable has its permissions inside: --allow-net$/m);
     } finally {
-      await Deno.remove(file).catch(() => {}); // not made
+      await Deno.remove(file).catch(() => {}); // it was not created
     }
   });
 
@@ -227,7 +228,7 @@ describe("deno task compile", () => {
   it("says plainly that the runtime part is missing, when it can't be downloaded", async () => {
     await using other = await Scratch.make();
     await copyProject(other.path);
-    // A proxy that nobody listens at: whatever the machine could reach is out of reach.
+    // A proxy address where nothing listens makes all hosts unreachable.
     const proxy = "http://127.0.0.1:1";
     const { denoDir } = JSON.parse(await succeed("deno", ["info", "--json"]));
     // An empty DENORT_BIN names no file.
@@ -240,7 +241,7 @@ describe("deno task compile", () => {
       env,
     });
     if (code === 0) {
-      // It is in the cache from an earlier time.
+      // It may already be cached.
       assert.match(out, /windows-x64\.exe/);
       return;
     }

@@ -1,7 +1,7 @@
 /**
  * The packaging suite: release files, packages and monitoring, and the system tests on the bundle.
- * Fetches what it needs (tools/packaging_tools.sh). Without one of the programs for that nothing is
- * tried: a banner says so, and with CI=true in the environment that is a failure.
+ * Downloads its tools (tools/packaging_tools.sh). If a program for that is missing, nothing runs: a
+ * banner says so, and with CI=true in the environment that is a failure.
  */
 
 import { PROJECT } from "../../tools/release.ts";
@@ -13,7 +13,7 @@ const NEEDED = [
   "dpkg-deb --version",
 ];
 
-/** Runs a command in the project with its output on ours; returns whether it succeeded. */
+/** Runs a command in the project with inherited output; returns whether it succeeded. */
 async function runs(program: string, ...args: string[]): Promise<boolean> {
   const command = new Deno.Command(program, { args, cwd: PROJECT, stdin: "null" });
   return (await command.spawn().status).success;

@@ -1,16 +1,16 @@
-/** The programs that check the packages, and how the tests call them. */
+/** The programs that check the packages, and functions to run them. */
 
 import assert from "node:assert/strict";
 import { PROJECT } from "../../tools/release.ts";
 
 export { PROJECT };
 
-/** What tools/packaging_tools.sh has fetched. */
+/** Folder of the tools downloaded by tools/packaging_tools.sh. */
 export const CACHE = `${PROJECT}/.cache/packaging`;
 
 const DEBIAN = `${CACHE}/debian`;
 
-/** Programs by name: where each is. */
+/** Paths of the programs. */
 export const TOOLS = {
   compose: `${CACHE}/bin/compose`,
   hadolint: `${CACHE}/bin/hadolint`,
@@ -29,21 +29,21 @@ export const TOOLS = {
 /** Debian's systemd units, which ours depends on. */
 export const UNITS = `${DEBIAN}/lib/systemd/system`;
 
-/** What a program left behind. */
+/** Output and exit code of a program. */
 export interface Result {
   readonly code: number;
   readonly out: string;
   readonly err: string;
 }
 
-/** How a program is called. */
+/** Options of a call. */
 export interface Call {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
 }
 
-/** Runs a program to its end, in the project's folder unless told otherwise. */
+/** Runs a program to its end, by default in the project's folder. */
 export async function call(
   tool: keyof typeof TOOLS,
   args: readonly string[],
@@ -70,7 +70,7 @@ export async function call(
   return { code, out: text.decode(stdout), err: text.decode(stderr) };
 }
 
-/** Runs a program that must end well; returns its standard output. */
+/** Runs a program that must succeed; returns its standard output. */
 export async function succeed(
   tool: keyof typeof TOOLS,
   args: readonly string[],
@@ -84,23 +84,23 @@ export async function succeed(
 /** A user that owns nothing. */
 export const NOBODY = 65_534;
 
-/** The words before a command that take its rights away: it runs as this user, where we are root. */
+/** Prefix that runs a command without privileges: as this user, if we are root. */
 export function withoutRights(user: number = NOBODY): string[] {
   if (Deno.uid() !== 0) return [];
   const [uid, gid] = [`--reuid=${user}`, `--regid=${user}`];
   return ["setpriv", uid, gid, "--clear-groups", "--no-new-privs"];
 }
 
-/** Gives a file or folder to this user, where we are root. */
+/** Changes the owner of a file or folder, if we are root. */
 export async function giveTo(user: number, path: string): Promise<void> {
   if (Deno.uid() === 0) await Deno.chown(path, user, user);
 }
 
-/** A folder that is removed in the end. */
+/** A folder that is removed when disposed. */
 export class Scratch implements AsyncDisposable {
   private constructor(readonly path: string) {}
 
-  /** A new, empty folder, which other users may read. */
+  /** Creates an empty folder that other users may read. */
   static async make(): Promise<Scratch> {
     const path = await Deno.makeTempDir({ prefix: "namesrv-packaging-" });
     await Deno.chmod(path, 0o755);

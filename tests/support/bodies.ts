@@ -1,10 +1,10 @@
-/** Bodies of registrations as brokers of all ages send them. */
+/** Bodies of registrations of all broker versions. */
 
 import { Buffer } from "node:buffer";
 import { deflateSync } from "node:zlib";
 import { int32, sized } from "./frames.ts";
 
-/** A broker's topic as a registration carries it. */
+/** A broker's topic in a registration. */
 export interface Topic {
   name: string;
   read?: number;
@@ -13,7 +13,7 @@ export interface Topic {
   sysFlag?: number;
 }
 
-/** A static topic's mapping as a registration carries it; `epoch` is text to stay exact. */
+/** A static topic's mapping in a registration; `epoch` is text to stay exact. */
 export interface Mapping {
   topic: string;
   bname: string;
@@ -24,14 +24,14 @@ export interface Mapping {
   scope?: string;
 }
 
-/** A broker's data version; a 4.x broker sends no stateVersion. */
+/** A broker's data version; 4.x brokers send no stateVersion. */
 export interface DataVersion {
   counter: number;
   timestamp: number;
   stateVersion?: number;
 }
 
-/** What a registration's body holds. */
+/** Contents of a registration's body. */
 export interface Registration {
   version: DataVersion;
   topics: Topic[];
@@ -50,7 +50,7 @@ const topicJson = (topic: Topic) => ({
   writeQueueNums: topic.write ?? 8,
 });
 
-/** A mapping as fastjson writes it: integer keys without quotes. */
+/** A mapping in fastjson's form: integer keys without quotes. */
 function mappingJson(mapping: Mapping): string {
   const ids = Object.entries(mapping.currIdMap).map(([key, id]) => `${key}:${id}`).join(",");
   return `{"bname":${JSON.stringify(mapping.bname)},"currIdMap":{${ids}},` +

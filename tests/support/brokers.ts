@@ -50,7 +50,7 @@ export function kvGet(namespace: string, key: string): Request {
   return { code: 101, extFields: { namespace, key } };
 }
 
-/** So many topics, with names of a length that real ones have. */
+/** This many topics, with names of realistic length. */
 export function manyTopics(count: number): Topic[] {
   return Array.from({ length: count }, (_, i) => ({ name: `orders-created-by-shop-${i}` }));
 }

@@ -3,17 +3,17 @@ export function utf8(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text);
 }
 
-/** The text of UTF-8 bytes, which have to be valid. */
+/** Decodes valid UTF-8. */
 export function text(bytes: Uint8Array): string {
   return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
 }
 
-/** Bytes from hexadecimal digits; blanks between them are free. */
+/** Bytes from hexadecimal digits; blanks are ignored. */
 export function hex(digits: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.fromHex(digits.replaceAll(/\s/g, ""));
 }
 
-/** Bytes one after the other. */
+/** Concatenates bytes. */
 export function concat(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;

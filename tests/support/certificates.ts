@@ -1,6 +1,6 @@
-/** Certificates made by the `openssl` command, in a folder of the test. */
+/** Certificates made with the `openssl` command, in a folder of the test. */
 
-/** Runs openssl in a folder; throws what it says when it fails. */
+/** Runs openssl in a folder; throws its output when it fails. */
 export async function openssl(folder: string, ...args: string[]): Promise<string> {
   const command = new Deno.Command("openssl", { args, cwd: folder, stdin: "null" });
   const { success, stdout, stderr } = await command.output();
@@ -9,7 +9,7 @@ export async function openssl(folder: string, ...args: string[]): Promise<string
   return decoder.decode(stdout);
 }
 
-/** Makes `<name>.key` and `<name>.pem`, an authority that signs itself. */
+/** Makes `<name>.key` and `<name>.pem`, a self-signed authority. */
 export async function makeAuthority(folder: string, name: string): Promise<void> {
   await openssl(
     folder,
@@ -18,7 +18,7 @@ export async function makeAuthority(folder: string, name: string): Promise<void>
   );
 }
 
-/** Makes `<name>.key` and `<name>.pem`, signed by an authority that is there. */
+/** Makes `<name>.key` and `<name>.pem`, signed by an existing authority. */
 export async function makeCertificate(
   folder: string,
   name: string,

@@ -1,12 +1,12 @@
-/** An admin command as a process of its own, with the permissions of the task `start`. */
+/** An admin command as a separate process, with the permissions of the task `start`. */
 
 import { denoEnvironment, programWords, withLimit } from "./server_process.ts";
 
-/** Where shells are: those that the packaging suite has fetched, too. */
+/** PATH for shells, including those downloaded by the packaging suite. */
 const SHELLS = new URL("../../.cache/packaging/shells", import.meta.url).pathname +
   ":/usr/local/bin:/usr/bin:/bin";
 
-/** What a command left behind. */
+/** Output and exit code of a command. */
 export interface CommandResult {
   code: number;
   out: string;
@@ -40,7 +40,7 @@ export async function runCommand(
   }
 }
 
-/** Runs a script in a shell. In those like `sh`, the function `namesrv` is the program. */
+/** Runs a script in a shell. In sh-like shells, the function `namesrv` is the program. */
 export async function runShell(
   shell: string,
   script: string,

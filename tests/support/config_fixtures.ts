@@ -1,10 +1,10 @@
 import type { FileReader } from "../../src/config/config_file.ts";
 import type { Environment } from "../../src/config/load.ts";
 
-/** What reading a path gives: bytes, text as UTF-8, or an error. */
+/** The result of reading a path: bytes, text as UTF-8, or an error. */
 export type FileContent = string | Uint8Array | Error;
 
-/** Files in memory. What is not there is not found, as on a disk. */
+/** Files in memory. Other paths are not found, as on a disk. */
 export function filesWith(contents: Record<string, FileContent> = {}): FileReader {
   const files = new Map(Object.entries(contents));
   return {
@@ -18,12 +18,12 @@ export function filesWith(contents: Record<string, FileContent> = {}): FileReade
   };
 }
 
-/** An environment with these variables, and with none that may not be read. */
+/** An environment with these variables, all readable. */
 export function environmentWith(variables: Record<string, string> = {}): Environment {
   return { get: (name) => new Map(Object.entries(variables)).get(name) };
 }
 
-/** What Deno throws where a permission is missing. */
+/** Deno's error for a missing permission. */
 export function notCapable(kind: string, target: string): Error {
   return new Deno.errors.NotCapable(
     `Requires ${kind} access to "${target}", run again with the --allow-${kind} flag`,

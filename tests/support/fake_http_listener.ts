@@ -1,15 +1,15 @@
 import type { HttpHandler, HttpListener } from "../../src/http/server/http_listener.ts";
 
-/** A listener whose clients are the test. */
+/** An HTTP listener whose client is the test. */
 export class FakeHttpListener implements HttpListener {
   handler: HttpHandler | undefined;
   address: unknown;
   readonly events: string[] = [];
   readonly shutDown = Promise.withResolvers<void>();
-  /** Resolves with why the server that listens fails. */
+  /** Resolves with the reason when the listening server fails. */
   failure = Promise.withResolvers<unknown>();
 
-  /** What listening throws. */
+  /** Error that `listen` throws. */
   refusal: Error | undefined;
 
   listen(address: { hostname: string; port: number }, handler: HttpHandler) {
@@ -32,7 +32,7 @@ export class FakeHttpListener implements HttpListener {
     };
   }
 
-  /** A client asks; `sent` settles when it has got its answer. */
+  /** Sends a request; `sent` settles when the client has received the response. */
   ask(path: string, sent: Promise<void> = Promise.resolve(), method = "GET"): Promise<Response> {
     return this.handler!(new Request(`http://127.0.0.1:9877${path}`, { method }), sent);
   }

@@ -16,7 +16,7 @@ export interface SeenRequest {
   body: string;
 }
 
-/** What a name server answers. */
+/** A name server's response. */
 export interface FakeAnswer {
   code?: number;
   remark?: string;
@@ -26,14 +26,16 @@ export interface FakeAnswer {
   language?: string;
 }
 
-/** What a fake name server does: answers, stays silent, sends bytes of its own, or hangs up. */
+/** Behaviour of a fake name server: responds, stays silent, sends raw bytes, or hangs up. */
 export type Behaviour = (request: SeenRequest) => FakeAnswer | "silent" | "hang up" | Uint8Array;
 
-/** A transport whose servers are functions, by "host:port". All others refuse the connection. */
+/**
+ * A transport whose servers are functions, by "host:port". Other addresses refuse the connection.
+ */
 export class FakeNameServers implements Transport {
-  /** The requests that came, by server. */
+  /** The received requests, by server. */
   readonly seen = new Map<string, SeenRequest[]>();
-  /** How the last connection was asked for. */
+  /** TLS options of the last connection. */
   tls: TlsConnect | undefined;
   connections = 0;
 
@@ -82,7 +84,7 @@ class Peer implements Pick<Socket, "start" | "write" | "destroy"> {
         body: text(body),
       };
       this.seen.push(request);
-      // Later than what is due, as from a network.
+      // Asynchronously, like a network.
       setTimeout(() => this.#answer(opaque, this.behave(request)));
     }
     return true;
@@ -102,14 +104,14 @@ class Peer implements Pick<Socket, "start" | "write" | "destroy"> {
   }
 }
 
-/** What a command wrote, and how it ended. */
+/** Output and exit code of a command. */
 export interface Ran {
   code: number;
   out: string;
   err: string;
 }
 
-/** How a command is run. */
+/** Options of a run. */
 export interface RunOptions {
   terminal?: boolean;
   noColor?: boolean;
@@ -121,7 +123,7 @@ export interface RunOptions {
   errClosed?: boolean;
 }
 
-/** Runs a command beside fake servers. */
+/** Runs a command with fake servers. */
 export async function run(
   servers: FakeNameServers,
   args: readonly string[],
@@ -133,7 +135,7 @@ export async function run(
     isTerminal: () => terminal,
     write: (bytes: Uint8Array) => {
       if (fails) return Promise.reject(new Deno.errors.BrokenPipe("Broken pipe"));
-      // Less than all of it, as a pipe may take.
+      // A partial write, as on a pipe.
       const taken = bytes.slice(0, 1000);
       chunks.push(taken);
       return Promise.resolve(taken.length);

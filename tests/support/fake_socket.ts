@@ -10,12 +10,12 @@ import type {
 import { concat } from "./bytes.ts";
 
 /**
- * A socket whose peer is the test. It keeps to the contract of {@link Socket}, and fails when the
- * code under test, or the test, does not.
+ * A socket whose peer is the test. It checks the contract of {@link Socket}, and fails when the
+ * code under test or the test violates it.
  */
 export class FakeSocket implements Socket {
   readonly remoteAddress: string;
-  /** What the peer has got, one entry a write. */
+  /** Bytes received by the peer, one entry per write. */
   writes: Uint8Array[] = [];
   paused = false;
   /** Whether {@link end} was called. */
@@ -40,7 +40,7 @@ export class FakeSocket implements Socket {
     return this.#full;
   }
 
-  /** All that the peer has got. */
+  /** All bytes received by the peer. */
   get received(): Uint8Array {
     return concat(...this.writes);
   }
@@ -52,7 +52,7 @@ export class FakeSocket implements Socket {
   write(bytes: Uint8Array): boolean {
     if (this.closed) return false;
     if (this.ending) throw new Error("write after end");
-    // What is taken at once may be overwritten afterwards.
+    // Bytes taken at once may be overwritten afterwards.
     this.#backlog.push(this.#reads ? bytes.slice() : bytes);
     if (this.#reads) this.#flush();
     else if (this.unsent > this.#marks.high()) this.#full = true;
@@ -69,9 +69,9 @@ export class FakeSocket implements Socket {
 
   plain(): void {}
 
-  /** What the handshake comes to is for the test to say. */
+  /** The test decides the result of the handshake. */
   handshake = Promise.withResolvers<TlsSession>();
-  /** What the handshake began with. */
+  /** Arguments of the handshake. */
   secured: { accept: TlsAccept; received: Uint8Array } | undefined;
 
   secure(accept: TlsAccept, received: Uint8Array): Promise<TlsSession> {
@@ -97,24 +97,24 @@ export class FakeSocket implements Socket {
     chunk.fill(0xff);
   }
 
-  /** The peer reads no more until {@link read}. */
+  /** The peer stops reading until {@link read}. */
   stopReading(): void {
     this.#reads = false;
   }
 
-  /** The peer reads so many of the waiting writes; all of them, and all to come, unless told. */
+  /** The peer reads this many of the waiting writes; by default all of them, and all later ones. */
   read(count = Infinity): void {
     this.#reads = count === Infinity;
     this.#flush(count);
   }
 
-  /** The peer sends no more. */
+  /** The peer ends its side. */
   sendEnd(): void {
     if (this.paused || this.closed) throw new Error("nothing may be heard now");
     this.#handler!.onEnd();
   }
 
-  /** The connection breaks. */
+  /** Breaks the connection. */
   break(reason: string): void {
     this.#backlog.length = 0;
     this.#close(reason);

@@ -1,15 +1,15 @@
-/** A connection that sends frames to a name server and pairs the answers with them. */
+/** A connection that sends frames to a name server and matches the responses. */
 
 import { type Command, decodeFrame, encodeFrame, framesOf, type Request } from "./frames.ts";
 
-/** Why a call got no answer. */
+/** A call without a response. */
 export class NoAnswerError extends Error {
   constructor(readonly reason: "closed" | "timeout") {
     super(reason === "closed" ? "the server closed the connection" : "no answer in time");
   }
 }
 
-/** A connection to a name server that pairs answers with calls by opaque. */
+/** A connection to a name server that matches responses to calls by opaque. */
 export class FrameClient {
   #connection: Deno.TcpConn;
   #waiting = new Map<number, PromiseWithResolvers<Command>>();
@@ -33,11 +33,11 @@ export class FrameClient {
     return new FrameClient(await Deno.connect({ hostname, port: Number(port) }));
   }
 
-  /** Sends a request and waits for its answer; throws {@linkcode NoAnswerError}. */
+  /** Sends a request and waits for its response; throws {@linkcode NoAnswerError}. */
   async call(request: Request, timeoutMs = 10_000): Promise<Command> {
     const opaque = this.#opaque++;
     const call = Promise.withResolvers<Command>();
-    call.promise.catch(() => {}); // a close may come before anybody waits
+    call.promise.catch(() => {}); // the connection may close before anything awaits this
     if (!this.#open) throw new NoAnswerError("closed");
     this.#waiting.set(opaque, call);
     await this.sendRaw(encodeFrame(request, opaque));
@@ -50,7 +50,7 @@ export class FrameClient {
     }
   }
 
-  /** Writes bytes as they are; a connection that the server has closed is not an error here. */
+  /** Writes raw bytes; a connection closed by the server is not an error here. */
   async sendRaw(bytes: Uint8Array): Promise<void> {
     try {
       for (let sent = 0; sent < bytes.length;) {
@@ -66,7 +66,7 @@ export class FrameClient {
     try {
       this.#connection.close();
     } catch {
-      // the server was first
+      // the server closed it first
     }
   }
 
@@ -77,7 +77,7 @@ export class FrameClient {
         this.#waiting.get(response.opaque)?.resolve(response);
       }
     } catch {
-      // reset by the server, or closed by us: `closed` tells
+      // reset by the server or closed by us: `closed` resolves
     }
   }
 }

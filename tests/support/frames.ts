@@ -1,18 +1,18 @@
 /**
- * A small frame codec of its own for the interop suite.
+ * A small, independent frame codec for the interop suite.
  *
- * It shares no line with `src`: a bug in the server's codec must not hide behind the same bug in
- * the test. It is written against the description of RocketMQ's remoting protocol and is proven by
- * talking to the reference name server.
+ * It shares no code with `src`, so that a bug in the server's codec can't hide behind the same bug
+ * in the test. It follows the description of RocketMQ's remoting protocol and is verified against
+ * the reference name server.
  */
 
 import { Buffer } from "node:buffer";
 import { crc32 } from "node:zlib";
 
-/** How a command's header is written. */
+/** Encoding of a command's header. */
 export type Serialization = "JSON" | "ROCKETMQ";
 
-/** A request as the test data states it. Everything that is left out gets a plain default. */
+/** A request in the test data. Absent fields have defaults. */
 export interface Request {
   code: number;
   /** Ordinal of the client's version; 513 (V5_5_0) by default. */
@@ -21,13 +21,13 @@ export interface Request {
   language?: number;
   /** Bit 1 (value 2) makes the request oneway. */
   flag?: number;
-  /** Left out of the header when undefined. */
+  /** Omitted from the header when undefined. */
   extFields?: Record<string, string>;
   body?: Uint8Array | string;
   serialization?: Serialization;
 }
 
-/** A command as it came over the network: an answer, or what a name server sends of itself. */
+/** A received command: a response, or a request from a name server. */
 export interface Command {
   serialization: Serialization;
   code: number;
@@ -62,13 +62,13 @@ export const LANGUAGES = [
 const utf8 = new TextEncoder();
 const fromUtf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** The bytes of a string body, or the body itself. */
+/** The bytes of a string or binary body. */
 export function bytesOf(body: Uint8Array | string | undefined): Uint8Array {
   if (body === undefined) return new Uint8Array();
   return typeof body === "string" ? utf8.encode(body) : body;
 }
 
-/** CRC-32 as REGISTER_BROKER's `bodyCrc32` wants it: without the sign bit, in decimal. */
+/** CRC-32 as in REGISTER_BROKER's `bodyCrc32`: without the sign bit, in decimal. */
 export function bodyCrc32(body: Uint8Array | string): string {
   return String(crc32(bytesOf(body)) & 0x7fffffff);
 }
@@ -119,7 +119,7 @@ function binaryHeader(request: Request, opaque: number): Uint8Array {
   return Buffer.concat([head, fields]);
 }
 
-/** A length of this many bytes, big endian, and the text in UTF-8. */
+/** A big-endian length of this many bytes, and the text in UTF-8. */
 export function sized(width: 2 | 4, text: string): Uint8Array {
   const bytes = utf8.encode(text);
   const out = Buffer.alloc(width + bytes.length);
@@ -135,7 +135,10 @@ export function int32(value: number): Uint8Array {
   return bytes;
 }
 
-/** Reads one whole frame (with its length field). Throws on anything that is no command. */
+/**
+ * Decodes one complete frame, including its length field. Throws for anything that is not a
+ * command.
+ */
 export function decodeFrame(frame: Uint8Array): Command {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   const mark = view.getUint8(4);
@@ -181,14 +184,14 @@ function decodeBinaryHeader(header: Uint8Array, body: Uint8Array): Command {
     version: view.getInt16(3),
     opaque: view.getInt32(5),
     flag: view.getInt32(9),
-    // The binary form cannot tell an absent string or map from an empty one.
+    // The binary encoding can't distinguish an absent string or map from an empty one.
     remark: remark === "" ? null : remark,
     extFields: extFields.size === 0 ? null : extFields,
     body,
   };
 }
 
-/** Cuts a stream of bytes into whole frames, each with its length field. */
+/** Cuts a stream of bytes into complete frames, including their length fields. */
 export async function* framesOf(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let pending = Buffer.alloc(0);
   for await (const chunk of stream) {

@@ -2,7 +2,7 @@
 
 import { freePort, Home, type Launch, ServerProcess } from "./server_process.ts";
 
-/** A running server, and where its HTTP port is. */
+/** A running server and its HTTP address. */
 export class HttpServerProcess implements AsyncDisposable {
   private constructor(
     readonly home: Home,
@@ -10,7 +10,7 @@ export class HttpServerProcess implements AsyncDisposable {
     readonly httpPort: number,
   ) {}
 
-  /** Starts a server in a home of its own, with a port of each kind that nobody has. */
+  /** Starts a server with its own home and free ports. */
   static async start(launch: Omit<Launch, "home"> = {}): Promise<HttpServerProcess> {
     const home = await Home.make();
     const httpPort = freePort();
@@ -24,12 +24,12 @@ export class HttpServerProcess implements AsyncDisposable {
     }
   }
 
-  /** Asks for a path. */
+  /** Requests a path. */
   get(path: string, init: RequestInit = {}): Promise<Response> {
     return fetch(`http://127.0.0.1:${this.httpPort}${path}`, init);
   }
 
-  /** Asks for a path that is there. */
+  /** Requests an existing path. */
   // deno-lint-ignore no-explicit-any
   async json(path: string): Promise<any> {
     const response = await this.get(path);

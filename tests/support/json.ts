@@ -1,18 +1,18 @@
-/** Reads JSON as RocketMQ's programs write it, and tells in which dialect it was. */
+/** Parses JSON as RocketMQ's programs write it, and reports the dialect. */
 
-/** A JSON value that keeps 64-bit numbers exact and objects free of prototypes. */
+/** A JSON value with exact 64-bit numbers and without prototypes. */
 export type Json = null | boolean | string | bigint | number | Json[] | Map<string, Json>;
 
-/** A parsed body, and how it was written. */
+/** A parsed body and properties of its encoding. */
 export interface ParsedJson {
   value: Json;
-  /** Some key stood without quotes, as fastjson writes numeric keys. */
+  /** Whether any key was unquoted, as fastjson writes numeric keys. */
   unquotedKeys: boolean;
-  /** Some character outside ASCII stood as itself and not as a \uXXXX escape. */
+  /** Whether any non-ASCII character was written literally rather than as a \uXXXX escape. */
   rawNonAscii: boolean;
 }
 
-/** Reads JSON and fastjson's dialect of it. Throws SyntaxError with the offset. */
+/** Parses JSON and fastjson's dialect. Throws SyntaxError with the offset. */
 export function parseJson(text: string): ParsedJson {
   let at = 0;
   let unquotedKeys = false;

@@ -7,30 +7,30 @@ class Inode {
   constructor(readonly status: FileStatus) {}
 }
 
-/** What a crash leaves: everything, or only what had been synced. */
+/** The data that survives a crash: everything, or only what was synced. */
 export type Crash = "process" | "power, names written" | "power, names lost";
 
 /**
- * A disk in memory that knows what has been synced, and asks a test before each call. A write
- * takes only half of what it is given, as real ones may.
+ * A disk in memory that tracks which data was synced and calls the test before each operation. A
+ * write takes only half of its bytes, as real ones may.
  */
 export class MemoryDisk implements FileSystem {
   /** Every call so far, as `name path`. */
   readonly calls: string[] = [];
-  /** Called before each call has an effect; what it throws, the call throws. */
+  /** Called before each operation takes effect; an error from it fails the operation. */
   before: (call: string) => void | Promise<void> = () => {};
   #names = new Map<string, Inode>();
   #syncedNames = new Map<string, Inode>();
   readonly #folders = new Set<string>();
 
-  /** A disk with one file on it, synced. */
+  /** Creates a disk with one synced file. */
   static with(path: string, text: string): MemoryDisk {
     const disk = new MemoryDisk();
     disk.put(path, text);
     return disk;
   }
 
-  /** Puts a synced file on the disk. */
+  /** Adds a synced file. */
   put(path: string, text: string, status: Partial<FileStatus> = {}): void {
     const inode = new Inode({ ...OWN_FILE, ...status });
     inode.written = inode.synced = new TextEncoder().encode(text);
@@ -39,7 +39,7 @@ export class MemoryDisk implements FileSystem {
     this.#syncedNames.set(path, inode);
   }
 
-  /** The text at `path` now, or what would be there after a crash; `undefined` without a file. */
+  /** The text at `path` now or after a crash; `undefined` if there is no file. */
   text(path: string, after: Crash = "process"): string | undefined {
     const names = after === "power, names lost" ? this.#syncedNames : this.#names;
     const inode = names.get(path);

@@ -1,17 +1,17 @@
-/** A client that is in control of its bytes. */
+/** A client with full control of its bytes. */
 
 import { Buffer } from "node:buffer";
 import { type Command, decodeFrame, encodeFrame, framesOf, type Request } from "./frames.ts";
 
 const ANSWER_LIMIT_MS = 15_000;
 
-/** A connection to a server on 127.0.0.1 that pairs answers with requests by their opaque. */
+/** A connection to a server on 127.0.0.1 that matches responses to requests by opaque. */
 export class Peer implements AsyncDisposable {
-  /** "address:port" of this side, as the server's log names it. */
+  /** "address:port" of this side, as in the server's log. */
   readonly address: string;
-  /** Opaques of answers that nobody waits for. */
+  /** Opaques of unexpected responses. */
   readonly unexpected: number[] = [];
-  /** Resolves when the server has closed the connection, or it broke. */
+  /** Resolves when the connection is closed or broken. */
   readonly closed: Promise<void>;
   readonly #conn: Deno.TcpConn;
   readonly #waiting = new Map<number, PromiseWithResolvers<Command>>();
@@ -32,30 +32,30 @@ export class Peer implements AsyncDisposable {
     return peer;
   }
 
-  /** Connects, and leaves what comes to the operating system until {@linkcode Peer.read}. */
+  /** Connects, and leaves received data to the operating system until {@linkcode Peer.read}. */
   static async connectSilently(port: number): Promise<Peer> {
     const conn = await Deno.connect({ hostname: "127.0.0.1", port });
-    // What follows a oneway request must not wait for the other side to confirm that.
+    // Data after a one-way request must not wait for its acknowledgement.
     conn.setNoDelay();
     return new Peer(conn);
   }
 
-  /** Starts to read what comes. */
+  /** Starts reading. */
   read(): void {
     void this.#readAll();
   }
 
-  /** Sends bytes as they are, after those that were to be sent before. */
+  /** Sends raw bytes, after those queued earlier. */
   send(bytes: Uint8Array): Promise<void> {
     this.#sending = this.#sending.then(async () => {
       for (let at = 0; at < bytes.length;) at += await this.#conn.write(bytes.subarray(at));
     });
-    // A server that closes before it has read everything is for `closed` to tell.
+    // If the server closes before reading everything, `closed` reports it.
     this.#sending = this.#sending.catch(() => {});
     return this.#sending;
   }
 
-  /** Sends a request and resolves with its answer. Rejects when the connection ends before it. */
+  /** Sends a request and resolves with its response. Rejects when the connection ends first. */
   call(request: Request): Promise<Command> {
     return this.callAll([request])[0];
   }
@@ -68,7 +68,7 @@ export class Peer implements AsyncDisposable {
     return answers;
   }
 
-  /** Resolves with the answer that has this opaque. */
+  /** Resolves with the response with this opaque. */
   answer(opaque: number): Promise<Command> {
     const waiting = Promise.withResolvers<Command>();
     this.#waiting.set(opaque, waiting);
@@ -77,12 +77,12 @@ export class Peer implements AsyncDisposable {
       ANSWER_LIMIT_MS,
     );
     const answer = waiting.promise.finally(() => clearTimeout(timer));
-    // It may be rejected before anybody awaits it.
+    // It may be rejected before it is awaited.
     answer.catch(() => {});
     return answer;
   }
 
-  /** Says that nothing more comes, and resolves when the server has closed, too. */
+  /** Ends this side; resolves when the server has closed, too. */
   async end(): Promise<void> {
     await this.#conn.closeWrite().catch(() => {});
     await this.closed;
@@ -93,7 +93,7 @@ export class Peer implements AsyncDisposable {
     try {
       this.#conn.close();
     } catch {
-      // The server was first.
+      // The server closed it first.
     }
   }
 
@@ -113,7 +113,7 @@ export class Peer implements AsyncDisposable {
         else waiting.resolve(answer);
       }
     } catch {
-      // Reset, or closed on this side.
+      // Reset, or closed by this side.
     }
     this.close();
     for (const { reject } of this.#waiting.values()) reject(new Error("the connection was closed"));

@@ -1,27 +1,27 @@
 import { concat, hex, utf8 } from "./bytes.ts";
 
 /**
- * Frames of the recording of a real cluster (5.5.0), as its brokers, its tools and its name server
- * sent them. The prefix of a JSON frame, two int32, is recorded as the rest is.
+ * Frames from the recording of a real cluster (5.5.0), as sent by its brokers, tools and name
+ * server. The prefix of a JSON frame, two int32, is recorded, too.
  */
 function recorded(prefix: string, headerAndBody: string): Uint8Array<ArrayBuffer> {
   return concat(hex(prefix), utf8(headerAndBody));
 }
 
-/** JSON: the answer to PUT_KV_CONFIG, opaque 7. */
+/** JSON: the response to PUT_KV_CONFIG, opaque 7. */
 export const SUCCESS = recorded(
   "00000063 0000005f",
   '{"code":0,"flag":1,"language":"JAVA","opaque":7,"serializeTypeCurrentRPC":"JSON","version":513}',
 );
 
-/** JSON: the answer to GET_KV_CONFIG of a key that is not there. */
+/** JSON: the response to GET_KV_CONFIG for a missing key. */
 export const NO_CONFIG_ITEM = recorded(
   "000000b8 000000b4",
   '{"code":22,"extFields":{},"flag":1,"language":"JAVA","opaque":5,"remark":"No config item, ' +
     'Namespace: ORDER_TOPIC_CONFIG Key: TopicB","serializeTypeCurrentRPC":"JSON","version":513}',
 );
 
-/** JSON: the answer to REGISTER_BROKER of a slave. */
+/** JSON: the response to a slave's REGISTER_BROKER. */
 export const REGISTERED = recorded(
   "000000d4 000000af",
   '{"code":0,"extFields":{"haServerAddr":"192.0.2.2:10916","masterAddr":"127.0.0.1:10911"},' +
@@ -29,7 +29,7 @@ export const REGISTERED = recorded(
     '{"table":{"TopicB":"broker-b:4"}}',
 );
 
-/** JSON: the answer to GET_ROUTEINFO_BY_TOPIC of an unknown topic. */
+/** JSON: the response to GET_ROUTEINFO_BY_TOPIC for an unknown topic. */
 export const TOPIC_NOT_EXIST = recorded(
   "000000fb 000000f7",
   '{"code":17,"flag":1,"language":"JAVA","opaque":0,"remark":"No topic route info in name server ' +
@@ -66,7 +66,7 @@ export const BINARY_UNREGISTER = hex(`
 
 /**
  * Binary: REGISTER_BROKER of a broker with compressedRegister=true. Its header says
- * compressed=false, its body is a zlib stream.
+ * compressed=false, but its body is a zlib stream.
  */
 export const BINARY_REGISTER = concat(
   hex(`
@@ -88,7 +88,7 @@ export const BINARY_REGISTER = concat(
     9a043d787c12167d01cea9c662`),
 );
 
-/** A recorded frame of JSON headers as this server writes it: its language is OTHER. */
+/** A recorded frame with a JSON header as this server writes it, with language OTHER. */
 export function inOurLanguage(frame: Uint8Array): Uint8Array<ArrayBuffer> {
   const view = new DataView(frame.buffer, frame.byteOffset);
   const header = new TextDecoder().decode(frame.subarray(8, 8 + view.getInt32(4)));

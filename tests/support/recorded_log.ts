@@ -1,6 +1,6 @@
 import type { Fields, Log } from "../../src/log/log.ts";
 
-/** A log that keeps what it is told. */
+/** A log that records its events. */
 export class RecordedLog implements Log {
   readonly debugEnabled = true;
   readonly events: { level: string; event: string; fields: Fields }[] = [];

@@ -14,7 +14,7 @@ export function frame(
   );
 }
 
-/** What requests differ in. */
+/** Fields of a request; all have defaults. */
 interface RequestFields {
   code?: number;
   opaque?: number;
@@ -62,14 +62,14 @@ export function binaryRequest(fields: RequestFields = {}): Uint8Array<ArrayBuffe
   return frame(header, body, 1);
 }
 
-/** A frame as a client sees it, read without the code under test. */
+/** A frame as seen by a client, decoded without the code under test. */
 export interface SeenFrame {
   serializeType: number;
   header: Uint8Array;
   body: Uint8Array;
 }
 
-/** Cuts whole frames; the bytes have to end with one. */
+/** Cuts complete frames; the bytes must end with one. */
 export function cutFrames(bytes: Uint8Array): SeenFrame[] {
   const frames: SeenFrame[] = [];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -88,7 +88,7 @@ export function cutFrames(bytes: Uint8Array): SeenFrame[] {
   return frames;
 }
 
-/** An answer with a JSON header, as a client sees it. */
+/** A response with a JSON header, as seen by a client. */
 export interface SeenAnswer {
   code: number;
   opaque: number;
@@ -100,7 +100,7 @@ export interface SeenAnswer {
   body: string;
 }
 
-/** Reads whole frames with JSON headers. */
+/** Decodes complete frames with JSON headers. */
 export function readAnswers(bytes: Uint8Array): SeenAnswer[] {
   return cutFrames(bytes).map(({ header, body }) => ({
     ...JSON.parse(text(header)),
@@ -108,7 +108,7 @@ export function readAnswers(bytes: Uint8Array): SeenAnswer[] {
   }));
 }
 
-/** The opaques of answers, in order. */
+/** The opaques of responses, in order. */
 export function opaques(bytes: Uint8Array): number[] {
   return readAnswers(bytes).map((answer) => answer.opaque);
 }

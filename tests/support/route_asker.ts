@@ -1,19 +1,19 @@
-/** Asks for a route while the test does other things. */
+/** Queries a route while the test does other things. */
 
-/** What came out. */
+/** The result. */
 export interface Asked {
   answers: number;
-  /** Answers that were not the first one over again. */
+  /** Number of responses that differed from the first. */
   others: number;
-  /** The response code of the first. */
+  /** The response code of the first one. */
   code: number;
-  /** The longest time to an answer, in milliseconds. */
+  /** The longest response time, in milliseconds. */
   longest: number;
 }
 
 /**
- * Asks for a route again and again, each time after the answer, while `work` goes on. It does so in
- * a worker: what it measures is the server's time, and not that of the test.
+ * Repeats a route query, each time after the response, while `work` runs. It uses a worker, so that
+ * it measures the server's time and not the test's.
  */
 export async function askMeanwhile(
   port: number,

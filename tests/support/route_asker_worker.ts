@@ -1,4 +1,7 @@
-/** The worker of route_asker.ts. It is told what to ask, says when it has begun, and is told to stop. */
+/**
+ * The worker of route_asker.ts. Messages tell it what to ask and when to stop; it reports when it
+ * has begun.
+ */
 
 import { routeQuery } from "./brokers.ts";
 import { Peer } from "./peer.ts";

@@ -1,6 +1,6 @@
 import type { Fields, Log } from "../../src/log/log.ts";
 
-/** A log that remembers what it was told. */
+/** A log that records its events. */
 export class RecordedLog implements Log {
   debugEnabled = false;
   readonly events: { level: string; event: string; fields: Fields }[] = [];

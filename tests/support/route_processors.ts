@@ -16,7 +16,7 @@ import { environmentWith } from "./config_fixtures.ts";
 import { MemoryDisk } from "./memory_disk.ts";
 import { RecordedLog } from "./route_log.ts";
 
-/** An answer in a form that reads well: the body as text, the fields as an object. */
+/** A response in a readable form: the body as text, the fields as an object. */
 export interface Answer {
   code: number;
   remark?: string;
@@ -24,14 +24,14 @@ export interface Answer {
   body?: string;
 }
 
-/** What a request may differ in. */
+/** Options of a request; all have defaults. */
 export interface Asking {
   body?: string | Uint8Array;
   version?: number;
   connection?: Peer;
 }
 
-/** A request as it would come over the wire. */
+/** A request as received from the network. */
 export function command(
   code: number,
   fields: Record<string, string> = {},
@@ -57,7 +57,7 @@ export function connection(): Peer & { closed: boolean } {
   return { address, socketAddress: address, closed: false };
 }
 
-/** Makes an answer readable. */
+/** Makes a response readable. */
 export function readable({ code, remark, extFields, body }: Reply): Answer {
   const answer: Answer = { code };
   if (remark !== undefined) answer.remark = remark;
@@ -74,7 +74,7 @@ export class Processors {
   readonly routes: RouteInfoManager;
   readonly tables: RouteTables;
   readonly dispatcher: Dispatcher;
-  /** Calls of the product environment's client, and what it answers. */
+  /** Calls of the product environment's client, and its response. */
   readonly invoked: Parameters<RemotingClient["invoke"]>[] = [];
   invoke: RemotingClient["invoke"] = () => Promise.reject(new Error("nobody there"));
   /** The server's time, where a test sets it. The server started at 0. */
@@ -122,7 +122,7 @@ export class Processors {
     return new Processors(kv, kvDisk, config, configDisk);
   }
 
-  /** The answer as it is, or as it will be. */
+  /** Handles a request; returns the response or its promise. */
   handle(
     code: number,
     fields: Record<string, string> = {},
@@ -136,7 +136,7 @@ export class Processors {
     return readable(await this.handle(code, fields, asking));
   }
 
-  /** Registers a broker with some topics of 8 queues. */
+  /** Registers a broker with topics of 8 queues. */
   async register(
     fields: Record<string, string> = {},
     topics: readonly string[] = ["T1", "T2"],
@@ -154,13 +154,13 @@ export class Processors {
     this.routes.flush();
   }
 
-  /** Names of the brokers that are registered. */
+  /** Names of the registered brokers. */
   brokers(): string[] {
     return Array.from(this.tables.brokers(), (it) => it.brokerName);
   }
 }
 
-/** The fields of a registration, by which a master registers. */
+/** The fields with which a master registers. */
 export const BROKER = {
   brokerName: "b-a",
   brokerAddr: "10.0.0.1:10911",

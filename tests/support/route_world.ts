@@ -10,10 +10,10 @@ import { RouteInfoManager } from "../../src/route/route_info_manager.ts";
 import { type BrokerConnection, RouteTables } from "../../src/route/tables.ts";
 import { RecordedLog } from "./route_log.ts";
 
-/** A connection that tells whether it was closed. */
+/** A connection that records whether it was closed. */
 export class FakeConnection {
   closed = false;
-  /** What the network would say of the close. */
+  /** Called when it is closed. */
   onClose: () => void = () => {};
 
   close(): void {
@@ -22,15 +22,15 @@ export class FakeConnection {
   }
 }
 
-/** What a broker says of itself; all has defaults. */
+/** Fields of a broker's registration; all have defaults. */
 export interface BrokerSays {
   name?: string;
   cluster?: string;
   id?: Long;
   addr?: string;
-  /** Names stand for topics of 8 queues that may be read and written. */
+  /** A name stands for a readable and writable topic of 8 queues. */
   topics?: readonly (string | TopicConfig)[];
-  /** A number is a counter. */
+  /** A number stands for a counter. */
   version?: number | DataVersion;
   acting?: boolean;
   zone?: string;
@@ -41,7 +41,7 @@ export interface BrokerSays {
   connection?: BrokerConnection;
 }
 
-/** A topic of 8 queues that may be read and written, as a registration names it. */
+/** A readable and writable topic of 8 queues in a registration. */
 export function topic(topicName: string, more: Partial<TopicConfig> = {}): TopicConfig {
   return {
     topicName,
@@ -53,12 +53,12 @@ export function topic(topicName: string, more: Partial<TopicConfig> = {}): Topic
   };
 }
 
-/** A data version; equal arguments make equal ones. */
+/** A data version; equal arguments give equal versions. */
 export function version(counter: Long, stateVersion: Long = 0, timestamp: Long = 1): DataVersion {
   return { counter, stateVersion, timestamp };
 }
 
-/** A static mapping as the broker `bname` tells it. */
+/** A static mapping as sent by the broker `bname`. */
 export function mapping(
   topic: string,
   bname: string | null,
@@ -75,7 +75,7 @@ export function mapping(
   };
 }
 
-/** The route tables with their rules, a cache that listens, and what they told the outside. */
+/** The route tables with their rules, a listening cache, and recorded notifications. */
 export class RouteWorld {
   readonly options = {
     deleteTopicWithBrokerRegistration: false,
@@ -102,12 +102,12 @@ export class RouteWorld {
     });
   }
 
-  /** How many tasks wait for their turn. */
+  /** Number of deferred tasks. */
   get deferred(): number {
     return this.#deferred.length;
   }
 
-  /** Runs what was put off. */
+  /** Runs deferred tasks. */
   settle(): void {
     for (let task = this.#deferred.shift(); task !== undefined; task = this.#deferred.shift()) {
       task();
@@ -137,7 +137,7 @@ export class RouteWorld {
     });
   }
 
-  /** Queues an unregistration; `false` when it was refused. */
+  /** Queues an unregistration; returns `false` when it was refused. */
   unregister(broker: BrokerSays = {}): boolean {
     const { name = "a", cluster = "C", id = 0, addr = `${name}:${id}` } = broker;
     return this.routes.unregister({ clusterName: cluster, brokerName: name, brokerAddr: addr });
@@ -150,7 +150,7 @@ export class RouteWorld {
     );
   }
 
-  /** perm of a topic on the brokers of a name. */
+  /** perm of a topic on the brokers with a name. */
   perm(topic: string, name = "a"): number | undefined {
     return this.tables.queueData(topic, name)?.perm;
   }
@@ -159,7 +159,7 @@ export class RouteWorld {
     return [...this.tables.topics()].sort();
   }
 
-  /** All that the tables hold, in a form that can be compared. */
+  /** The contents of the tables in a comparable form. */
   snapshot() {
     const { tables } = this;
     return structuredClone({

@@ -1,4 +1,4 @@
-/** What a text in Prometheus' format holds. */
+/** A parsed text in Prometheus' format. */
 export interface Scrape {
   /** Values by series, e.g. `name{label="value"}`. */
   readonly values: ReadonlyMap<string, number>;
@@ -6,7 +6,7 @@ export interface Scrape {
   readonly types: ReadonlyMap<string, string>;
 }
 
-/** Reads a text in Prometheus' format. Throws where it is none, or a series stands twice. */
+/** Parses Prometheus' text format. Throws when it is malformed, or a series is repeated. */
 export function parseScrape(text: string): Scrape {
   const values = new Map<string, number>();
   const types = new Map<string, string>();

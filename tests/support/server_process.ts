@@ -1,7 +1,7 @@
 /**
- * The name server as a process of its own, started the way that the task `start` does it. With
- * NAMESRV_PROGRAM in the environment, it is that file that is started: a bundle (`.js`), which gets
- * neither configuration nor packages of Deno, or an executable, which has its permissions inside.
+ * The name server as a separate process, started like the task `start`. If NAMESRV_PROGRAM is set,
+ * that file is started instead: a bundle (`.js`), without Deno's configuration and packages, or an
+ * executable, which has its permissions built in.
  *
  * @module
  */
@@ -41,33 +41,33 @@ export function itWithFlags(name: string, body: () => Promise<void>): void {
   it(name, { ignore: IS_EXECUTABLE }, body);
 }
 
-/** How a server is started. */
+/** How to start a server. */
 export interface Launch {
   home: Home;
-  /** Arguments of the server; unless they say so, it takes a free port and has no HTTP port. */
+  /** Arguments of the server; by default it gets a free port and no HTTP port. */
   args?: readonly string[];
   env?: Readonly<Record<string, string>>;
-  /** `default`: the HTTP port is where the server or a file puts it, as long as no argument does. */
+  /** `default`: the server or a file chooses the HTTP port, unless an argument does. */
   http?: "default";
-  /** Deno's flags, in place of {@linkcode START_FLAGS}. */
+  /** Deno's flags, instead of {@linkcode START_FLAGS}. */
   flags?: readonly string[];
 }
 
-/** A home folder that is removed in the end. */
+/** A home folder that is removed when disposed. */
 export class Home implements AsyncDisposable {
   private constructor(readonly path: string) {}
 
-  /** A new, empty folder. */
+  /** Creates an empty folder. */
   static async make(): Promise<Home> {
     return new Home(await Deno.makeTempDir({ prefix: "namesrv-system-" }));
   }
 
-  /** The path of a file in it. */
+  /** Returns the path of a file in it. */
   file(name: string): string {
     return `${this.path}/${name}`;
   }
 
-  /** Writes a file, with its folders; returns its path. */
+  /** Writes a file and creates its folders; returns its path. */
   async write(name: string, text: string): Promise<string> {
     const path = this.file(name);
     await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
@@ -75,7 +75,7 @@ export class Home implements AsyncDisposable {
     return path;
   }
 
-  /** A configuration file of these options, for -c. */
+  /** Writes a configuration file with these options, for -c. */
   configFile(options: Readonly<Record<string, string>>): Promise<string> {
     const lines = Object.entries(options).map(([key, value]) => `${key}=${value}\n`);
     return this.write("test.properties", lines.join(""));
@@ -86,22 +86,22 @@ export class Home implements AsyncDisposable {
   }
 }
 
-/** What a process that has ended left behind. */
+/** Output and exit code of a process. */
 export interface Ended {
   code: number;
   out: string[];
   err: string[];
 }
 
-/** A server that listens. Disposing kills it if it still runs. */
+/** A listening server. Disposing kills it if it is still running. */
 export class ServerProcess implements AsyncDisposable {
   readonly out: Lines;
   readonly err: Lines;
-  /** What the boot line says. */
+  /** The host in the boot line. */
   host = "";
   port = 0;
   readonly #child: Deno.ChildProcess;
-  /** Resolves when the process has ended, and all it wrote was read. */
+  /** Resolves when the process has ended and its output was read. */
   readonly ended: Promise<Ended>;
 
   private constructor(child: Deno.ChildProcess) {
@@ -111,7 +111,7 @@ export class ServerProcess implements AsyncDisposable {
     this.ended = this.#end();
   }
 
-  /** Starts a server and resolves when it says that it listens. */
+  /** Starts a server; resolves when it listens. */
   static async start(launch: Launch): Promise<ServerProcess> {
     const process = await ServerProcess.spawn(launch);
     try {
@@ -126,7 +126,7 @@ export class ServerProcess implements AsyncDisposable {
     }
   }
 
-  /** Starts a server that ends by itself, and resolves with what it left behind. */
+  /** Starts a server that exits by itself; resolves with its output and exit code. */
   static async run(launch: Launch): Promise<Ended> {
     await using process = await ServerProcess.spawn(launch);
     return await withLimit(process.ended, "the process still runs");
@@ -166,12 +166,12 @@ export class ServerProcess implements AsyncDisposable {
     try {
       this.#child.kill(signal);
     } catch (error) {
-      // It has ended, whether `ended` has resolved yet or not.
+      // It has ended, even if `ended` has not resolved yet.
       if (!(error instanceof TypeError)) throw error;
     }
   }
 
-  /** Ends the server in good order. */
+  /** Stops the server cleanly. */
   async stop(): Promise<Ended> {
     this.kill("SIGTERM");
     return await withLimit(this.ended, "the server has not stopped");
@@ -179,7 +179,7 @@ export class ServerProcess implements AsyncDisposable {
 
   /** Resident memory in bytes. */
   async residentBytes(): Promise<number> {
-    // Deno lets only -A read /proc, so cat does.
+    // Deno allows reading /proc only with -A, so cat does it.
     const { stdout } = await new Deno.Command("cat", { args: [`/proc/${this.pid}/status`] })
       .output();
     return 1024 * Number(/^VmRSS:\s+(\d+) kB/m.exec(new TextDecoder().decode(stdout))![1]);
@@ -197,16 +197,16 @@ export class ServerProcess implements AsyncDisposable {
   }
 }
 
-/** A port of 127.0.0.1 that nobody listens on. */
+/** Returns a free port of 127.0.0.1. */
 export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
 }
 
-/** The lines that a process writes. */
+/** The lines written by a process. */
 export class Lines {
   readonly all: string[] = [];
-  /** Resolves when there will be no more. */
+  /** Resolves at the end of the output. */
   readonly complete: Promise<void>;
   #changed = Promise.withResolvers<void>();
   #ended = false;
@@ -215,7 +215,7 @@ export class Lines {
     this.complete = this.#read(stream);
   }
 
-  /** Resolves with the first line that matches, when it is there. */
+  /** Resolves with the first matching line, as soon as there is one. */
   async find(pattern: RegExp): Promise<string> {
     const search = async () => {
       for (let i = 0;; i++) {
@@ -248,7 +248,7 @@ export class Lines {
   }
 }
 
-/** Rejects when a promise takes longer than lines and processes may. */
+/** Rejects when a promise takes longer than the limit for lines and processes. */
 export async function withLimit<T>(promise: Promise<T>, otherwise: string): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(
@@ -262,7 +262,7 @@ export async function withLimit<T>(promise: Promise<T>, otherwise: string): Prom
   }
 }
 
-/** Where Deno keeps and gets packages: the server's own home folder has nothing of them. */
+/** Locations of Deno's cache and registry: the server's own home folder has neither. */
 export async function denoEnvironment(): Promise<Record<string, string>> {
   const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
   const { denoDir } = JSON.parse(new TextDecoder().decode(stdout));

@@ -1,9 +1,9 @@
-/** Servers that are no name servers. */
+/** Servers that are not name servers. */
 
-/** What such a server does with a connection. It may end before the connection does. */
+/** Handles a connection. It may end before the connection does. */
 export type Conduct = (conn: Deno.TcpConn) => Promise<void>;
 
-/** A server that listens on 127.0.0.1 until it is disposed of. */
+/** A server on 127.0.0.1 that listens until it is disposed. */
 export class StrangeServer implements AsyncDisposable {
   readonly address: string;
   readonly #listener: Deno.TcpListener;
@@ -19,7 +19,7 @@ export class StrangeServer implements AsyncDisposable {
   async #serve(conduct: Conduct): Promise<void> {
     for await (const conn of this.#listener) {
       this.#conns.push(conn);
-      // The command may be gone before it is served.
+      // The command may disconnect before it is served.
       void conduct(conn).catch(() => {});
     }
   }
@@ -31,16 +31,16 @@ export class StrangeServer implements AsyncDisposable {
   }
 }
 
-/** Closes a connection that may be closed already. */
+/** Closes a connection that may already be closed. */
 export function close(conn: Deno.TcpConn): void {
   try {
     conn.close();
   } catch {
-    // It was.
+    // It was already closed.
   }
 }
 
-/** Reads something, and answers with this. */
+/** Reads some bytes and responds with these. */
 export function answering(bytes: Uint8Array): Conduct {
   return async (conn) => {
     await conn.read(new Uint8Array(1024));

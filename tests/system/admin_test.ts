@@ -14,7 +14,7 @@ import { answering, close, type Conduct, StrangeServer } from "../support/strang
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
-/** That a command failed with one line, which begins with the server. */
+/** Asserts that a command failed with one line that begins with the server. */
 function assertFailed({ code, out, err }: CommandResult, server: string, expected: RegExp): void {
   assert.deepEqual([code, out], [1, ""], err);
   assert.equal(err.split("\n").length, 2, err);

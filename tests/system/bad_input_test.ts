@@ -8,7 +8,7 @@ import { Home, ServerProcess, withLimit } from "../support/server_process.ts";
 
 const MEGABYTE = 1024 * 1024;
 
-/** A frame with this marker and what follows it. */
+/** A frame with this marker and rest. */
 function frame(type: number, headerLength: number, rest: Uint8Array): Uint8Array {
   return Buffer.concat([int32(4 + rest.length), int32((type << 24) | headerLength), rest]);
 }
@@ -17,7 +17,7 @@ function text(content: string): Uint8Array {
   return new TextEncoder().encode(content);
 }
 
-/** It begins as a TLS handshake does. */
+/** Starts like a TLS handshake. */
 const NO_TLS_HELLO = Uint8Array.fromHex("16666f6f626172666f6f626172");
 
 const GARBAGE: [name: string, bytes: Uint8Array][] = [

@@ -1,4 +1,4 @@
-/** A stand-in for an OpenTelemetry collector: it takes OTLP over HTTP in JSON, and remembers. */
+/** A stand-in for an OpenTelemetry collector: accepts OTLP over HTTP in JSON, and records it. */
 
 interface Attribute {
   key: string;
@@ -42,12 +42,12 @@ interface OtlpSpan {
   status: { code: number; message: string };
 }
 
-/** A metric as it was exported last. */
+/** A metric as last exported. */
 export interface ExportedMetric {
   kind: "counter" | "gauge" | "histogram";
   unit: string;
   description: string;
-  /** By labels, written `name=value` with blanks between. */
+  /** By labels, as `name=value` separated by blanks. */
   numbers: Map<string, number>;
   histograms: Map<string, { count: number; sum: number; counts: number[]; bounds: number[] }>;
 }
@@ -62,16 +62,16 @@ export interface ExportedSpan {
   status: { code: number; message: string };
 }
 
-/** What a name server says of itself to OpenTelemetry. */
+/** Name of the name server's instrumentation scope. */
 const SCOPE = "rocketmq-namesrv";
 
 /** Listens on a port of 127.0.0.1. */
 export class Collector implements AsyncDisposable {
   /** Metrics of the name server, by name. */
   readonly metrics = new Map<string, ExportedMetric>();
-  /** Spans of the name server, in the order in which they came. */
+  /** Spans of the name server, in order of arrival. */
   readonly spans: ExportedSpan[] = [];
-  /** What the exporter calls the service. */
+  /** The exporter's service name. */
   service: string | undefined;
   /** Requests that were not OTLP in JSON. */
   readonly misfits: string[] = [];
@@ -83,7 +83,7 @@ export class Collector implements AsyncDisposable {
     this.#server = Deno.serve(options, (request) => this.#take(request));
   }
 
-  /** The variables that make a server export to this, often. */
+  /** Environment variables that make a server export here at short intervals. */
   get environment(): Record<string, string> {
     return {
       OTEL_DENO: "true",
@@ -96,7 +96,7 @@ export class Collector implements AsyncDisposable {
     };
   }
 
-  /** Resolves when something holds that this has been told; it is looked at after each export. */
+  /** Resolves when the condition holds; it is checked after each export. */
   async until(holds: () => boolean): Promise<void> {
     while (!holds()) await this.#changed.promise;
   }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import { isInstalled, runCommand, runShell } from "../support/command_process.ts";
 import { Home } from "../support/server_process.ts";
 
-/** What is typed, the word that is being completed last, and what is offered. */
+/** The typed words, the last of which is completed, and the expected suggestions. */
 const CASES: [string[], string[]][] = [
   [["p"], ["perm", "ping"]],
   [["kv", ""], ["delete", "get", "list", "put"]],
@@ -14,7 +14,7 @@ const CASES: [string[], string[]][] = [
   [["--listenP"], ["--listenPort"]],
 ];
 
-/** What a shell runs to print the words that it offers, a line each. */
+/** A script for each shell that prints its suggestions, one per line. */
 const SHELLS: Record<string, (file: string, typed: string[]) => string> = {
   bash: (file, typed) => `
     source ${file}
@@ -22,7 +22,7 @@ const SHELLS: Record<string, (file: string, typed: string[]) => string> = {
     COMP_CWORD=${typed.length}
     _rocketmq_namesrv
     printf '%s\\n' "\${COMPREPLY[@]}"`,
-  // The functions that the completion calls print, in place of asking the line editor.
+  // The functions that the completion calls print instead of using the line editor.
   zsh: (file, typed) => `
     compdef() { :; }
     _describe() { local list="\${@[-1]}"; print -rl -- "\${(@P)list}"; }
@@ -57,7 +57,7 @@ describe("completions", () => {
         const offered = ran.out.split("\n").map((line) => line.split(/[:\t]/)[0]!)
           .filter((word) => word !== "");
         const last = typed.at(-1)!;
-        // Only zsh itself filters what its completion functions offer.
+        // Only zsh filters the suggestions itself.
         const fitting = offered.filter((word) => word.startsWith(last)).sort();
         assert.deepEqual(fitting, expected, typed.join(" "));
       }

@@ -6,18 +6,18 @@ import { withLimit } from "../support/server_process.ts";
 
 const TOPICS_QUERY = { code: 206 };
 
-/** Lets a process open so many more files and sockets than it has. */
+/** Limits a process to this many more open files and sockets. */
 async function leaveDescriptors(pid: number, count: number): Promise<void> {
   const script = `n=$(ls /proc/${pid}/fd | wc -l); prlimit --pid ${pid} --nofile=$((n + ${count}))`;
   const { success, stderr } = await new Deno.Command("sh", { args: ["-c", script] }).output();
   assert.ok(success, new TextDecoder().decode(stderr));
 }
 
-/** Connections to a port, more than the process can take. */
+/** Opens more connections to a port than the process can accept. */
 async function crowd(port: number): Promise<Disposable> {
   const connections: Deno.TcpConn[] = [];
   for (let i = 0; i < 60; i++) {
-    // A port that has failed meanwhile refuses the rest.
+    // A port that has failed in the meantime refuses the rest.
     const connection = await Deno.connect({ hostname: "127.0.0.1", port }).catch(() => undefined);
     if (connection === undefined) break;
     connections.push(connection);
@@ -29,7 +29,7 @@ async function crowd(port: number): Promise<Disposable> {
   };
 }
 
-/** Tries until it succeeds, for as long as a server may take for it. */
+/** Retries until it succeeds or the time limit is over. */
 async function eventually(attempt: () => Promise<void>): Promise<void> {
   const end = performance.now() + 15_000;
   for (;;) {
@@ -58,7 +58,7 @@ describe("a server that runs out of file descriptors", () => {
     for (const port of [server.port, httpPort]) {
       {
         using _crowd = await crowd(port);
-        // Others are served as before, and a probe that can't be taken does no harm.
+        // Others are served as before, and a probe that can't be accepted does no harm.
         assert.equal((await peer.call(TOPICS_QUERY)).code, 0);
         using _probe = await crowd(httpPort);
         await server.err.find(/WARN HTTP port failed .*Too many open files/);

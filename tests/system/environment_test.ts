@@ -17,7 +17,7 @@ function addressesIn(route: Command): string[] {
 }
 
 describe("clusterTest", () => {
-  /** A server that knows the topic `here` or `there`, and a peer of it. */
+  /** A server with the topic `here` or `there`, and a peer of it. */
   async function serverWith(topic: string, addr: string, options: Record<string, string>) {
     const home = await Home.make();
     const file = await home.configFile(options);
@@ -145,7 +145,7 @@ describe("NOTIFY_MIN_BROKER_ID_CHANGE", () => {
   });
 });
 
-/** The first frame on the next connection. */
+/** Reads the first frame on the next connection. */
 async function readNotification(listener: Deno.TcpListener) {
   using conn = await withLimit(listener.accept(), "nobody connected");
   const bytes = new Uint8Array(await new Response(conn.readable).arrayBuffer());

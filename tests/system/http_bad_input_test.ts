@@ -8,7 +8,7 @@ import { withLimit } from "../support/server_process.ts";
 const MEGABYTE = 1024 * 1024;
 const utf8 = new TextEncoder();
 
-/** A connection to the HTTP port that is in control of its bytes. */
+/** A connection to the HTTP port with full control of its bytes. */
 class Raw implements Disposable {
   private constructor(readonly conn: Deno.TcpConn) {}
 
@@ -16,17 +16,17 @@ class Raw implements Disposable {
     return new Raw(await Deno.connect({ hostname: "127.0.0.1", port }));
   }
 
-  /** Sends what the server takes of a text. */
+  /** Sends as much of a text as the server reads. */
   async send(text: string): Promise<void> {
     const bytes = utf8.encode(text);
     try {
       for (let at = 0; at < bytes.length;) at += await this.conn.write(bytes.subarray(at));
     } catch {
-      // It has closed in the middle.
+      // It closed the connection in between.
     }
   }
 
-  /** The beginning of what comes; empty at the end. */
+  /** Reads some bytes; empty at the end. */
   async read(): Promise<string> {
     const buffer = new Uint8Array(64 * 1024);
     const count = await withLimit(this.conn.read(buffer).catch(() => null), "no answer");
@@ -60,14 +60,14 @@ describe("bad input to the HTTP port", () => {
     assert.deepEqual(err.filter((line) => /^\S+ ERROR /.test(line)), []);
   });
 
-  /** Sends a text on a connection of its own; answers with what comes back. */
+  /** Sends a text on its own connection; returns the response. */
   async function exchange(text: string): Promise<string> {
     using raw = await Raw.connect(http.httpPort);
     await raw.send(text);
     return await raw.read();
   }
 
-  /** Asks until the answer has this status. */
+  /** Repeats the request until the response has this status. */
   async function eventually(status: number): Promise<Response> {
     for (let left = 100; left > 0; left--) {
       const response = await http.get("/version");
@@ -78,7 +78,7 @@ describe("bad input to the HTTP port", () => {
     return assert.fail(`no answer has the status ${status}`);
   }
 
-  /** That the server goes on with its work. */
+  /** Asserts that the server keeps working. */
   async function assertUnhurt(): Promise<void> {
     assert.equal((await http.get("/livez")).status, 200);
     assert.equal((await broker.call({ code: 106 })).code, 0);
@@ -148,7 +148,7 @@ describe("bad input to the HTTP port", () => {
   it("requests whose answers nobody reads: 503 for what comes on top, but for probes", async () => {
     const raws: Raw[] = [];
     try {
-      // More than the operating system takes for a connection.
+      // More than the operating system buffers for a connection.
       const request = "GET /api/v1/kv/ns HTTP/1.1\r\nHost: x\r\n\r\n";
       for (let i = 0; i < 20; i++) {
         raws.push(await Raw.connect(http.httpPort));

@@ -6,7 +6,7 @@ import { Peer } from "../support/peer.ts";
 
 const PAGE = new URL("../../docs/http.md", import.meta.url);
 
-/** The commands of the page, each with the answer that stands below it. */
+/** The commands on the page, each with the response below it. */
 function examples(page: string): { command: string; answer?: string }[] {
   return Array.from(
     page.matchAll(/^```sh\n(.*?)\n```$(?:\n\n```json\n(.*?)\n```$)?/gms),
@@ -14,7 +14,7 @@ function examples(page: string): { command: string; answer?: string }[] {
   );
 }
 
-/** What differs from one run to the next. */
+/** Replaces values that vary between runs. */
 function normal(text: string): unknown {
   return JSON.parse(
     text.replace(/"\d{4}-\d\d-\d\dT[\d:.]+Z"/g, '"(time)"')

@@ -13,7 +13,7 @@ import {
 describe("the HTTP port at the start", () => {
   it("is on 127.0.0.1:9877 where nothing is said; without it, when that is taken", async () => {
     await using home = await Home.make();
-    // Somebody may have the port. The server says which it is, and answers either way.
+    // The default port may be in use. The server reports its port and works either way.
     const file = await home.configFile({ listenPort: "0" });
     const args = ["-c", file];
     await using server = await ServerProcess.start({ home, args, http: "default" });
@@ -108,7 +108,7 @@ describe("/readyz", () => {
     assert.deepEqual([...Deno.readDirSync(folder)], []);
     await Deno.remove(folder);
     await Deno.writeTextFile(folder, "a file in the folder's place");
-    // The outcome of the first check holds for a second.
+    // The result of the first check is cached for a second.
     const response = await eventually(() => http.get("/readyz"), ({ status }) => status === 503);
     const { kvFile, ...others } = await failed(response);
     assert.deepEqual(others, {});
@@ -163,7 +163,7 @@ describe("a stop", () => {
   });
 });
 
-/** Asks until the answer is as wanted. */
+/** Repeats the request until the response matches. */
 async function eventually(
   ask: () => Promise<Response>,
   wanted: (response: Response) => boolean,

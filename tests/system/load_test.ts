@@ -21,7 +21,7 @@ describe("registrations of 10 000 topics", () => {
     await using client = await Peer.connect(server.port);
     assert.equal((await client.call(registration(SMALL))).code, 0);
     const big = { name: "broker-big", addr: "10.0.0.1:10911" };
-    // Made before, so that what is measured is not the making.
+    // Prepared in advance, so that it is not measured.
     const requests = [1, 2, 3, 4, 5].map((counter) => {
       const topics = manyTopics(10_000).map((topic) => ({ ...topic, read: counter }));
       const request = registration({ ...big, counter, topics });
@@ -58,7 +58,7 @@ describe("registrations of 10 000 topics", () => {
       registration({ name: "broker-big", addr: "10.0.0.1:10911", topics }),
       ...Array.from({ length: 6 }, () => ({ code: 106 })),
     ]);
-    // Route queries are of the other class.
+    // Route queries are in the other queue.
     for (let i = 0; i < 10; i++) assert.equal((await client.call(routeQuery("A"))).code, 0);
     assert.equal((await registered).code, 0);
     const answers = await Promise.all(others);
@@ -70,7 +70,7 @@ describe("registrations of 10 000 topics", () => {
     for (const { body } of answers.slice(0, 2)) {
       assert.ok(new TextDecoder().decode(body).includes("broker-big"));
     }
-    // The flood is over, and so is the refusing.
+    // After the flood, nothing is refused.
     assert.equal((await broker.call({ code: 106 })).code, 0);
   });
 });

@@ -9,7 +9,7 @@ async function start(home: Home, options: Record<string, string>): Promise<Serve
   return await ServerProcess.start({ home, args: ["-c", await home.configFile(options)] });
 }
 
-/** A peer that is refused; resolves when it is. */
+/** Connects a peer that is refused; resolves when it is. */
 async function spoil(server: ServerProcess): Promise<void> {
   await using peer = await Peer.connect(server.port);
   await peer.send(Uint8Array.fromHex("ffffffff"));
@@ -34,7 +34,7 @@ describe("the log", () => {
     assert.match(reason, /frame length/);
     const file = await Deno.readTextFile(home.file("logs/namesrv.log"));
     assert.deepEqual(file.trimEnd().split("\n"), err);
-    // The boot line is what scripts wait for.
+    // Scripts wait for the boot line.
     assert.match(out[0], /^The Name Server boot success\. serializeType=JSON, address /);
   });
 

@@ -1,4 +1,4 @@
-/** Holds answers against an OpenAPI document. */
+/** Validates responses against an OpenAPI document. */
 
 import assert from "node:assert/strict";
 import { Ajv2020 } from "ajv/dist/2020.js";
@@ -9,17 +9,17 @@ interface Operation {
   responses: Record<string, { $ref?: string; content?: Record<string, unknown> }>;
 }
 
-/** An OpenAPI document as far as it is used here. */
+/** The parts of an OpenAPI document used here. */
 export interface Document {
   paths: Record<string, { get: Operation }>;
   components: { responses: Record<string, { content?: Record<string, unknown> }> };
 }
 
-/** The operations of a document, and which of them have been answered. */
+/** The operations of a document, and those seen so far. */
 export class Description {
   readonly #document: Document;
   readonly #ajv = new Ajv2020({ strict: false, allErrors: true });
-  /** `operationId status` of every answer that was held against the document. */
+  /** `operationId status` of every validated response. */
   readonly seen = new Set<string>();
 
   constructor(document: Document) {
@@ -28,12 +28,14 @@ export class Description {
     this.#ajv.addSchema(document, "document");
   }
 
-  /** The operations that there are. */
+  /** All operations of the document. */
   get operations(): string[] {
     return Object.values(this.#document.paths).map(({ get }) => get.operationId);
   }
 
-  /** Fails unless the document describes this answer to this path. @returns the answer's JSON */
+  /**
+   * Fails unless the document describes this response for this path. @returns the response's JSON
+   */
   async check(path: string, response: Response): Promise<unknown> {
     const [template, { get: operation }] = this.#find(path);
     const what = `${response.status} of ${path}`;
@@ -66,7 +68,7 @@ export class Description {
   }
 }
 
-/** A part of a JSON pointer in a URL's fragment. */
+/** A segment of a JSON pointer in a URL fragment. */
 function pointer(part: string): string {
   return encodeURIComponent(part.replaceAll("~", "~0").replaceAll("/", "~1"));
 }

@@ -9,7 +9,7 @@ function update(text: string) {
   return { code: 318, body: text };
 }
 
-/** The value of an option in the answer to GET_NAMESRV_CONFIG. */
+/** Returns an option from the response to GET_NAMESRV_CONFIG. */
 async function option(peer: Peer, name: string): Promise<string | undefined> {
   const { body } = await peer.call({ code: 319 });
   const lines = new TextDecoder().decode(body).split("\n");
@@ -193,7 +193,7 @@ describe("a kill in the middle of KV changes", () => {
             `key-${peerNumber}-${(batch * PUTS_AT_ONCE + i) % 500}`,
             `round ${round}, batch ${batch}, ${"x".repeat(i)}`,
           ]);
-          // Until it is answered, either value may be there.
+          // Until the response arrives, either value may be present.
           for (const [key] of entries) answered.delete(key);
           const answers = peer.callAll(entries.map(([key, value]) => kvPut("storm", key, value)));
           for (const [i, answer] of answers.entries()) {
@@ -205,7 +205,7 @@ describe("a kill in the middle of KV changes", () => {
       });
       const outcomes = Promise.allSettled(storms);
       await enough.promise;
-      // Each round at another point of the writes that are going on.
+      // Each round interrupts the writes at another point.
       await new Promise((resolve) => setTimeout(resolve, 3 * round));
       server.kill("SIGKILL");
       for (const outcome of await outcomes) {

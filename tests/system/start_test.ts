@@ -10,7 +10,7 @@ import {
   START_FLAGS,
 } from "../support/server_process.ts";
 
-/** That a start was refused with one line, which holds all of these words. */
+/** Asserts that a start failed with one line that contains all these words. */
 function assertRefused({ code, out, err }: Ended, ...words: string[]): void {
   assert.equal(code, 1, err.join("\n"));
   assert.deepEqual(out, []);
@@ -18,7 +18,7 @@ function assertRefused({ code, out, err }: Ended, ...words: string[]): void {
   for (const word of words) assert.ok(err[0].includes(word), `${word} is not in: ${err[0]}`);
 }
 
-/** The flags of the task `start` without a permission, or with it narrowed. */
+/** The flags of the task `start` without a permission, or with a narrower one. */
 function flagsWith(name: string, ...instead: string[]): string[] {
   const others = START_FLAGS.filter((flag) => !flag.startsWith(`--allow-${name}`));
   assert.equal(others.length, START_FLAGS.length - 1);
@@ -183,7 +183,7 @@ describe("a start is refused", () => {
     const args = ["--bindAddress=127.0.0.1", `--listenPort=${taken.addr.port}`];
     const { code, out, err } = await ServerProcess.run({ home, args });
     assert.deepEqual([code, out], [1, []]);
-    // The lines before tell what had been done until then.
+    // The lines before it report the steps until then.
     const lines = err.filter((line) => line.includes(`127.0.0.1:${taken.addr.port}`));
     assert.equal(lines.length, 1, err.join("\n"));
     assert.equal(lines[0], err.at(-1));

@@ -30,7 +30,7 @@ describe("a stop", () => {
       registration({ name: "broker-a", addr: "10.0.0.1:10911", topics: manyTopics(20_000) }),
       routeQuery("not-there"),
     ]);
-    // Route queries do not wait for registrations: its answer says that both were read.
+    // Route queries do not wait for registrations: this response shows that both were read.
     assert.equal((await route).code, 17);
     server.kill("SIGTERM");
     assert.equal((await registered).code, 0);
@@ -101,7 +101,7 @@ describe("a stop", () => {
     await using server = await ServerProcess.start({ home });
     await using _peer = await stuckPeer(server);
     server.kill("SIGTERM");
-    // The peer holds the stop up now.
+    // The peer now delays the stop.
     await server.err.find(/stopping/);
     server.kill("SIGTERM");
     const { code, err } = await withLimit(server.ended, "the server has not stopped");
@@ -110,16 +110,16 @@ describe("a stop", () => {
   });
 });
 
-/** A peer for whom the server holds answers that it does not read. */
+/** A peer that does not read the responses that the server holds for it. */
 async function stuckPeer(server: ServerProcess): Promise<Peer> {
   await using broker = await Peer.connect(server.port);
   const topics = manyTopics(20_000);
   const answer = broker.call(registration({ name: "broker-a", addr: "10.0.0.1:10911", topics }));
   assert.equal((await answer).code, 0);
   const peer = await Peer.connectSilently(server.port);
-  // 600 KB each: more than the operating system keeps for a connection.
+  // 600 KB each: more than the operating system buffers for a connection.
   peer.callAll(Array.from({ length: 50 }, () => ({ code: 206 })));
-  // Its requests were read when those that came later are answered.
+  // Its requests were read before these later ones are answered.
   for (let i = 0; i < 3; i++) assert.equal((await broker.call({ code: 106 })).code, 0);
   return peer;
 }

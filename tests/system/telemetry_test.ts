@@ -32,7 +32,7 @@ async function startWith(environment: Record<string, string>) {
   };
 }
 
-/** Registers, asks for routes in two writes, and for what fails. */
+/** Registers, sends route queries in two writes, and sends requests that fail. */
 async function drive(peer: Peer): Promise<void> {
   const addr = "10.0.0.1:10911";
   await peer.call(registration({ name: "broker-a", addr, topics: TOPICS }));
@@ -43,12 +43,12 @@ async function drive(peer: Peer): Promise<void> {
   await peer.call({ code: 4711 });
 }
 
-/** What was exported last of a metric, without the prefix, by its labels. */
+/** The last exported values of a metric (without the prefix), by labels. */
 function numbersOf(collector: Collector, name: string): Record<string, number> {
   return Object.fromEntries(collector.metrics.get(PREFIX + name)?.numbers ?? []);
 }
 
-/** Resolves when metrics came that tell of all that {@link drive} asks. */
+/** Resolves when metrics of all requests of {@link drive} have arrived. */
 async function untilDriven(collector: Collector): Promise<void> {
   const last = () => collector.metrics.get(`${PREFIX}requests_total`)?.numbers;
   await withLimit(

@@ -43,7 +43,7 @@ describe("the page about TLS", () => {
     await shell(home, here.replace(/-cert .* -brief/, "-brief") + " || true");
     await server.err.find(/connection refused .*sent no certificate/);
 
-    // What Java programs are told to read is there, in the form that they want.
+    // The files named in Java's options exist in the required format.
     for (const [, name] of clientOptions.text.matchAll(/Path=(.*)$/gm)) {
       await Deno.stat(home.file(name));
     }

@@ -10,12 +10,12 @@ import { Peer } from "../support/peer.ts";
 import { Home, Lines, ServerProcess, withLimit } from "../support/server_process.ts";
 
 const MEGABYTE = 1_048_576;
-/** GET_ALL_TOPIC_LIST_FROM_NAMESERVER, which any server answers. */
+/** GET_ALL_TOPIC_LIST_FROM_NAMESERVER, which every server answers. */
 const QUESTION = encodeFrame({ code: 206 }, 7);
 
 let home: Home;
 
-/** The options for a certificate of an intermediate authority, with others. */
+/** Options for a certificate of an intermediate authority, with others. */
 function certificateOptions(options: Record<string, string> = {}): Record<string, string> {
   return {
     "tls.test.mode.enable": "false",
@@ -31,7 +31,7 @@ async function start(options: Record<string, string>): Promise<ServerProcess> {
   return await ServerProcess.start({ home, args: ["-c", await home.write(name, lines.join(""))] });
 }
 
-/** What a server that must not start says. */
+/** Returns the error of a server that must not start. */
 async function refusal(options: Record<string, string>): Promise<string> {
   const ended = await ServerProcess.run({ home, args: ["-c", await home.configFile(options)] });
   assert.equal(ended.code, 1);
@@ -39,7 +39,7 @@ async function refusal(options: Record<string, string>): Promise<string> {
   return ended.err.join("\n");
 }
 
-/** Asks a question with `openssl s_client`; answers whether it was answered. */
+/** Sends a request with `openssl s_client`; returns whether there was a response. */
 async function asks(server: ServerProcess, ...args: string[]): Promise<boolean> {
   const command = new Deno.Command("openssl", {
     args: ["s_client", "-connect", `127.0.0.1:${server.port}`, "-quiet", ...args],
@@ -68,7 +68,10 @@ async function asks(server: ServerProcess, ...args: string[]): Promise<boolean> 
   }
 }
 
-/** Asks over a connection of Node's client; rejects when it is closed instead of answered. */
+/**
+ * Sends a request over a connection of Node's client; rejects when it is closed instead of
+ * answered.
+ */
 function asksNode(port: number, options: tls.ConnectionOptions = {}, prelude?: string) {
   return new Promise<tls.PeerCertificate>((resolve, reject) => {
     const open = () => {
@@ -91,7 +94,7 @@ function asksNode(port: number, options: tls.ConnectionOptions = {}, prelude?: s
   });
 }
 
-/** A TLS connection that is open. */
+/** Opens a TLS connection. */
 async function connectNode(port: number): Promise<tls.TLSSocket> {
   const socket = tls.connect({ host: "127.0.0.1", port, rejectUnauthorized: false });
   await new Promise((resolve, reject) =>
@@ -101,7 +104,7 @@ async function connectNode(port: number): Promise<tls.TLSSocket> {
   return socket;
 }
 
-/** Asks a question over an open connection. */
+/** Sends a request over an open connection. */
 async function answerOf(socket: tls.TLSSocket): Promise<void> {
   const answered = new Promise((resolve) => socket.once("data", resolve));
   socket.write(QUESTION);
@@ -113,7 +116,7 @@ async function answersPlain(server: ServerProcess): Promise<boolean> {
   return await peer.call({ code: 206 }).then(() => true, () => false);
 }
 
-/** The one line about a refused connection that says this. */
+/** Finds the only line about a refused connection, with this reason. */
 async function refused(server: ServerProcess, reason: RegExp): Promise<void> {
   const line = await server.err.find(reason);
   assert.match(line, / WARN connection refused peer=127\.0\.0\.1:\d+ reason="/);
@@ -224,7 +227,7 @@ describe("TLS", () => {
         assert.ok(await asks(server, version, ...id("client"), "-sess_out", "good"));
         assert.ok(await asks(server, version, ...id("client"), "-sess_in", "good"));
         assert.ok(!await asks(server, version, ...id("stranger"), "-sess_out", "bad"));
-        // TLS 1.2 gives the ticket out before the certificate is refused; 1.3 may.
+        // TLS 1.2 issues the ticket before the certificate is refused; 1.3 may.
         const resuming = await Deno.stat(home.file("bad")).then(
           () => ["-sess_in", "bad"],
           () => [],
@@ -319,7 +322,7 @@ describe("TLS", () => {
   });
 
   describe("bad input", () => {
-    /** A hello without extensions, with a version for the record and one for itself. */
+    /** A hello without extensions, with a version in the record and one in the hello. */
     const hello = (record: string, version: string) =>
       `16${record}002f0100002b${version}${"61".repeat(32)}000004002f00350100`;
     const half = "160301013d0100";
@@ -434,7 +437,7 @@ describe("TLS", () => {
         secured.destroy();
         for (const peer of open) peer.close();
       }
-      // Their end gives their places back.
+      // Their end frees their places.
       const again = async () => {
         while (!await asks(server)) await new Promise((resolve) => setTimeout(resolve, 50));
       };
@@ -466,7 +469,10 @@ describe("TLS", () => {
       slow.destroy();
     });
 
-    /** One connection that does this is closed with one line; a server and others go on. */
+    /**
+     * A connection that does this is closed with one log line; the server and others are
+     * unaffected.
+     */
     async function costsTheConnection(
       reason: RegExp,
       spoil: (peer: Peer) => Promise<void>,
@@ -480,7 +486,7 @@ describe("TLS", () => {
       await toldOnce(server, bystander);
     }
 
-    /** There was one line about what happened, and nobody else noticed. */
+    /** Exactly one line reports it, and no other connection is affected. */
     async function toldOnce(server: ServerProcess, bystander: Peer): Promise<void> {
       assert.equal((await bystander.call({ code: 206 })).code, 0);
       assert.ok(await asks(server));
@@ -497,11 +503,11 @@ describe("TLS", () => {
     const ended = new Promise<void>((resolve, reject) => {
       socket.on("error", reject);
       socket.on("close", () => reject(new Error("closed without an end")));
-      // A close_notify came: nothing was cut off.
+      // close_notify arrived: nothing was cut off.
       socket.on("end", resolve);
     });
     await new Promise((resolve) => socket.once("secureConnect", resolve));
-    // They came in one write, so that the first answer says that all were read.
+    // They were sent in one write, so the first response shows that all were read.
     const read = new Promise((resolve) => socket.once("data", resolve));
     socket.write(Buffer.concat(Array.from({ length: 50 }, () => QUESTION)));
     await read;
@@ -514,7 +520,7 @@ describe("TLS", () => {
   });
 
   describe("certificates that change", () => {
-    /** A key and a certificate for a name, as a pair of texts. */
+    /** A key and a certificate for a name, as PEM. */
     async function makePair(name: string): Promise<[string, string]> {
       await makeCertificate(home.path, name, "ca");
       const read = (end: string) => Deno.readTextFile(home.file(`${name}.${end}`));
@@ -541,7 +547,7 @@ describe("TLS", () => {
         await home.write(`secret/${name}/tls.key`, key);
         await home.write(`secret/${name}/tls.crt`, cert);
       };
-      // As Kubernetes mounts secrets.
+      // Like Kubernetes' secret mounts.
       await version("..1", one);
       await version("..2", two);
       await Deno.symlink("..1", home.file("secret/..data"));
@@ -570,7 +576,7 @@ describe("TLS", () => {
       await shows(server, "two");
       await home.write("secret/..2/tls.crt", three[1]);
       await shows(server, "three");
-      // The folder goes, and comes again.
+      // The folder is removed and recreated.
       await Deno.remove(home.file("secret"), { recursive: true });
       await server.err.find(/ERROR TLS certificate not reloaded.*No such file/);
       await shows(server, "three");
@@ -578,7 +584,7 @@ describe("TLS", () => {
       await home.write("secret/tls.crt", four[1]);
       server.kill("SIGHUP");
       await shows(server, "four");
-      // Replaced by rename, in the new folder.
+      // Replaced by a rename in the new folder.
       await home.write("secret/new.key", one[0]);
       await home.write("secret/new.crt", one[1]);
       await Deno.rename(home.file("secret/new.key"), home.file("secret/tls.key"));
@@ -605,8 +611,8 @@ describe("TLS", () => {
         "tls.server.keyPath": home.file("both.pem"),
         "tls.server.certPath": home.file("both.pem"),
       });
-      // The most that this load takes anyway: what is measured then is what reloads add. By the
-      // number of handshakes, as a machine with much to do needs longer to get there.
+      // The most memory that this load takes anyway, so that only the reloads' share is measured.
+      // Bounded by the number of handshakes, because a busy machine takes longer.
       let before = 0;
       for (let made = 0, grown = Infinity; made < 5000 || (made < 8000 && grown > MEGABYTE);) {
         const said = await openssl(

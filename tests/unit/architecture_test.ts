@@ -17,7 +17,7 @@ function names(text: string): string[] {
   return Array.from(text.matchAll(/`([^`]+)`/g), ([, name = ""]) => name);
 }
 
-/** What every room may use. */
+/** Modules that every room may use. */
 function everyones(): string[] {
   const [, sentence = ""] = /All rooms may use ([^]*?)\. What else/.exec(PAGE) ?? [];
   return names(sentence);

@@ -10,7 +10,7 @@ function read(path: string): string {
   return Deno.readTextFileSync(join(PROJECT, path));
 }
 
-/** Paths of the files below a folder that end in `extension`. */
+/** Paths of the files under a folder that end in `extension`. */
 function* filesBelow(folder: string, extension: string): Generator<string> {
   for (const entry of Deno.readDirSync(join(PROJECT, folder))) {
     const path = join(folder, entry.name);
@@ -34,7 +34,7 @@ function headings(page: string): string[] {
   return [...text.matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) => title);
 }
 
-/** The name by which the repository's host links to a heading. */
+/** The anchor that the repository's host generates for a heading. */
 function anchor(heading: string): string {
   return heading.toLowerCase().replace(/[^\p{L}\p{N}_ -]/gu, "").replaceAll(" ", "-");
 }

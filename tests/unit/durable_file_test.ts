@@ -340,14 +340,14 @@ describe("DurableFile after a crash", () => {
   });
 });
 
-/** The disk's call number `step` fails once. */
+/** Makes the disk's call number `step` fail once. */
 function failAt(disk: MemoryDisk, step: number, error: Error): void {
   disk.before = () => {
     if (disk.calls.length === step + 1) throw error;
   };
 }
 
-/** Runs until call number `step`, from which on nothing reaches the disk. */
+/** Runs until call number `step`; from then on nothing reaches the disk. */
 async function crashAt(disk: MemoryDisk, step: number, run: () => Promise<void>): Promise<void> {
   disk.before = () => {
     if (disk.calls.length > step) throw new Error("crashed");

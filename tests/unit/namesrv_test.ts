@@ -23,10 +23,10 @@ import {
 import { RecordedLog } from "../support/route_log.ts";
 import { BROKER, registration } from "../support/route_processors.ts";
 
-/** A transport that also connects, and whose port may be taken. */
+/** A transport that also connects, and whose port may be in use. */
 class Network extends FakeTransport {
   taken: Error | undefined;
-  /** What the server connected to, and the sockets that it got. */
+  /** Addresses to which the server connected, and their sockets. */
   readonly connected: { address: string; timeout: number; socket: FakeSocket }[] = [];
   unreachable: Error | undefined;
 
@@ -44,7 +44,7 @@ class Network extends FakeTransport {
   }
 }
 
-/** Lets the server work until something is so. The limit is only for what never comes. */
+/** Lets the server work until the condition holds. The limit only matters if it never does. */
 async function until(holds: () => boolean): Promise<void> {
   const limit = performance.now() + 30_000;
   while (!holds()) {
@@ -53,7 +53,7 @@ async function until(holds: () => boolean): Promise<void> {
   }
 }
 
-/** Asks over a connection, and waits for the answer. */
+/** Sends a request over a connection and waits for the response. */
 async function ask(
   peer: FakeSocket,
   code: number,
@@ -547,7 +547,7 @@ describe("Namesrv", () => {
       await stop();
       assert.equal(network.listening, false);
       assert.deepEqual([broker.closed, idle.closed], [true, true]);
-      // The broker is not lost: it is the server that goes.
+      // The broker is not lost: the server is stopping.
       assert.deepEqual(events(from), ["stopping", "connections closed", "stopped"]);
       assert.deepEqual(log.events[from].fields, { connections: 2 });
     });

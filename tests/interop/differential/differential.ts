@@ -1,6 +1,6 @@
 /**
- * The differential test: the same frames to the reference name server and to ours, and every
- * difference in their answers is either in the table of known ones or a failure.
+ * The differential test: sends the same frames to the reference name server and to ours. Every
+ * difference between the responses must be in the table of known ones.
  */
 
 import type { Launcher, NameServer } from "../cluster.ts";
@@ -12,11 +12,11 @@ import { type Command } from "../../support/frames.ts";
 import { type Json, parseJson } from "../../support/json.ts";
 import { check, Failure, sleep, type Suite } from "../suite.ts";
 
-/** One place where two answers differ. */
+/** A difference between two responses. */
 export interface Difference {
   /** `scenario / step` */
   where: string;
-  /** The step's place in its scenario, from 1: several steps may have one name. */
+  /** Index of the step in its scenario, from 1, because names may repeat. */
   at: number;
   /** Where in the answer, as `body.brokerDatas.broker-a.zoneName`. */
   path: string;
@@ -25,16 +25,16 @@ export interface Difference {
   ours: string;
 }
 
-/** How long an `eventually` may take, in milliseconds: a scan interval and its slack. */
+/** Time limit of `eventually` in milliseconds: a scan interval and some slack. */
 const EVENTUALLY_MS = 12_000;
-/** How long a closing connection and an answer that must not come are waited for. */
+/** Milliseconds to wait for a closing connection, or for a response that must not arrive. */
 const QUIET_MS = 400;
 
 const caseName = (scenario: Scenario): string => `differential: ${scenario.name}`;
 
 /**
- * Runs the scenarios whose case's name contains `only`, each with two fresh servers. The table of
- * known differences is held to account when all of them ran.
+ * Runs the scenarios whose case's name contains `only`, each with two fresh servers. If all of them
+ * ran, every known difference must have occurred.
  */
 export async function differential(suite: Suite, launcher: Launcher, only = ""): Promise<void> {
   const used = new Set<string>();
@@ -69,7 +69,7 @@ export async function differential(suite: Suite, launcher: Launcher, only = ""):
   });
 }
 
-/** Runs one scenario on both; throws {@linkcode Failure} that lists what is not known. */
+/** Runs a scenario on both; throws a {@linkcode Failure} that lists the unknown differences. */
 async function compareScenario(
   scenario: Scenario,
   reference: NameServer,
@@ -108,7 +108,7 @@ const describe = (it: Difference): string =>
   `${it.where} (step ${it.at}): ${it.path}\n    reference: ${it.reference.slice(0, 600)}\n` +
   `    ours:      ${it.ours.slice(0, 600)}`;
 
-/** One of the two servers, with the connections that a scenario opened to it. */
+/** One of the two servers and the scenario's connections to it. */
 class Side {
   #server: NameServer;
   #connections = new Map<string, FrameClient>();
@@ -117,7 +117,9 @@ class Side {
     this.#server = server;
   }
 
-  /** Does a step; what came of it as a tree of values, or undefined when nothing is compared. */
+  /**
+   * Executes a step; returns its result as a tree of values, or undefined when nothing is compared.
+   */
   async take(step: Step): Promise<Json | undefined> {
     const client = await this.#connection(step.on ?? "main");
     if (step.close) {
@@ -135,7 +137,7 @@ class Side {
       const outcome = await this.#call(client, step);
       if (step.eventually === undefined || performance.now() > deadline) return outcome.tree;
       await sleep(100);
-      // What was just seen may have been half done.
+      // The change may have been visible before it was complete.
       if (outcome.fits) return (await this.#call(client, step)).tree;
     }
   }
@@ -170,10 +172,10 @@ class Side {
   }
 }
 
-/** Options that name this machine or this run; only whether they are there is compared. */
+/** Options that depend on the machine or the run; only their presence is compared. */
 const LOCAL_OPTIONS = new Set(["configStorePath", "kvConfigPath", "listenPort", "rocketmqHome"]);
 
-/** The answer as values: what may stand in any order is keyed, so that order does not count. */
+/** A response as a tree of values. Unordered lists are keyed, so that order does not matter. */
 function treeOf(response: Command, text: string, step: Step, port: number): Json {
   const tree = new Map<string, Json>([
     ["serialization", response.serialization],
@@ -200,7 +202,7 @@ function treeOf(response: Command, text: string, step: Step, port: number): Json
   return tree;
 }
 
-/** To a binary request, no extFields and empty ones are one: the binary form writes both alike. */
+/** For a binary request, absent and empty extFields are equal: both are encoded alike. */
 function extFieldsOf(response: Command, step: Step): Json {
   const isEmpty = response.extFields?.size === 0;
   return isEmpty && step.send!.serialization === "ROCKETMQ" ? null : response.extFields;
@@ -219,7 +221,7 @@ function optionsOf(text: string, port: number): Json {
   return options;
 }
 
-/** Lists that are sets in the protocol, and what stands for an element of them. */
+/** Lists that are sets in the protocol, with the key of an element. */
 function keyOf(list: string, element: Json): string {
   if (list === "queueDatas" || list === "brokerDatas") {
     if (element instanceof Map) return String(element.get("brokerName"));
@@ -245,7 +247,7 @@ function unordered(value: Json, name = "", parent = ""): Json {
   return set;
 }
 
-/** A value as text: long ones are numbers, texts have quotes, so that 1 and "1" differ. */
+/** A value as text: longs are numbers and strings are quoted, so that 1 and "1" differ. */
 function print(value: Json | undefined): string {
   if (value === undefined) return "(absent)";
   if (value instanceof Map) {
@@ -255,7 +257,9 @@ function print(value: Json | undefined): string {
   return typeof value === "string" ? JSON.stringify(value) : String(value);
 }
 
-/** The places where two trees differ, each as deep as both have the same shape. */
+/**
+ * The differences between two trees, each at the deepest level at which both have the same shape.
+ */
 function differences(where: string, at: number, there: Json, here: Json): Difference[] {
   const found: Difference[] = [];
   const walk = (path: string, a: Json | undefined, b: Json | undefined) => {

@@ -1,26 +1,27 @@
 /**
- * The known differences between our answers and those of the reference name server 5.5.0.
- * The differential test fails on a difference that no row fits, and on a row that fits none.
+ * The known differences between our responses and those of the reference name server 5.5.0. The
+ * differential test fails for a difference without a matching row, and for a row without a
+ * difference.
  */
 
-/** One known difference: all its patterns fit the places where it occurs. */
+/** A known difference: all its patterns match the places where it occurs. */
 export interface KnownDifference {
   name: string;
   why: string;
-  /** Fits `scenario / step`; everywhere when left out. */
+  /** Matches `scenario / step`; matches everywhere if absent. */
   where?: RegExp;
-  /** Fits the place in the answer. */
+  /** Matches the path in the response. */
   path: RegExp;
-  /** Fits the reference's value, as text. */
+  /** Matches the reference's value, as text. */
   reference?: RegExp;
-  /** Fits our value, as text. */
+  /** Matches our value, as text. */
   ours?: RegExp;
 }
 
 const ABSENT = /^\(absent\)$/;
 const DOES_WITHOUT = /^fields that the reference does without \//;
 
-/** Every known difference, first fit first. */
+/** All known differences; the first match counts. */
 export const KNOWN: KnownDifference[] = [
   {
     name: "language",

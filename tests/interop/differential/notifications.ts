@@ -1,7 +1,7 @@
 /**
- * What the name servers send of themselves: NOTIFY_MIN_BROKER_ID_CHANGE to the brokers of a group
- * whose smallest id has changed. The brokers are listeners of the test, so that what arrives there
- * from the reference and from ours can be compared.
+ * Requests sent by the name servers: NOTIFY_MIN_BROKER_ID_CHANGE to the brokers of a group whose
+ * smallest id has changed. The brokers are listeners of the test, so that notifications from the
+ * reference and from ours can be compared.
  */
 
 import type { Kind, Launcher } from "../cluster.ts";
@@ -11,7 +11,7 @@ import { type Command, decodeFrame, framesOf } from "../../support/frames.ts";
 import { show } from "../observer.ts";
 import { check, sleep, type Suite } from "../suite.ts";
 
-/** A broker that only listens, and the commands that came to it. */
+/** A broker that only listens, and the commands that it received. */
 class Listener {
   readonly received: Command[] = [];
   #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -31,7 +31,7 @@ class Listener {
       try {
         connection.close();
       } catch {
-        // the name server was first
+        // the name server closed it first
       }
     }
   }
@@ -48,13 +48,16 @@ class Listener {
   }
 }
 
-/** How long notifications are waited for: they leave at once, and take 300 ms at most. */
+/** Milliseconds to wait for notifications: they are sent at once and take at most 300 ms. */
 const ARRIVAL_MS = 1_000;
 
-/** What happens to the group, in this order; each with what the brokers then hear. */
+/** Changes of the group, in this order; after each, the notifications are recorded. */
 const EVENTS = ["+2", "+1", "+0", "-1", "-0", "+0", "-2", "-0"];
 
-/** Lets ids join (+) and leave (-) a group; what each broker heard after each, as text. */
+/**
+ * Lets ids join (+) and leave (-) a group; returns each broker's notifications after each change,
+ * as text.
+ */
 async function heard(launcher: Launcher, kind: Kind): Promise<string[]> {
   const { address } = await launcher.nameServer(kind, { notifyMinBrokerIdChanged: "true" });
   const client = await FrameClient.connect(address);
@@ -105,7 +108,7 @@ async function heard(launcher: Launcher, kind: Kind): Promise<string[]> {
   }
 }
 
-/** Compares what brokers hear from the reference and from ours. */
+/** Compares the notifications from the reference and from ours. */
 export async function notifications(suite: Suite, launcher: Launcher, only = ""): Promise<void> {
   const name = "differential: NOTIFY_MIN_BROKER_ID_CHANGE to brokers";
   if (!name.includes(only)) return;

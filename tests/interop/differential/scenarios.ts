@@ -1,9 +1,9 @@
 /**
- * The differential test as data: which frames go to both name servers, in which states.
+ * The differential test's data: the frames sent to both name servers, in which states.
  *
- * A scenario starts with two fresh servers. Its steps run in order, each on both servers; an answer
- * is compared unless a step says otherwise. Nothing here says what the answer should be: the
- * reference says so.
+ * A scenario starts with two fresh servers. Its steps run in order, each on both servers; responses
+ * are compared unless a step says otherwise. The scenarios do not state the expected responses: the
+ * reference defines them.
  */
 
 import { BAD_INPUT } from "./scenarios_bad_input.ts";
@@ -13,7 +13,7 @@ import { CONFIGURATION } from "./scenarios_configuration.ts";
 import { ROUTES } from "./scenarios_routes.ts";
 import type { Scenario } from "./steps.ts";
 
-/** Every state that the two servers are compared in. */
+/** All states in which the two servers are compared. */
 export const SCENARIOS: Scenario[] = [
   ...BASIC,
   ...BROKERS,

@@ -1,4 +1,4 @@
-/** Frames that are none, bodies that cannot be read, fields that are missing. */
+/** Malformed frames, unreadable bodies and missing fields. */
 
 import { compressedBody, plainBody } from "../../support/bodies.ts";
 import { bytesOf, encodeFrame, int32 } from "../../support/frames.ts";
@@ -138,7 +138,10 @@ const badFields: Scenario = {
 const without = (fields: Record<string, string>, name: string) =>
   Object.fromEntries(Object.entries(fields).filter(([key]) => key !== name));
 
-/** What the reference takes for null; some of it breaks its tables, so this has its own servers. */
+/**
+ * Values that the reference treats as null. Some of them break its tables, so this has its own
+ * servers.
+ */
 const missing: Scenario = {
   name: "fields that the reference does without",
   steps: [

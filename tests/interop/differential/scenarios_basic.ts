@@ -1,4 +1,4 @@
-/** Nothing registered, the KV table, both dialects of the bodies, and names of all kinds. */
+/** Nothing registered, the KV table, both dialects of the bodies, and unusual names. */
 
 import {
   a,
@@ -22,7 +22,7 @@ import {
   version,
 } from "./steps.ts";
 
-/** Every code that reads, with nothing registered. */
+/** Every read request, with nothing registered. */
 const empty: Scenario = {
   name: "nothing registered",
   steps: [

@@ -1,4 +1,4 @@
-/** How brokers register, change, rival each other and leave. */
+/** Brokers that register, change, compete and leave. */
 
 import { compressedBody, oldBody } from "../../support/bodies.ts";
 import {
@@ -436,7 +436,7 @@ const container: Scenario = {
     on("container", register("b of the container", b, two)),
     clusterInfo(),
     { name: "the container's connection closes", on: "container", close: true },
-    // The reference forgets one of the two, whichever its table yields first.
+    // The reference removes one of the two, whichever comes first in its table.
     {
       name: "cluster info without either of them",
       send: { code: 106 },

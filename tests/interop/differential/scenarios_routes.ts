@@ -1,4 +1,4 @@
-/** What a route holds: static topics, acting masters, zones, order, units, topics by hand. */
+/** Contents of routes: static topics, acting masters, zones, order, units, registered topics. */
 
 import { compressedBody, plainBody } from "../../support/bodies.ts";
 import {

@@ -1,36 +1,33 @@
-/**
- * The words in which the differential test's data is written: steps, scenarios, the brokers that
- * register in them and the requests that they send.
- */
+/** The vocabulary of the differential test's data: steps, scenarios, brokers and requests. */
 
 import { type Mapping, plainBody, type Registration } from "../../support/bodies.ts";
 import { bodyCrc32, type Request } from "../../support/frames.ts";
 
-/** One thing that happens on both servers. */
+/** One action on both servers. */
 export interface Step {
   name: string;
-  /** Which of the scenario's connections; "main" when left out. */
+  /** Name of the connection; "main" by default. */
   on?: string;
-  /** A request whose answer is compared (for a oneway request: that none comes). */
+  /** A request whose response is compared (for a one-way request: that there is none). */
   send?: Request;
-  /** Bytes written as they are; what is compared is whether the server then closes. */
+  /** Bytes to write unchanged; whether the server then closes is compared. */
   raw?: Uint8Array;
   /** The client closes the connection. */
   close?: true;
-  /** The request is repeated until its answer's code or body fits; then it is compared. */
+  /** The request is repeated until its response's code or body matches; then it is compared. */
   eventually?: { code?: number; body?: RegExp; not?: RegExp };
-  /** The body's brokerAddr may be any of these: the reference takes whichever hashes first. */
+  /** The body's brokerAddr may be any of these: the reference picks the first by hash order. */
   anyBrokerAddr?: string[];
 }
 
-/** Two fresh servers with this configuration, and what happens to them. */
+/** Two fresh servers with this configuration, and the steps. */
 export interface Scenario {
   name: string;
   config?: Record<string, string>;
   steps: Step[];
 }
 
-/** A broker as the scenarios register it. */
+/** A broker in the scenarios. */
 export interface Broker {
   name: string;
   addr: string;
@@ -40,7 +37,7 @@ export interface Broker {
   zone?: string;
 }
 
-/** A master of DefaultCluster at 10.0.0.1 with this port, unless `more` says otherwise. */
+/** A master of DefaultCluster at 10.0.0.1 with this port; `more` overrides. */
 export const broker = (name: string, port: number, more: Partial<Broker> = {}): Broker => ({
   name,
   addr: `10.0.0.1:${port}`,
@@ -57,7 +54,7 @@ export const slaveOf = (master: Broker, port: number, more: Partial<Broker> = {}
   ...more,
 });
 
-/** The four fields that name a broker in most requests about it. */
+/** The four fields that identify a broker in most requests. */
 export const identity = (it: Broker): Record<string, string> => ({
   brokerName: it.name,
   brokerAddr: it.addr,
@@ -75,7 +72,7 @@ export const fieldsOf = (it: Broker): Record<string, string> => ({
   ...(it.zone === undefined ? {} : { __ZONE_NAME: it.zone }),
 });
 
-/** Topics with these names and the usual numbers. */
+/** Topics with these names and default queue numbers. */
 export const T = (...names: string[]) => names.map((name) => ({ name }));
 
 /** A data version. */
@@ -85,7 +82,7 @@ export const V = (counter: number, stateVersion = 0) => ({
   timestamp: 1700000000000 + counter,
 });
 
-/** REGISTER_BROKER with a plain body; `fields` and `request` override what the default says. */
+/** REGISTER_BROKER with a plain body; `fields` and `request` override the defaults. */
 export function register(
   name: string,
   it: Broker,
@@ -123,13 +120,13 @@ function note(more: Record<string, string>, request: Partial<Request>): string {
 /** A request with a binary header. */
 export const binary: Partial<Request> = { serialization: "ROCKETMQ" };
 
-/** The step on a connection of this name. */
+/** The step on the connection with this name. */
 export const on = (connection: string, step: Step): Step => ({ ...step, on: connection });
 
-/** The step under another name. */
+/** The step with another name. */
 export const named = (name: string, step: Step): Step => ({ ...step, name });
 
-/** GET_BROKER_CLUSTER_INFO; `when` tells this time from others. */
+/** GET_BROKER_CLUSTER_INFO; `when` distinguishes repeated steps. */
 export const clusterInfo = (when = "") => ask(`cluster info${when && `, ${when}`}`, 106);
 /** GET_ALL_TOPIC_LIST_FROM_NAMESERVER. */
 export const allTopics = (when = "") => ask(`all topics${when && `, ${when}`}`, 206);
@@ -155,7 +152,9 @@ export const get = (namespace: string, key: string) =>
 export const list = (namespace: string) =>
   ask(`list ${namespace.slice(0, 20)}`, 219, { namespace });
 
-/** UNREGISTER_BROKER: answered at once, done a moment later; see {@linkcode goneFromCluster}. */
+/**
+ * UNREGISTER_BROKER: answered at once, carried out a moment later; see {@linkcode goneFromCluster}.
+ */
 export const unregister = (it: Broker) =>
   ask(`unregister ${it.name} id ${it.id}`, 104, identity(it));
 
@@ -167,8 +166,8 @@ export const version = (it: Broker, body?: string): Request => ({
 });
 
 /**
- * Waits until the removal of an address, which is answered before it is done, is visible. The
- * reference answers cluster info without its lock: it also shows groups that are half removed.
+ * Waits until the removal of an address, which is answered before it is carried out, is visible.
+ * The reference answers cluster info without its lock, so it also shows half-removed groups.
  */
 export const goneFromCluster = (address: string): Step => ({
   name: `cluster info without ${address}`,
@@ -183,7 +182,7 @@ export const aSlave = slaveOf(a, 10911);
 /** A second master. */
 export const b = broker("broker-b", 20911);
 
-/** What they mostly register: one topic more than a first registration must have. */
+/** The usual registration: one topic more than the minimum for a first registration. */
 export const two = { version: V(1), topics: T("TopicA", "TopicB") };
 
 /** A static topic's mapping of three of its eight queues. */

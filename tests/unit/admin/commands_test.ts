@@ -23,7 +23,7 @@ const route = (perm = 6, queues = 4) =>
   `"queueDatas":[{"brokerName":"broker-a","perm":${perm},"readQueueNums":${queues},` +
   `"topicSysFlag":0,"writeQueueNums":${queues}}]}`;
 
-/** A name server with tables that do not change, and a KV table and options that do. */
+/** A name server with fixed tables, and a KV table and options that can be changed. */
 function nameServer({ topics = ["T1", "T2"], perm = 6, kv = {}, ignoresChanges = false }: {
   topics?: string[];
   perm?: number;
@@ -151,7 +151,7 @@ describe("commands that ask", () => {
   it("topics of a cluster, with that cluster's brokers", async () => {
     const servers = one();
     const { out } = await run(servers, ["topics", "-n", A, "--cluster", "C2"]);
-    // The route's only broker is of another one.
+    // The route's only broker is in another cluster.
     assert.match(out, /^T1 +0 +0$/m);
     assert.equal(
       servers.seen.get(A)!.find(({ code }) => code === 224)!.fields.get("cluster"),
@@ -514,7 +514,7 @@ describe("top", () => {
   it("goes on when a server goes down, and tells when it is back", async () => {
     let asked = 0;
     const behaviour = nameServer();
-    // A look asks three times; the second one fails at the first.
+    // Each round sends three requests; the second round fails at its first.
     const { code, out } = await top(
       one((request) => ++asked === 4 ? "hang up" : behaviour(request)),
       ...["--count", "3"],

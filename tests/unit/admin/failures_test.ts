@@ -8,7 +8,7 @@ import { type Behaviour, FakeNameServers, run } from "../../support/fake_name_se
 const A = "10.0.0.1:9876";
 const systemError = (code: string, message = code) => Object.assign(new Error(message), { code });
 
-/** The one line that a command ends with. */
+/** The one line that a failed command prints. */
 async function failure(server: Behaviour | Error | undefined, ...args: string[]): Promise<string> {
   const servers = new FakeNameServers(new Map(server === undefined ? [] : [[A, server]]));
   const ran = await run(servers, ["clusters", "-n", A, "--timeout", "40", ...args]);

@@ -6,7 +6,7 @@ import { text } from "../../support/bytes.ts";
 import { type Behaviour, FakeNameServers, run } from "../../support/fake_name_servers.ts";
 
 const A = "10.0.0.1:9876";
-/** Colours and clears a terminal, sets its title, and writes a line of its own. */
+/** Colours and clears a terminal, sets its title, and writes its own line. */
 const EVIL = "\x1b[31m\x1b[2J\x9b1m\x1b]0;x\x07\r\nok\u202e\u2028\x7f";
 // deno-lint-ignore no-control-regex
 const COMMANDS = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e]/;

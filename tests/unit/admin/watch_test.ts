@@ -7,7 +7,7 @@ import { type Behaviour, FakeNameServers, run } from "../../support/fake_name_se
 
 const A = "10.0.0.1:9876";
 
-/** A watch whose server is empty, and whose metrics say these numbers one after the other. */
+/** A watch on an empty server whose metrics return these numbers in turn. */
 function watchOf(counts: (number | undefined)[]) {
   const clock = { now: 1_000_000 };
   let fetched = 0;

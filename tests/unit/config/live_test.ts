@@ -151,7 +151,7 @@ describe("LiveConfig.update, several at once", () => {
 });
 
 describe("LiveConfig.update, refused", () => {
-  /** That the update is refused and that memory, listeners and disk are as before. */
+  /** Asserts that the update is refused and that memory, listeners and disk are unchanged. */
   async function refusedWhole(configured: string, update: string): Promise<Error> {
     const { live, disk, text } = await start(configured);
     const before = live.format();

@@ -33,7 +33,7 @@ function load(given: Given = {}): Promise<LoadedConfiguration> {
   );
 }
 
-/** The configuration from one file under -c. */
+/** Loads a configuration from one file with -c. */
 const loadFile = (configFile: string, content: FileContent) =>
   load({ configFile, files: { [configFile]: content } });
 

@@ -8,7 +8,7 @@ const edit = (text: string, changes: Record<string, string>) =>
   editProperties(text, new Map(Object.entries(changes)), "x.properties");
 
 describe("parseProperties", () => {
-  // What java.util.Properties of JDK 17 answered for the same texts.
+  // Results of java.util.Properties of JDK 17 for the same texts.
   const cases: [text: string, entries: Record<string, string>][] = [
     ["", {}],
     ["a=b", { a: "b" }],

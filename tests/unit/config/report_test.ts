@@ -8,7 +8,7 @@ import {
   viewConfiguration,
 } from "../../../src/config/report.ts";
 
-/** What the reference 5.5.0 answers to GET_NAMESRV_CONFIG with its defaults, paths left out. */
+/** The response of the reference 5.5.0 to GET_NAMESRV_CONFIG with defaults, without paths. */
 const REFERENCE = `bindAddress=0.0.0.0
 clientRequestThreadPoolNums=8
 clientRequestThreadPoolQueueCapacity=50000

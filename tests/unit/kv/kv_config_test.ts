@@ -30,7 +30,7 @@ async function load(disk: MemoryDisk, maxSize?: number) {
   return { kv: await KvConfig.load(new DurableFile(PATH, disk), log, maxSize), log };
 }
 
-/** How often the file itself was replaced. */
+/** Number of replacements of the file itself. */
 function writes(disk: MemoryDisk): number {
   return disk.calls.filter((call) => call.startsWith("rename") && call.endsWith(` ${PATH}`)).length;
 }
@@ -41,7 +41,7 @@ function failWrites(disk: MemoryDisk): void {
   };
 }
 
-/** Holds the next replacement of the file until the returned function is called. */
+/** Blocks the next replacement of the file until the returned function is called. */
 function holdNextWrite(disk: MemoryDisk): { reached: Promise<void>; release: () => void } {
   const reached = Promise.withResolvers<void>();
   const held = Promise.withResolvers<void>();

@@ -92,7 +92,7 @@ describe("createLog", () => {
     setRepeatLimit(0);
     for (let i = 0; i < 5; i++) log.warn("connection refused", { i });
     assert.equal(lines().at(-1), "WARN connection refused i=4");
-    // What a minute has left out is told in the end, too.
+    // Lines omitted in an unfinished minute are reported on close, too.
     time.tick(700);
     close();
     assert.equal(

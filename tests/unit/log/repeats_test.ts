@@ -58,13 +58,13 @@ describe("RepeatLimit", () => {
     const repeats = make(1);
     for (let i = 0; i < 1000; i++) assert.ok(repeats.passes("INFO", `e${i}`));
     assert.ok(!repeats.passes("INFO", "e7"));
-    // All further ones are one.
+    // All further events share one window.
     assert.ok(repeats.passes("INFO", "a"));
     assert.ok(!repeats.passes("INFO", "b"));
     assert.ok(!repeats.passes("INFO", "c"));
     time.tick(60_000);
     assert.deepEqual(told.map(({ event, count }) => [event, count]), [["e7", 1], ["(others)", 2]]);
-    // A minute later they are forgotten.
+    // After a minute they are removed.
     assert.ok(repeats.passes("INFO", "b"));
     assert.ok(repeats.passes("INFO", "c"));
   });

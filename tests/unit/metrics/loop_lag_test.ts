@@ -5,7 +5,7 @@ import { LoopLag } from "../../../src/metrics/loop_lag.ts";
 
 describe("LoopLag", () => {
   let time: FakeTime;
-  /** What the loop was held up by, in milliseconds. */
+  /** How long the loop was blocked, in milliseconds. */
   let held: number;
   let lag: LoopLag;
 

@@ -43,7 +43,7 @@ describe("the metrics of a Namesrv", () => {
     await Deno.remove(dir, { recursive: true });
   });
 
-  /** Asks, and waits for the answer. */
+  /** Sends a request and waits for the response. */
   async function ask(
     peer: FakeSocket,
     code: number,
@@ -60,7 +60,7 @@ describe("the metrics of a Namesrv", () => {
     return ask(peer, 103, { ...BROKER, ...fields }, registration(topics));
   }
 
-  /** Checks that so many were counted under each of these, without the prefix, since the start. */
+  /** Asserts the counts of these metrics, without the prefix, since the start. */
   async function assertCounts(expected: Record<string, number>): Promise<void> {
     const values = parseScrape(await namesrv.metrics.render()).values;
     for (const [series, value] of Object.entries(expected)) {
@@ -119,7 +119,7 @@ describe("the metrics of a Namesrv", () => {
     await register(peer, ["T1", "T2"]);
     await register(peer, ["T1", "T2"]);
     await register(peer, ["T1", "T2"]);
-    // Single topics before a first full registration, and a body that is none.
+    // Single topics before a first full registration, and an invalid body.
     assert.equal(await register(peer, ["T1"], { brokerName: "other" }), 1);
     assert.equal(await ask(peer, 103, BROKER, "{broken"), 1);
     await assertCounts({
@@ -127,7 +127,7 @@ describe("the metrics of a Namesrv", () => {
       'registrations_total{result="unchanged"}': 2,
       'registrations_total{result="refused"}': 2,
       'registrations_total{result="stale"}': 0,
-      // The second and the third were known, and only the body that is broken was read again.
+      // The second and the third were known, and only the broken body was parsed again.
       registration_decode_seconds_count: 3,
       'brokers{cluster="C",role="master"}': 1,
       topics: 2,

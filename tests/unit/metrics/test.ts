@@ -71,7 +71,7 @@ describe("Metrics", () => {
     metrics = new Metrics(sources);
   });
 
-  /** What is scraped, of the metrics whose names begin so. */
+  /** The scraped metrics whose names begin with this. */
   async function scrape(start: string): Promise<Record<string, number>> {
     const { values } = parseScrape(await metrics.render());
     return Object.fromEntries([...values].filter(([series]) => series.startsWith(start)));

@@ -26,7 +26,7 @@ describe("ProductEnvironment", () => {
   const options = { productEnvName: "", productEnvNamesrvAddr: "", addressServiceDomain: "" };
   let log: RecordedLog;
   let now: number;
-  /** Addresses that were called, with the request and the limit of time. */
+  /** Called addresses, with request and time limit. */
   let called: [string, OutgoingRequest, number][];
   let urls: string[];
   let servers: Map<string, RemoteAnswer | Error>;

@@ -25,7 +25,7 @@ function inflated(topics: readonly string[]): Uint8Array {
   );
 }
 
-/** A decoder, and how often it gave others their turn. */
+/** A decoder, and how often it yielded. */
 function newDecoder(maxInflated = 1_000_000_000) {
   const counts = { turns: 0 };
   const decoder = new RegistrationDecoder(() => maxInflated, (task) => {
@@ -64,7 +64,7 @@ describe("RegistrationDecoder", () => {
   ) {
     it(`decodes a large ${what} body in slices, with the turns of others between`, async () => {
       const { decoder, counts } = newDecoder();
-      // Each look at the clock is a millisecond later than the one before.
+      // Each read of the clock returns a millisecond more.
       let clock = 0;
       using _ = stub(performance, "now", () => clock++);
       let others = 0;
@@ -102,7 +102,7 @@ describe("RegistrationDecoder", () => {
       order.push(name);
     }));
     assert.deepEqual(order, ["large", "small", "zlib", "bad", "last"]);
-    // Nothing waits any more: a small body is decoded at once again.
+    // Nothing is queued any more, so a small body is decoded at once again.
     await new Promise((resolve) => setImmediate(resolve));
     assert.ok(!(decoder.decode(plain(2), false, 513) instanceof Promise));
   });

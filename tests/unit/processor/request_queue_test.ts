@@ -32,7 +32,7 @@ describe("RequestQueue", () => {
     });
   }
 
-  /** A request whose handler takes until it is told to end. */
+  /** A request whose handler runs until it is told to finish. */
   function slow(name: string) {
     const { promise, resolve, reject } = Promise.withResolvers<Reply>();
     const handler: Handler = () => {
@@ -203,7 +203,7 @@ describe("RequestQueue", () => {
   describe("with a slice", () => {
     let now = 0;
 
-    /** A handler that works for so many milliseconds of the clock that it sees. */
+    /** A handler that works for this many milliseconds of its clock. */
     const working = (name: string, ms: number): Handler => () => {
       started.push(name);
       now += ms;

@@ -87,7 +87,7 @@ describe("GET_ROUTEINFO_BY_TOPIC", () => {
   });
 
   describe("its cache", () => {
-    /** The body's bytes, to see whether they are the same object. */
+    /** The body's bytes, to check whether they are the same object. */
     const body = async (fields: Record<string, string> = {}, asking = {}) =>
       (await server.handle(105, { topic: "T1", ...fields }, asking)).body!;
 

@@ -8,7 +8,7 @@ async function setUp(): Promise<void> {
   server = await Processors.create();
 }
 
-/** A body as REGISTER_TOPIC_IN_NAMESRV has it. */
+/** A body of REGISTER_TOPIC_IN_NAMESRV. */
 function queueDatas(...items: Record<string, unknown>[]): string {
   const usual = { perm: 6, readQueueNums: 3, topicSysFlag: 0, writeQueueNums: 3 };
   return JSON.stringify({ queueDatas: items.map((item) => ({ ...usual, ...item })) });

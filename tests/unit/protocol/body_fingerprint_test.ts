@@ -8,7 +8,7 @@ function bodyFingerprint(body: Uint8Array): string {
   return look(body).text;
 }
 
-/** A body as a 5.5.0 broker sends it, its parts in the same order. */
+/** A body of a 5.5.0 broker, its parts in the same order. */
 function plain(parts: { sent?: number; counter?: number; queues?: number } = {}): Uint8Array {
   const { sent = 1795344040136, counter = 1, queues = 8 } = parts;
   return utf8(

@@ -25,7 +25,7 @@ function refuses(text: string | Uint8Array, message?: RegExp): void {
   );
 }
 
-/** A JSON value of the standard as the reader gives it. */
+/** A standard JSON value as the reader returns it. */
 function lossless(value: unknown): JsonValue {
   if (Array.isArray(value)) return value.map(lossless);
   if (typeof value !== "object" || value === null) return value as JsonValue;
@@ -170,7 +170,7 @@ describe("parseFastjson", () => {
     const bytes = utf8('["a?b","c"]');
     bytes[bytes.indexOf(0x3f)] = 0xff;
     assert.deepEqual(parseFastjson(bytes), ["a\ufffdb", "c"]);
-    // A lead byte before the closing quote does not swallow the quote.
+    // A lead byte before the closing quote must not swallow the quote.
     const cut = utf8('{"?":1}');
     cut[cut.indexOf(0x3f)] = 0xe6;
     assert.deepEqual(parseFastjson(cut), new Map([["\ufffd", 1]]));
@@ -195,23 +195,23 @@ describe("parseFastjson", () => {
     part.end();
     const cut = new FastjsonReader(bytes, 2, 8);
     assert.throws(() => cut.readValue(), FastjsonError);
-    // The end of the part ends a word and an escape as well, whatever stands behind it.
+    // The end of the range ends a word or an escape, whatever follows it.
     assert.equal(new FastjsonReader(utf8("1234"), 0, 2).readValue(), 12);
     assert.throws(() => new FastjsonReader(utf8('"\\u00412"'), 0, 5).readValue(), FastjsonError);
   });
 
   it("refuses a megabyte of digits with a letter behind them at once", () => {
-    // A pattern that backtracks would take hours for it.
+    // A backtracking pattern would take hours for it.
     refuses(`[${"1".repeat(1_000_000)}x]`);
     refuses(`{"a":${"1".repeat(1_000_000)}.x}`);
     refuses("9".repeat(1_000_000), /64/);
   });
 
   it("repeats strings of a large text exactly", () => {
-    // Large enough for interned strings, with more names than there are slots for them.
+    // Large enough for interned strings, with more names than slots.
     const names = Array.from({ length: 5000 }, (_, i) => `name-${i % 2500}-${"x".repeat(i % 140)}`);
     assert.deepEqual(read(JSON.stringify(names)), names);
-    // Some of these fall into the slot of the longer name before them.
+    // Some of these share the slot of the longer name before them.
     const pairs = Array.from({ length: 20_000 }, (_, i) => [`p${i}z`, `p${i}`]).flat();
     assert.deepEqual(read(JSON.stringify(pairs)), pairs);
   });

@@ -30,7 +30,7 @@ describe("jsonString", () => {
     for (const sample of SAMPLES) {
       const json = jsonString(sample);
       assert.equal(JSON.parse(json), sample);
-      // Over the wire and back.
+      // Encoded and decoded.
       assert.equal(parseFastjson(utf8(json)), sample);
     }
   });

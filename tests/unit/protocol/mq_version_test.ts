@@ -5,7 +5,7 @@ import { mqVersionName, parseMqVersion } from "../../../src/protocol/mq_version.
 
 describe("mqVersionName", () => {
   it("names the versions of Apache RocketMQ", () => {
-    // As the enumeration of 5.5.0 has them.
+    // As in the enumeration of 5.5.0.
     const names: [number, string][] = [
       [212, "V4_0_0_SNAPSHOT"],
       [213, "V4_0_0"],

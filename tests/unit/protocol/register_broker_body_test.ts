@@ -32,7 +32,7 @@ function inflated(bytes: Uint8Array, version = V5_5_0): RegisterBrokerBody {
   return finish(readInflatedBody(bytes, version)).value;
 }
 
-/** A body of four-byte numbers and of texts with their length before them. */
+/** A body of four-byte numbers and length-prefixed texts. */
 function parts(...items: (number | string)[]): Uint8Array<ArrayBuffer> {
   return concat(...items.flatMap((item) => {
     if (typeof item === "number") return [int32(item)];
@@ -48,7 +48,7 @@ function refuses(read: () => unknown, message: RegExp = /./): void {
   );
 }
 
-/** As a 5.5.0 broker sent it, two of its topics. */
+/** As sent by a 5.5.0 broker, with two of its topics. */
 const PLAIN = '{"filterServerList":[],"topicConfigSerializeWrapper":{"dataVersion":' +
   '{"counter":3,"stateVersion":1,"timestamp":1795344028266},"mappingDataVersion":{"counter":0,' +
   '"stateVersion":0,"timestamp":1795344040136},"topicConfigTable":{"RMQ_SYS_TRANS_HALF_TOPIC":' +
@@ -117,7 +117,7 @@ describe("readPlainBody", () => {
       }],
       mappings: new Map(),
     });
-    // A later broker's body is no wrapper, nor the other way round.
+    // A later broker's body is not a bare wrapper, and vice versa.
     assert.deepEqual(plain(wrapper, V4_9_7).topics, []);
     assert.deepEqual(plain(PLAIN, 36).topics, []);
     assert.deepEqual(plain(PLAIN, 37), PLAIN_READ);
@@ -269,7 +269,7 @@ describe("readPlainBody", () => {
   it("lets others run whatever the entries hold", () => {
     const many = (entry: string) => Array.from({ length: 10_000 }, () => entry).join(",");
     for (const name of ["topicConfigTable", "topicQueueMappingInfoMap"]) {
-      // One that counts, and many that don't: nulls, and the same name again.
+      // One valid entry, and many that don't count: nulls, and the same name again.
       for (const entry of ['"T":null', '"T":{}']) {
         const body = `{"topicConfigSerializeWrapper":{"${name}":{"U":{},${many(entry)}}}}`;
         const { yields } = finish(readPlainBody(utf8(body), V5_5_0, NOW));
@@ -340,7 +340,7 @@ describe("readInflatedBody", () => {
       mappings: new Map(),
     });
     refuses(() => inflated(body, 413), /mappings/);
-    // What it sends behind, no one asked for.
+    // Trailing data is ignored.
     assert.equal(inflated(concat(body, utf8("more")), 412).topics.length, 1);
   });
 
@@ -394,7 +394,7 @@ describe("readInflatedBody", () => {
       refuses(() => inflated(parts("{}", 0, "[]", lie)), /mappings/);
       refuses(() => inflated(concat(parts("{}", 0, "[]", 1), int32(lie), utf8("{}"))), /mapping/);
     }
-    // A count that the bytes could hold, though not as topics.
+    // A count that fits into the bytes, though not as topics.
     refuses(() => inflated(concat(parts("{}", 1000), new Uint8Array(4000))), /unreadable topic/);
   });
 

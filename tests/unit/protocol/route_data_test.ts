@@ -45,7 +45,7 @@ const BROKER_B = broker("broker-b", [[0, "127.0.0.1:10931"]]);
 const MAPPING_A = mapping("broker-a", [[1, 0], [3, 1], [5, 2], [7, 3]]);
 const MAPPING_B = mapping("broker-b", [[0, 0], [2, 1], [4, 2], [6, 3]]);
 
-/** The state behind the bodies that were recorded from the reference, in the order of its tables. */
+/** The state behind the bodies recorded from the reference, in the order of its tables. */
 const STATIC_TOPIC: TopicRouteData = {
   brokerDatas: [BROKER_B, BROKER_A],
   filterServerTable: new Map(),
@@ -118,7 +118,7 @@ describe("encodeTopicRoute", () => {
         '"filterServerTable":{"a:1":[],"b:1":["f:2","f:1"]},"orderTopicConf":"broker-b:8",' +
         '"queueDatas":[]}',
     );
-    // An empty configuration and an empty zone are there.
+    // An empty configuration and an empty zone are written.
     const empty = { ...EMPTY, orderTopicConf: "", brokerDatas: [{ ...BROKER_B, zoneName: "" }] };
     assert.match(text(encodeTopicRoute(empty, "fastjson")), /"zoneName":"".*"orderTopicConf":""/);
   });

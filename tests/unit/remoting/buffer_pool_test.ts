@@ -57,7 +57,7 @@ describe("BufferPool that is full", () => {
 describe("FrameDecoder with a pool", () => {
   const body = (fill: number) => new Uint8Array(300_000).fill(fill);
 
-  /** Cuts a frame out of a stream that comes in pieces, as from a socket. */
+  /** Cuts a frame out of a stream that arrives in pieces, as from a socket. */
   function receive(decoder: FrameDecoder, bytes: Uint8Array) {
     for (let at = 0; at < bytes.length; at += 65_536) {
       const chunk = bytes.slice(at, at + 65_536);

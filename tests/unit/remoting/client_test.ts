@@ -11,26 +11,26 @@ import { BINARY_UNREGISTER, REGISTERED } from "../../support/recorded_frames.ts"
 const client = new RemotingClient(new NodeTransport(), 100_000);
 const REQUEST = { code: 105, extFields: [["topic", "T"]] as const };
 
-/** The recorded answer, to the client's first request. */
+/** The recorded response, as if to the client's first request. */
 const ANSWER = (() => {
   const [{ header, body }] = cutFrames(REGISTERED);
   return frame(utf8(text(header).replace('"opaque":101', '"opaque":0')), body);
 })();
 
-/** The recorded request, as if it were the answer to the client's first one. */
+/** The recorded request, as if it were the response to the client's first one. */
 const BINARY_ANSWER = (() => {
   const [{ header }] = cutFrames(BINARY_UNREGISTER);
   header.set(concat(int32(0), int32(1)), 5);
   return frame(header, undefined, 1);
 })();
 
-/** What a peer of the client does with its one connection. */
+/** Behaviour of the client's peer on its one connection. */
 let serve: (conn: Deno.TcpConn) => Promise<void>;
 let listener: Deno.TcpListener;
 let served: Promise<void>;
 let address: string;
 
-/** Reads one frame, header as JSON. */
+/** Reads one frame with a JSON header. */
 async function readRequest(conn: Deno.TcpConn) {
   let bytes = new Uint8Array(0);
   const buffer = new Uint8Array(65_536);
@@ -49,11 +49,11 @@ async function drain(conn: Deno.TcpConn): Promise<void> {
   try {
     while (await conn.read(buffer) !== null);
   } catch {
-    // Reset is closed as well.
+    // A reset also means closed.
   }
 }
 
-/** Answers with these bytes, and waits until the client hangs up. */
+/** Responds with these bytes and waits until the client closes. */
 function answerWith(...parts: Uint8Array[]): typeof serve {
   return async (conn) => {
     await readRequest(conn);
@@ -130,7 +130,7 @@ describe("RemotingClient", () => {
     assert.equal(seen?.header.version, 401);
     assert.deepEqual(seen?.header.extFields, { topic: "T" });
     assert.equal(seen?.body, "question");
-    // It hangs up, or this would wait forever.
+    // It must close, or this would wait forever.
     await served;
   });
 
@@ -176,7 +176,7 @@ describe("RemotingClient", () => {
 
   it("rejects when the connection breaks", async () => {
     serve = async (conn) => {
-      // Unread bytes are left: the system resets the connection.
+      // With unread bytes left, the system resets the connection.
       await conn.read(new Uint8Array(1));
     };
     await assert.rejects(

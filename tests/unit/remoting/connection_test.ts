@@ -28,7 +28,7 @@ import { RecordedLog } from "../../support/recorded_log.ts";
 const ONEWAY = 2;
 const RESPONSE = 1;
 
-/** A handler that remembers what it was asked, and answers as it is told. */
+/** A handler that records its requests and responds as told. */
 class RecordedHandler implements RequestHandler {
   readonly requests: Command[] = [];
   readonly gone: Connection[] = [];
@@ -101,7 +101,7 @@ function range(from: number, count: number): number[] {
   return Array.from({ length: count }, (_, i) => from + i);
 }
 
-/** Answers that are given when the test says so, by opaque. */
+/** Responses that the test triggers, by opaque. */
 function heldAnswers() {
   const held = new Map<number, PromiseWithResolvers<Reply>>();
   const answer = ({ opaque }: Command) => {
@@ -116,7 +116,7 @@ function heldAnswers() {
   return { answer, give, held };
 }
 
-/** Lets promises go on. */
+/** Runs pending promises. */
 async function settled(): Promise<void> {
   for (let i = 0; i < 5; i++) await Promise.resolve();
 }
@@ -272,7 +272,7 @@ describe("Connection: what can't be read", () => {
       assert.equal(lines[0].fields.peer, "10.0.0.1:1");
       assert.match(String(lines[0].fields.reason), reason);
       assert.deepEqual(log.at("ERROR"), []);
-      // Nobody else notices.
+      // Other connections are unaffected.
       other.socket.send(request({ opaque: 9 }));
       assert.deepEqual(opaques(other.socket.received), [9]);
     });
@@ -328,7 +328,7 @@ describe("Connection: what can't be read", () => {
       await settled();
       assert.ok(socket.closed);
       assert.match(String(log.at("WARN")[0].fields.reason), /response header/);
-      // The encoder, which all share, holds nothing of it.
+      // The shared encoder holds nothing of it.
       handler.answer = () => ({ code: 0 });
       const other = connect({ context });
       other.socket.send(request({ opaque: 2 }));
@@ -394,7 +394,7 @@ describe("Connection: a slow reader", () => {
   });
 
   it("leaves frames of one chunk unread while it is paused", () => {
-    // Answers so large that each is a write of its own.
+    // Responses so large that each is a separate write.
     const large = new Uint8Array(300_000);
     const { socket, handler, budget } = connect({ answer: () => ({ code: 0, body: large }) });
     socket.stopReading();
@@ -403,7 +403,7 @@ describe("Connection: a slow reader", () => {
     assert.deepEqual(handler.opaques, [0]);
     assert.ok(budget.used > 0);
     for (let taken = 1; taken < 50; taken++) {
-      // Header and body are a write each.
+      // Header and body are separate writes.
       socket.read(2);
       assert.ok(socket.paused);
       assert.equal(handler.requests.length, taken + 1);
@@ -605,7 +605,7 @@ describe("Connection: its end", () => {
     const { socket, connection, handler, closed } = connect({ answer });
     socket.send(requests(0, 2));
     socket.sendEnd();
-    // Those who count on the peer learn at once; its socket stays.
+    // Owners are notified at once; its socket stays open.
     assert.deepEqual(handler.gone, [connection]);
     assert.ok(connection.closed);
     assert.equal(socket.ending, false);
@@ -766,7 +766,7 @@ describe("Connection.idleSince", () => {
 });
 
 describe("Connection: what it counts", () => {
-  /** Counts by code, answer and result: how many, and how many milliseconds they took. */
+  /** Counts and milliseconds by code, response code and result. */
   const series = ({ context }: World) =>
     [...context.counters.requests.series()].map((it) =>
       [it.requestCode, it.responseCode, it.result, it.count, it.sum].join(" ")

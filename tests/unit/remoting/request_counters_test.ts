@@ -8,7 +8,7 @@ import {
 
 const { SUCCESS, ONEWAY, WRITE_CHANNEL_FAILED } = AnswerResult;
 
-/** Counts by bucket, of which only some are not zero. */
+/** Counts by bucket, given only those that are not zero. */
 function buckets(counts: Record<number, number>): number[] {
   return Array.from({ length: LATENCY_BOUNDS.length + 1 }, (_, i) => counts[i] ?? 0);
 }

@@ -28,7 +28,7 @@ let handle: (request: Command, peer: Peer) => Reply | Promise<Reply>;
 let gone: string[];
 let server: RemotingServer;
 
-/** Whether a promise is settled, by the time that promises have gone on. */
+/** Whether a promise is settled after pending promises have run. */
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   let settled = false;
   void promise.then(() => (settled = true));
@@ -172,7 +172,7 @@ describe("RemotingServer", () => {
       const busy = transport.open("10.0.0.1:1");
       const idle = transport.open("10.0.0.2:1");
       for (let count = 0; count < 3; count++) {
-        // One byte is enough, and it need not be a whole frame.
+        // One byte is enough; it need not be a complete frame.
         busy.send(new Uint8Array(1));
         time.tick(100_000);
       }
@@ -190,7 +190,7 @@ describe("RemotingServer", () => {
         time.tick(100_000);
         assert.equal(socket.closed, false, `${writes}`);
       }
-      // Now nothing moves any more.
+      // Now everything is idle.
       time.tick(IDLE_SECONDS * 1000 + 1000);
       assert.ok(socket.closed);
       assert.equal(budget.used, 0);
@@ -245,7 +245,7 @@ describe("RemotingServer", () => {
     it("accepts no more, and is over at once without connections", async () => {
       assert.ok(await isSettled(server.stop(700)));
       assert.equal(transport.listening, false);
-      // No timer is left behind.
+      // No timer is left.
       assert.equal(time.next(), false);
     });
 

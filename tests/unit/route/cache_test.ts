@@ -6,12 +6,12 @@ import { mapping, RouteWorld, topic, version } from "../../support/route_world.t
 
 const bytes = (length = 10) => new Uint8Array(length);
 
-/** Puts a route of each of the topics into the world's cache. */
+/** Caches a route of each of the topics. */
 function fill(world: RouteWorld): void {
   for (const name of world.tables.topics()) world.cache.set(name, "standard", bytes());
 }
 
-/** The topics that the cache lost since it was filled; it is filled again. */
+/** Returns the topics that the cache lost since it was filled, and fills it again. */
 function lost(world: RouteWorld): string[] {
   const names = world.topics().filter((name) => world.cache.get(name, "standard") === undefined);
   fill(world);
@@ -40,7 +40,7 @@ describe("RouteCache, what invalidates a route", () => {
   it("is a topic that changed, alone among 10 000", () => {
     const many = Array.from({ length: 10_000 }, (_, i) => topic(`M${i}`));
     world.register({ name: "c", topics: many });
-    // The fixture's cache holds a part of them, so this one has to be told by the tables.
+    // The fixture's cache holds only some of them, so this listener hears from the tables directly.
     const heard: string[] = [];
     const tables = new RouteTables({
       topicChanged: (name) => heard.push(name),
@@ -173,7 +173,7 @@ describe("RouteCache, what invalidates a route", () => {
 });
 
 describe("RouteCache, its budget", () => {
-  /** What an entry of a topic with a one-letter name and this many bytes takes. */
+  /** The size of an entry of a topic with a one-letter name and this many bytes. */
   function sizeOf(length: number): number {
     const cache = new RouteCache(() => Infinity);
     cache.set("x", "standard", bytes(length));
@@ -227,7 +227,7 @@ describe("RouteCache, its budget", () => {
     cache.get("a", "standard");
     cache.set("d", "standard", bytes());
     assert.equal(cache.size, 3 * sizeOf(10));
-    // "a" was spared once, and this look at it does so again.
+    // "a" was spared once, and this read spares it again.
     assert.equal(kept(cache, "abcd"), "acd");
   });
 

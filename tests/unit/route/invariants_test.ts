@@ -4,7 +4,7 @@ import { encodeTopicRoute } from "../../../src/protocol/route_data.ts";
 import { pickupTopicRoute } from "../../../src/route/topic_route.ts";
 import { FakeConnection, mapping, RouteWorld, version } from "../../support/route_world.ts";
 
-/** Numbers that look like chance and are the same in each run (mulberry32). */
+/** Pseudo-random numbers that are the same in each run (mulberry32). */
 function chance(seed: number): (below: number) => number {
   return (below) => {
     seed = (seed + 0x6d2b79f5) | 0;
@@ -19,7 +19,7 @@ const CLUSTERS = ["C", "D"];
 const ADDRS = ["w", "x", "y", "z"];
 const TOPICS = ["T1", "T2", "T3", "T4", "constructor"];
 
-/** One thing that a broker, an operator or the network does. */
+/** One action of a broker, an operator or the network. */
 function step(world: RouteWorld, connections: FakeConnection[], below: (n: number) => number) {
   const one = <T>(of: readonly T[]): T => of[below(of.length)];
   const some = () => TOPICS.filter(() => below(2) === 0);
@@ -62,7 +62,9 @@ function step(world: RouteWorld, connections: FakeConnection[], below: (n: numbe
   }
 }
 
-/** The invariants of semantics.md, and that nobody is left whom nothing would ever take out. */
+/**
+ * Checks the invariants of semantics.md, and that no entry is left that nothing would ever remove.
+ */
 function check(world: RouteWorld): void {
   const { tables } = world;
   const names = new Set<string>();
@@ -116,7 +118,7 @@ function check(world: RouteWorld): void {
 
 const text = new TextDecoder();
 
-/** Every cached route is the one that would be encoded now. */
+/** Checks that every cached route equals a newly encoded one. */
 function checkCache(world: RouteWorld): void {
   for (const topic of TOPICS) {
     const route = pickupTopicRoute(world.tables, topic, { supportActingMaster: true });

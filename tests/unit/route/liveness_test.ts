@@ -16,7 +16,7 @@ describe("liveness", () => {
     time.restore();
   });
 
-  /** Moves the clock and lets what was put off happen. */
+  /** Moves the clock and runs deferred tasks. */
   function pass(ms: number): void {
     time.tick(ms);
     world.settle();
@@ -175,7 +175,7 @@ describe("liveness", () => {
     const [old, fresh] = [new FakeConnection(), new FakeConnection()];
     world.register({ connection: old });
     world.routes.disconnected(old);
-    // The registration forgets it first, and then makes it anew.
+    // The registration first removes it and then creates it anew.
     world.register({ connection: fresh });
     world.settle();
     assert.deepEqual(world.addrs(), { 0: "a:0" });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import type { Registration, RegistrationResult } from "../../../src/route/registration.ts";
 import { FakeConnection, mapping, RouteWorld, topic, version } from "../../support/route_world.ts";
 
-/** A registration of broker a; its fingerprint stands for all that its body says. */
+/** A registration of broker a; the fingerprint represents the whole body. */
 function registration(more: Partial<Registration> = {}, topics = ["T1", "T2"]): Registration {
   const body: Registration["body"] = more.body ??
     { dataVersion: version(1), topics: topics.map((it) => topic(it)), mappings: new Map() };
@@ -22,7 +22,7 @@ function registration(more: Partial<Registration> = {}, topics = ["T1", "T2"]): 
   };
 }
 
-/** As the handler does it: the body is read only when it has to be. */
+/** Like the handler: parses the body only when necessary. */
 function register(world: RouteWorld, said: Registration): RegistrationResult {
   return world.routes.registerAgain(said, said.fingerprint!) ?? world.routes.register(said);
 }
@@ -121,7 +121,7 @@ describe("a registration that comes again", () => {
     for (const name of ["T1", "T2"]) world.cache.set(name, "standard", new Uint8Array(1));
     assert.ok(world.routes.registerAgain(said, said.fingerprint!));
     for (const name of ["T1", "T2"]) assert.ok(world.cache.get(name, "standard"));
-    // Another version with the same topics shows nothing else either.
+    // Another version with the same topics does not change the routes either.
     const next = registration({
       body: { dataVersion: version(2), topics, mappings: new Map([["T1", mapping("T1", "a")]]) },
     });
@@ -164,7 +164,7 @@ describe("a registration that comes again", () => {
           const again = sparing.routes.registerAgain(said, said.fingerprint!);
           if (again !== undefined) spared++;
           const actual = again ?? sparing.routes.register(said);
-          // A field that is undefined is one that is not there.
+          // A field that is undefined counts as absent.
           assert.equal(JSON.stringify(sorted(actual)), JSON.stringify(sorted(expected)));
         } else {
           for (const world of worlds) {

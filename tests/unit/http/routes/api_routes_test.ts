@@ -51,7 +51,7 @@ async function problem(path: string): Promise<HttpProblem> {
   return error;
 }
 
-/** A peer that has connected. */
+/** Connects a peer. */
 function connect(view: Partial<ConnectionView> = {}): Peer {
   const handle = connection();
   const id = connections.size + 1;

@@ -38,7 +38,7 @@ async function ask(path: string): Promise<Response> {
   return await route.answer({ path: new Map(), query });
 }
 
-/** The status, and the checks that fail with their reasons. */
+/** The status, and the failed checks with their reasons. */
 async function ready(): Promise<[number, Record<string, string>]> {
   const response = await ask("/readyz");
   const { ready, checks } = await response.json();

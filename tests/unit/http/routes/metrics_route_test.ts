@@ -29,7 +29,7 @@ const scrape = async (): Promise<string> => {
   return await response.text();
 };
 
-/** Finishes the last rendering after so many milliseconds. */
+/** Finishes the last rendering after this many milliseconds. */
 function rendered(text: string, after: number): void {
   clock += after;
   renders.at(-1)!.resolve(text);

@@ -13,7 +13,7 @@ interface Page {
 
 let clock: number;
 let turns: number;
-/** What happens whenever others have their turn. */
+/** Called whenever other work gets a turn. */
 let between: () => void;
 let pager: Pager;
 
@@ -44,7 +44,7 @@ async function page<T>(listing: Listing<T>, query = ""): Promise<Page> {
   return await response.json();
 }
 
-/** All entries, page after page. */
+/** All entries, page by page. */
 async function walk<T>(listing: () => Listing<T>, query: string): Promise<string[][]> {
   const pages: string[][] = [];
   let cursor = "";
@@ -150,7 +150,8 @@ describe("Pager.page", () => {
     };
     const { items } = await page(slow, "limit=10");
     assert.equal(items.length, 10);
-    // 10 ms of looking and 3 ms of showing, half a millisecond at a time, seen every 64 entries.
+    // 10 ms of visiting and 3 ms of formatting, in slices of half a millisecond, checked every 64
+    // entries.
     assert.ok(turns >= 15 && turns <= 30, `${turns} turns`);
   });
 
@@ -165,7 +166,7 @@ describe("Pager.page", () => {
       show: (name) => table.has(name) ? name : undefined,
     };
     between = () => {
-      // One goes, one comes, and one goes and comes back: it is met twice.
+      // One is removed, one is added, and one is removed and added again, so it is seen twice.
       table.delete("n000005");
       table.set("n999999", 1);
       table.delete("n000001");

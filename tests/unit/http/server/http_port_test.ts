@@ -11,7 +11,7 @@ let log: RecordedLog;
 let listener: FakeHttpListener;
 let port: HttpPort;
 let begun: string[];
-/** The requests for /slow that wait. */
+/** The pending requests for /slow. */
 let slow: PromiseWithResolvers<void>[];
 
 function setUp(): void {
@@ -57,12 +57,12 @@ function setUp(): void {
   port.listen("127.0.0.1", 9877);
 }
 
-/** Asks, and says with `sent` when the answer has left. */
+/** Sends a request; `sent` settles when the response has been sent. */
 function ask(path: string, sent: Promise<void> = Promise.resolve(), method = "GET") {
   return listener.ask(path, sent, method);
 }
 
-/** Lets time pass, a turn at a time. */
+/** Lets time pass, turn by turn. */
 async function pass(milliseconds: number): Promise<void> {
   for (let passed = 0; passed < milliseconds; passed += 20) {
     await time.tickAsync(20);
@@ -89,7 +89,7 @@ describe("HttpPort", () => {
     }
     for (const answer of answers) assert.equal(await (await answer).text(), "a");
     await time.tickAsync(100);
-    // Nobody waits who comes alone.
+    // A single request does not wait.
     void ask("/a");
     await time.runMicrotasks();
     assert.equal(begun.length, 6);
@@ -142,7 +142,7 @@ describe("HttpPort", () => {
     assert.equal(refused.headers.get("retry-after"), "1");
     assert.match((await refused.json()).detail, /256/);
     assert.equal((await ask("/vital")).status, 200);
-    // Those whose client is gone are over, too.
+    // Requests of clients that have gone end, too.
     sent.reject(new Error("gone"));
     await time.runMicrotasks();
     assert.equal((await ask("/a")).status, 200);

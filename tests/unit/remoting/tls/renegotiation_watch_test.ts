@@ -4,7 +4,7 @@ import { RenegotiationWatch } from "../../../../src/remoting/tls/renegotiation_w
 import { concat } from "../../../support/bytes.ts";
 
 function record(type: number, length: number): Uint8Array {
-  // What is in a record looks like records.
+  // The contents of a record look like records.
   return concat(
     new Uint8Array([type, 3, 3, length >> 8, length & 0xff]),
     new Uint8Array(length).fill(22),
@@ -12,7 +12,7 @@ function record(type: number, length: number): Uint8Array {
 }
 
 const [CHANGE_CIPHER, ALERT, HANDSHAKE, DATA] = [20, 21, 22, 23];
-/** What a client of TLS 1.2 sends up to its first request. */
+/** The records of a TLS 1.2 client up to its first request. */
 const HANDSHAKES = concat(
   record(HANDSHAKE, 200),
   record(HANDSHAKE, 40),

@@ -71,7 +71,7 @@ describe("a socket of NodeTransport that is secured", () => {
       const yes = socket.write(bytes);
       if (yes) bytes.fill(0xff);
       taken[yes ? "yes" : "no"]++;
-      // The system takes what its buffers hold while nobody reads.
+      // The system buffers data while nothing is read.
       if (i % 2 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
       if (i === 100) client.resume();
     }
@@ -96,7 +96,7 @@ describe("a socket of NodeTransport that is secured", () => {
     const socket = await accepted.promise;
     const sent = Buffer.alloc(100_000_000);
     const left = new Promise((resolve) => client.write(sent, resolve));
-    // The system's buffers for a connection of this machine hold a few megabytes.
+    // The system buffers a few megabytes for a local connection.
     await new Promise((resolve) => setTimeout(resolve, 500));
     assert.ok(client.writableLength > 0, "all of it was read");
     const seen = () => received.reduce((sum, { length }) => sum + length, 0);

@@ -27,10 +27,10 @@ const OPTIONS: TlsOptions = {
   "tls.protocols": "",
 };
 
-/** Files in folders that can be watched, taken away and made again. */
+/** Files in folders that can be watched, removed and recreated. */
 class FakeFiles implements TlsFileSystem {
   readonly contents = new Map<string, string>();
-  /** By folder: which one it is under its name. */
+  /** Identity of the folder under each name. */
   readonly inodes = new Map([["/tls", 1], ["/trust", 2]]);
   readonly watches = new Map<string, FakeWatch>();
   reads = 0;
@@ -63,7 +63,7 @@ class FakeWatch implements FolderWatch {
   closed = false;
   #next = Promise.withResolvers<void>();
 
-  /** Something happens in the folder. */
+  /** Reports an event in the folder. */
   report(): void {
     this.#next.resolve();
   }
@@ -96,7 +96,7 @@ function write({ key, cert }: TlsFiles): void {
   files.contents.set("/tls/a.pem", cert);
 }
 
-/** Lets the quiet time after a change pass, and what follows it be done. */
+/** Lets the quiet period after a change pass, and the reload after it finish. */
 async function settle(ms = 300): Promise<void> {
   await time.tickAsync(ms);
   await store.reload();
@@ -104,7 +104,7 @@ async function settle(ms = 300): Promise<void> {
 
 const reloads = () => log.at("INFO").filter(({ event }) => event === "TLS certificate reloaded");
 
-/** The reasons of the errors, since the last call. */
+/** The reasons of the errors since the last call. */
 function problems(): string[] {
   return log.events.splice(0).filter(({ level }) => level === "ERROR")
     .map(({ fields }) => String(fields.reason));
@@ -157,7 +157,7 @@ describe("TlsStore", () => {
     ];
     for (const [spoil, reason] of bad) {
       spoil();
-      // Looked at over and over, and signalled besides.
+      // Checked repeatedly, and also signalled.
       await settle(60_000);
       await store.reload();
       const said = problems();

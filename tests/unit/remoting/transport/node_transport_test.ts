@@ -12,7 +12,7 @@ import { concat, utf8 } from "../../../support/bytes.ts";
 const LOCAL = "127.0.0.1";
 const transport = new NodeTransport();
 
-/** What a test hears of the server's side of one connection. */
+/** Events of the server's side of a connection. */
 class Side implements SocketHandler {
   readonly chunks: Uint8Array[] = [];
   readonly events: string[] = [];
@@ -52,7 +52,7 @@ let sides: Side[];
 let accepted: (side: Side) => void;
 let clients: Deno.TcpConn[];
 
-/** A client of the runtime itself, and the server's side of its connection. */
+/** A client of the runtime, and the server's side of its connection. */
 async function connect(): Promise<{ client: Deno.TcpConn; side: Side }> {
   const arrived = Promise.withResolvers<Side>();
   accepted = arrived.resolve;
@@ -70,7 +70,7 @@ async function writeAll(conn: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
 }
 
-/** Reads up to the end, or so many bytes. */
+/** Reads to the end, or this many bytes. */
 async function read(conn: Deno.TcpConn, length = Infinity): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   const buffer = new Uint8Array(65_536);
@@ -83,12 +83,12 @@ async function read(conn: Deno.TcpConn, length = Infinity): Promise<Uint8Array> 
   return concat(...parts);
 }
 
-/** Waits until something is true, which the system brings about in its own time. */
+/** Waits for a condition that the system brings about in its own time. */
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
-/** Numbers that look random and are the same in every run. */
+/** Pseudo-random numbers that are the same in every run. */
 function random(): () => number {
   let state = 12345;
   return () => (state = (Math.imul(state, 1103515245) + 12345) >>> 0) >>> 8;
@@ -148,7 +148,7 @@ describe("NodeTransport", () => {
     const echoed = read(client, bytes.length);
     const next = random();
     for (let at = 0; at < bytes.length;) {
-      // Mostly small cuts, and some of a megabyte.
+      // Mostly small pieces, and some of a megabyte.
       const size = 1 + next() % (at % 7 === 0 ? 1_000_000 : 20_000);
       await writeAll(client, bytes.subarray(at, at + size));
       at += size;
@@ -176,7 +176,7 @@ describe("NodeTransport", () => {
   it("is full above the high mark, and drains down to the low one", async () => {
     const { client, side } = await connect();
     marks = { high: 4_000_000, low: 1_000_000 };
-    // More than the system's own buffers take while nobody reads.
+    // More than the system buffers while nothing is read.
     const length = 30_000_000;
     for (let sent = 0; sent < length; sent += 100_000) side.socket.write(new Uint8Array(100_000));
     assert.ok(side.socket.unsent > marks.high);
@@ -199,7 +199,7 @@ describe("NodeTransport", () => {
     await until(() => side.chunks.length > 0);
     const expected: Uint8Array[] = [];
     const taken = { yes: 0, no: 0 };
-    // The system takes what its buffers hold while nobody reads.
+    // The system buffers data while nothing is read.
     while (taken.no < 20) {
       const chunk = noise(1 + (expected.length * 7919) % 300_000);
       expected.push(chunk.slice());
@@ -216,7 +216,7 @@ describe("NodeTransport", () => {
     const { client, side } = await connect();
     await writeAll(client, utf8("first"));
     await until(() => side.chunks.length > 0);
-    // A read is under way already: what it brings has to wait too.
+    // A read is already pending: its data has to wait, too.
     side.socket.pause();
     const bytes = noise(200_000);
     await writeAll(client, bytes);
@@ -315,7 +315,7 @@ describe("NodeTransport", () => {
     await writeAll(client, utf8("x"));
     await until(() => side.chunks.length > 0);
     side.socket.write(new Uint8Array(20_000_000));
-    // Unread bytes are there: the system resets the connection.
+    // With unread bytes, the system resets the connection.
     client.close();
     const reason = await side.closed.promise;
     assert.ok(reason !== undefined && reason.length > 0);
@@ -402,7 +402,7 @@ describe("NodeTransport", () => {
         chunks.push(noise(size));
         return socket.write(chunks.at(-1)!);
       };
-      // What is left over is small, and so is what comes behind it.
+      // The rest is small, and so is the data after it.
       while (write(1000));
       for (const size of [100, 100, 300_000, 10]) write(size);
       const side = await arrived.promise;
@@ -416,13 +416,13 @@ describe("NodeTransport", () => {
       stopListening();
       await assert.rejects(
         transport.connect(LOCAL, listener.port, 5000),
-        // The second while the system is still taking the port down.
+        // The second one while the system is still closing the port.
         /ECONNREFUSED|ECONNRESET/,
       );
     });
 
     it("rejects when the time is over", async () => {
-      // A full accept queue: the system leaves further connections unanswered.
+      // With a full accept queue, the system leaves further connections unanswered.
       const deaf = Deno.listen({ hostname: LOCAL, port: 0, tcpBacklog: 1 });
       const sockets: Socket[] = [];
       try {

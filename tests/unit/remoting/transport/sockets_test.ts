@@ -29,7 +29,7 @@ async function readAll(): Promise<Uint8Array> {
   return concat(...parts);
 }
 
-/** Waits until something is true, which the system brings about in its own time. */
+/** Waits for a condition that the system brings about in its own time. */
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
@@ -75,14 +75,14 @@ describe("RemotingServer on real sockets", () => {
 
   it("answers every request of a peer that reads late and sends no more", async () => {
     let handled = 0;
-    // Small answers, which share a buffer, and large ones, which are sent as they are.
+    // Small responses, which share a buffer, and large ones, which are sent without copying.
     const bodyOf = (opaque: number) => `${opaque},`.repeat(opaque % 10 === 0 ? 20_000 : 1000);
     handle = ({ opaque }) => {
       handled++;
       return { code: 0, body: utf8(bodyOf(opaque)) };
     };
     const count = 2000;
-    // All of it fits into the system's buffers on the way in, and not on the way out.
+    // All of it fits into the system's receive buffers, but not into its send buffers.
     const sending = writeAll(requests(count)).then(() => client.closeWrite());
     await new Promise((resolve) => setTimeout(resolve, 100));
     assert.ok(handled < count, `${handled} answers were made for a peer that reads none`);

@@ -24,7 +24,7 @@ function budgetOf(limit: number): ByteBudget {
   return new ByteBudget(() => limit);
 }
 
-/** Takes all frames that are ready, as a connection does: what is not owned is copied at once. */
+/** Takes all available frames like a connection: frames that are not owned are copied at once. */
 function take(decoder: FrameDecoder): SeenFrame[] {
   const frames: SeenFrame[] = [];
   for (let next = decoder.next(); next !== undefined; next = decoder.next()) {
@@ -40,7 +40,7 @@ function take(decoder: FrameDecoder): SeenFrame[] {
   return frames;
 }
 
-/** Pushes chunks out of one buffer, which is used again for each, as a transport does. */
+/** Pushes chunks from one buffer, which is reused for each, as a transport does. */
 function decode(chunks: Uint8Array[], decoder = new FrameDecoder(MAX_LENGTH, budgetOf(1 << 20))) {
   const frames: SeenFrame[] = [];
   const buffer = new Uint8Array(Math.max(...chunks.map((chunk) => chunk.length)));
@@ -55,7 +55,7 @@ function decode(chunks: Uint8Array[], decoder = new FrameDecoder(MAX_LENGTH, bud
 }
 
 function refuses(bytes: Uint8Array, message: RegExp, maxLength = MAX_LENGTH): void {
-  // Whole, and byte by byte.
+  // As a whole, and byte by byte.
   for (const size of [bytes.length, 1]) {
     const chunks: Uint8Array[] = [];
     for (let at = 0; at < bytes.length; at += size) chunks.push(bytes.subarray(at, at + size));
@@ -130,7 +130,7 @@ describe("FrameDecoder", () => {
   });
 
   it("gives frames that wait, after a pause, in order", () => {
-    // A connection that is paused takes a few frames and keeps the rest.
+    // A paused connection takes a few frames and keeps the rest.
     const budget = budgetOf(1 << 20);
     const decoder = new FrameDecoder(MAX_LENGTH, budget);
     const buffer = STREAM.slice();
@@ -141,7 +141,7 @@ describe("FrameDecoder", () => {
     buffer.fill(0xff);
     const waiting = take(decoder);
     assert.deepEqual(waiting, SEEN.slice(1, -1));
-    // The last one is not whole yet.
+    // The last one is incomplete.
     decoder.push(STREAM.subarray(STREAM.length - 5));
     assert.deepEqual(take(decoder), SEEN.slice(-1));
     assert.equal(budget.used, 0);

@@ -31,14 +31,14 @@ function requestOf(opaque = 0, serializeType: 0 | 1 = 0): Command {
   };
 }
 
-/** What a plain success has to be, written without the code under test. */
+/** The expected plain success, written without the code under test. */
 function plainSuccess(opaque: number, body?: Uint8Array): Uint8Array {
   const header = '{"code":0,"flag":1,"language":"OTHER","opaque":' + opaque +
     ',"serializeTypeCurrentRPC":"JSON","version":513}';
   return frame(utf8(header), body);
 }
 
-/** What the encoder writes to a socket that takes nothing at once, without a copy of anything. */
+/** The encoder's writes to a socket that takes nothing at once, without copies. */
 function take(encoder: FrameEncoder): Uint8Array[] {
   const parts: Uint8Array[] = [];
   encoder.flush({
@@ -56,7 +56,7 @@ function encode(...responses: [Command, Reply][]): Uint8Array {
   return concat(...take(encoder));
 }
 
-/** Bytes that show when any of them moved. */
+/** A pattern in which any moved byte is visible. */
 function pattern(length: number): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => (i * 31 + (i >> 8)) & 0xff);
 }
@@ -95,7 +95,7 @@ describe("FrameEncoder", () => {
       encodeHeader({ code: 0, opaque: -7, flag: 1, extFields: response.extFields }, 1),
     );
     assert.equal(text(seen.body), "body");
-    // A plain success as well.
+    // Also a plain success.
     assert.deepEqual(
       encode([requestOf(5, 1), { code: 0 }]),
       frame(encodeHeader({ code: 0, opaque: 5, flag: 1 }, 1), undefined, 1),
@@ -132,7 +132,7 @@ describe("FrameEncoder", () => {
       LARGE_BODY,
       LARGE_BODY + 1,
       3,
-      // With one of the size before LARGE_BODY: the buffer filled to its last byte, and around it.
+      // Sizes around a full buffer, with a body just below LARGE_BODY.
       rest - 1,
       rest,
       rest + 1,

@@ -274,7 +274,7 @@ describe("decodeHeader of the binary form", () => {
     }
     refuses(fields(new Uint8Array(1)), ROCKETMQ);
     refuses(fields(int16(1), utf8("k"), new Uint8Array(3)), ROCKETMQ);
-    // A value goes past the fields, though not past the header.
+    // A value exceeds the fields, but not the header.
     refuses(
       concat(start, int32(0), int32(8), int16(1), utf8("k"), int32(4), utf8("vvvv")),
       ROCKETMQ,
@@ -356,7 +356,7 @@ describe("encodeHeader", () => {
         extFields: new Map(header.extFields),
       });
     }
-    // JSON can tell an empty string from none.
+    // JSON can distinguish an empty string from an absent one.
     const empty: OutgoingHeader = {
       code: 0,
       opaque: 0,

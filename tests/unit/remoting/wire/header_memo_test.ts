@@ -6,7 +6,7 @@ import { decodeHeader, encodeHeader } from "../../../../src/remoting/wire/header
 import { HeaderMemo } from "../../../../src/remoting/wire/header_memo.ts";
 import { utf8 } from "../../../support/bytes.ts";
 
-/** A frame of a header alone, standing somewhere in a larger buffer. */
+/** A frame that consists of a header, inside a larger buffer. */
 function frameOf(header: Uint8Array, type: SerializeType): Frame {
   const bytes = new Uint8Array(3 + 8 + header.length + 5).fill(0x22);
   const view = new DataView(bytes.buffer);
@@ -20,7 +20,7 @@ function json(text: string): Frame {
   return frameOf(utf8(text), SerializeType.JSON);
 }
 
-/** Has a memo decode headers, and compares with what reading each of them gives. */
+/** Decodes headers with a memo, and compares the results with direct decoding. */
 function check(memo: HeaderMemo, type: SerializeType, ...headers: Uint8Array[]): void {
   for (const header of headers) {
     const frame = frameOf(header, type);
@@ -51,7 +51,7 @@ function go(topic: string, opaque: number): string {
     `"extFields":{"topic":"${topic}"}}`;
 }
 
-/** What reading the header itself gives. */
+/** Decodes the header directly. */
 function read(frame: Frame): Command {
   const { serializeType } = frame;
   return { ...decodeHeader(frame.header, serializeType), serializeType, body: null };
@@ -94,7 +94,7 @@ describe("HeaderMemo", () => {
         const command = memo.decode(frameOf(header(opaque), type));
         assert.equal(command.body, null);
         assert.equal(command.code, 105);
-        // As a connection does with a body, which may be of 16 MB.
+        // A connection sets the body like this, and it may have 16 MB.
         command.body = utf8("body");
         command.code = 999;
       }
@@ -132,13 +132,13 @@ describe("HeaderMemo", () => {
         other[at] ^= 1;
         check(memo, type, header, other, header);
       }
-      // Nor does one serialization pass for the other.
+      // Nor is one serialization mistaken for the other.
       check(memo, 1 - type as SerializeType, header);
     }
   });
 
   it("does not trust an opaque that is not the header's own", () => {
-    // Each # stands for a number.
+    // Each # is replaced by a number.
     const tricks = [
       '{"code":105,"extFields":{"opaque":#},"opaque":#}',
       '{"code":105,"opaque":#,"extFields":{"opaque":#}}',
@@ -196,7 +196,7 @@ describe("HeaderMemo", () => {
     const memo = new HeaderMemo();
     const known = json('{"code":105,"opaque":7}');
     memo.decode(known);
-    // A few of these have the slot of the known one, which they begin with.
+    // A few of these share the slot of the known one, with which they begin.
     for (let i = 0; i < 40_000; i++) {
       assert.throws(() => memo.decode(json(`{"code":105,"opaque":7}${i}`)), FrameError);
     }

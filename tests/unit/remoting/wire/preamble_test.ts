@@ -35,7 +35,7 @@ const IPV6 = concat(
   int16(9876),
 );
 
-/** Headers that are good, and the peers that they name. */
+/** Valid headers, and the peers in them. */
 const GOOD: [string, Uint8Array, ProxiedPeer][] = [
   ["v1 TCP4", utf8("PROXY TCP4 10.1.2.77 10.0.0.1 51234 9876\r\n"), {
     address: "10.1.2.77:51234",
@@ -75,7 +75,7 @@ const GOOD: [string, Uint8Array, ProxiedPeer][] = [
   }],
 ];
 
-/** Pushes chunks, each out of the same buffer; the bytes after the opening are the frames'. */
+/** Pushes chunks from the same buffer; the bytes after the opening belong to the frames. */
 function open(...chunks: Uint8Array[]): (Opening & { pushed: number }) | undefined {
   const preamble = new Preamble();
   const buffer = new Uint8Array(Math.max(...chunks.map((chunk) => chunk.length)));
