@@ -91,13 +91,18 @@ export interface Assembly extends Omit<Processing, "cache" | "decoder" | "servic
  */
 export async function assemble(parts: NamesrvParts): Promise<Assembly> {
   const { configuration, transport, files, disk, log, clock = systemClock } = parts;
-  const { configStorePath, kvConfigPath } = configuration.options;
-  for (const path of [configStorePath, kvConfigPath]) {
+  const openFile = async (option: "configStorePath" | "kvConfigPath") => {
+    const path = configuration.options[option];
     await removeLeftovers(path, clock.now());
-  }
-  const config = new LiveConfig(configuration, new DurableFile(configStorePath, disk));
+    const file = new DurableFile(path, disk);
+    if (await file.isMountPoint()) {
+      log.warn("file is a mount point: it is overwritten in place", { file: path, option });
+    }
+    return file;
+  };
+  const config = new LiveConfig(configuration, await openFile("configStorePath"));
   const options = config.values;
-  const kv = await KvConfig.load(new DurableFile(kvConfigPath, disk), log);
+  const kv = await KvConfig.load(await openFile("kvConfigPath"), log);
   const tls = options["tls.server.mode"] === "disabled"
     ? undefined
     : await TlsStore.load(options, files, log);

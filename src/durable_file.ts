@@ -1,6 +1,7 @@
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { Histogram, SECONDS } from "./histogram.ts";
-import { osReason } from "./os_error.ts";
+import { osReason, osReasonWithoutPaths } from "./os_error.ts";
+import { type FileKinds, requireRegularFile } from "./regular_file.ts";
 import { StartupError } from "./startup_error.ts";
 
 /** File attributes that {@linkcode DurableFile} needs. */
@@ -9,6 +10,7 @@ export type FileStatus = Pick<Deno.FileInfo, "isFile" | "isSymlink" | "mode" | "
 /** The operations of an open file or folder that {@linkcode DurableFile} needs. */
 export interface OpenFile {
   write(bytes: Uint8Array): Promise<number>;
+  truncate(length: number): Promise<void>;
   sync(): Promise<void>;
   close(): void;
 }
@@ -17,7 +19,7 @@ export interface OpenFile {
  * The file operations that {@linkcode DurableFile} needs; `Deno` itself implements them. All of
  * them work with permissions for the file's folder only, so there is no `symlink`.
  */
-export interface FileSystem {
+export interface FileSystem extends FileKinds {
   lstat(path: string): Promise<FileStatus>;
   readLink(path: string): Promise<string>;
   readFile(path: string): Promise<Uint8Array>;
@@ -25,6 +27,7 @@ export interface FileSystem {
   open(path: string, options: Deno.OpenOptions): Promise<OpenFile>;
   chown(path: string, uid: number | null, gid: number | null): Promise<void>;
   chmod(path: string, mode: number): Promise<void>;
+  link(path: string, newPath: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
 }
@@ -32,11 +35,20 @@ export interface FileSystem {
 /** A file that can't be read or written. The message is one line: file, step and reason. */
 export class DurableFileError extends StartupError {
   override name = "DurableFileError";
+  /** The step and the reason without the paths of this machine: for clients. */
+  readonly summary: string;
+
+  constructor(message: string, summary: string, options?: ErrorOptions) {
+    super(message, options);
+    this.summary = summary;
+  }
 }
 
 /** Linux's limit for links in a path. */
 const MAX_LINKS = 40;
 const NEW_FILE_MODE = 0o600;
+const OPENING_MOUNTED = "opening the mounted file";
+const WRITING_MOUNTED = "writing the mounted file";
 const PROBE = new TextEncoder().encode("probe");
 
 /**
@@ -44,14 +56,18 @@ const PROBE = new TextEncoder().encode("probe");
  * the complete old or the complete new content. Once a write has resolved, its content survives a
  * power failure. The previous content is kept as `<path>.bak`.
  *
- * If the path is a symbolic link, its target is replaced, and the link stays.
+ * If the path is a symbolic link, its target is replaced, and the link stays. A file that is itself a
+ * mount point, as containers have it, can't be replaced: its content is overwritten once the
+ * previous one is safe as `.bak`.
  */
 export class DurableFile {
   readonly path: string;
   /** Duration of each sync of the file or its folder. */
   readonly syncSeconds = new Histogram(SECONDS);
   readonly #fs: FileSystem;
-  #last: Promise<void> = Promise.resolve();
+  #last: Promise<unknown> = Promise.resolve();
+  /** Whether the file is a mount point; `undefined` while there is no file to tell. */
+  #mounted: boolean | undefined;
 
   constructor(path: string, fs: FileSystem = Deno) {
     this.path = path;
@@ -71,7 +87,8 @@ export class DurableFile {
     try {
       return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     } catch {
-      throw new DurableFileError(`cannot read ${this.path}${suffix}: it is not UTF-8`);
+      const reason = "it is not UTF-8";
+      throw new DurableFileError(`cannot read ${this.path}${suffix}: ${reason}`, reason);
     }
   }
 
@@ -79,12 +96,14 @@ export class DurableFile {
   async readBytes(suffix = ""): Promise<Uint8Array | undefined> {
     try {
       const path = suffix === "" ? this.path : await this.#followLinks() + suffix;
+      await requireRegularFile(path, this.#fs);
       return await this.#fs.readFile(path);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;
       const name = this.path + suffix;
       const reason = osReason(error, `--allow-read=${name}`);
-      throw new DurableFileError(`cannot read ${name}: ${reason}`, { cause: error });
+      const summary = `reading: ${osReasonWithoutPaths(error) ?? "failed"}`;
+      throw new DurableFileError(`cannot read ${name}: ${reason}`, summary, { cause: error });
     }
   }
 
@@ -98,20 +117,36 @@ export class DurableFile {
    * @throws {DurableFileError} naming the file and the step; the content is then unchanged
    */
   write(text: string, suffix = ".bak"): Promise<void> {
-    const done = this.#last.then(() => this.#replace(new TextEncoder().encode(text), suffix));
-    this.#last = done.catch(() => {});
-    return done;
+    return this.#inLine(() => this.#replace(new TextEncoder().encode(text), suffix));
   }
 
   /**
-   * Checks that a write would be possible now: writes, syncs and removes a small temporary file.
-   * The file itself is not touched; its folder is created if missing.
+   * Checks that a write would be possible now: writes, syncs and removes a small temporary file. The
+   * file's content is not touched; its folder is created if missing.
    *
    * @throws {DurableFileError} naming the file and the step that failed
    */
   probe(): Promise<void> {
-    // Queued behind the writes, which use the same temporary file.
-    const done = this.#last.then(() => this.#probe());
+    return this.#inLine(() => this.#probe());
+  }
+
+  /**
+   * Whether the file itself is a mount point, so that a crash during a write can leave it half
+   * written. False when there is no file, or when it can't be found out.
+   */
+  isMountPoint(): Promise<boolean> {
+    return this.#inLine(async () => {
+      try {
+        return await this.#isMountPoint(await this.#followLinks());
+      } catch {
+        return false;
+      }
+    });
+  }
+
+  /** Runs a task behind those before it: they use the same temporary files. */
+  #inLine<T>(task: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(task);
     this.#last = done.catch(() => {});
     return done;
   }
@@ -122,6 +157,9 @@ export class DurableFile {
     try {
       await step("looking at the old content", () => this.#statusOfOld(path));
       await step("writing aside", () => this.#writeNew(fresh, PROBE, undefined));
+      if (await this.#isMountPoint(path)) {
+        await step(OPENING_MOUNTED, () => this.#tryMounted(path));
+      }
     } finally {
       await this.#fs.remove(fresh).catch(() => {});
     }
@@ -157,16 +195,32 @@ export class DurableFile {
           await fs.rename(spare, path + suffix);
         });
       }
-      await step("renaming", () => fs.rename(fresh, path));
-      try {
-        await step("syncing its folder", () => this.#timed(() => syncFolder(openFolder)));
-      } catch (error) {
-        await step("syncing its folder, then putting the old content back", async () => {
-          if (old === undefined) return await fs.remove(path);
-          await this.#writeNew(fresh, old.bytes, old.status);
-          await fs.rename(fresh, path);
-        });
-        throw error;
+      const syncItsFolder = () =>
+        step("syncing its folder", () => this.#timed(() => syncFolder(openFolder)));
+      if (await step("renaming", () => this.#moveOver(fresh, path))) {
+        try {
+          await syncItsFolder();
+        } catch (error) {
+          await step("syncing its folder, then putting the old content back", async () => {
+            if (old === undefined) return await fs.remove(path);
+            await this.#writeNew(fresh, old.bytes, old.status);
+            await fs.rename(fresh, path);
+          });
+          throw error;
+        }
+      } else {
+        // From here on the old content must survive a crash elsewhere.
+        await syncItsFolder();
+        await step(OPENING_MOUNTED, () => this.#tryMounted(path));
+        try {
+          await step(WRITING_MOUNTED, () => this.#overwrite(path, bytes));
+        } catch (error) {
+          await step(`${WRITING_MOUNTED}, then putting the old content back`, () => {
+            return this.#overwrite(path, old?.bytes ?? new Uint8Array());
+          });
+          throw error;
+        }
+        await fs.remove(fresh);
       }
     } catch (error) {
       await fs.remove(fresh).catch(() => {});
@@ -205,19 +259,17 @@ export class DurableFile {
   async #statusOfOld(path: string): Promise<FileStatus | undefined> {
     const status = await this.#status(path);
     // A rename would replace a folder or, for root, a device.
-    if (status?.isFile === false) throw new Error(`${path} is not a regular file`);
+    if (status?.isFile === false) throw new Error("it is not a regular file");
     return status;
   }
 
   /** Writes and syncs a new file with the mode and owner of `like`. */
   async #writeNew(path: string, bytes: Uint8Array, like: FileStatus | undefined): Promise<void> {
     const fs = this.#fs;
-    await fs.remove(path).catch((error) => {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    });
+    await this.#removeIfThere(path);
     const file = await fs.open(path, { write: true, createNew: true, mode: NEW_FILE_MODE });
     try {
-      for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+      await writeAll(file, bytes);
       if (like !== undefined) {
         const own = await fs.lstat(path);
         if (own.uid !== like.uid || own.gid !== like.gid) {
@@ -230,6 +282,59 @@ export class DurableFile {
     } finally {
       file.close();
     }
+  }
+
+  async #removeIfThere(path: string): Promise<void> {
+    try {
+      await this.#fs.remove(path);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+
+  /** Returns false, and changes nothing, when `path` is a mount point. */
+  async #moveOver(fresh: string, path: string): Promise<boolean> {
+    try {
+      await this.#fs.rename(fresh, path);
+      return true;
+    } catch (error) {
+      if (codeOf(error) !== "EBUSY") throw error;
+      this.#mounted = true;
+      return false;
+    }
+  }
+
+  /** Rejects when a mounted file can't be written, e.g. because it is mounted read-only. */
+  async #tryMounted(path: string): Promise<void> {
+    (await this.#fs.open(path, { write: true })).close();
+  }
+
+  /** Overwrites a mounted file, which a crash can leave half written. */
+  async #overwrite(path: string, bytes: Uint8Array): Promise<void> {
+    const file = await this.#fs.open(path, { write: true });
+    try {
+      // Emptied first: a mixture of two contents could pass for a whole one.
+      await file.truncate(0);
+      await writeAll(file, bytes);
+      await this.#timed(() => file.sync());
+    } finally {
+      file.close();
+    }
+  }
+
+  /** Asks by a hard link, which never leads out of a mount. */
+  async #isMountPoint(path: string): Promise<boolean> {
+    if (this.#mounted !== undefined) return this.#mounted;
+    const aside = asideOf(path);
+    await this.#removeIfThere(aside);
+    try {
+      await this.#fs.link(path, aside);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      return this.#mounted = codeOf(error) === "EXDEV";
+    }
+    await this.#fs.remove(aside);
+    return this.#mounted = false;
   }
 
   async #timed(sync: () => Promise<void>): Promise<void> {
@@ -250,13 +355,22 @@ export class DurableFile {
     try {
       return await run();
     } catch (error) {
-      let reason = osReason(error, flags);
-      if (error instanceof Deno.errors.Busy) {
-        reason += " (a mounted file? mount its folder instead)";
-      }
-      throw new DurableFileError(`cannot write ${this.path}: ${name}: ${reason}`, { cause: error });
+      const summary = `${name}: ${osReasonWithoutPaths(error) ?? "failed"}`;
+      const reason = osReason(error, flags);
+      throw new DurableFileError(`cannot write ${this.path}: ${name}: ${reason}`, summary, {
+        cause: error,
+      });
     }
   }
+}
+
+async function writeAll(file: OpenFile, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+}
+
+/** The system's name of an error, e.g. "EBUSY": Deno has no class for each. */
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
 /** The process id separates two servers that share a file. */
@@ -295,8 +409,6 @@ async function syncFolder(folder: OpenFile | undefined): Promise<void> {
     await folder?.sync();
   } catch (error) {
     // Some network and FUSE file systems can't sync folders at all and return EINVAL.
-    const unsupported = error instanceof Deno.errors.NotSupported ||
-      (error instanceof Error && "code" in error && error.code === "EINVAL");
-    if (!unsupported) throw error;
+    if (!(error instanceof Deno.errors.NotSupported) && codeOf(error) !== "EINVAL") throw error;
   }
 }

@@ -10,3 +10,14 @@ export function osReason(error: unknown, flags: string): string {
   if (error instanceof Deno.errors.NotCapable) return `not permitted; start Deno with ${flags}`;
   return errorMessage(error);
 }
+
+/**
+ * Like {@linkcode osReason}, but without the paths that the system's words can contain: for clients.
+ * Returns `undefined` where nothing is left.
+ */
+export function osReasonWithoutPaths(error: unknown): string | undefined {
+  if (error instanceof Deno.errors.NotCapable) return "not permitted";
+  // Deno appends ": open '/path'".
+  const [reason] = errorMessage(error).split(":", 1);
+  return reason === undefined || /^$|[/\\'"]/.test(reason) ? undefined : reason;
+}

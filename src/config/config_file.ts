@@ -1,10 +1,11 @@
 import { osReason } from "../os_error.ts";
+import { type FileKinds, requireRegularFile } from "../regular_file.ts";
 import { ConfigFileError, ConfigSyntaxError } from "./errors.ts";
 import { editProperties, parseProperties } from "./properties.ts";
 import { editYaml, parseYaml } from "./yaml.ts";
 
 /** The part of Deno that reads files. */
-export interface FileReader {
+export interface FileReader extends FileKinds {
   readFile(path: string): Promise<Uint8Array>;
 }
 
@@ -52,6 +53,7 @@ export async function readConfigFile(
   const format = formatOf(path);
   let bytes: Uint8Array;
   try {
+    await requireRegularFile(path, files);
     bytes = await files.readFile(path);
   } catch (error) {
     const reason = osReason(error, `--allow-read=${path}`);

@@ -1,7 +1,13 @@
 import type { Histogram } from "../histogram.ts";
 import type { DurableFile } from "../durable_file.ts";
 import type { Log } from "../log/log.ts";
-import { formatKvFile, KvFileError, type KvTable, parseKvFile } from "./kv_file.ts";
+import {
+  EmptyKvFileError,
+  formatKvFile,
+  KvFileError,
+  type KvTable,
+  parseKvFile,
+} from "./kv_file.ts";
 import { StartupError } from "../startup_error.ts";
 import { errorMessage } from "../error_message.ts";
 
@@ -18,6 +24,8 @@ interface Change {
   namespace: string;
   key: string;
   value: string | undefined;
+  /** The address of the peer that asked for it; `undefined` for the server itself. */
+  peer: string | undefined;
   resolve(): void;
   reject(error: unknown): void;
 }
@@ -64,7 +72,8 @@ export class KvConfig {
    * Loads the table. Without a file it is empty, even if there is a `.bak`: no write ever leaves
    * the file missing, so it was removed on purpose. If the file is broken, the `.bak` is used with
    * a warning, and the next write keeps the broken content as `<path>.broken` instead of replacing
-   * the good backup.
+   * the good backup. An empty file without a `.bak` is an empty table, with a warning: somebody made
+   * it for the server to write to.
    *
    * @param maxSize the table's maximum size, in characters of its JSON
    * @throws {KvConfigError} naming the file and the reason, when it can't be read, or when both it
@@ -72,30 +81,40 @@ export class KvConfig {
    */
   static async load(file: DurableFile, log: Log, maxSize = MAX_SIZE): Promise<KvConfig> {
     const { path } = file;
-    let broken: string;
+    let broken: KvFileError;
     try {
       const table = await readTable(file, "", log);
       if (table === undefined) await reportMissing(file, log);
       else log.info("KV table loaded", { file: path, namespaces: table.size });
       return new KvConfig(file, log, maxSize, table ?? new Map(), ".bak");
     } catch (error) {
-      broken = errorMessage(error);
-      if (!(error instanceof KvFileError)) throw new KvConfigError(broken, { cause: error });
+      if (!(error instanceof KvFileError)) {
+        throw new KvConfigError(errorMessage(error), { cause: error });
+      }
+      broken = error;
     }
 
     let backup: KvTable | undefined;
-    let reason = "there is none";
+    let reason: string | undefined;
     try {
       backup = await readTable(file, ".bak", log);
     } catch (error) {
       reason = errorMessage(error);
     }
     if (backup === undefined) {
-      throw new KvConfigError(`KV file ${path} is broken: ${broken}; its backup .bak: ${reason}`);
+      if (reason === undefined && broken instanceof EmptyKvFileError) {
+        log.warn("KV file without content: the KV table is empty", { file: path });
+        return new KvConfig(file, log, maxSize, new Map(), ".bak");
+      }
+      throw new KvConfigError(
+        `KV file ${path} is broken: ${broken.message}; its backup .bak: ${
+          reason ?? "there is none"
+        }`,
+      );
     }
     log.warn("KV FILE IS BROKEN: USING ITS BACKUP, the last changes may be missing", {
       file: path,
-      reason: broken,
+      reason: broken.message,
       backup: `${path}.bak`,
       namespaces: backup.size,
     });
@@ -147,20 +166,22 @@ export class KvConfig {
   /**
    * Sets a value. Resolves when it is on disk; changes that wait at the same time share one write.
    *
+   * @param peer the address of the client that asks for it, for the log
    * @throws {KvConfigError} when the table is full
    * @throws {DurableFileError} when the disk fails; the table is then unchanged
    */
-  put(namespace: string, key: string, value: string): Promise<void> {
-    return this.#change(namespace, key, value);
+  put(namespace: string, key: string, value: string, peer?: string): Promise<void> {
+    return this.#change(namespace, key, value, peer);
   }
 
   /**
    * Removes a value, if it exists. The namespace stays, even when empty, as in the reference.
    *
+   * @param peer as for {@link put}
    * @throws {DurableFileError} when the disk fails; the table is then unchanged
    */
-  delete(namespace: string, key: string): Promise<void> {
-    return this.#change(namespace, key, undefined);
+  delete(namespace: string, key: string, peer?: string): Promise<void> {
+    return this.#change(namespace, key, undefined, peer);
   }
 
   /**
@@ -182,9 +203,14 @@ export class KvConfig {
     while (this.#writing !== undefined) await this.#writing;
   }
 
-  #change(namespace: string, key: string, value: string | undefined): Promise<void> {
+  #change(
+    namespace: string,
+    key: string,
+    value: string | undefined,
+    peer: string | undefined,
+  ): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#waiting.push({ namespace, key, value, resolve, reject });
+    this.#waiting.push({ namespace, key, value, peer, resolve, reject });
     this.#writing ??= this.#writeWaiting();
     return promise;
   }
@@ -242,8 +268,9 @@ export class KvConfig {
   #reportSuccess(changes: Change[]): void {
     if (this.#failing) this.#log.info("KV changes can be written again", { file: this.#file.path });
     this.#failing = false;
-    for (const { namespace, key, value } of changes) {
-      this.#log.info(value === undefined ? "KV deleted" : "KV put", { namespace, key, value });
+    for (const { namespace, key, value, peer } of changes) {
+      if (value === undefined) this.#log.info("KV deleted", { peer, namespace, key });
+      else this.#log.info("KV put", { peer, namespace, key, value });
       for (const listener of this.#listeners) {
         try {
           listener(namespace, key);

@@ -8,6 +8,11 @@ export class KvFileError extends Error {
   override name = "KvFileError";
 }
 
+/** A file without content. */
+export class EmptyKvFileError extends KvFileError {
+  override name = "EmptyKvFileError";
+}
+
 /**
  * Parses a KV file, `{"configTable":{"ns":{"key":"value"}}}`, as the reference does: in fastjson's
  * dialect, with numbers and booleans as text and other members ignored.
@@ -20,7 +25,7 @@ export function parseKvFile(
   onNull: (namespace: string, key?: string) => void,
 ): KvTable {
   const text = decode(bytes);
-  if (text.trim() === "") throw new KvFileError("it is empty");
+  if (text.trim() === "") throw new EmptyKvFileError("it is empty");
   try {
     return readFile(new FastjsonReader(new TextEncoder().encode(text)), onNull);
   } catch (error) {

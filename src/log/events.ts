@@ -78,6 +78,19 @@ const START_AND_STOP = {
       "Normal at a first start. `unusedBackup` names a .bak that was found beside it and not " +
       "read.",
   },
+  "KV file without content: the KV table is empty": {
+    levels: ["WARN"],
+    fields: ["file"],
+    meaning: "The KV file is there, but empty, and has no .bak. If it was not created for the " +
+      "server to write to, its content is lost.",
+  },
+  "file is a mount point: it is overwritten in place": {
+    levels: ["WARN"],
+    fields: ["file", "option"],
+    meaning:
+      "The file of `option` is mounted by itself, so it can't be replaced as a whole. The content " +
+      "before is kept as .bak first. Mount its folder instead.",
+  },
   "KV FILE IS BROKEN: USING ITS BACKUP, the last changes may be missing": {
     levels: ["WARN"],
     fields: ["file", "reason", "backup", "namespaces"],
@@ -306,12 +319,12 @@ const BROKERS_AND_TOPICS = {
 const KV_AND_CONFIGURATION = {
   "KV put": {
     levels: ["INFO"],
-    fields: ["namespace", "key", "value"],
+    fields: ["peer", "namespace", "key", "value"],
     meaning: "A KV entry is stored on disk.",
   },
   "KV deleted": {
     levels: ["INFO"],
-    fields: ["namespace", "key"],
+    fields: ["peer", "namespace", "key"],
     meaning: "A KV entry is deleted, also on disk.",
   },
   "KV changes can't be written": {

@@ -7,15 +7,14 @@ export type FileContent = string | Uint8Array | Error;
 /** Files in memory. Other paths are not found, as on a disk. */
 export function filesWith(contents: Record<string, FileContent> = {}): FileReader {
   const files = new Map(Object.entries(contents));
-  return {
-    readFile(path) {
-      const content = files.get(path) ?? new Deno.errors.NotFound("No such file");
-      if (content instanceof Error) return Promise.reject(content);
-      return Promise.resolve(
-        typeof content === "string" ? new TextEncoder().encode(content) : content,
-      );
-    },
+  const readFile = (path: string) => {
+    const content = files.get(path) ?? new Deno.errors.NotFound("No such file");
+    if (content instanceof Error) return Promise.reject(content);
+    return Promise.resolve(
+      typeof content === "string" ? new TextEncoder().encode(content) : content,
+    );
   };
+  return { readFile, stat: (path) => readFile(path).then(() => ({ isFile: true })) };
 }
 
 /** An environment with these variables, all readable. */

@@ -19,6 +19,8 @@ export class MemoryDisk implements FileSystem {
   readonly calls: string[] = [];
   /** Called before each operation takes effect; an error from it fails the operation. */
   before: (call: string) => void | Promise<void> = () => {};
+  /** Files that are mount points: they can't be replaced, nor linked to. */
+  readonly mounts = new Set<string>();
   #names = new Map<string, Inode>();
   #syncedNames = new Map<string, Inode>();
   readonly #folders = new Set<string>();
@@ -61,6 +63,12 @@ export class MemoryDisk implements FileSystem {
     return this.status(path);
   }
 
+  async stat(path: string): Promise<FileStatus> {
+    await this.#call("stat", path);
+    const { status, written } = this.#find(path);
+    return status.isSymlink ? await this.stat(new TextDecoder().decode(written)) : status;
+  }
+
   async readLink(path: string): Promise<string> {
     await this.#call("readLink", path);
     return new TextDecoder().decode(this.#find(path).written);
@@ -80,11 +88,16 @@ export class MemoryDisk implements FileSystem {
     await this.#call("open", path);
     if (this.#folders.has(path)) return this.#openFolder(path);
     if (!this.#folders.has(dirname(path))) throw new Deno.errors.NotFound(path);
-    if (options.createNew !== true) throw new Error("only new files are opened");
-    if (this.#names.has(path)) throw new Deno.errors.AlreadyExists(path);
-    const inode = new Inode({ ...OWN_FILE, mode: options.mode ?? null });
-    this.#names.set(path, inode);
+    if (options.createNew === true) {
+      if (this.#names.has(path)) throw new Deno.errors.AlreadyExists(path);
+      this.#names.set(path, new Inode({ ...OWN_FILE, mode: options.mode ?? null }));
+    }
+    const inode = this.#find(path);
     return {
+      truncate: async (length) => {
+        await this.#call("truncate", path);
+        inode.written = inode.written.slice(0, length);
+      },
       write: async (bytes) => {
         await this.#call("write", path);
         const taken = bytes.slice(0, Math.ceil(bytes.length / 2));
@@ -109,8 +122,19 @@ export class MemoryDisk implements FileSystem {
     Object.assign(this.#find(path).status, { mode });
   }
 
+  async link(path: string, newPath: string): Promise<void> {
+    await this.#call("link", `${path} ${newPath}`);
+    const inode = this.#find(path);
+    if (this.mounts.has(path)) {
+      throw systemError("EXDEV", "Invalid cross-device link (os error 18)");
+    }
+    if (this.#names.has(newPath)) throw new Deno.errors.AlreadyExists(newPath);
+    this.#names.set(newPath, inode);
+  }
+
   async rename(from: string, to: string): Promise<void> {
     await this.#call("rename", `${from} ${to}`);
+    if (this.mounts.has(to)) throw systemError("EBUSY", "Device or resource busy (os error 16)");
     this.#names.set(to, this.#find(from));
     this.#names.delete(from);
   }
@@ -140,9 +164,15 @@ export class MemoryDisk implements FileSystem {
         await this.#call("sync", path);
         this.#syncedNames = new Map(this.#names);
       },
+      truncate: () => Promise.reject(new Deno.errors.IsADirectory(path)),
       close() {},
     };
   }
+}
+
+/** As Deno throws what it has no class for. */
+function systemError(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code });
 }
 
 const OWN_FILE: FileStatus = { isFile: true, isSymlink: false, mode: 0o644, uid: 1000, gid: 1000 };

@@ -8,6 +8,8 @@ const PATH = "/data/kv.json";
 const OLD = "the old content, longer than one write takes";
 const NEW = "the new content, which is a good deal longer than the old one";
 
+const CRASHES: Crash[] = ["process", "power, names written", "power, names lost"];
+
 describe("DurableFile.probe", () => {
   it("leaves the file as it is, and nothing beside it", async () => {
     const disk = MemoryDisk.with(PATH, OLD);
@@ -159,6 +161,31 @@ describe("DurableFile on a real disk", () => {
     assert.deepEqual(namesIn(folder), ["a", "b", "dir"]);
   });
 
+  it("does not wait for the other end of a named pipe", async () => {
+    const disk = new MemoryDisk();
+    disk.put(PATH, "", { isFile: false });
+    disk.readFile = () => new Promise(() => {});
+    await assert.rejects(new DurableFile(PATH, disk).read(), isError("it is not a regular file"));
+  });
+
+  it("has a summary without paths for every failure", async () => {
+    const reasons: [error: Error, summary: string][] = [
+      [
+        new Error("No space left on device (os error 28): open '/data/x'"),
+        "renaming: No space left on device (os error 28)",
+      ],
+      [new Deno.errors.NotCapable(`Requires write access to "/data"`), "renaming: not permitted"],
+      [new Error("/data/kv.json is odd"), "renaming: failed"],
+    ];
+    for (const [error, summary] of reasons) {
+      const disk = MemoryDisk.with(PATH, OLD);
+      disk.before = (call) => {
+        if (call.startsWith("rename") && call.endsWith(` ${PATH}`)) throw error;
+      };
+      await assert.rejects(new DurableFile(PATH, disk).write(NEW), { summary });
+    }
+  });
+
   it("refuses text that is not UTF-8, naming the file; its bytes can be read", async () => {
     const file = new DurableFile(`${folder}/latin1`);
     Deno.writeFileSync(file.path, new Uint8Array([0x61, 0xfc]));
@@ -259,16 +286,6 @@ describe("DurableFile on a failing disk", () => {
     await assert.rejects(file.read(), isError(`--allow-read=${PATH}`));
   });
 
-  it("explains a file that is a mount point", async () => {
-    const disk = MemoryDisk.with(PATH, OLD);
-    disk.before = (call) => {
-      if (call.endsWith(` ${PATH}`) && call.startsWith("rename")) {
-        throw new Deno.errors.Busy("busy");
-      }
-    };
-    await assert.rejects(new DurableFile(PATH, disk).write(NEW), isError("mount its folder"));
-  });
-
   it("gives the new file to the old one's owner, where it may", async () => {
     const disk = new MemoryDisk();
     disk.put(PATH, OLD, { uid: 7, gid: 8, mode: 0o100640 });
@@ -295,9 +312,72 @@ describe("DurableFile on a failing disk", () => {
   });
 });
 
-describe("DurableFile after a crash", () => {
-  const crashes: Crash[] = ["process", "power, names written", "power, names lost"];
+describe("DurableFile on a mount point", () => {
+  function mounted(): MemoryDisk {
+    const disk = MemoryDisk.with(PATH, OLD);
+    disk.mounts.add(PATH);
+    return disk;
+  }
 
+  it("knows it, and leaves nothing beside it", async () => {
+    const disk = mounted();
+    assert.equal(await new DurableFile(PATH, disk).isMountPoint(), true);
+    assert.equal(await new DurableFile("/data/none", disk).isMountPoint(), false);
+    disk.put("/data/plain", OLD);
+    assert.equal(await new DurableFile("/data/plain", disk).isMountPoint(), false);
+    assert.deepEqual(disk.names(), [PATH, "/data/plain"]);
+  });
+
+  it("overwrites the file, and keeps the content before as .bak", async () => {
+    const disk = mounted();
+    const file = new DurableFile(PATH, disk);
+    await file.write(NEW);
+    await file.write("short");
+    assert.equal(disk.text(PATH, "power, names lost"), "short");
+    assert.equal(disk.text(`${PATH}.bak`, "power, names lost"), NEW);
+    assert.deepEqual(disk.names(), [PATH, `${PATH}.bak`]);
+  });
+
+  it("fails at any step with the old content in place, now or after a crash in .bak", async () => {
+    const sound = mounted();
+    await new DurableFile(PATH, sound).write(NEW);
+    for (const [step, call] of sound.calls.entries()) {
+      const failing = mounted();
+      failAt(failing, step, new Error("Input/output error"));
+      const failed = new DurableFile(PATH, failing).write(NEW);
+      // The last step only removes what the write has left aside.
+      if (step === sound.calls.length - 1) await failed.catch(() => {});
+      else await assert.rejects(failed, isError(`cannot write ${PATH}: `), call);
+      if (step < sound.calls.length - 1) assert.equal(failing.text(PATH), OLD, call);
+
+      for (const crash of CRASHES) {
+        const disk = mounted();
+        await crashAt(disk, step, () => new DurableFile(PATH, disk).write(NEW));
+        const text = disk.text(PATH, crash);
+        const whole = text === OLD || text === NEW;
+        assert.ok(whole || disk.text(`${PATH}.bak`, crash) === OLD, `${crash} before ${call}`);
+        assert.ok(whole || NEW.startsWith(text!), "no mixture of both");
+      }
+    }
+  });
+
+  it("can't be written when it is mounted read-only, and the probe says so", async () => {
+    const disk = mounted();
+    disk.before = (call) => {
+      if (call === `open ${PATH}`) throw new Error("Read-only file system (os error 30): open 'x'");
+    };
+    const file = new DurableFile(PATH, disk);
+    const message = `cannot write ${PATH}: opening the mounted file: Read-only file system`;
+    await assert.rejects(file.probe(), isError(message));
+    await assert.rejects(file.write(NEW), isError(message));
+    assert.equal(disk.text(PATH), OLD);
+    disk.before = () => {};
+    await file.probe();
+    assert.equal(disk.text(PATH), OLD);
+  });
+});
+
+describe("DurableFile after a crash", () => {
   it("holds the old or the new content, whenever the crash comes and whatever it loses", async () => {
     const sound = MemoryDisk.with(PATH, OLD);
     await new DurableFile(PATH, sound).write(NEW);
@@ -306,7 +386,7 @@ describe("DurableFile after a crash", () => {
       const disk = MemoryDisk.with(PATH, OLD);
       disk.put(`${PATH}.bak`, "older");
       await crashAt(disk, step, () => new DurableFile(PATH, disk).write(NEW));
-      for (const crash of crashes) {
+      for (const crash of CRASHES) {
         const text = disk.text(PATH, crash);
         assert.ok(text === OLD || text === NEW, `${crash} before ${call}: ${text}`);
         seen.add(text);
@@ -323,7 +403,7 @@ describe("DurableFile after a crash", () => {
     for (const [step, call] of sound.calls.entries()) {
       const disk = new MemoryDisk();
       await crashAt(disk, step, () => new DurableFile(PATH, disk).write(NEW));
-      for (const crash of crashes) {
+      for (const crash of CRASHES) {
         const text = disk.text(PATH, crash);
         assert.ok(text === undefined || text === NEW, `${crash} before ${call}: ${text}`);
       }
@@ -333,7 +413,7 @@ describe("DurableFile after a crash", () => {
   it("holds what a resolved write wrote, whatever the crash loses", async () => {
     const disk = MemoryDisk.with(PATH, OLD);
     await new DurableFile(PATH, disk).write(NEW);
-    for (const crash of crashes) {
+    for (const crash of CRASHES) {
       assert.equal(disk.text(PATH, crash), NEW, crash);
       assert.equal(disk.text(`${PATH}.bak`, crash), OLD, crash);
     }

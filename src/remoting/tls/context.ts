@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import * as tls from "node:tls";
 import { osReason } from "../../os_error.ts";
+import { type FileKinds, requireRegularFile } from "../../regular_file.ts";
 import type { TlsAccept, TlsSession } from "../transport/transport.ts";
 import { StartupError } from "../../startup_error.ts";
 import { errorMessage } from "../../error_message.ts";
@@ -78,7 +79,7 @@ export interface TlsFiles {
 }
 
 /** The part of Deno that reads files. */
-export interface TlsFileReader {
+export interface TlsFileReader extends FileKinds {
   readTextFile(path: string): Promise<string>;
 }
 
@@ -94,6 +95,7 @@ export async function readTlsFiles(
   const read = async (name: PathOption) => {
     const path = options[name];
     try {
+      await requireRegularFile(path, files);
       return await files.readTextFile(path);
     } catch (error) {
       const reason = osReason(error, `--allow-read=${path}`);

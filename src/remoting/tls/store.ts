@@ -23,7 +23,7 @@ const MAX_READS = 10;
 /** The part of Deno that a {@link TlsStore} uses. */
 export interface TlsFileSystem extends TlsFileReader {
   realPath(path: string): Promise<string>;
-  stat(path: string): Promise<{ dev: number; ino: number | null }>;
+  stat(path: string): Promise<{ isFile: boolean; dev: number; ino: number | null }>;
   watchFs(path: string, options: { recursive: boolean }): FolderWatch;
 }
 

@@ -120,8 +120,6 @@ describe("KvConfig.load", () => {
   });
 
   const broken: [text: string, reason: string][] = [
-    ["", "it is empty"],
-    [" \n", "it is empty"],
     ["null", "it has no configTable"],
     ["{}", "it has no configTable"],
     [`{"configTable":null}`, "it has no configTable"],
@@ -142,6 +140,36 @@ describe("KvConfig.load", () => {
       assert.equal(disk.text(PATH), text);
       assert.deepEqual(disk.names(), [PATH]);
     }
+  });
+
+  it("takes an empty file without a backup for an empty table, with a warning", async () => {
+    for (const text of ["", " \n"]) {
+      const disk = MemoryDisk.with(PATH, text);
+      const { kv, log } = await load(disk);
+      assert.deepEqual([...kv.entries()], []);
+      assert.deepEqual(log.at("WARN").map(({ fields }) => fields), [{ file: PATH }]);
+      await kv.put("ns", "k", "v");
+      assert.equal(disk.text(PATH), `{"configTable":{"ns":{"k":"v"}}}`);
+    }
+  });
+
+  it("refuses an empty file with a backup that is broken", async () => {
+    const disk = MemoryDisk.with(PATH, "");
+    disk.put(BAK, "{");
+    await assert.rejects(load(disk), isKvError(`KV file ${PATH} is broken: it is empty; `));
+  });
+
+  it("uses the backup of an empty file", async () => {
+    const disk = MemoryDisk.with(PATH, "");
+    disk.put(BAK, whole);
+    assert.equal((await load(disk)).kv.get("ns", "k"), "v");
+  });
+
+  it("refuses what is not a file, at once", async () => {
+    const disk = new MemoryDisk();
+    disk.put(PATH, "", { isFile: false });
+    disk.readFile = () => new Promise(() => {});
+    await assert.rejects(load(disk), isKvError(PATH, "it is not a regular file"));
   });
 
   it("refuses a broken file with a backup that is broken too", async () => {
@@ -238,6 +266,17 @@ describe("KvConfig changes", () => {
     await (await load(disk)).kv.put(long, long, long);
     const { kv } = await load(disk);
     assert.ok(kv.get(long, long) === long);
+  });
+
+  it("are logged with the peer that asked for them", async () => {
+    const { kv, log } = await load(new MemoryDisk());
+    await kv.put("ns", "k", "v", "10.0.0.9:1");
+    await kv.delete("ns", "k", "10.0.0.8:2");
+    const changes = log.at("INFO").filter(({ event }) => /^KV (put|deleted)$/.test(event));
+    assert.deepEqual(changes.map(({ event, fields }) => [event, fields]), [
+      ["KV put", { peer: "10.0.0.9:1", namespace: "ns", key: "k", value: "v" }],
+      ["KV deleted", { peer: "10.0.0.8:2", namespace: "ns", key: "k" }],
+    ]);
   });
 
   it("leave an emptied namespace behind", async () => {

@@ -46,10 +46,10 @@ class FakeFiles implements TlsFileSystem {
     return Promise.resolve(path);
   }
 
-  stat(path: string): Promise<{ dev: number; ino: number }> {
-    const ino = this.inodes.get(path);
+  stat(path: string): Promise<{ isFile: boolean; dev: number; ino: number }> {
+    const ino = this.contents.has(path) ? 0 : this.inodes.get(path);
     if (ino === undefined) return Promise.reject(new Deno.errors.NotFound("No such file"));
-    return Promise.resolve({ dev: 1, ino });
+    return Promise.resolve({ isFile: this.contents.has(path), dev: 1, ino });
   }
 
   watchFs(path: string): FolderWatch {
