@@ -80,6 +80,7 @@ export class LiveConfig {
    * in the configuration file are ignored.
    *
    * @param text the request's body, in properties syntax
+   * @param stored called with the keys when they are on disk, before they take effect
    * @returns the keys that were set, once they are on disk and in effect
    * @throws ConfigSyntaxError when the text is malformed or too long
    * @throws ConfigDeniedError for a key that no request may change
@@ -87,8 +88,11 @@ export class LiveConfig {
    * @throws ConfigFileError when the store's content does not match its ending; DurableFileError
    * when it can't be read or written
    */
-  update(text: string): Promise<readonly string[]> {
-    const update = this.#last.then(() => this.#update(text));
+  update(
+    text: string,
+    stored: (keys: readonly string[]) => void = () => {},
+  ): Promise<readonly string[]> {
+    const update = this.#last.then(() => this.#update(text, stored));
     this.#last = update.catch(() => {});
     return update;
   }
@@ -100,7 +104,10 @@ export class LiveConfig {
     this.#listeners.set(name, listeners);
   }
 
-  async #update(text: string): Promise<readonly string[]> {
+  async #update(
+    text: string,
+    stored: (keys: readonly string[]) => void,
+  ): Promise<readonly string[]> {
     const entries = parseProperties(text, "request", LIMITS);
     for (const key of entries.keys()) {
       if (this.#isDenied(key)) throw new ConfigDeniedError(key);
@@ -111,9 +118,11 @@ export class LiveConfig {
       ...plan.extras,
     ]);
     if (changes.size === 0) return [];
+    const keys = [...changes.keys()];
     await this.#persist(changes);
+    stored(keys);
     this.#apply(plan);
-    return [...changes.keys()];
+    return keys;
   }
 
   /** Paths and TLS options are always denied: a request once chose a path (CVE-2023-37582). */
@@ -142,8 +151,8 @@ export class LiveConfig {
       } else if (option.applies === "live") {
         options.set(name, value);
       } else if (value !== this.values[name]) {
-        const file = this.values.configStorePath;
-        problems.push(`${quoteValue(key, text)}: needs a restart, change it in ${file}`);
+        const quoted = quoteValue(key, text);
+        problems.push(`${quoted}: needs a restart, change it in the file of configStorePath`);
       }
     }
     if (problems.length === 0) problems.push(...this.#contradictions(options));

@@ -74,6 +74,9 @@ class EventLog implements UncheckedLog {
   }
 
   setLevel(level: LogLevel): void {
+    const from = this.#logger.levelName as LogLevel;
+    // At the level so far: the line is written whether the new one is higher or lower.
+    if (level !== from) this.#write(from, "log level changed", { from, to: level });
     this.#logger.levelName = level;
     this.debugEnabled = level === "DEBUG";
   }

@@ -414,6 +414,11 @@ const REQUESTS = {
 } as const satisfies Rows;
 
 const THE_LOG_ITSELF = {
+  "log level changed": {
+    levels: ["DEBUG", "INFO", "WARN", "ERROR"],
+    fields: ["from", "to"],
+    meaning: "logLevel was changed. The line has the level so far, so it is always written.",
+  },
   "log lines omitted": {
     levels: ["DEBUG", "INFO", "WARN", "ERROR"],
     fields: ["of", "count", "seconds"],

@@ -1,5 +1,6 @@
-import { ConfigDeniedError, ConfigSyntaxError } from "../config/errors.ts";
+import { ConfigDeniedError, ConfigFileError, ConfigSyntaxError } from "../config/errors.ts";
 import type { LiveConfig } from "../config/live_config.ts";
+import { DurableFileError } from "../durable_file.ts";
 import type { Log } from "../log/log.ts";
 import { ResponseCode } from "../protocol/codes.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
@@ -14,8 +15,10 @@ export function configHandlers(config: LiveConfig, log: Log) {
   async function update(request: Command, peer: Peer): Promise<Reply> {
     if (request.body === null) return { code: ResponseCode.SUCCESS };
     try {
-      const keys = await config.update(new TextDecoder().decode(request.body));
-      log.info("configuration updated", { peer: peer.address, keys: keys.join(",") });
+      await config.update(new TextDecoder().decode(request.body), (keys) => {
+        // Before a change of the log level could hide it.
+        log.info("configuration updated", { peer: peer.address, keys: keys.join(",") });
+      });
     } catch (error) {
       const reason = errorMessage(error);
       log.warn("configuration not updated", { peer: peer.address, reason });
@@ -28,7 +31,7 @@ export function configHandlers(config: LiveConfig, log: Log) {
       if (error instanceof ConfigSyntaxError) {
         throw new RequestError(ResponseCode.SYSTEM_ERROR, "string2Properties error");
       }
-      throw new RequestError(ResponseCode.SYSTEM_ERROR, reason);
+      throw new RequestError(ResponseCode.SYSTEM_ERROR, remarkOf(error));
     }
     return { code: ResponseCode.SUCCESS };
   }
@@ -36,4 +39,15 @@ export function configHandlers(config: LiveConfig, log: Log) {
   function get(): Reply {
     return { code: ResponseCode.SUCCESS, body: new TextEncoder().encode(config.format()) };
   }
+}
+
+/** Why an update failed, without paths: the log has them. */
+function remarkOf(error: unknown): string {
+  if (error instanceof DurableFileError) {
+    return `the configuration can't be written (configStorePath): ${error.summary}`;
+  }
+  if (error instanceof ConfigFileError) {
+    return "the configuration file has become unreadable (configStorePath): the log says where";
+  }
+  return errorMessage(error);
 }

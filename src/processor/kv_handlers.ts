@@ -1,7 +1,9 @@
 import { ResponseCode } from "../protocol/codes.ts";
 import { encodeKvTable } from "../protocol/route_data.ts";
-import type { KvConfig } from "../kv/kv_config.ts";
+import { DurableFileError } from "../durable_file.ts";
+import { type KvConfig, KvConfigError } from "../kv/kv_config.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
+import type { Peer } from "../remoting/peer.ts";
 import { RequestError } from "./errors.ts";
 import { requiredField } from "./fields.ts";
 
@@ -9,15 +11,14 @@ import { requiredField } from "./fields.ts";
 export function kvHandlers(kv: KvConfig) {
   return { put, get, remove, list };
 
-  async function put(request: Command): Promise<Reply> {
+  function put(request: Command, peer: Peer): Promise<Reply> {
     const namespace = request.extFields.get("namespace") ?? "null";
     const key = request.extFields.get("key") ?? "null";
     // A null key once kept brokers from starting. The reference lets the name "null" through.
     if (namespace === "null" || key === "null") {
       throw new RequestError(ResponseCode.SYSTEM_ERROR, "namespace or key is null");
     }
-    await kv.put(namespace, key, requiredField(request, "value"));
-    return { code: ResponseCode.SUCCESS };
+    return written(kv.put(namespace, key, requiredField(request, "value"), peer.address));
   }
 
   function get(request: Command): Reply {
@@ -29,9 +30,9 @@ export function kvHandlers(kv: KvConfig) {
     return { code: ResponseCode.QUERY_NOT_FOUND, remark, extFields: [] };
   }
 
-  async function remove(request: Command): Promise<Reply> {
-    await kv.delete(requiredField(request, "namespace"), requiredField(request, "key"));
-    return { code: ResponseCode.SUCCESS };
+  function remove(request: Command, peer: Peer): Promise<Reply> {
+    const namespace = requiredField(request, "namespace");
+    return written(kv.delete(namespace, requiredField(request, "key"), peer.address));
   }
 
   function list(request: Command): Reply {
@@ -40,5 +41,22 @@ export function kvHandlers(kv: KvConfig) {
     if (table !== undefined) return { code: ResponseCode.SUCCESS, body: encodeKvTable(table) };
     const remark = `No config item, Namespace: ${namespace}`;
     return { code: ResponseCode.QUERY_NOT_FOUND, remark };
+  }
+}
+
+/** Answers once a change is on disk. The remark of a failure has no path; the log has it. */
+async function written(change: Promise<void>): Promise<Reply> {
+  try {
+    await change;
+    return { code: ResponseCode.SUCCESS };
+  } catch (error) {
+    if (error instanceof DurableFileError) {
+      const remark = `the KV table can't be written (kvConfigPath): ${error.summary}`;
+      throw new RequestError(ResponseCode.SYSTEM_ERROR, remark);
+    }
+    if (error instanceof KvConfigError) {
+      throw new RequestError(ResponseCode.SYSTEM_ERROR, error.message);
+    }
+    throw error;
   }
 }

@@ -83,6 +83,8 @@ export class Processors {
   private constructor(
     readonly kv: KvConfig,
     readonly kvDisk: MemoryDisk,
+    /** The log of the KV table. */
+    readonly kvLog: RecordedLog,
     readonly config: LiveConfig,
     readonly configDisk: MemoryDisk,
   ) {
@@ -113,13 +115,14 @@ export class Processors {
 
   static async create(configText = ""): Promise<Processors> {
     const kvDisk = new MemoryDisk();
-    const kv = await KvConfig.load(new DurableFile("/data/kv.json", kvDisk), new RecordedLog());
+    const kvLog = new RecordedLog();
+    const kv = await KvConfig.load(new DurableFile("/data/kv.json", kvDisk), kvLog);
     const path = "/conf/namesrv.properties";
     const configDisk = MemoryDisk.with(path, configText);
     const environment = environmentWith({ HOME: "/home/mq" });
     const loaded = await loadConfiguration({ configFile: path }, environment, configDisk);
     const config = new LiveConfig(loaded, new DurableFile(path, configDisk));
-    return new Processors(kv, kvDisk, config, configDisk);
+    return new Processors(kv, kvDisk, kvLog, config, configDisk);
   }
 
   /** Handles a request; returns the response or its promise. */

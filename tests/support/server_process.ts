@@ -51,6 +51,8 @@ export interface Launch {
   http?: "default";
   /** Deno's flags, instead of {@linkcode START_FLAGS}. */
   flags?: readonly string[];
+  /** The words of a command that is to start the server, and becomes it. */
+  through?: readonly string[];
 }
 
 /** A home folder that is removed when disposed. */
@@ -134,17 +136,21 @@ export class ServerProcess implements AsyncDisposable {
 
   /** Starts a server. */
   static async spawn(
-    { home, args = [], env = {}, http, flags = START_FLAGS }: Launch,
+    { home, args = [], env = {}, http, flags = START_FLAGS, through = [] }: Launch,
   ): Promise<ServerProcess> {
     const says = (name: string) => args.some((it) => it.startsWith(name));
     const unsaid = says("--listenPort") ? [] : ["--listenPort=0"];
     if (http !== "default" && !says("--httpPort")) unsaid.push("--httpPort=0");
-    const [program = "", ...words] = programWords(flags);
+    const [program = "", ...words] = [...through, ...programWords(flags)];
     const command = new Deno.Command(program, {
       args: [...words, ...args, ...unsaid],
       cwd: home.path,
       clearEnv: true,
-      env: { ...await ServerProcess.environment(home), ...env },
+      env: {
+        ...(through.length > 0 && { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" }),
+        ...await ServerProcess.environment(home),
+        ...env,
+      },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

@@ -63,6 +63,15 @@ describe("LiveConfig.update", () => {
     assert.ok(seen.length > 0 && seen.every((value) => value === false));
   });
 
+  it("says what is stored before it takes effect", async () => {
+    const { live, text } = await start("");
+    const seen: unknown[] = [];
+    await live.update("orderMessageEnable=true", (keys) => {
+      seen.push(keys, text(), live.values.orderMessageEnable);
+    });
+    assert.deepEqual(seen, [["orderMessageEnable"], "orderMessageEnable=true\n", false]);
+  });
+
   it("survives a restart", async () => {
     const { live, disk } = await start("");
     await live.update("scanNotActiveBrokerInterval=7000");
@@ -215,7 +224,10 @@ describe("LiveConfig.update, refused", () => {
     for (const key of ["listenPort", "frameMaxLength", "com.rocketmq.remoting.frameMaxLength"]) {
       const error = await refusedWhole("", `${key}=2000`);
       assert.ok(error instanceof ConfigValueError);
-      assert.equal(error.message, `${key}=2000: needs a restart, change it in ${CONF}`);
+      assert.equal(
+        error.message,
+        `${key}=2000: needs a restart, change it in the file of configStorePath`,
+      );
     }
   });
 

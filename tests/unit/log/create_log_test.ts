@@ -133,13 +133,24 @@ describe("createLog", () => {
     assert.equal(all(), "iwe");
     setLevel("DEBUG");
     assert.equal(log.debugEnabled, true);
-    assert.equal(all(), "diwe");
+    assert.equal(all(), "Gdiwe");
     setLevel("WARN");
     assert.equal(log.debugEnabled, false);
-    assert.equal(all(), "we");
+    assert.equal(all(), "Nwe");
     setLevel("ERROR");
-    assert.equal(all(), "e");
+    assert.equal(all(), "Re");
     assert.equal(create({ level: "DEBUG" }).log.debugEnabled, true);
+  });
+
+  it("writes a change of its level at the level so far", () => {
+    const { setLevel } = create({ console: true, dir: "", level: "INFO" });
+    setLevel("INFO");
+    for (const level of ["ERROR", "DEBUG", "WARN"] as const) setLevel(level);
+    assert.deepEqual(printed().map((line) => line.slice(25)), [
+      "INFO log level changed from=INFO to=ERROR",
+      "ERROR log level changed from=ERROR to=DEBUG",
+      "DEBUG log level changed from=DEBUG to=WARN",
+    ]);
   });
 
   it("writes stacks at DEBUG only", () => {
@@ -147,7 +158,8 @@ describe("createLog", () => {
     log.error("e", { error: new Error("x") });
     setLevel("DEBUG");
     log.error("e", { error: new Error("x") });
-    assert.deepEqual(printed().map((line) => line.includes("error.stack=")), [false, true]);
+    const errors = printed().filter((line) => line.includes("ERROR"));
+    assert.deepEqual(errors.map((line) => line.includes("error.stack=")), [false, true]);
   });
 
   it("makes the folder, and goes on with a file that is there", () => {

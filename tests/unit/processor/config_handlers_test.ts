@@ -75,8 +75,19 @@ describe("UPDATE_NAMESRV_CONFIG", () => {
     };
     const answer = await server.ask(318, {}, { body: "waitSecondsForService=1" });
     assert.equal(answer.code, 1);
-    assert.match(answer.remark!, /No space left on device/);
+    assert.equal(
+      answer.remark,
+      "the configuration can't be written (configStorePath): writing aside: No space left on device",
+    );
     assert.equal(server.config.values.waitSecondsForService, 45);
+  });
+
+  it("says that the file has become unreadable, without its path", async () => {
+    server.configDisk.put(CONF, "a=\\u12\n");
+    const answer = await server.ask(318, {}, { body: "waitSecondsForService=1" });
+    assert.equal(answer.code, 1);
+    assert.match(answer.remark!, /^the configuration file has become unreadable/);
+    assert.doesNotMatch(answer.remark!, /conf\//);
   });
 });
 

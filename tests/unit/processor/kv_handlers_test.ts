@@ -63,8 +63,20 @@ describe("PUT_KV_CONFIG", () => {
     };
     const answer = await server.ask(100, { namespace: "n", key: "k", value: "v" });
     assert.equal(answer.code, 1);
-    assert.match(answer.remark!, /\/data\/kv\.json.*No space left on device/);
+    assert.equal(
+      answer.remark,
+      "the KV table can't be written (kvConfigPath): writing aside: No space left on device",
+    );
+    const logged = server.kvLog.events.find(({ level }) => level === "ERROR");
+    assert.match(String(logged?.fields.error), /\/data\/kv\.json.*No space/);
     assert.equal((await server.ask(101, { namespace: "n", key: "k" })).code, 22);
+  });
+
+  it("is logged with the peer, and so is a deletion", async () => {
+    await server.ask(100, { namespace: "n", key: "k", value: "v" });
+    await server.ask(102, { namespace: "n", key: "k" });
+    const lines = server.kvLog.events.filter(({ event }) => /^KV (put|deleted)$/.test(event));
+    assert.deepEqual(lines.map(({ fields }) => fields.peer), ["10.0.0.9:1", "10.0.0.9:1"]);
   });
 
   it("takes names and values of every kind", async () => {
