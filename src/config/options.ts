@@ -531,6 +531,7 @@ export const OPTION_GROUPS: readonly { title: string; names: readonly OptionName
   { title: "TLS", names: Object.keys(TLS) as OptionName[] },
   { title: "Log", names: Object.keys(LOG) as OptionName[] },
   { title: "Specific to this server", names: Object.keys(OWN) as OptionName[] },
+  { title: "Accepted without effect", names: Object.keys(WITHOUT_EFFECT) as OptionName[] },
 ];
 
 /** Whether `key`, which may come from the network, names an option. */
