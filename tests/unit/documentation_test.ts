@@ -99,3 +99,28 @@ describe("the pages", () => {
     assert.ok(lines <= 120, `${lines} lines`);
   });
 });
+describe("docs/troubleshooting.md", () => {
+  /** Parts of messages that come from elsewhere: the system, the runtime, Java, placeholders. */
+  const FOREIGN =
+    /address already in use|No such file or directory|received fatal alert: \w+|namesrv\.log|connect to HOST:9876 failed|No route info of this topic|NullPointerException: keyCertChain|TLS 1.1|\b(FILE|HOST|NAME|CN|N)\b|\)|\.{3}|["=:]|\d+(\.\d+)*/i;
+
+  it("quotes messages that the program has", () => {
+    let sources = "";
+    for (const path of filesBelow("src", ".ts")) sources += read(path);
+    sources = sources.replace(/"\s*\+\s*"|`\s*\+\s*`|"\s*\+\s*`|`\s*\+\s*"/g, "");
+    let checked = 0;
+    const unknown: string[] = [];
+    for (const [, cell = ""] of read("docs/troubleshooting.md").matchAll(/^\| ([^|]+) \|/gm)) {
+      for (const [, message = ""] of cell.matchAll(/`([^`]+)`/g)) {
+        for (const part of message.split(new RegExp(FOREIGN, "gi")).filter(Boolean)) {
+          const text = part.trim();
+          if (text.length < 8 || /^\w+$/.test(text)) continue;
+          if (!sources.includes(text)) unknown.push(text);
+          checked++;
+        }
+      }
+    }
+    assert.deepEqual(unknown, []);
+    assert.ok(checked > 30, `${checked} found`);
+  });
+});
