@@ -70,11 +70,11 @@ UPDATE_NAMESRV_CONFIG (\`mqadmin updateNamesrvConfig\`) changes the options that
 - Wrong values, and options that need a restart, are refused with a remark that says why. The reference would accept and ignore them.
 - Keys that name no option are ignored, unless the configuration file has them.
 
-Changes go to \`configStorePath\`, edited into what the file holds: comments, order and other keys stay, and defaults and values of the command line are not written. The content before stays beside it as \`.bak\`.
+Changes are written to \`configStorePath\`. The file's comments, order and other keys are kept; defaults and values from the command line are not written. The previous content is kept as \`.bak\`.
 
 ## Options
 
-*Effect*: **full**, as in the reference; **mapped**, steers what stands here for a JVM thread pool or a Netty buffer; **none**, kept and reported only.
+*Effect*: **full**, as in the reference; **mapped**, controls the counterpart of a JVM thread pool or a Netty buffer; **none**, accepted and reported only.
 `;
 
 /** All generated files. */
@@ -113,7 +113,7 @@ function configurationPage(): string {
 function sampleFile(separator: string): string {
   const lines = [
     "# Every option of the name server, commented out and at its default.",
-    "# Generated from src/config/options.ts; docs/configuration.md says more.",
+    "# Generated from src/config/options.ts; see docs/configuration.md.",
   ];
   for (const { title, names } of OPTION_GROUPS) {
     lines.push("", `# ---- ${title} ----`);

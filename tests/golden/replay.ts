@@ -60,7 +60,7 @@ export class Replay implements AsyncDisposable {
     const peer = this.#connections.get(conn)!;
     await peer.end();
     if (peer.unexpected.length > 0) {
-      throw new Error(`answers that nobody asked for: opaque ${peer.unexpected.join(", ")}`);
+      throw new Error(`unexpected responses: opaque ${peer.unexpected.join(", ")}`);
     }
     this.#connections.delete(conn);
     for (const addr of this.#brokers.get(conn) ?? []) await this.#forgotten(addr);

@@ -90,7 +90,7 @@ describe("the Debian package", () => {
     assert.match(await dpkg("--status", "rocketmq-namesrv"), /^Status: install ok installed$/m);
   });
 
-  it("belongs to root, and nobody else may write", async () => {
+  it("belongs to root, and only root may write", async () => {
     const lines = (await succeed("dpkg-deb", ["--contents", PACKAGE])).trimEnd().split("\n");
     for (const line of lines) assert.match(line, /^[d-]rw.r-.r-. root\/root /);
   });

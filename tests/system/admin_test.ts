@@ -174,7 +174,7 @@ describe("admin commands on a running server", () => {
     assert.match(err, new RegExp(`^${down}: connection refused.*trying the next one\n$`));
   });
 
-  it("end quietly when nobody reads on", async () => {
+  it("end quietly when the output is closed", async () => {
     await using many = await Peer.connect(server.port);
     const topics = manyTopics(10_000);
     const group = { name: "broker-many", addr: "10.0.0.9:10911" };
@@ -240,7 +240,7 @@ describe("a server that is none", () => {
     assertFailed(await runCommand(args), address, /HTTP|closed|no answer/);
   });
 
-  it("nobody: one line, exit code 1", async () => {
+  it("is not running: one line, exit code 1", async () => {
     const address = closedPort();
     for (const command of [["topics"], ["kv", "get", "a", "b"], ["top"], ["bench"]]) {
       const ran = await runCommand([...command, "-n", address]);

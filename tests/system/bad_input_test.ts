@@ -64,7 +64,7 @@ describe("garbage on the port", () => {
     });
   }
 
-  it("after a PROXY header is told with the address that the header names", async () => {
+  it("after a PROXY header is logged with the header's address", async () => {
     await using peer = await Peer.connect(server.port);
     await peer.send(text("PROXY TCP4 192.0.2.7 192.0.2.1 40123 9876\r\nnonsense"));
     await withLimit(peer.closed, "the connection is still open");
@@ -79,7 +79,7 @@ describe("garbage on the port", () => {
     await withLimit(peer.closed, "the connection is still open");
   });
 
-  it("a truncated frame costs nobody anything", async () => {
+  it("a truncated frame affects no other connection", async () => {
     await using peer = await Peer.connect(server.port);
     await peer.send(encodeFrame({ code: 106 }, 1).subarray(0, 20));
     assert.equal((await bystander.call({ code: 106 })).code, 0);

@@ -75,7 +75,7 @@ describe("clusterTest", () => {
     assert.deepEqual([...new Set(asked)], ["/rocketmq/nsaddr-blue"]);
   });
 
-  it("says TOPIC_NOT_EXIST when nobody answers there", async () => {
+  it("answers TOPIC_NOT_EXIST when no server there answers", async () => {
     await using server = await serverWith("here", "10.0.0.1:10911", {
       clusterTest: "true",
       addressServiceDomain: "127.0.0.1:1",
@@ -126,7 +126,7 @@ describe("NOTIFY_MIN_BROKER_ID_CHANGE", () => {
     });
   });
 
-  it("that can't be delivered is told once, and holds nothing up", async () => {
+  it("that can't be delivered is logged once, and delays nothing", async () => {
     await using home = await Home.make();
     const file = await home.configFile({ notifyMinBrokerIdChanged: "true" });
     await using server = await ServerProcess.start({ home, args: ["-c", file] });
@@ -147,7 +147,7 @@ describe("NOTIFY_MIN_BROKER_ID_CHANGE", () => {
 
 /** Reads the first frame on the next connection. */
 async function readNotification(listener: Deno.TcpListener) {
-  using conn = await withLimit(listener.accept(), "nobody connected");
+  using conn = await withLimit(listener.accept(), "no connection");
   const bytes = new Uint8Array(await new Response(conn.readable).arrayBuffer());
   const { code, flag, extFields } = decodeFrame(bytes);
   return { code, flag, extFields: Object.fromEntries(extFields!) };

@@ -145,7 +145,7 @@ describe("bad input to the HTTP port", () => {
     }
   });
 
-  it("requests whose answers nobody reads: 503 for what comes on top, but for probes", async () => {
+  it("requests whose answers are not read: 503 for further ones, except probes", async () => {
     const raws: Raw[] = [];
     try {
       // More than the operating system buffers for a connection.

@@ -151,7 +151,7 @@ describe("/readyz", () => {
 });
 
 describe("a stop", () => {
-  it("does not wait for those who hold connections to the HTTP port", async () => {
+  it("does not wait for open connections to the HTTP port", async () => {
     await using http = await HttpServerProcess.start();
     const connect = () => Deno.connect({ hostname: "127.0.0.1", port: http.httpPort });
     using _idle = await connect();

@@ -75,7 +75,7 @@ describe("a stop", () => {
     assert.equal(peer.unexpected.length, 0);
   });
 
-  it("sends GO_AWAY for a while to those who understand it, if it is to be graceful", async () => {
+  it("sends GO_AWAY for a while to clients that understand it, if it is graceful", async () => {
     await using home = await Home.make();
     const file = await home.configFile({
       enableShutdownGracefully: "true",

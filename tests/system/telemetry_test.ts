@@ -141,7 +141,7 @@ describe("OpenTelemetry", () => {
     assert.ok(collector.spans[5].nanoseconds > 0);
   });
 
-  it("is told of handshakes, reloads and the certificate's end", async () => {
+  it("exports handshakes, reloads and the certificate's expiry", async () => {
     await using home = await Home.make();
     const makePair = async (name: string, days: number) => {
       await makeAuthority(home.path, "ca");

@@ -410,7 +410,7 @@ describe("TLS", () => {
       assert.deepEqual(server.err.all.filter((line) => / ERROR |^\s+at /.test(line)), []);
     });
 
-    it("thousands of half-open handshakes starve nobody, and take little memory", async () => {
+    it("thousands of half-open handshakes starve no other connection, and take little memory", async () => {
       await using server = await start({ tlsHandshakeTimeoutMillis: "60000" });
       await using plain = await Peer.connect(server.port);
       const secured = await connectNode(server.port);

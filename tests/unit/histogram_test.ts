@@ -10,7 +10,7 @@ describe("Histogram", () => {
     assert.equal(distribution.sum, 1035);
   });
 
-  it("tells each number from then on to who listens", () => {
+  it("passes each number from then on to its listener", () => {
     const distribution = new Histogram([1]);
     const heard: number[] = [];
     distribution.add(1);

@@ -218,7 +218,7 @@ describe("Namesrv", () => {
       assert.equal(none.address, undefined);
     });
 
-    it("is done without when it can't be had, and nobody asked for it", async () => {
+    it("is left out when it can't be opened and was not configured", async () => {
       await start("", listener(taken));
       const { level, event, fields } = log.events.at(-1)!;
       assert.deepEqual([level, event], ["WARN", "no HTTP port"]);
@@ -481,7 +481,7 @@ describe("Namesrv", () => {
     const CONF = "notifyMinBrokerIdChanged=true\n";
     const slave = { brokerId: "1", brokerAddr: "10.0.0.2:10911" };
 
-    it("is told to the group's others, oneway, within 300 ms", async () => {
+    it("is sent to the others of the group, one-way, within 300 ms", async () => {
       await start(CONF);
       const peer = network.open();
       await register(peer, slave);
@@ -500,7 +500,7 @@ describe("Namesrv", () => {
       });
     });
 
-    it("is told of a master that left, too", async () => {
+    it("is also sent when a master left", async () => {
       await start(CONF);
       const peers = [network.open(), network.open()];
       await register(peers[0], { enableActingMaster: "true" });
@@ -529,7 +529,7 @@ describe("Namesrv", () => {
       });
     }
 
-    it("is told to nobody unless notifyMinBrokerIdChanged is on", async () => {
+    it("is not sent unless notifyMinBrokerIdChanged is on", async () => {
       await start();
       const peer = network.open();
       await register(peer, slave);
@@ -564,7 +564,7 @@ describe("Namesrv", () => {
       assert.deepEqual(JSON.parse(file), { configTable: { n: { k: "v" } } });
     });
 
-    it("has on disk what nobody waits for any more", async () => {
+    it("writes pending changes to disk after their peers have gone", async () => {
       await start();
       const peer = network.open();
       peer.send(request({ code: 100, extFields: { namespace: "n", key: "k", value: "v" } }));

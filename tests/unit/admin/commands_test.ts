@@ -247,7 +247,7 @@ describe("commands that ask", () => {
 });
 
 describe("several servers", () => {
-  it("are asked in turn until one answers, which is told", async () => {
+  it("are asked in turn until one answers, with a line for each failure", async () => {
     const servers = new FakeNameServers(new Map([[B, nameServer()]]));
     const { code, out, err } = await run(servers, ["topics", "--names", "-n", BOTH]);
     assert.deepEqual([code, out], [0, "T1\nT2\n"]);
@@ -275,7 +275,7 @@ describe("several servers", () => {
     ]);
   });
 
-  it("that fail all are told in a line each", async () => {
+  it("that all fail are reported in a line each", async () => {
     const { code, out, err } = await run(new FakeNameServers(new Map()), ["clusters", "-n", BOTH]);
     assert.deepEqual([code, out], [1, ""]);
     assert.deepEqual(err.split("\n").map((line) => line.split(": ")[0]), [A, B, ""]);

@@ -17,9 +17,9 @@ async function failure(server: Behaviour | Error | undefined, ...args: string[])
   return ran.err;
 }
 
-describe("a server that can't be asked is told of in one line", () => {
+describe("a server that can't be reached is reported in one line", () => {
   const cases: [string, Behaviour | Error | undefined, string[], RegExp][] = [
-    ["nobody listens", undefined, [], /connection refused: is the name server running/],
+    ["not listening", undefined, [], /connection refused: is the name server running/],
     ["no such host", systemError("ENOTFOUND"), [], /host not found: check the name in -n/],
     ["no route", systemError("EHOSTUNREACH"), [], /no route to this host/],
     ["another error", systemError("EPIPE", "broken pipe"), [], /cannot be reached \(broken pipe\)/],
@@ -68,7 +68,7 @@ describe("a server that can't be asked is told of in one line", () => {
   }
 });
 
-describe("a server that answers an error is told of in one line", () => {
+describe("a server that answers an error is reported in one line", () => {
   const cases: [number, string | undefined, RegExp][] = [
     [1, "first\nsecond", /: first \(code 1\)\n$/],
     [1, undefined, /: refused without a reason \(code 1\)\n$/],

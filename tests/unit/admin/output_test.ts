@@ -103,7 +103,7 @@ describe("Output", () => {
     assert.equal(await table(false, false), "A  B\nx  y\n");
   });
 
-  it("ends quietly when nobody reads on", async () => {
+  it("ends quietly when the output is closed", async () => {
     const servers = new FakeNameServers(new Map([[A, () => ({ body: '{"topicList":["T"]}' })]]));
     for (const args of [["topics", "--names", "-n", A], ["help"], ["top", "-n", A]]) {
       const { code, err } = await run(servers, args, { closed: true });
@@ -111,7 +111,7 @@ describe("Output", () => {
     }
   });
 
-  it("does not hide with what nobody reads that a command failed", async () => {
+  it("keeps the exit code of a failed command when the output is closed", async () => {
     const B = "10.0.0.2:9876";
     const knowing = (topic: string): Behaviour => ({ code }) => {
       if (code === 206) return { body: `{"topicList":["${topic}"]}` };

@@ -25,7 +25,7 @@ describe("RequestCounter", () => {
     assert.equal(sumOf(METRIC, `${METRIC} NaN\n${METRIC}\n`), undefined);
   });
 
-  it("has none where nobody answers, or too slowly, or without end", async () => {
+  it("has none when the server does not answer, too slowly or endlessly", async () => {
     assert.equal(await read(() => Promise.reject(new TypeError("refused"))), undefined);
     const slow: Fetch = (_, { signal }) =>
       new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));

@@ -399,7 +399,7 @@ describe("KvConfig changes", () => {
     assert.deepEqual([...restarted.entries()], [["ns", "a", ""], ["ns", "c", "shorter"]]);
   });
 
-  it("are told to listeners in order, once the disk has them", async () => {
+  it("are passed to listeners in order, once they are on disk", async () => {
     const disk = new MemoryDisk();
     const { kv, log } = await load(disk);
     const seen: [string, string, string | undefined][] = [];

@@ -61,7 +61,7 @@ describe("Dispatcher", () => {
         { code: 1, remark: "unreadable body: a value expected" },
         0,
       ],
-      ["what nobody foresaw", new TypeError("oh"), { code: 1, remark: "oh" }, 1],
+      ["an unexpected error", new TypeError("oh"), { code: 1, remark: "oh" }, 1],
       ["what is no error", "oh", { code: 1, remark: "oh" }, 1],
     ] as const
   ) {
@@ -89,7 +89,7 @@ describe("Dispatcher", () => {
     });
   }
 
-  it("sends those away who understand it, once it is told to, whatever they ask", () => {
+  it("sends GO_AWAY to clients that understand it, whatever they request", () => {
     let handled = 0;
     const { it } = dispatcher(() => {
       handled++;

@@ -112,7 +112,7 @@ describe("GET_ROUTEINFO_BY_TOPIC", () => {
       assert.equal(await body(), whole);
     });
 
-    it("is not for topics that nobody has", async () => {
+    it("has no topics without brokers", async () => {
       for (let i = 0; i < 100; i++) await server.ask(105, { topic: `nope${i}` });
       assert.equal(server.cache.size, 0);
     });
@@ -242,7 +242,7 @@ describe("GET_ROUTEINFO_BY_TOPIC", () => {
       assert.equal(server.cache.get("x", "standard"), undefined);
     });
 
-    it("does not know what nobody knows, or when nobody answers", async () => {
+    it("has no route when no environment has one, or none answers", async () => {
       server.options.clusterTest = true;
       server.options.productEnvNamesrvAddr = "10.1.1.1:9876";
       assert.deepEqual(await server.ask(105, { topic: "x" }), notExist("x"));

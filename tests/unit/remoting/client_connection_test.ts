@@ -39,7 +39,7 @@ describe("ClientConnection", () => {
     assert.ok(socket.closed);
   });
 
-  it("ignores requests, and answers that nobody waits for", async () => {
+  it("ignores requests and unexpected responses", async () => {
     const asked = connection.invoke(REQUEST, 1000);
     socket.send(answer(0, "a request", 0), answer(7, "another's"), answer(0, "mine"));
     assert.deepEqual((await asked).body, utf8("mine"));

@@ -194,7 +194,7 @@ describe("RemotingClient", () => {
     await served;
   });
 
-  it("rejects when nobody listens", async () => {
+  it("rejects when the port is closed", async () => {
     serve = () => Promise.resolve();
     listener.close();
     await assert.rejects(client.invoke(address, REQUEST, 5000));

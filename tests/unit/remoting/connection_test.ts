@@ -568,7 +568,7 @@ describe("Connection: requests that wait for their answers", () => {
 });
 
 describe("Connection: its end", () => {
-  it("is told once, with its reason in the log", () => {
+  it("is reported once, with its reason in the log", () => {
     const { socket, connection, handler, closed, log } = connect();
     socket.break("Connection reset by peer");
     connection.close("expired");
@@ -812,7 +812,7 @@ describe("Connection: what it counts", () => {
     assert.deepEqual(series(world), [`105 0 ${AnswerResult.SUCCESS} 2 2100`]);
   });
 
-  it("is the answer that nobody takes any more", async () => {
+  it("counts the answer that can't be delivered any more", async () => {
     using _ = new FakeTime();
     const { answer, give } = heldAnswers();
     const world = connect({ answer });

@@ -90,7 +90,7 @@ describe("RequestCounters", () => {
     assert.equal(routes.sum, 0);
   });
 
-  it("tells who listens of each request, also of those that took no time", () => {
+  it("passes each request to the listener, including those that took no time", () => {
     const heard: unknown[] = [];
     counters.onLeft((...request) => void heard.push(request));
     counters.answered(105, 17, SUCCESS);

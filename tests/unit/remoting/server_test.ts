@@ -75,7 +75,7 @@ describe("RemotingServer", () => {
     time.restore();
   });
 
-  it("listens where it is told, with the backlog and the water marks of the options", () => {
+  it("listens on the given address, with the backlog and the water marks of the options", () => {
     const [{ hostname, port, backlog, waterMarks }] = transport.listened;
     assert.deepEqual([hostname, port, backlog], ["127.0.0.1", 9876, 77]);
     marks = { high: 7, low: 3 };

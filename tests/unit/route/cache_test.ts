@@ -162,7 +162,7 @@ describe("RouteCache, what invalidates a route", () => {
     assert.deepEqual(lost(world), []);
   });
 
-  it("is no heartbeat, scan or unregistration of nobody", () => {
+  it("is no heartbeat, scan or unregistration of an unknown broker", () => {
     world.routes.heartbeat("C", "a", "a:0");
     world.routes.scan();
     world.unregister({ name: "nobody" });

@@ -81,7 +81,9 @@ function check(world: RouteWorld): void {
   }
   for (const [, members] of tables.clusters()) {
     assert.ok(members.size > 0, "a cluster without names");
-    for (const name of members) assert.ok(names.has(name), "a cluster's name of nobody");
+    for (const name of members) {
+      assert.ok(names.has(name), "a cluster's broker name without brokers");
+    }
   }
   const topicCounts = new Map<string, number>();
   for (const topic of tables.topics()) {
@@ -90,7 +92,7 @@ function check(world: RouteWorld): void {
     const of = queueDatas.map((it) => it.brokerName);
     assert.equal(new Set(of).size, of.length, "a broker twice in a topic");
     for (const name of of) {
-      assert.ok(names.has(name), "queue data of nobody");
+      assert.ok(names.has(name), "queue data of an unknown broker");
       topicCounts.set(name, (topicCounts.get(name) ?? 0) + 1);
     }
   }
@@ -101,14 +103,14 @@ function check(world: RouteWorld): void {
   assert.equal(tables.queueDataCount, queueDatas, "miscounted queue data");
   for (const topic of TOPICS) {
     if (tables.queueDatas(topic) === undefined) {
-      assert.equal(tables.mappings(topic), undefined, "a mapping of a topic that nobody has");
+      assert.equal(tables.mappings(topic), undefined, "a mapping of a topic without brokers");
     }
   }
   for (const name of NAMES) {
     for (const addr of ADDRS) {
       if (tables.filterServers(name, addr) === undefined) continue;
       const live = CLUSTERS.map((it) => tables.liveBroker(it, name, addr));
-      assert.ok(live.some((it) => it !== undefined), "filter servers of nobody");
+      assert.ok(live.some((it) => it !== undefined), "filter servers of an unknown broker");
     }
   }
   for (const live of tables.liveBrokers()) {

@@ -120,7 +120,7 @@ describe("liveness", () => {
     });
   }
 
-  it("is refreshed by nobody else's heartbeat, and a heartbeat of nobody makes nothing", () => {
+  it("is not refreshed by other heartbeats, and an unknown broker's heartbeat creates nothing", () => {
     world.register({ timeout: 1000 });
     const before = world.snapshot();
     time.tick(500);

@@ -158,7 +158,7 @@ describe("pickupTopicRouteData, the acting master", () => {
     assert.deepEqual(groups(pickup(masterless(true), "T1", PLAIN)).a, { 2: "a:2", 3: "a:3" });
   });
 
-  it("is not shown for groups without enableActingMaster, though nobody may write", () => {
+  it("is not shown for groups without enableActingMaster, even if the topic is not writable", () => {
     const world = masterless(false);
     world.routes.wipeWritePerm("a");
     assert.deepEqual(groups(pickup(world, "T1", ACTING)).a, { 2: "a:2", 3: "a:3" });

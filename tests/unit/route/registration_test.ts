@@ -136,7 +136,7 @@ describe("registerBroker, stale rivals", () => {
     ]);
   });
 
-  it("forgets what it knew of the stale one, which nobody else would do", () => {
+  it("removes the stale broker's entries, which would otherwise stay", () => {
     const world = new RouteWorld();
     world.register({ id: 0, addr: "x", version: version(1, 5) });
     world.register({ id: 1, addr: "y", version: version(1, 3), filterServers: ["f"] });
@@ -435,7 +435,7 @@ describe("registerBroker, static mappings", () => {
     assert.notEqual(world.tables.mappings("T1"), undefined);
   });
 
-  it("does not keep those of topics that nobody has, nor those without bname", () => {
+  it("does not keep those of topics without brokers, nor those without bname", () => {
     const world = new RouteWorld();
     world.register({ mappings: [mapping("T9", "a"), mapping("T1", null)] });
     assert.equal(world.tables.mappings("T9"), undefined);
@@ -528,7 +528,7 @@ describe("registerBroker, a smaller id", () => {
     }]);
   });
 
-  it("tells nobody of a first id, a larger one, or the same", () => {
+  it("sends no notification for a first id, a larger one, or the same", () => {
     const world = new RouteWorld();
     world.register({ id: 1 });
     world.register({ id: 2 });
@@ -555,7 +555,7 @@ describe("registerBroker, a smaller id", () => {
     ]);
   });
 
-  it("is not told while notifyMinBrokerIdChanged is off", () => {
+  it("is not sent while notifyMinBrokerIdChanged is off", () => {
     const world = new RouteWorld();
     world.options.notifyMinBrokerIdChanged = false;
     world.register({ id: 1 });

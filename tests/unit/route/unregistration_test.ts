@@ -150,7 +150,7 @@ describe("unregisterBroker, a group without its master", () => {
   });
 });
 
-describe("unregisterBroker, who is told", () => {
+describe("unregisterBroker, notifications", () => {
   function group(acting: boolean): RouteWorld {
     const world = new RouteWorld();
     for (const id of [0, 1, 2]) world.register({ id, acting });
@@ -184,7 +184,7 @@ describe("unregisterBroker, who is told", () => {
     }]);
   });
 
-  it("is nobody when a larger id left, or the whole group", () => {
+  it("are none when a larger id left, or the whole group", () => {
     const world = group(true);
     world.unregister({ id: 2 });
     world.settle();
@@ -194,14 +194,14 @@ describe("unregisterBroker, who is told", () => {
     assert.deepEqual(world.notified, []);
   });
 
-  it("is nobody without enableActingMaster", () => {
+  it("are none without enableActingMaster", () => {
     const world = group(false);
     world.unregister({ id: 0 });
     world.settle();
     assert.deepEqual(world.notified, []);
   });
 
-  it("is nobody while notifyMinBrokerIdChanged is off", () => {
+  it("are none while notifyMinBrokerIdChanged is off", () => {
     const world = group(true);
     world.options.notifyMinBrokerIdChanged = false;
     world.unregister({ id: 0 });
@@ -209,7 +209,7 @@ describe("unregisterBroker, who is told", () => {
     assert.deepEqual(world.notified, []);
   });
 
-  it("is nobody when the address of the smallest id was replaced before", () => {
+  it("are none when the address of the smallest id was replaced before", () => {
     const world = group(true);
     world.register({ id: 0, addr: "new", acting: true, version: version(1, 1) });
     world.unregister({ id: 0, addr: "a:0" });

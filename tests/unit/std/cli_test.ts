@@ -133,7 +133,7 @@ describe("@std/cli parseArgs", () => {
     deepEqual(seen, [["rest"]]);
   });
 
-  it("stops reading at the first other argument when it is told to", () => {
+  it("stops parsing at the first other argument with stopEarly", () => {
     deepEqual(read("--a 1 b --c", { stopEarly: true }), { _: ["b", "--c"], a: 1 });
   });
 

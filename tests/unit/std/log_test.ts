@@ -204,7 +204,7 @@ describe("@std/log files", () => {
     handler.destroy();
   });
 
-  it("keeps as many full files as it is told to", () => {
+  it("keeps maxBackupCount full files", () => {
     using handler = rotating();
     handler.setup();
     for (const line of ["1111", "2222", "33333", "4444", "5555", "666", "777777777"]) {

@@ -194,7 +194,7 @@ describe("@std/testing/time FakeTime", () => {
     equal(time.now, 5);
   });
 
-  it("runs by itself when it is told how fast", async () => {
+  it("runs by itself at the given rate", async () => {
     using time = new FakeTime(0, { advanceRate: 1000 });
     await new Promise((resolve) => setTimeout(resolve, 60_000));
     ok(time.now >= 60_000);

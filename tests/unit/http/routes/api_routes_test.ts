@@ -88,7 +88,7 @@ describe("openapi.json", () => {
 describe("clusters", () => {
   beforeEach(setUp);
 
-  it("are told with their brokers", async () => {
+  it("are listed with their brokers", async () => {
     await world.register({ ...OTHER, brokerName: "z" });
     await world.register();
     await world.register(OTHER);
@@ -104,7 +104,7 @@ describe("clusters", () => {
 describe("brokers", () => {
   beforeEach(setUp);
 
-  it("are told with all that is known of them", async () => {
+  it("are listed with all their properties", async () => {
     const certificate = { subject: "CN=b", fingerprint: "AA", verified: true };
     const tls = { protocol: "TLSv1.3", cipher: "TLS_AES_128_GCM_SHA256", certificate };
     const software = { language: "JAVA", version: 475 };
@@ -190,7 +190,7 @@ describe("brokers", () => {
 describe("topics", () => {
   beforeEach(setUp);
 
-  it("are told with what is behind them", async () => {
+  it("are listed with their details", async () => {
     await world.register({}, ["T1", "T2"]);
     await world.register(OTHER, ["T1", "%RETRY%g"]);
     assert.deepEqual((await get("/topics")).items, [
@@ -300,7 +300,7 @@ describe("a topic's route", () => {
 describe("the KV table", () => {
   beforeEach(setUp);
 
-  it("is told by namespace", async () => {
+  it("is listed by namespace", async () => {
     await world.kv.put("n2", "b", "2");
     await world.kv.put("n2", "a", "");
     await world.kv.put("a/b", "__proto__", "x");
@@ -322,7 +322,7 @@ describe("the KV table", () => {
 describe("the configuration", () => {
   beforeEach(setUp);
 
-  it("is told with defaults, what is given and what is live", async () => {
+  it("is shown with defaults, given values and live options", async () => {
     const { options } = await get("/config");
     const find = (name: string) => options.find((it: { name: string }) => it.name === name);
     assert.deepEqual(find("clusterTest"), {
@@ -361,7 +361,7 @@ describe("the configuration", () => {
 describe("connections", () => {
   beforeEach(setUp);
 
-  it("are told, the oldest first, in pages, and searched by peer", async () => {
+  it("are listed, the oldest first, in pages, and searched by peer", async () => {
     for (let i = 0; i < 12; i++) connect();
     const first = await get("/connections?limit=10");
     assert.equal(first.total, 12);

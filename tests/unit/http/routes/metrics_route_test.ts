@@ -38,7 +38,7 @@ function rendered(text: string, after: number): void {
 describe("/metrics", () => {
   beforeEach(setUp);
 
-  it("makes one text for all who come at once", async () => {
+  it("renders one text for concurrent scrapes", async () => {
     const scrapes = Array.from({ length: 50 }, scrape);
     rendered("one ☃", 2);
     assert.deepEqual(await Promise.all(scrapes), Array(50).fill("one ☃"));

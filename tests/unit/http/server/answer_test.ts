@@ -41,7 +41,7 @@ describe("answer", () => {
 });
 
 describe("HttpProblem", () => {
-  it("is told as problem details, without what is not said", async () => {
+  it("is sent as problem details, without absent members", async () => {
     const response = new HttpProblem(503, "busy", { headers: { "retry-after": "1" } }).toResponse();
     assert.deepEqual([response.status, response.headers.get("retry-after")], [503, "1"]);
     assert.deepEqual(await response.json(), {

@@ -74,7 +74,7 @@ describe("HttpPort", () => {
   beforeEach(setUp);
   afterEach(() => time.restore());
 
-  it("listens where it is told", () => {
+  it("listens on the given address", () => {
     assert.deepEqual(listener.address, { hostname: "127.0.0.1", port: 9877 });
   });
 

@@ -412,7 +412,7 @@ describe("NodeTransport", () => {
       socket.destroy();
     });
 
-    it("rejects when nobody listens", async () => {
+    it("rejects when the port is closed", async () => {
       stopListening();
       await assert.rejects(
         transport.connect(LOCAL, listener.port, 5000),

@@ -70,7 +70,7 @@ const GOOD: [string, Uint8Array, ProxiedPeer][] = [
   }],
   ["v2 UNSPEC", v2(0x21, 0x00, new Uint8Array(5).fill(0xff)), { attributes: NONE }],
   ["v2 LOCAL", v2(0x20, 0x00), { attributes: NONE }],
-  ["v2 LOCAL with what nobody looks at", v2(0x20, 0x11, new Uint8Array(4).fill(0xff)), {
+  ["v2 LOCAL with ignored addresses", v2(0x20, 0x11, new Uint8Array(4).fill(0xff)), {
     attributes: NONE,
   }],
 ];
