@@ -45,27 +45,27 @@ const ROWS: readonly { readonly title: string; readonly panels: readonly Panel[]
   {
     title: "At a glance",
     panels: [
-      stat("Name servers up", "", `sum(up{${SELECT}})`, "Those that Prometheus reaches."),
+      stat("Name servers up", "", `sum(up{${SELECT}})`, "Name servers that Prometheus can scrape."),
       stat(
         "Brokers",
         "",
         `max by (role) (sum by (instance, role) (${NS}brokers{${SELECT}}))`,
-        "At the name server that knows most.",
+        "On the name server with the most.",
         "{{role}}",
       ),
-      stat("Topics", "", `max(${NS}topics{${SELECT}})`, "At the name server that knows most."),
-      stat("Connections", "", `sum(${NS}connections{${SELECT}})`, "Of all name servers."),
+      stat("Topics", "", `max(${NS}topics{${SELECT}})`, "On the name server with the most."),
+      stat("Connections", "", `sum(${NS}connections{${SELECT}})`, "On all name servers."),
       stat(
         "Requests a second",
         "reqps",
         `sum(rate(${NS}requests_total{${SELECT}}${RATE}))`,
-        "Of all name servers.",
+        "On all name servers.",
       ),
       stat(
         "Certificate ends in",
         "s",
         `min(${NS}tls_certificate_expiry_timestamp_seconds{${SELECT}}) - time()`,
-        "The one that ends first.",
+        "The first one to expire.",
       ),
     ],
   },
@@ -75,17 +75,17 @@ const ROWS: readonly { readonly title: string; readonly panels: readonly Panel[]
       lines("Requests", "reqps", "By code.", [
         { expr: rate(`${NS}requests_total`, "request_code"), legend: "{{request_code}}" },
       ]),
-      lines("Latency of route queries", "ms", "Half of them, and all but one in 100, are faster.", [
+      lines("Latency of route queries", "ms", "Median and 99th percentile.", [
         { expr: quantile(0.5, "rocketmq_rpc_latency", ROUTES), legend: "{{instance}} p50" },
         { expr: quantile(0.99, "rocketmq_rpc_latency", ROUTES), legend: "{{instance}} p99" },
       ]),
-      lines("Errors", "reqps", "topic_not_exist is what a client gets before it makes a topic.", [
+      lines("Errors", "reqps", "Clients get topic_not_exist before they create a topic.", [
         {
           expr: rate(`${NS}errors_total`, "request_code, response_code"),
           legend: "{{request_code}} {{response_code}}",
         },
       ]),
-      lines("SYSTEM_BUSY and waiting requests", "short", "Anything but 0 is too much to do.", [
+      lines("SYSTEM_BUSY and waiting requests", "short", "Above 0, the server is overloaded.", [
         {
           expr: rate(`${NS}system_busy_total`, "request_class"),
           legend: "busy/s {{request_class}}",
@@ -95,11 +95,11 @@ const ROWS: readonly { readonly title: string; readonly panels: readonly Panel[]
           legend: "waiting {{request_class}}",
         },
       ]),
-      lines("Traffic", "Bps", "Of TLS, what it carries.", [
+      lines("Traffic", "Bps", "For TLS, decrypted bytes.", [
         { expr: rate(`${NS}received_bytes_total`, "instance"), legend: "{{instance}} in" },
         { expr: rate(`${NS}sent_bytes_total`, "instance"), legend: "{{instance}} out" },
       ]),
-      lines("Route cache", "percentunit", "Part of the route queries whose answer was there.", [
+      lines("Route cache", "percentunit", "Share of route queries answered from the cache.", [
         {
           expr: `${rate(`${NS}route_cache_hits_total`, "instance")} / (${
             rate(`${NS}route_cache_hits_total`, "instance")
@@ -112,24 +112,29 @@ const ROWS: readonly { readonly title: string; readonly panels: readonly Panel[]
   {
     title: "Brokers and topics",
     panels: [
-      lines("Brokers", "short", "Lines of one role that part: name servers that differ.", [
+      lines("Brokers", "short", "If lines of one role diverge, the name servers differ.", [
         {
           expr: `sum by (instance, cluster, role) (${NS}brokers{${SELECT}})`,
           legend: "{{instance}} {{cluster}} {{role}}",
         },
       ]),
-      lines("Topics", "short", "Lines that part for long: name servers that differ.", [
+      lines("Topics", "short", "If lines diverge for long, the name servers differ.", [
         { expr: `${NS}topics{${SELECT}}`, legend: "{{instance}}" },
       ]),
-      lines("Registrations", "reqps", "refused: an error to the broker.", [
+      lines("Registrations", "reqps", "refused: answered with an error.", [
         { expr: rate(`${NS}registrations_total`, "result"), legend: "{{result}}" },
       ]),
-      lines("Brokers that went", "short", "In the last 5 minutes. unregistered: in good order.", [
-        {
-          expr: `sum by (instance, reason) (increase(${NS}brokers_removed_total{${SELECT}}[5m]))`,
-          legend: "{{instance}} {{reason}}",
-        },
-      ]),
+      lines(
+        "Brokers that went",
+        "short",
+        "In the last 5 minutes. unregistered: at their own request.",
+        [
+          {
+            expr: `sum by (instance, reason) (increase(${NS}brokers_removed_total{${SELECT}}[5m]))`,
+            legend: "{{instance}} {{reason}}",
+          },
+        ],
+      ),
     ],
   },
   {
@@ -141,7 +146,7 @@ const ROWS: readonly { readonly title: string; readonly panels: readonly Panel[]
       lines("Closed connections", "cps", "By reason.", [
         { expr: rate(`${NS}connections_closed_total`, "reason"), legend: "{{reason}}" },
       ]),
-      lines("TLS handshakes", "cps", "By how they ended.", [
+      lines("TLS handshakes", "cps", "By result.", [
         { expr: rate(`${NS}tls_handshakes_total`, "result"), legend: "{{result}}" },
       ]),
     ],
@@ -149,16 +154,16 @@ const ROWS: readonly { readonly title: string; readonly panels: readonly Panel[]
   {
     title: "KV table and process",
     panels: [
-      lines("Writes of the KV file", "wps", "Changes that wait at once share one.", [
+      lines("Writes of the KV file", "wps", "Changes that wait at the same time share one.", [
         {
           expr: rate(`${NS}kv_writes_total`, "instance, result"),
           legend: "{{instance}} {{result}}",
         },
       ]),
-      lines("Sync of the KV file", "s", "All but one in 100 take less.", [
+      lines("Sync of the KV file", "s", "99th percentile.", [
         { expr: quantile(0.99, `${NS}kv_fsync_seconds`), legend: "{{instance}}" },
       ]),
-      lines("Lag of the event loop", "s", "All but one in 100 are less.", [
+      lines("Lag of the event loop", "s", "99th percentile.", [
         { expr: quantile(0.99, `${NS}event_loop_lag_seconds`), legend: "{{instance}}" },
       ]),
       lines("CPU", "percentunit", "1 is one CPU.", [
