@@ -18,7 +18,7 @@ import { notifyMinBrokerIdChange } from "./outgoing/min_broker_id_notifier.ts";
 import { ProductEnvironment } from "./outgoing/product_environment.ts";
 import { Dispatcher } from "./processor/dispatcher.ts";
 import { RegistrationDecoder } from "./processor/registration_decoder.ts";
-import { RequestQueue } from "./processor/request_queue.ts";
+import { RequestQueue, type RequestQueueOptions } from "./processor/request_queue.ts";
 import { type RequestQueues, requestTable } from "./processor/request_table.ts";
 import { serviceWait } from "./processor/route_query.ts";
 import { ORDER_TOPIC_CONFIG, RequestCode, ResponseCode } from "./protocol/codes.ts";
@@ -149,7 +149,11 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     remoting: counters,
     server,
     budget,
-    classes: { client_request: queues.clientRequest, default: queues.default },
+    classes: {
+      client_request: queues.clientRequest,
+      default: queues.default,
+      disk: queues.disk,
+    },
     routes,
     decoder,
     cache,
@@ -232,6 +236,13 @@ export function assembleProcessing(parts: {
   });
   config.onChange("scanNotActiveBrokerInterval", () => routes.reschedule());
 
+  const otherLimits: RequestQueueOptions = {
+    capacity: () => options.defaultThreadPoolQueueCapacity,
+    concurrency: () => options.defaultThreadPoolNums,
+    slice: DEFAULT_QUEUE_SLICE,
+    budget,
+    nextTurn,
+  };
   const queues: RequestQueues = {
     clientRequest: new RequestQueue({
       capacity: () => options.clientRequestThreadPoolQueueCapacity,
@@ -240,13 +251,8 @@ export function assembleProcessing(parts: {
       budget,
       nextTurn,
     }),
-    default: new RequestQueue({
-      capacity: () => options.defaultThreadPoolQueueCapacity,
-      concurrency: () => options.defaultThreadPoolNums,
-      slice: DEFAULT_QUEUE_SLICE,
-      budget,
-      nextTurn,
-    }),
+    default: new RequestQueue(otherLimits),
+    disk: new RequestQueue(otherLimits),
   };
   const decoder = new RegistrationDecoder(() => options.maxInflatedBodyBytes, nextTurn);
   const table = requestTable({

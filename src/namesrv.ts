@@ -12,6 +12,8 @@ const PRINT_KV_INTERVAL = 600_000;
 const WATER_MARK_INTERVAL = 1000;
 /** Milliseconds that connections get to send their last responses. */
 const STOP_LIMIT = 700;
+/** Milliseconds that the disk gets to take the last changes. */
+const DISK_LIMIT = 2000;
 
 /** The server can't listen. The message is one line that says why. */
 export class ListenError extends StartupError {
@@ -77,7 +79,7 @@ export class Namesrv {
 
   /**
    * Stops accepting, answers the requests already read, and flushes everything that belongs on
-   * disk. With enableShutdownGracefully, clients are first sent to another server for
+   * disk. A disk that hangs is not waited for without limit. With enableShutdownGracefully, clients are first sent to another server for
    * shutdownWaitTimeSeconds.
    */
   async stop(): Promise<void> {
@@ -94,7 +96,12 @@ export class Namesrv {
     await server.stop(STOP_LIMIT);
     log.info("connections closed");
     this.#stopSchedules();
-    await kv.flush();
+    if (!await endsWithin(DISK_LIMIT, kv.flush())) {
+      log.error("KV changes are not written: the disk does not answer", {
+        file: config.values.kvConfigPath,
+        seconds: DISK_LIMIT / 1000,
+      });
+    }
     // Last, so that health checks see the server stopping until then.
     await http?.stop(STOP_LIMIT);
     log.info("stopped");
@@ -160,6 +167,17 @@ export class Namesrv {
   }
 }
 
+/** Whether a promise settles within a number of milliseconds. */
+async function endsWithin(limit: number, promise: Promise<void>): Promise<boolean> {
+  const late = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => late.resolve(false), limit);
+  try {
+    return await Promise.race([promise.then(() => true), late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 function startSchedules(kv: KvConfig, queues: RequestQueues, log: Log) {
   const printKv = () => {
     const entries = [...kv.entries()];
@@ -173,6 +191,7 @@ function startSchedules(kv: KvConfig, queues: RequestQueues, log: Log) {
     log.debug("water mark", {
       clientRequests: queues.clientRequest.waiting,
       otherRequests: queues.default.waiting,
+      diskRequests: queues.disk.waiting,
     });
   };
   return [

@@ -1,7 +1,9 @@
 import { banner } from "./cli/banner.ts";
 import { prepare, VERSION } from "./cli/prepare.ts";
+import type { LoadedConfiguration } from "./config/load.ts";
 import { denoHttpListener } from "./http/server/http_listener.ts";
 import { createLog } from "./log/create_log.ts";
+import { LogError } from "./log/file.ts";
 import type { Log } from "./log/log.ts";
 import { Namesrv } from "./namesrv.ts";
 import { StartupError } from "./startup_error.ts";
@@ -20,20 +22,10 @@ export async function serve(args: readonly string[]): Promise<void> {
     await write(Deno.stderr, prepared.err);
     Deno.exit(prepared.code);
   }
-  const { configuration } = prepared;
-  const { options } = configuration;
-
-  let opened: ReturnType<typeof createLog> | undefined;
+  let { configuration } = prepared;
+  let opened: OpenedLog | undefined;
   try {
-    opened = createLog({
-      level: options.logLevel,
-      format: options.logFormat,
-      repeatLimit: options.logRepeatLimit,
-      console: options.logConsole,
-      dir: options.logDir,
-      maxBytes: options.logFileMaxBytes,
-      fileCount: options.logFileCount,
-    });
+    ({ opened, configuration } = openLog(configuration));
     const { setLevel, setRepeatLimit, close } = opened;
     const log: Log = opened.log;
     for (const { level, event, fields } of configuration.notices) opened.log[level](event, fields);
@@ -74,7 +66,7 @@ export async function serve(args: readonly string[]): Promise<void> {
       version: VERSION,
       ...namesrv.facts,
       configFile: configuration.configFile,
-      logDir: options.logDir || undefined,
+      logDir: configuration.options.logDir || undefined,
     };
     log.info("started", facts);
     const tip = `The Name Server boot success. serializeType=JSON, address ${namesrv.address}`;
@@ -86,8 +78,44 @@ export async function serve(args: readonly string[]): Promise<void> {
     if (!(error instanceof StartupError)) throw error;
     const { message } = error;
     opened?.log.error(message);
-    if (opened === undefined || !options.logConsole) await write(Deno.stderr, `${message}\n`);
+    if (opened === undefined || !configuration.options.logConsole) {
+      await write(Deno.stderr, `${message}\n`);
+    }
     Deno.exit(1);
+  }
+}
+
+type OpenedLog = ReturnType<typeof createLog>;
+
+/**
+ * Opens the log. A folder that was derived from rocketmqHome and can't be used is only a warning: the
+ * log then goes to the console. The configuration says what is in use.
+ *
+ * @throws {LogError} when the folder that logDir names can't be used
+ */
+function openLog(
+  configuration: LoadedConfiguration,
+): { opened: OpenedLog; configuration: LoadedConfiguration } {
+  const { options, given, notices } = configuration;
+  try {
+    const opened = createLog({
+      level: options.logLevel,
+      format: options.logFormat,
+      repeatLimit: options.logRepeatLimit,
+      console: options.logConsole,
+      dir: options.logDir,
+      maxBytes: options.logFileMaxBytes,
+      fileCount: options.logFileCount,
+    });
+    return { opened, configuration };
+  } catch (error) {
+    if (!(error instanceof LogError) || given.has("logDir")) throw error;
+    const fields = { reason: error.message };
+    return openLog({
+      ...configuration,
+      options: { ...options, logDir: "", logConsole: true },
+      notices: [...notices, { level: "warn", event: "no log file", fields }],
+    });
   }
 }
 

@@ -156,8 +156,9 @@ const NAME_SERVER = {
     applies: "live",
     effect: "mapped",
     doc:
-      "Number of requests other than route queries that may be in progress (waiting for the disk " +
-      "or being decoded).",
+      "Number of requests other than route queries that may be in progress, e.g. being decoded. " +
+      "Changes of the KV table and of the configuration, which wait for the disk, have as many " +
+      "of their own.",
   }),
   clientRequestThreadPoolQueueCapacity: int({
     default: 50_000,
@@ -171,7 +172,9 @@ const NAME_SERVER = {
     range: AT_LEAST_ONE,
     applies: "live",
     effect: "mapped",
-    doc: "Number of other requests that may wait; further ones are answered with SYSTEM_BUSY.",
+    doc:
+      "Number of other requests that may wait; further ones are answered with SYSTEM_BUSY. Changes " +
+      "of the KV table and of the configuration have as many places of their own.",
   }),
   scanNotActiveBrokerInterval: int({
     default: 5_000,

@@ -66,6 +66,12 @@ const START_AND_STOP = {
     meaning: "The server uses a self-signed certificate although certificate options are given. " +
       "Set tls.test.mode.enable=false.",
   },
+  "no log file": {
+    levels: ["WARN"],
+    fields: ["reason"],
+    meaning: "The default log folder, below rocketmqHome, can't be used: the log goes to the " +
+      "standard error alone. Set logDir, or make the folder writable.",
+  },
   "KV table loaded": {
     levels: ["INFO"],
     fields: ["file", "namespaces"],
@@ -333,6 +339,12 @@ const KV_AND_CONFIGURATION = {
     meaning: "The disk is full, read-only or not permitted. Changes are refused until it works " +
       "again; reading goes on. Written once, until a write succeeds.",
   },
+  "KV changes are not written: the disk does not answer": {
+    levels: ["ERROR"],
+    fields: ["file", "seconds"],
+    meaning: "The stop does not wait for the disk any longer. The changes were not confirmed to " +
+      "their senders.",
+  },
   "KV changes can be written again": {
     levels: ["INFO"],
     fields: ["file"],
@@ -408,7 +420,7 @@ const REQUESTS = {
   },
   "water mark": {
     levels: ["DEBUG"],
-    fields: ["clientRequests", "otherRequests"],
+    fields: ["clientRequests", "otherRequests", "diskRequests"],
     meaning: "How many requests are queued, every second.",
   },
 } as const satisfies Rows;

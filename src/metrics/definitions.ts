@@ -64,7 +64,9 @@ const OTHER_CLUSTERS = "(others)";
 /** Most characters of a name in a label. */
 const MAX_NAME = 255;
 
-const CLASSES = "request_class: client_request (route queries) or default (all others).";
+const CLASSES =
+  "request_class: client_request (route queries), disk (changes of KV and configuration) or " +
+  "default (all others).";
 
 const REQUEST_NAMES = namesOf(RequestCode);
 const RESPONSE_NAMES = namesOf(ResponseCode);

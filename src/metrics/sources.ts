@@ -29,9 +29,12 @@ export interface Sources {
   remoting: RemotingCounters;
   server: Pick<RemotingServer, "connections">;
   budget: Pick<ByteBudget, "used">;
-  /** The request classes by the names of their thread pools in the reference. */
+  /** The request queues. Thread pools of the reference gave the first two their names. */
   classes: Readonly<
-    Record<"client_request" | "default", Pick<RequestQueue, "waiting" | "running" | "refused">>
+    Record<
+      "client_request" | "default" | "disk",
+      Pick<RequestQueue, "waiting" | "running" | "refused">
+    >
   >;
   routes: Pick<RouteInfoManager, "tables" | "counters">;
   decoder: Pick<RegistrationDecoder, "seconds">;

@@ -16,6 +16,8 @@ interface Waiting {
   handler: Handler;
   request: Command;
   peer: Peer;
+  /** Bytes of the budget that it has. */
+  size: number;
   resolve(response: Reply | Promise<Reply>): void;
   reject(error: unknown): void;
 }
@@ -78,13 +80,13 @@ export class RequestQueue {
    */
   run(handler: Handler, request: Command, peer: Peer): Reply | Promise<Reply> {
     if (this.#free() && this.waiting === 0) return this.#start(handler, request, peer);
-    const size = request.body?.length ?? 0;
+    const size = sizeOf(request);
     if (this.waiting >= this.#options.capacity() || !this.#options.budget.take(size)) {
       this.#refused++;
       throw new RequestError(ResponseCode.SYSTEM_BUSY, BUSY);
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ handler, request, peer, resolve, reject });
+      this.#waiting.push({ handler, request, peer, size, resolve, reject });
     });
   }
 
@@ -127,8 +129,8 @@ export class RequestQueue {
 
   #drain(): void {
     while (this.waiting > 0 && this.#free()) {
-      const { handler, request, peer, resolve, reject } = this.#waiting[this.#next++];
-      this.#options.budget.give(request.body?.length ?? 0);
+      const { handler, request, peer, size, resolve, reject } = this.#waiting[this.#next++];
+      this.#options.budget.give(size);
       try {
         resolve(this.#start(handler, request, peer));
       } catch (error) {
@@ -141,4 +143,11 @@ export class RequestQueue {
       }
     }
   }
+}
+
+/** Bytes that a request keeps in memory, but for a small constant. */
+function sizeOf({ body, extFields }: Command): number {
+  let characters = 0;
+  for (const [name, value] of extFields) characters += name.length + value.length;
+  return (body?.length ?? 0) + 2 * characters;
 }

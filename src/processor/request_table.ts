@@ -41,12 +41,14 @@ export interface RequestTableParts extends BrokerHandlersParts, RouteQueryParts 
   queues: RequestQueues;
 }
 
-/** The queues that requests wait in, named like the thread pools of the reference. */
+/** The queues that requests wait in; the first two are named like thread pools of the reference. */
 export interface RequestQueues {
   /** Route queries of clients. */
   readonly clientRequest: RequestQueue;
-  /** All other requests. */
+  /** All other requests, but for those that follow. */
   readonly default: RequestQueue;
+  /** Requests that wait for the disk: one that hangs must not hold up the registrations. */
+  readonly disk: RequestQueue;
 }
 
 /** Codes that are answered: all that the protocol has, but for the ones that this server sends. */
@@ -54,7 +56,7 @@ type AnsweredRequest = Exclude<keyof typeof RequestCode, "NOTIFY_MIN_BROKER_ID_C
 
 /** All requests that are answered, by code. A code without a row here does not compile. */
 export function requestTable(parts: RequestTableParts): ReadonlyMap<number, RequestRow> {
-  const { clientRequest, default: other } = parts.queues;
+  const { clientRequest, default: other, disk } = parts.queues;
   const broker = brokerHandlers(parts);
   const topic = topicHandlers(parts.routes, parts.options);
   const kv = kvHandlers(parts.kv);
@@ -92,11 +94,11 @@ export function requestTable(parts: RequestTableParts): ReadonlyMap<number, Requ
 
     GET_KV_CONFIG: row(other, kv.get, "kv:read", "namespace"),
     GET_KVLIST_BY_NAMESPACE: row(other, kv.list, "kv:read", "namespace"),
-    PUT_KV_CONFIG: row(other, kv.put, "kv:write", "namespace"),
-    DELETE_KV_CONFIG: row(other, kv.remove, "kv:write", "namespace"),
+    PUT_KV_CONFIG: row(disk, kv.put, "kv:write", "namespace"),
+    DELETE_KV_CONFIG: row(disk, kv.remove, "kv:write", "namespace"),
 
     GET_NAMESRV_CONFIG: row(other, config.get, "config:read"),
-    UPDATE_NAMESRV_CONFIG: row(other, config.update, "config:write"),
+    UPDATE_NAMESRV_CONFIG: row(disk, config.update, "config:write"),
   };
   return new Map(
     Object.entries(rows).map(([name, row]) => [RequestCode[name as AnsweredRequest], row]),

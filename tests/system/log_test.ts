@@ -38,6 +38,22 @@ describe("the log", () => {
     assert.match(out[0], /^The Name Server boot success\. serializeType=JSON, address /);
   });
 
+  it("goes to the console when the folder below rocketmqHome can't be used", async () => {
+    await using home = await Home.make();
+    const rocketmqHome = await home.write("a-file", "");
+    const options = { logConsole: "false", rocketmqHome };
+    await using server = await start(home, options);
+    const line = await server.err.find(/WARN no log file/);
+    assert.ok(line.includes(`logDir=${rocketmqHome}/logs/rocketmqlogs: can't write`), line);
+    await server.err.find(/INFO started (?!.*logDir=)/);
+
+    const dir = `${rocketmqHome}/logs`;
+    const args = ["-c", await home.configFile({ ...options, logDir: dir })];
+    const { code, err } = await ServerProcess.run({ home, args });
+    assert.equal(code, 1);
+    assert.match(err.at(-1)!, /^logDir=.*: can't write/);
+  });
+
   it("changes its level and its limit while it runs", async () => {
     await using home = await Home.make();
     await using server = await start(home, { logRepeatLimit: "2" });

@@ -20,6 +20,7 @@ import {
   request,
   type SeenAnswer,
 } from "../support/request_bytes.ts";
+import { MemoryDisk } from "../support/memory_disk.ts";
 import { RecordedLog } from "../support/route_log.ts";
 import { BROKER, registration } from "../support/route_processors.ts";
 
@@ -99,7 +100,11 @@ describe("Namesrv", () => {
     await Deno.remove(dir, { recursive: true });
   });
 
-  async function start(conf = "", http?: FakeHttpListener): Promise<Namesrv> {
+  async function start(
+    conf = "",
+    http?: FakeHttpListener,
+    disk?: MemoryDisk,
+  ): Promise<Namesrv> {
     const file = join(dir, "namesrv.properties");
     await Deno.writeTextFile(file, `kvConfigPath=${join(dir, "kv.json")}\n${conf}`);
     const configuration = await loadConfiguration(
@@ -111,6 +116,7 @@ describe("Namesrv", () => {
       configuration,
       transport: network,
       files: Deno,
+      ...(disk && { disk }),
       log,
       setLogLevel: (level) => void levels.push(level),
       http,
@@ -572,6 +578,20 @@ describe("Namesrv", () => {
       await stop();
       const file = await Deno.readTextFile(join(dir, "kv.json"));
       assert.deepEqual(JSON.parse(file), { configTable: { n: { k: "v" } } });
+    });
+
+    it("does not wait without limit for a disk that hangs", async () => {
+      const disk = new MemoryDisk();
+      await start("", undefined, disk);
+      disk.before = () => new Promise(() => {});
+      const calls = disk.calls.length;
+      network.open().send(
+        request({ code: 100, extFields: { namespace: "n", key: "k", value: "v" } }),
+      );
+      await until(() => disk.calls.length > calls);
+      await stop();
+      assert.deepEqual(log.at("ERROR"), ["KV changes are not written: the disk does not answer"]);
+      assert.equal(events().at(-1), "stopped");
     });
 
     it("sends clients away first, with enableShutdownGracefully", async () => {

@@ -17,7 +17,7 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 interface World extends Writable<Sources> {
   classes: Record<
-    "client_request" | "default",
+    "client_request" | "default" | "disk",
     { waiting: number; running: number; refused: number }
   >;
   options: { metricsPerBroker: boolean };
@@ -35,6 +35,7 @@ function world(): World {
     classes: {
       client_request: { waiting: 0, running: 0, refused: 0 },
       default: { waiting: 0, running: 0, refused: 0 },
+      disk: { waiting: 0, running: 0, refused: 0 },
     },
     routes: {
       tables,
@@ -175,16 +176,18 @@ describe("Metrics", () => {
   it("tells queues and refusals by request class", async () => {
     sources.classes.client_request = { waiting: 3, running: 2, refused: 7 };
     sources.classes.default = { waiting: 0, running: 1, refused: 0 };
+    sources.classes.disk = { waiting: 4, running: 5, refused: 6 };
     for (
-      const [name, route, other] of [
-        ["queue_depth", 3, 0],
-        ["requests_in_progress", 2, 1],
-        ["system_busy_total", 7, 0],
+      const [name, route, other, disk] of [
+        ["queue_depth", 3, 0, 4],
+        ["requests_in_progress", 2, 1, 5],
+        ["system_busy_total", 7, 0, 6],
       ] as const
     ) {
       assert.deepEqual(await scrape(PREFIX + name), {
         [`${PREFIX}${name}{request_class="client_request"}`]: route,
         [`${PREFIX}${name}{request_class="default"}`]: other,
+        [`${PREFIX}${name}{request_class="disk"}`]: disk,
       });
     }
   });

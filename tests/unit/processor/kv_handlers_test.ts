@@ -1,6 +1,6 @@
 import { beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { Processors } from "../../support/route_processors.ts";
+import { BROKER, Processors } from "../../support/route_processors.ts";
 
 let server: Processors;
 
@@ -90,6 +90,28 @@ describe("PUT_KV_CONFIG", () => {
       const table: [string, unknown][] = Object.entries(JSON.parse(body!).table);
       assert.deepEqual(table, [[text, text]]);
     }
+  });
+});
+
+describe("a disk that hangs", () => {
+  beforeEach(setUp);
+
+  it("holds up those who change what is on it, and no others", async () => {
+    const held = Promise.withResolvers<void>();
+    server.kvDisk.before = server.configDisk.before = () => held.promise;
+    const places = server.options.defaultThreadPoolNums;
+    const waiting = Array.from({ length: 2 * places }, (_, i) => [
+      server.ask(100, { namespace: "n", key: `k${i}`, value: "v" }),
+      server.ask(318, {}, { body: "waitSecondsForService=7" }),
+    ]).flat();
+    assert.equal((await server.register()).code, 0);
+    assert.equal((await server.ask(904, BROKER)).code, 0);
+    assert.equal((await server.ask(106)).code, 0);
+    assert.equal((await server.ask(101, { namespace: "n", key: "k0" })).code, 22);
+    assert.equal((await server.ask(319)).code, 0);
+    held.resolve();
+    for (const { code } of await Promise.all(waiting)) assert.equal(code, 0);
+    assert.equal(server.kv.valueCount, 2 * places);
   });
 });
 

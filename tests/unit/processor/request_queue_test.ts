@@ -178,6 +178,20 @@ describe("RequestQueue", () => {
     assert.deepEqual(started, ["a", "b", "d"]);
   });
 
+  it("counts the fields of those that wait, too", async () => {
+    bounds.concurrency = 1;
+    const requests = newClass();
+    const a = slow("a");
+    void requests.run(a.handler, request(), PEER);
+    const fields = (size: number) => command(7, { value: "x".repeat(size) });
+    const b = requests.run(quick("b"), fields(300), PEER);
+    assert.equal(budget.used, 2 * ("value".length + 300));
+    assert.throws(() => requests.run(quick("c"), fields(300), PEER), { code: 2 });
+    a.end();
+    await b;
+    assert.equal(budget.used, 0);
+  });
+
   it("takes another bound on those in work when the next one ends, and keeps the order", async () => {
     bounds.concurrency = 1;
     const requests = newClass();
