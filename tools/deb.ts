@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { dirname, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
+import { gzipSync } from "node:zlib";
 import { bundle, BundleError } from "./bundle.ts";
 import {
   BUNDLE,
@@ -27,6 +28,7 @@ export const PACKAGE = `${DIST}/rocketmq-namesrv_${VERSION}_${ARCHITECTURE}.deb`
 
 const LIB = "usr/lib/rocketmq-namesrv";
 const DOC = "usr/share/doc/rocketmq-namesrv";
+const MAN = "usr/share/man/man1/rocketmq-namesrv.1";
 const CONFIG = "etc/rocketmq-namesrv/namesrv.properties";
 
 /** Files of the package: source, target and mode. */
@@ -44,8 +46,16 @@ const FILES: readonly { from: string; to: string; mode?: number }[] = [
   },
   { from: "conf/namesrv.properties", to: `${DOC}/examples/namesrv.properties` },
   { from: "monitoring/rules.yaml", to: `${DOC}/examples/prometheus-rules.yaml` },
-  ...[...Deno.readDirSync(`${PROJECT}/docs`)].filter(({ name }) => name.endsWith(".md"))
-    .map(({ name }) => ({ from: `docs/${name}`, to: `${DOC}/${name}` })),
+  ...["README.md", "CHANGELOG.md", "SECURITY.md"].map((name) => (
+    { from: name, to: `${DOC}/${name}` }
+  )),
+  ...namesIn("docs", ".md").map((name) => (
+    // The project's own README lies in the same folder.
+    { from: `docs/${name}`, to: `${DOC}/${name === "README.md" ? "index.md" : name}` }
+  )),
+  ...namesIn("docs/images", ".svg").map((name) => (
+    { from: `docs/images/${name}`, to: `${DOC}/images/${name}` }
+  )),
   { from: "packaging/deb/copyright", to: `${DOC}/copyright` },
   { from: LICENCES, to: `${DOC}/licenses.txt` },
   ...["postinst", "prerm", "postrm"].map((name) => (
@@ -53,9 +63,45 @@ const FILES: readonly { from: string; to: string; mode?: number }[] = [
   )),
 ];
 
-/** The program on PATH: Deno with the permissions of the task `start`, and nothing to download. */
+/** Where each shell looks for completions. */
+const COMPLETIONS: ReadonlyMap<string, string> = new Map([
+  ["bash", "usr/share/bash-completion/completions/rocketmq-namesrv"],
+  ["zsh", "usr/share/zsh/vendor-completions/_rocketmq-namesrv"],
+  ["fish", "usr/share/fish/vendor_completions.d/rocketmq-namesrv.fish"],
+]);
+
+function namesIn(folder: string, ending: string): string[] {
+  return [...Deno.readDirSync(`${PROJECT}/${folder}`)].map(({ name }) => name)
+    .filter((name) => name.endsWith(ending)).sort();
+}
+
+/**
+ * A page of Markdown as it is to be in the package: links to what is packed lead there, and others
+ * are their text alone.
+ *
+ * @param from the page's path in the project
+ */
+export function packedPage(text: string, from: string): string {
+  const here = dirname(FILES.find((file) => file.from === from)?.to ?? DOC);
+  return text.replace(/(!?)\[([^\]]*)\]\(([^()\s]+)\)/g, (link, image, words, target) => {
+    if (/^([a-z]+:|#)/.test(target)) return link;
+    const [path, anchor] = target.split("#");
+    const packed = FILES.find((file) => file.from === join(dirname(from), path))?.to;
+    if (packed === undefined) return words;
+    return `${image}[${words}](${relative(here, packed)}${
+      anchor === undefined ? "" : `#${anchor}`
+    })`;
+  });
+}
+
+/**
+ * The program on PATH: Deno with the permissions of the task `start`, and nothing to download. Deno
+ * gets no folder for its cache: it would be one in the home folder or that the environment names,
+ * and compiled code in it is run as it is, also by root. Nor does it ask for newer versions of itself.
+ */
 export const COMMAND = `#!/bin/sh
-exec /${LIB}/deno run --no-config --no-lock --no-npm --no-remote \\
+DENO_DIR=/dev/null/none DENO_NO_UPDATE_CHECK=1 \\
+  exec /${LIB}/deno run --no-config --no-lock --no-npm --no-remote \\
   ${PERMISSIONS.join(" ")} \\
   /${LIB}/rocketmq-namesrv.js "$@"
 `;
@@ -84,15 +130,25 @@ export async function makePackage(): Promise<void> {
     await Deno.chmod(root, 0o755);
     for (const { from, to, mode = 0o644 } of FILES) {
       await makeFolders(root, dirname(to));
-      await Deno.copyFile(from.startsWith("/") ? from : `${PROJECT}/${from}`, `${root}/${to}`);
+      const source = from.startsWith("/") ? from : `${PROJECT}/${from}`;
+      if (from.endsWith(".md")) {
+        const text = packedPage(await Deno.readTextFile(source), from);
+        await Deno.writeTextFile(`${root}/${to}`, text);
+      } else await Deno.copyFile(source, `${root}/${to}`);
       await Deno.chmod(`${root}/${to}`, mode);
     }
-    const write = async (to: string, text: string, mode = 0o644) => {
+    const write = async (to: string, content: string | Uint8Array, mode = 0o644) => {
       await makeFolders(root, dirname(to));
-      await Deno.writeTextFile(`${root}/${to}`, text);
+      const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+      await Deno.writeFile(`${root}/${to}`, bytes);
       await Deno.chmod(`${root}/${to}`, mode);
     };
     await write("usr/bin/rocketmq-namesrv", COMMAND, 0o755);
+    for (const [shell, to] of COMPLETIONS) await write(to, await completions(shell));
+    await write(
+      `${MAN}.gz`,
+      gzipSync(await Deno.readFile(`${PROJECT}/packaging/man/${basename(MAN)}`)),
+    );
     await write("DEBIAN/conffiles", `/${CONFIG}\n`);
     await write("DEBIAN/control", control(Math.ceil(sizeOf(root) / 1024)));
     const args = ["--root-owner-group", "-Zxz", "-z3", "--build", root, PACKAGE];
@@ -102,6 +158,13 @@ export async function makePackage(): Promise<void> {
   } finally {
     await Deno.remove(root, { recursive: true });
   }
+}
+
+/** The completion script for a shell, as the program prints it. */
+async function completions(shell: string): Promise<string> {
+  const { success, output } = await run(Deno.execPath(), ["run", BUNDLE, "completions", shell]);
+  if (!success) throw new BundleError(`completions ${shell}: ${output.trimEnd()}`);
+  return output;
 }
 
 /** Creates folders with a package's usual mode, regardless of the umask. */

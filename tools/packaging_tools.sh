@@ -79,5 +79,5 @@ once kubeconform-0.8.0 go_tool kubeconform github.com/yannh/kubeconform/cmd/kube
 once compose-2.16.2 go_tool compose github.com/compose-spec/compose-go/v2/cmd@v2.16.2
 once servicemonitor-0.85.0 service_monitor
 once pypi-2 from_pypi
-once debian-1 debian prometheus strace systemd libsystemd-shared
+once debian-2 debian prometheus strace systemd libsystemd-shared mandoc
 once shells-1 shells

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
-import { ARCHITECTURE, COMMAND, PACKAGE } from "../../tools/deb.ts";
+import { ARCHITECTURE, COMMAND, PACKAGE, packedPage } from "../../tools/deb.ts";
 import { PERMISSIONS, VERSION } from "../../tools/release.ts";
 import { Program } from "./program.ts";
 import {
@@ -73,6 +74,35 @@ describe("the Debian package", () => {
     }
   });
 
+  /** The installed command, as a file that calls what lies in `root`. */
+  async function installedCommand(folder: string): Promise<string> {
+    const command = await Deno.readTextFile(`${root.path}/usr/bin/rocketmq-namesrv`);
+    assert.equal(command, COMMAND);
+    const file = `${folder}/rocketmq-namesrv`;
+    await Deno.writeTextFile(file, installed(command));
+    await Deno.chmod(file, 0o755);
+    return file;
+  }
+
+  /** A text with the paths of the package as they are below `root`. */
+  function installed(text: string): string {
+    return text.replaceAll("/usr/", `${root.path}/usr/`).replaceAll("/etc/", `${root.path}/etc/`);
+  }
+
+  /** Runs a program to its end with this environment alone. */
+  async function output(
+    words: readonly string[],
+    env: Record<string, string>,
+    cwd: string,
+  ): Promise<string> {
+    const [program = "", ...args] = words;
+    const command = new Deno.Command(program, { args, env, cwd, clearEnv: true, stdin: "null" });
+    const { success, stdout, stderr } = await command.output();
+    const text = new TextDecoder();
+    assert.ok(success, text.decode(stderr));
+    return text.decode(stdout);
+  }
+
   it("installs the program, its service, its configuration and its documents", async () => {
     const found = await files();
     for (
@@ -82,9 +112,15 @@ describe("the Debian package", () => {
         "/usr/lib/rocketmq-namesrv/deno",
         "/usr/lib/rocketmq-namesrv/rocketmq-namesrv.js",
         "/usr/lib/systemd/system/rocketmq-namesrv.service",
+        "/usr/share/bash-completion/completions/rocketmq-namesrv",
+        "/usr/share/doc/rocketmq-namesrv/README.md",
         "/usr/share/doc/rocketmq-namesrv/copyright",
+        "/usr/share/doc/rocketmq-namesrv/images/top.svg",
         "/usr/share/doc/rocketmq-namesrv/licenses.txt",
         "/usr/share/doc/rocketmq-namesrv/operations.md",
+        "/usr/share/fish/vendor_completions.d/rocketmq-namesrv.fish",
+        "/usr/share/man/man1/rocketmq-namesrv.1.gz",
+        "/usr/share/zsh/vendor-completions/_rocketmq-namesrv",
       ]
     ) assert.ok(found.includes(path), `${path} is not among\n${found.join("\n")}`);
     assert.match(await dpkg("--status", "rocketmq-namesrv"), /^Status: install ok installed$/m);
@@ -97,12 +133,7 @@ describe("the Debian package", () => {
 
   it("runs as the service does: under a user without rights, from its configuration", async () => {
     await using state = await Scratch.make();
-    const installed = (text: string) =>
-      text.replaceAll("/usr/", `${root.path}/usr/`).replaceAll("/etc/", `${root.path}/etc/`);
-    assert.equal(await Deno.readTextFile(`${root.path}/usr/bin/rocketmq-namesrv`), COMMAND);
-    const program = `${state.path}/rocketmq-namesrv`;
-    await Deno.writeTextFile(program, installed(COMMAND));
-    await Deno.chmod(program, 0o755);
+    const program = await installedCommand(state.path);
     const config = `${root.path}/etc/rocketmq-namesrv/namesrv.properties`;
     const kept = await Deno.readTextFile(config);
     await Deno.writeTextFile(
@@ -113,7 +144,7 @@ describe("the Debian package", () => {
       const [start] = await settings("ExecStart");
       const words = installed(start).replace(`${root.path}/usr/bin/rocketmq-namesrv`, program);
       await giveTo(NOBODY, state.path);
-      const env = { HOME: state.path, PATH: "/usr/bin:/bin", DENO_DIR: "/nonexistent" };
+      const env = { HOME: state.path, PATH: "/usr/bin:/bin" };
       await using server = await Program.start([...withoutRights(), ...words.split(" ")], env, "/");
       await server.keepsValues();
       assert.equal(await server.stop(), 0);
@@ -122,6 +153,109 @@ describe("the Debian package", () => {
       await Deno.writeTextFile(config, kept);
     }
   });
+
+  it("has links in its pages only to what is installed", async () => {
+    const folder = `${root.path}/usr/share/doc/rocketmq-namesrv`;
+    let followed = 0;
+    for await (const { name } of Deno.readDir(folder)) {
+      if (!name.endsWith(".md")) continue;
+      const text = await Deno.readTextFile(`${folder}/${name}`);
+      for (const [link, target = ""] of text.matchAll(/\]\(([^()\s]+)\)/g)) {
+        if (/^([a-z]+:|#)/.test(target)) continue;
+        const path = `${folder}/${target.split("#")[0]}`;
+        assert.ok((await Deno.stat(path).catch(() => undefined))?.isFile, `${name}: ${link}`);
+        followed++;
+      }
+    }
+    assert.ok(followed > 10, `${followed} links`);
+    assert.equal(
+      packedPage("[a](../README.md#x) [b](../src) ![c](images/top.svg) [d](#e)", "docs/admin.md"),
+      "[a](README.md#x) b ![c](images/top.svg) [d](#e)",
+    );
+  });
+
+  it("writes nothing anywhere when it prints its version", async () => {
+    await using home = await Scratch.make();
+    await using where = await Scratch.make();
+    const command = await installedCommand(where.path);
+    const trace = `${where.path}/trace`;
+    const before = await files();
+    const out = await output(
+      [TOOLS.strace, "-f", "-qq", "-o", trace, command, "--version"],
+      // A folder that another user may have filled: it must not be looked at either.
+      { HOME: home.path, XDG_CACHE_HOME: home.path, DENO_DIR: home.path, PATH: "/usr/bin:/bin" },
+      home.path,
+    );
+    assert.match(out, new RegExp(` ${VERSION} `));
+    assert.deepEqual([...Deno.readDirSync(home.path)], []);
+    assert.deepEqual(await files(), before);
+    const calls = await Deno.readTextFile(trace);
+    assert.match(calls, /execve\(/);
+    assert.doesNotMatch(calls, /O_CREAT/);
+  });
+
+  it("does not let Deno ask for newer versions of itself", () => {
+    assert.match(COMMAND, /^DENO_DIR=\S+ DENO_NO_UPDATE_CHECK=1 /m);
+  });
+
+  it("has a manual page that mandoc finds nothing wrong in", async () => {
+    const page = await Deno.readTextFile(`${PROJECT}/packaging/man/rocketmq-namesrv.1`);
+    const packed = await Deno.readFile(`${root.path}/usr/share/man/man1/rocketmq-namesrv.1.gz`);
+    assert.equal(gunzipSync(packed).toString(), page);
+    // No date is in it, which would make it stale every day.
+    const lint = ["-T", "lint", "-W", "warning"];
+    const { out } = await call("mandoc", lint, { input: page });
+    assert.deepEqual(
+      out.split("\n").filter((line) => line !== "" && !/missing date/.test(line)),
+      [],
+    );
+    const broken = await call("mandoc", lint, { input: page.replace(".SH NAME", ".SH NAME\n.XY") });
+    assert.match(broken.out, /XY/);
+    const shown = await succeed("mandoc", ["-T", "html"], { input: page });
+    for (const word of ["kv delete", "listenPort", "--tls-trust"]) {
+      assert.ok(shown.includes(word), word);
+    }
+  });
+
+  it("keeps a configuration that was edited through an upgrade that brings a new one", async () => {
+    await using folder = await Scratch.make();
+    const config = `${root.path}/etc/rocketmq-namesrv/namesrv.properties`;
+    const shipped = await Deno.readTextFile(config);
+    const newer = await newerPackage(folder.path, `${shipped}# new\n`);
+    // One that nobody edited becomes the new one.
+    await dpkg("--install", newer);
+    assert.equal(await Deno.readTextFile(config), `${shipped}# new\n`);
+    await dpkg("--force-downgrade", "--install", PACKAGE);
+    const edited = `${shipped}listenPort=19876\n`;
+    await Deno.writeTextFile(config, edited);
+    // Without a terminal and without --force-confold, dpkg stops half way; the way on is documented.
+    await assert.rejects(dpkg("--install", newer), /conffile/);
+    assert.equal(await Deno.readTextFile(config), edited);
+    await dpkg("--force-confold", "--configure", "rocketmq-namesrv");
+    assert.equal(await Deno.readTextFile(config), edited);
+    assert.equal(await Deno.readTextFile(`${config}.dpkg-dist`), `${shipped}# new\n`);
+    await dpkg("--force-downgrade", "--force-confnew", "--install", PACKAGE);
+    assert.equal(await Deno.readTextFile(config), shipped);
+    await dpkg("--force-confold", "--install", newer);
+    assert.equal(await Deno.readTextFile(config), `${shipped}# new\n`);
+    await dpkg("--force-downgrade", "--install", PACKAGE);
+    for (const ending of ["dpkg-dist", "dpkg-old"]) {
+      await Deno.remove(`${config}.${ending}`).catch(() => {}); // not made
+    }
+  });
+
+  /** The package with a newer version and another configuration; returns its path. */
+  async function newerPackage(folder: string, configuration: string): Promise<string> {
+    const unpacked = `${folder}/unpacked`;
+    await succeed("dpkg-deb", ["--raw-extract", PACKAGE, unpacked]);
+    await Deno.writeTextFile(`${unpacked}/etc/rocketmq-namesrv/namesrv.properties`, configuration);
+    const control = `${unpacked}/DEBIAN/control`;
+    const text = await Deno.readTextFile(control);
+    await Deno.writeTextFile(control, text.replace(/^Version: .*$/m, `Version: ${VERSION}+1`));
+    const file = `${folder}/newer.deb`;
+    await succeed("dpkg-deb", ["--root-owner-group", "-Znone", "--build", unpacked, file]);
+    return file;
+  }
 
   it("has the permissions of the task start", () => {
     assert.ok(COMMAND.includes(` ${PERMISSIONS.join(" ")} `), COMMAND);

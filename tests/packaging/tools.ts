@@ -16,6 +16,7 @@ export const TOOLS = {
   hadolint: `${CACHE}/bin/hadolint`,
   helm: `${CACHE}/bin/helm`,
   kubeconform: `${CACHE}/bin/kubeconform`,
+  mandoc: `${DEBIAN}/usr/bin/mandoc`,
   "old-deno": `${CACHE}/bin/old-deno`,
   promtool: `${DEBIAN}/usr/bin/promtool`,
   strace: `${DEBIAN}/usr/bin/strace`,
