@@ -36,7 +36,7 @@ Later sources override earlier ones:
 
 \`~\` is \`HOME\`, or \`USERPROFILE\`. Without both, it is the current folder, and the log says so.
 
-\`-p\` prints every option with its resulting value.
+\`-p\` prints every option with the resulting value; of a running server, [\`/api/v1/config\`](http.md#the-configuration) shows it.
 
 ## Command line
 
@@ -112,7 +112,10 @@ function configurationPage(): string {
 /** A file with every option commented out at its default. */
 function sampleFile(separator: string): string {
   const lines = [
-    "# Every option of the name server, commented out and at its default.",
+    "# Every option of the name server, commented out, with its default value.",
+    "# Removing the # sets the option. With the default value that changes nothing, except for three:",
+    "# the server does not start if httpPort or httpBindAddress is set and the port can't be opened, or",
+    "# if tls.config.file is set and the file does not exist.",
     "# Generated from src/config/options.ts; see docs/configuration.md.",
   ];
   for (const { title, names } of OPTION_GROUPS) {

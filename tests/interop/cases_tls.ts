@@ -5,7 +5,7 @@ import { makeAuthority, makeCertificate } from "../support/certificates.ts";
 import { HOMES, type Launcher } from "./cluster.ts";
 import { show } from "./observer.ts";
 import { client, type Cluster, known, lines, withCluster, type Work } from "./setup.ts";
-import { check, eventually, type Suite } from "./suite.ts";
+import { check, eventually, type Suite, within } from "./suite.ts";
 
 const COUNT = 8;
 
@@ -48,19 +48,25 @@ async function certificates(suite: Suite, launcher: Launcher, version: Version, 
   const folder = await Deno.makeTempDir({ dir: HOMES, prefix: "certificates-" });
   await makeAuthority(folder, "ca");
   for (const name of ["namesrv", "client"]) await makeCertificate(folder, name, "ca");
-  const file = `${folder}/tls.properties`;
-  const entries = {
+  // What docs/tls.md has for clients, and what brokers need besides, which are servers, too.
+  const forClients = {
     "tls.test.mode.enable": "false",
     "tls.client.keyPath": `${folder}/client.key`,
     "tls.client.certPath": `${folder}/client.pem`,
     "tls.client.authServer": "true",
     "tls.client.trustCertPath": `${folder}/ca.pem`,
-    // Brokers are servers, too.
+  };
+  const forBrokers = {
+    ...forClients,
     "tls.server.keyPath": `${folder}/client.key`,
     "tls.server.certPath": `${folder}/client.pem`,
   };
-  const text = Object.entries(entries).map(([key, value]) => `${key}=${value}\n`).join("");
-  await Deno.writeTextFile(file, text);
+  const tlsFile = async (name: string, entries: Record<string, string>) => {
+    const file = `${folder}/${name}`;
+    const text = Object.entries(entries).map(([key, value]) => `${key}=${value}\n`).join("");
+    await Deno.writeTextFile(file, text);
+    return launcher.withJvm("-Dtls.enable=true", `-Dtls.config.file=${file}`);
+  };
   const config = {
     "tls.server.mode": mode,
     "tls.test.mode.enable": "false",
@@ -70,12 +76,18 @@ async function certificates(suite: Suite, launcher: Launcher, version: Version, 
     "tls.server.authClient": "true",
     "tls.server.trustCertPath": `${folder}/ca.pem`,
   };
-  const secured = launcher.withJvm("-Dtls.enable=true", `-Dtls.config.file=${file}`);
+  const secured = await tlsFile("tls.properties", forBrokers);
   const name = `TLS, ${mode}, certificates`;
   await withCluster(suite, secured, version, name, config, async (cluster) => {
     const namesrv = cluster.nameServer.address;
     const { name } = await secured.broker({ version, namesrv, name: "broker-tls" });
     await useCluster(cluster, [name]);
+    await cluster.case("a broker with the file for clients does not start", async () => {
+      const bare = await tlsFile("tls-client.properties", forClients);
+      const { process } = await bare.broker({ version, namesrv, name: "broker-bare" });
+      const { success } = await within(60_000, "the broker's end", process.status);
+      check(!success && (await process.output()).includes("keyCertChain"), "it started");
+    });
   });
 }
 

@@ -1,6 +1,10 @@
+import assert from "node:assert/strict";
+import { LOG_EVENT_GROUPS } from "../../src/log/events.ts";
 import type { Fields, Log } from "../../src/log/log.ts";
 
-/** A log that records its events. */
+const EVENTS = new Map(LOG_EVENT_GROUPS.flatMap(({ events }) => Object.entries(events)));
+
+/** A log that records its events. All fields must be in the table, also those that were spread. */
 export class RecordedLog implements Log {
   readonly debugEnabled = true;
   readonly events: { level: string; event: string; fields: Fields }[] = [];
@@ -15,6 +19,8 @@ export class RecordedLog implements Log {
   }
 
   #add(level: string, event: string, fields: Fields): void {
+    const unknown = Object.keys(fields).filter((name) => !EVENTS.get(event)?.fields.includes(name));
+    assert.deepEqual(unknown, [], `fields of "${event}" that src/log/events.ts does not have`);
     this.events.push({ level, event, fields });
   }
 }
