@@ -24,27 +24,6 @@ export interface Artifacts {
   goClient: string;
 }
 
-/** Required programs that are missing on this machine, by command. */
-export async function missingTools(): Promise<string[]> {
-  const needed: [string, string][] = [
-    ["java", "-version"],
-    ["javac", "-version"],
-    ["mvn", "--version"],
-    ["go", "version"],
-  ];
-  const missing: string[] = [];
-  for (const [program, argument] of needed) {
-    try {
-      const output = await new Deno.Command(program, { args: [argument], stdin: "null" }).output();
-      if (!output.success) missing.push(program);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-      missing.push(program);
-    }
-  }
-  return missing;
-}
-
 /** Downloads and builds whatever is missing. Throws {@linkcode Failure} with the tool's output. */
 export async function prepare(versions: readonly Version[]): Promise<Artifacts> {
   await Deno.mkdir(CACHE, { recursive: true });

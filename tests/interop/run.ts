@@ -9,7 +9,7 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { missingTools, prepare, type Version, VERSIONS } from "./artifacts.ts";
+import { prepare, type Version, VERSIONS } from "./artifacts.ts";
 import { actingMaster, ordinaryCluster, unusualRegistrations } from "./cases_brokers.ts";
 import { gracefulEnd } from "./cases_graceful.ts";
 import { adminCommand } from "./cases_command.ts";
@@ -20,6 +20,7 @@ import { LOGS, Processes } from "./processes.ts";
 import { differential } from "./differential/differential.ts";
 import { notifications } from "./differential/notifications.ts";
 import { Suite } from "./suite.ts";
+import { requirePrograms } from "../support/needed_programs.ts";
 
 const HELP = `Usage: deno task interop [options]
   --only TEXT           only the groups and scenarios whose name contains TEXT
@@ -41,17 +42,11 @@ if (options.namesrv !== undefined && !/^[\d.]+:\d+$/.test(options.namesrv)) {
   exit(`--namesrv ${options.namesrv}: must be IP:PORT, which is all that the Go client takes`, 1);
 }
 
-const missing = await missingTools();
-if (missing.length > 0) {
-  const line = "!".repeat(72);
-  console.log(`${line}
-!!  SKIPPED: the interop suite did not run.
-!!  Not found on this machine: ${missing.join(", ")}.
-!!  Nothing was shown about real brokers, mqadmin and clients.
-${line}`);
-  const failed = Deno.env.get("CI") === "true" ? 1 : 0;
-  exit(`0 passed, ${failed} failed`, failed);
-}
+await requirePrograms({
+  name: "interop",
+  needs: ["java -version", "javac -version", "mvn --version", "go version"],
+  subject: "real brokers, mqadmin and clients",
+});
 
 for (const folder of [LOGS, HOMES]) {
   await Deno.remove(folder, { recursive: true }).catch(() => {}); // none from an earlier run

@@ -5,13 +5,7 @@
  */
 
 import { PROJECT } from "../../tools/release.ts";
-
-const NEEDED = [
-  "go version",
-  "python3 -m pip --version",
-  "apt-get --version",
-  "dpkg-deb --version",
-];
+import { requirePrograms } from "../support/needed_programs.ts";
 
 /** Runs a command in the project with inherited output; returns whether it succeeded. */
 async function runs(program: string, ...args: string[]): Promise<boolean> {
@@ -19,29 +13,11 @@ async function runs(program: string, ...args: string[]): Promise<boolean> {
   return (await command.spawn().status).success;
 }
 
-async function isThere(command: string): Promise<boolean> {
-  const [program, ...args] = command.split(" ");
-  try {
-    return (await new Deno.Command(program, { args, stdin: "null" }).output()).success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
-const missing: string[] = [];
-for (const command of NEEDED) {
-  if (!await isThere(command)) missing.push(command.replace(/ \S*version$/, ""));
-}
-if (missing.length > 0) {
-  const line = "!".repeat(72);
-  console.log(`${line}
-!!  SKIPPED: the packaging suite did not run.
-!!  Not found on this machine: ${missing.join(", ")}.
-!!  Nothing was shown about release files, packages and monitoring.
-${line}`);
-  Deno.exit(Deno.env.get("CI") === "true" ? 1 : 0);
-}
+await requirePrograms({
+  name: "packaging",
+  needs: ["go version", "python3 -m pip --version", "apt-get --version", "dpkg-deb --version"],
+  subject: "release files, packages and monitoring",
+});
 
 console.log("fetching and building tools: some minutes on the first run");
 if (!await runs("sh", "tools/packaging_tools.sh")) Deno.exit(1);

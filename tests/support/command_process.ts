@@ -1,5 +1,6 @@
 /** An admin command as a separate process, with the permissions of the task `start`. */
 
+import { runsHere } from "./needed_programs.ts";
 import { denoEnvironment, programWords, withLimit } from "./server_process.ts";
 
 /** PATH for shells, including those downloaded by the packaging suite. */
@@ -66,16 +67,9 @@ export async function runShell(
   }
 }
 
-/** Whether a program can be run here. */
-export async function isInstalled(program: string): Promise<boolean> {
-  try {
-    const env = { PATH: SHELLS };
-    await new Deno.Command(program, { args: ["--version"], env, stdin: "null" }).output();
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+/** Whether a shell, or another program that prints its version, is where {@linkcode runShell} looks. */
+export function isInstalled(program: string): Promise<boolean> {
+  return runsHere([program, "--version"], { PATH: SHELLS });
 }
 
 async function commandEnvironment(): Promise<Record<string, string>> {
