@@ -7,7 +7,7 @@ import { LogError } from "./log/file.ts";
 import type { Log } from "./log/log.ts";
 import { Namesrv } from "./namesrv.ts";
 import { StartupError } from "./startup_error.ts";
-import { NodeTransport } from "./remoting/transport/node_transport.ts";
+import { createTransport } from "./remoting/transport/create_transport.ts";
 
 /**
  * Runs the name server until a signal stops it. The process exits when the arguments only ask for
@@ -29,7 +29,7 @@ export async function serve(args: readonly string[]): Promise<void> {
     const { setLevel, setRepeatLimit, close } = opened;
     const log: Log = opened.log;
     for (const { level, event, fields } of configuration.notices) opened.log[level](event, fields);
-    const transport = new NodeTransport();
+    const transport = createTransport(configuration.options.transport, log);
     const namesrv = await Namesrv.start({
       configuration,
       transport,

@@ -424,6 +424,14 @@ const OWN = {
       "TCP port for health checks, metrics and the read-only API; 0 for none. If it can't be opened, " +
       "the server starts without it, unless this option or httpBindAddress is set.",
   }),
+  transport: choice({
+    values: ["deno", "node"],
+    default: "node",
+    applies: "restart",
+    doc:
+      "Runtime interface that carries the connections: Deno.listen, or node:net. docs/transport.md says " +
+      "when to choose which.",
+  }),
   frameMaxLength: int({
     alias: "com.rocketmq.remoting.frameMaxLength",
     default: 16 * MiB,

@@ -189,6 +189,22 @@ const CONNECTIONS = {
     fields: ["peer"],
     meaning: "A connection to the remoting port was accepted.",
   },
+  "connection not accepted": {
+    levels: ["ERROR"],
+    fields: ["address", "reason"],
+    meaning:
+      'A connection to the remoting port waits and can\'t be accepted. "Too many open files": ' +
+      "raise the limit of open files. Accepting is tried again every second, and connections that " +
+      "are open are served as before.",
+  },
+  "connections not balanced": {
+    levels: ["WARN"],
+    fields: ["reason"],
+    meaning:
+      "With transport=deno: the server can't keep the connection to its own port that it needs to " +
+      "serve hundreds of busy connections evenly. It serves them anyway, and tries again every 10 " +
+      "seconds. See transport.md.",
+  },
   "connection closed": {
     levels: ["DEBUG"],
     fields: ["peer", "reason"],

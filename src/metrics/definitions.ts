@@ -174,6 +174,14 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
         read: ({ remoting }) => sample(remoting.accepted),
       }),
       counter(
+        "accept_failures_total",
+        "Failures to accept a connection, mostly for lack of file descriptors. Accepting is tried " +
+          "again after a second.",
+        {
+          read: ({ remoting }) => sample(remoting.acceptFailures),
+        },
+      ),
+      counter(
         "connections_refused_total",
         "Connections closed because of invalid data: " +
           "those whose reason in connections_closed_total is frame or tls.",

@@ -18,6 +18,8 @@ export class RemotingCounters {
   readonly requests: RequestCounters;
   /** Connections accepted. */
   accepted = 0;
+  /** Number of times that accepting a connection failed. */
+  acceptFailures = 0;
   /** Closed connections, by reason. */
   readonly closed = Object.fromEntries(
     Object.keys(CLOSE_REASONS).map((reason) => [reason, 0]),

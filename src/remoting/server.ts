@@ -92,6 +92,7 @@ export class RemotingServer {
         port,
         backlog: this.#options.serverSocketBacklog,
         waterMarks: this.#waterMarks,
+        acceptFailed: (error) => this.#acceptFailed(hostname, error),
       },
       (socket) => {
         const connection = new Connection(socket, this.#context);
@@ -158,6 +159,12 @@ export class RemotingServer {
       clearTimeout(timer);
     }
     for (const connection of [...this.#connections.keys()]) connection.close("stop");
+  }
+
+  #acceptFailed(address: string, error: unknown): void {
+    this.#context.counters.acceptFailures++;
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#log.error("connection not accepted", { address, reason });
   }
 
   #closed(connection: Connection): void {

@@ -56,7 +56,7 @@ const KNOWN: KnownDifference[] = [
         "httpPort|logConsole|logDir|logFileCount|logFileMaxBytes|logFormat|logLevel|logRepeatLimit|" +
         "maxBufferedRequestBytes|" +
         "maxInflatedBodyBytes|metricsPerBroker|routeCacheMaxBytes|tlsHandshakeTimeoutMillis|" +
-        "tlsMaxHandshakes)",
+        "tlsMaxHandshakes|transport)",
     ),
     recorded: NOT_RECORDED,
     ours: /.+/,

@@ -4,7 +4,16 @@
  * @throws {Deno.errors.NotCapable} when the permission is missing
  */
 export function checkListenPermission(hostname: string, port: number): void {
-  const host = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
-  const { state } = Deno.permissions.querySync({ name: "net", host });
-  if (state !== "granted") throw new Deno.errors.NotCapable(`--allow-net=${host}`);
+  if (isNetGranted(hostname, port)) return;
+  throw new Deno.errors.NotCapable(`--allow-net=${hostOf(hostname, port)}`);
+}
+
+/** Whether this program may listen on an address, or connect to it, without asking the user. */
+export function isNetGranted(hostname: string, port: number): boolean {
+  const host = hostOf(hostname, port);
+  return Deno.permissions.querySync({ name: "net", host }).state === "granted";
+}
+
+function hostOf(hostname: string, port: number): string {
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }

@@ -32,7 +32,7 @@ export interface Socket {
   start(handler: SocketHandler): void;
   /**
    * Queues bytes in order. Returns true when the caller may change them afterwards: the system took
-   * them at once, or they were encrypted.
+   * them at once, or they were copied or encrypted.
    */
   write(bytes: Uint8Array): boolean;
   /** Suspends data and end events until {@link resume}. */
@@ -108,6 +108,22 @@ export class ConnectTimeout extends Error {
   }
 }
 
+/** Water marks that are never reached. */
+export const UNBOUNDED: WaterMarks = { high: () => Infinity, low: () => Infinity };
+
+/** How a {@link Transport} listens. */
+export interface ListenOptions {
+  /** An IP address or a name. "::" also takes IPv4 connections, unless the system forbids it. */
+  hostname: string;
+  /** 0 lets the system choose one. */
+  port: number;
+  /** Number of connections that the system keeps until they are accepted. */
+  backlog: number;
+  waterMarks: WaterMarks;
+  /** Called when a connection could not be accepted, e.g. for lack of file descriptors. */
+  acceptFailed(error: unknown): void;
+}
+
 /** A listening port. */
 export interface Listener {
   readonly port: number;
@@ -118,10 +134,7 @@ export interface Listener {
 /** The only place where the runtime's socket API is used. */
 export interface Transport {
   /** Rejects with the runtime's error when it can't listen on the address. */
-  listen(
-    options: { hostname: string; port: number; backlog: number; waterMarks: WaterMarks },
-    accept: (socket: Socket) => void,
-  ): Promise<Listener>;
+  listen(options: ListenOptions, accept: (socket: Socket) => void): Promise<Listener>;
   /**
    * Connects to a peer, including the TLS handshake when `tls` is given. Rejects with the runtime's
    * error, or with a {@link ConnectTimeout} after `timeout` milliseconds.

@@ -66,6 +66,7 @@ const OURS = [
   "routeCacheMaxBytes",
   "tlsHandshakeTimeoutMillis",
   "tlsMaxHandshakes",
+  "transport",
 ];
 
 const report = (

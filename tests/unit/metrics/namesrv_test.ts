@@ -19,12 +19,14 @@ describe("the metrics of a Namesrv", () => {
   let dir: string;
   let transport: FakeTransport;
   let namesrv: Namesrv;
+  let log: RecordedLog;
 
   beforeEach(async () => {
     dir = await Deno.makeTempDir();
     transport = new FakeTransport();
     const file = join(dir, "namesrv.properties");
     await Deno.writeTextFile(file, `kvConfigPath=${join(dir, "kv.json")}\n`);
+    log = new RecordedLog();
     namesrv = await Namesrv.start({
       configuration: await loadConfiguration(
         { configFile: file },
@@ -33,7 +35,7 @@ describe("the metrics of a Namesrv", () => {
       ),
       transport,
       files: Deno,
-      log: new RecordedLog(),
+      log,
       setLogLevel() {},
       setLogRepeatLimit() {},
     });
@@ -156,6 +158,17 @@ describe("the metrics of a Namesrv", () => {
       connections_accepted_total: 3,
       queue_data: 2,
     });
+  });
+
+  it("count connections that could not be accepted", async () => {
+    transport.listened[0]!.acceptFailed(new Error("Too many open files (os error 24)"));
+    await assertCounts({ accept_failures_total: 1, connections_accepted_total: 0 });
+    assert.deepEqual(log.at("ERROR").map(({ event, fields }) => [event, fields]), [
+      ["connection not accepted", {
+        address: "0.0.0.0",
+        reason: "Too many open files (os error 24)",
+      }],
+    ]);
   });
 
   it("count connections that closed by reason", async () => {

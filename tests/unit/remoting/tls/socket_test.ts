@@ -1,11 +1,11 @@
-import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
+import { afterEach, beforeEach, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import * as tls from "node:tls";
-import { NodeTransport } from "../../../../src/remoting/transport/node_transport.ts";
 import { selfSigned } from "../../../../src/remoting/tls/certificate.ts";
 import type { Listener, Socket } from "../../../../src/remoting/transport/transport.ts";
 import { concat } from "../../../support/bytes.ts";
+import { describeTransports } from "../../../support/transports.ts";
 
 const LOCAL = "127.0.0.1";
 
@@ -18,18 +18,21 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
-describe("a socket of NodeTransport that is secured", () => {
+describeTransports("a secured socket of ", (transport) => {
   beforeEach(async () => {
     accepted = Promise.withResolvers();
     received = [];
     const { key, cert } = await selfSigned(Date.now());
     const accept = { secureContext: tls.createSecureContext({ key, cert }), requestCert: false };
-    listener = await new NodeTransport().listen(
+    listener = await transport.listen(
       {
         hostname: LOCAL,
         port: 0,
         backlog: 16,
         waterMarks: { high: () => 1e6, low: () => 5e5 },
+        acceptFailed: (error) => {
+          throw error;
+        },
       },
       (socket) => {
         let secured = false;

@@ -1,13 +1,13 @@
-import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
+import { afterEach, beforeEach, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { Command, Reply } from "../../../../src/remoting/wire/command.ts";
-import { NodeTransport } from "../../../../src/remoting/transport/node_transport.ts";
 import { ByteBudget } from "../../../../src/remoting/memory_budget.ts";
 import { RemotingCounters } from "../../../../src/remoting/remoting_counters.ts";
 import { RemotingServer } from "../../../../src/remoting/server.ts";
 import { concat, int32, utf8 } from "../../../support/bytes.ts";
 import { cutFrames, opaques, readAnswers, request } from "../../../support/request_bytes.ts";
 import { RecordedLog } from "../../../support/recorded_log.ts";
+import { describeTransports } from "../../../support/transports.ts";
 
 let server: RemotingServer;
 let port: number;
@@ -42,13 +42,13 @@ function range(count: number): number[] {
   return Array.from({ length: count }, (_, i) => i);
 }
 
-describe("RemotingServer on real sockets", () => {
+describeTransports("RemotingServer on ", (transport) => {
   beforeEach(async () => {
     budget = new ByteBudget(() => 64 << 20);
     log = new RecordedLog();
     handle = () => ({ code: 0 });
     server = new RemotingServer({
-      transport: new NodeTransport(),
+      transport,
       handler: { handle: (request) => handle(request), disconnected: () => {} },
       options: {
         frameMaxLength: 16_777_216,

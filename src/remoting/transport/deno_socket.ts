@@ -1,0 +1,293 @@
+import { setImmediate } from "node:timers/promises";
+import { HIGH_WATER, NodeSocket } from "./node_socket.ts";
+import { peerAddress } from "./peer_address.ts";
+import type { Reader, ReadGate } from "./read_gate.ts";
+import { adoptConnection } from "./runtime_internals.ts";
+import { MAX_BUFFER, type SocketBuffers } from "./socket_buffers.ts";
+import type { Socket, SocketHandler, TlsAccept, TlsSession, WaterMarks } from "./transport.ts";
+
+/** What one connection may bring before the others have their turn. */
+const READ_BURST = 256 * 1024;
+/**
+ * Sizes of reads. A filled read is followed by a larger one. The largest size is given up with the
+ * first read that did not fill it, so that no connection waits with such a buffer.
+ */
+const READ_SIZES = [512, 8 * 1024, 128 * 1024] as const;
+const LARGEST = READ_SIZES.length - 1;
+/** Reads in a row that would have fitted into the smallest size, until that is taken again. */
+const READS_TO_SHRINK = 16;
+
+/** Bytes to write, with the buffer that is free afterwards if they are a copy. */
+interface Piece {
+  bytes: Uint8Array;
+  buffer?: Uint8Array<ArrayBuffer>;
+}
+
+/** What all sockets share. */
+export interface Shared {
+  gate: ReadGate;
+  buffers: SocketBuffers;
+}
+
+/**
+ * A connection over `Deno.Conn`. TLS goes on over node:tls, as Deno has no TLS with client
+ * certificates, nor TLS on a connection that began as a plain one.
+ */
+export class DenoSocket implements Socket, Reader {
+  readonly remoteAddress: string;
+  readonly #conn: Deno.TcpConn;
+  readonly #waterMarks: WaterMarks;
+  readonly #gate: ReadGate;
+  readonly #buffers: SocketBuffers;
+  #handler: SocketHandler | undefined;
+  /** What everything goes to, once TLS was asked for. */
+  #secured: NodeSocket | undefined;
+
+  /** A read waits for the gate, is under way, or is being handled. */
+  #reading = false;
+  #underWay = false;
+  #paused = false;
+  /** Came while paused: bytes, or the end. */
+  #held: Uint8Array | null | undefined;
+  /** The peer sends no more. */
+  #ended = false;
+  /** Index of the size of the next read. */
+  #size = 0;
+  /** Reads in a row that would have fitted into the smallest size. */
+  #small = 0;
+  /** Of the smallest size; not given back between reads. */
+  #ownBuffer: Uint8Array<ArrayBuffer> | undefined;
+  /** Bytes read in a row. */
+  #burst = 0;
+
+  /** Behind the piece that is being written. */
+  #queue: Piece[] = [];
+  #writing = false;
+  #unsent = 0;
+  #full = false;
+  #ending = false;
+  #closed = false;
+  #reason: string | undefined;
+
+  constructor(conn: Deno.TcpConn, waterMarks: WaterMarks, { gate, buffers }: Shared) {
+    this.#conn = conn;
+    this.remoteAddress = peerAddress(conn.remoteAddr.hostname, conn.remoteAddr.port);
+    this.#waterMarks = waterMarks;
+    this.#gate = gate;
+    this.#buffers = buffers;
+  }
+
+  get unsent(): number {
+    return this.#secured?.unsent ?? this.#unsent;
+  }
+
+  get full(): boolean {
+    return this.#secured?.full ?? this.#full;
+  }
+
+  start(handler: SocketHandler): void {
+    this.#handler = handler;
+    this.#readOn();
+  }
+
+  plain(): void {}
+
+  pause(): void {
+    if (this.#secured !== undefined) return this.#secured.pause();
+    this.#paused = true;
+  }
+
+  resume(): void {
+    if (this.#secured !== undefined) return this.#secured.resume();
+    if (!this.#paused) return;
+    this.#paused = false;
+    // Not before the caller is done.
+    if (this.#held !== undefined) queueMicrotask(() => this.#release());
+    else this.#readOn();
+  }
+
+  async secure(accept: TlsAccept, received: Uint8Array): Promise<TlsSession> {
+    if (this.#closed) throw new Error("closed by the peer");
+    if (this.#underWay) throw new Error("a read is under way: pause first");
+    const handler = this.#handler!;
+    const socket = adoptConnection(this.#conn, HIGH_WATER);
+    const secured = new NodeSocket(socket, this.#waterMarks);
+    this.#secured = secured;
+    this.#giveOwnBuffer();
+    secured.attend({
+      onData: (chunk) => handler.onData(chunk),
+      onDrain: () => handler.onDrain(),
+      onEnd: () => handler.onEnd(),
+      onViolation: (reason) => handler.onViolation?.(reason),
+      onClose: (reason) => {
+        this.#conn.close();
+        handler.onClose(reason);
+      },
+    });
+    // The alert of a handshake that fails at once would be lost.
+    await setImmediate();
+    return secured.secure(accept, received);
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.#secured !== undefined) return this.#secured.write(bytes);
+    if (this.#closed || bytes.length === 0) return true;
+    const piece = this.#pieceOf(bytes);
+    this.#unsent += bytes.length;
+    if (this.#writing) this.#queue.push(piece);
+    else this.#writeOut(piece);
+    if (this.#unsent > this.#waterMarks.high()) this.#full = true;
+    return piece.buffer !== undefined;
+  }
+
+  end(): void {
+    if (this.#secured !== undefined) return this.#secured.end();
+    this.#ending = true;
+    if (!this.#writing) this.#close();
+  }
+
+  destroy(): void {
+    if (this.#secured !== undefined) return this.#secured.destroy();
+    this.#close();
+  }
+
+  /** For the gate alone: reads once, if that is still wanted. */
+  async read(): Promise<void> {
+    if (this.#closed || this.#paused) return this.#readDone();
+    const issuedIn = this.#gate.tick;
+    const buffer = this.#takeBuffer();
+    let count;
+    this.#underWay = true;
+    try {
+      count = await this.#conn.read(buffer);
+    } catch (error) {
+      this.#reason = messageOf(error);
+    }
+    this.#underWay = false;
+    this.#gate.completed(issuedIn);
+    if (issuedIn !== this.#gate.tick) this.#burst = 0;
+    if (count === undefined) this.#close();
+    else if (!this.#closed) this.#take(count === null ? null : buffer.subarray(0, count));
+    this.#giveBuffer(buffer);
+    this.#readDone();
+  }
+
+  /** @param bytes null: the peer sends no more */
+  #take(bytes: Uint8Array | null): void {
+    if (bytes !== null) this.#adaptSize(bytes.length);
+    // It may have to be kept for long.
+    if (this.#paused) this.#held = bytes && bytes.slice();
+    else this.#deliver(bytes);
+  }
+
+  #deliver(bytes: Uint8Array | null): void {
+    if (bytes !== null) return this.#handler!.onData(bytes);
+    this.#ended = true;
+    this.#handler!.onEnd();
+  }
+
+  #release(): void {
+    const held = this.#held;
+    if (held === undefined || this.#paused || this.#closed) return;
+    this.#held = undefined;
+    this.#deliver(held);
+    this.#readOn();
+  }
+
+  #readDone(): void {
+    this.#reading = false;
+    if (this.#closed) this.#giveOwnBuffer();
+    else this.#readOn();
+  }
+
+  #readOn(): void {
+    if (this.#reading || this.#paused || this.#closed || this.#ended) return;
+    if (this.#secured !== undefined || this.#held !== undefined) return;
+    this.#reading = true;
+    if (this.#burst < READ_BURST) return this.#gate.admit(this);
+    this.#burst = 0;
+    this.#gate.defer(this);
+  }
+
+  #adaptSize(count: number): void {
+    this.#burst += count;
+    if (count === READ_SIZES[this.#size]) {
+      this.#size = Math.min(this.#size + 1, LARGEST);
+      this.#small = 0;
+    } else if (this.#size === LARGEST) {
+      this.#size--;
+    } else if (this.#size > 0) {
+      this.#small = count < READ_SIZES[0] ? this.#small + 1 : 0;
+      if (this.#small === READS_TO_SHRINK) this.#size = 0;
+    }
+  }
+
+  #takeBuffer(): Uint8Array<ArrayBuffer> {
+    if (this.#size > 0) return this.#buffers.take(READ_SIZES[this.#size]!);
+    return this.#ownBuffer ??= this.#buffers.take(READ_SIZES[0]);
+  }
+
+  #giveBuffer(buffer: Uint8Array<ArrayBuffer>): void {
+    if (buffer !== this.#ownBuffer) this.#buffers.give(buffer);
+  }
+
+  #giveOwnBuffer(): void {
+    if (this.#ownBuffer !== undefined) this.#buffers.give(this.#ownBuffer);
+    this.#ownBuffer = undefined;
+  }
+
+  /** A copy where it is small: when the system has taken the bytes shows too late to say it. */
+  #pieceOf(bytes: Uint8Array): Piece {
+    if (bytes.length > MAX_BUFFER) return { bytes };
+    const buffer = this.#buffers.take(bytes.length);
+    buffer.set(bytes);
+    return { bytes: buffer.subarray(0, bytes.length), buffer };
+  }
+
+  /** Writes a piece, and then what has joined the queue meanwhile. */
+  async #writeOut(first: Piece): Promise<void> {
+    this.#writing = true;
+    try {
+      for (let piece: Piece | undefined = first; piece !== undefined; piece = this.#queue.shift()) {
+        const { bytes, buffer } = piece;
+        for (let at = 0; at < bytes.length && !this.#closed;) {
+          const count: number = await this.#conn.write(at === 0 ? bytes : bytes.subarray(at));
+          at += count;
+          this.#sent(count);
+        }
+        if (buffer !== undefined) this.#buffers.give(buffer);
+      }
+    } catch (error) {
+      this.#reason = messageOf(error);
+      this.#close();
+    }
+    this.#writing = false;
+    if (this.#ending) this.#close();
+  }
+
+  #sent(count: number): void {
+    if (this.#closed) return;
+    this.#unsent -= count;
+    if (!this.#full || this.#unsent > this.#waterMarks.low()) return;
+    this.#full = false;
+    this.#handler?.onDrain();
+  }
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#queue = [];
+    this.#unsent = 0;
+    this.#full = false;
+    this.#held = undefined;
+    this.#conn.close();
+    if (!this.#reading) this.#giveOwnBuffer();
+    // Not before the caller is done.
+    const reason = this.#reason;
+    queueMicrotask(() => this.#handler?.onClose(reason));
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
