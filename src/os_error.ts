@@ -16,7 +16,9 @@ export function osReason(error: unknown, flags: string): string {
  * Returns `undefined` where nothing is left.
  */
 export function osReasonWithoutPaths(error: unknown): string | undefined {
-  if (error instanceof Deno.errors.NotCapable) return "not permitted";
+  if (error instanceof Deno.errors.NotCapable) {
+    return "not permitted; the log names the flag of Deno";
+  }
   // Deno appends ": open '/path'".
   const [reason] = errorMessage(error).split(":", 1);
   return reason === undefined || /^$|[/\\'"]/.test(reason) ? undefined : reason;

@@ -223,7 +223,7 @@ describe("a start without a permission is refused with the flag that allows it",
     assertRefused(
       await ServerProcess.run({
         home,
-        env: { ROCKETMQ_HOME: home.file("rocketmq") },
+        args: ["-c", await home.configFile({ logDir: home.file("logs") })],
         flags: flagsWith("write"),
       }),
       "--allow-write",
@@ -231,14 +231,15 @@ describe("a start without a permission is refused with the flag that allows it",
     );
   });
 
-  itWithFlags("--allow-write, in the answer to a change", async () => {
+  itWithFlags("--allow-write, in the log when a change is refused", async () => {
     await using home = await Home.make();
     await using server = await ServerProcess.start({ home, flags: flagsWith("write") });
     await using peer = await Peer.connect(server.port);
     const put = { code: 100, extFields: { namespace: "n", key: "k", value: "v" } };
     const refused = await peer.call(put);
     assert.equal(refused.code, 1);
-    assert.ok(refused.remark!.includes("--allow-write"), refused.remark!);
+    assert.match(refused.remark!, /kvConfigPath.*the log names the flag of Deno$/);
+    await server.err.find(/ERROR KV changes can't be written .*--allow-write=/);
     const { code } = await peer.call({ code: 101, extFields: { namespace: "n", key: "k" } });
     assert.equal(code, 22);
   });

@@ -174,7 +174,10 @@ describe("DurableFile on a real disk", () => {
         new Error("No space left on device (os error 28): open '/data/x'"),
         "renaming: No space left on device (os error 28)",
       ],
-      [new Deno.errors.NotCapable(`Requires write access to "/data"`), "renaming: not permitted"],
+      [
+        new Deno.errors.NotCapable(`Requires write access to "/data"`),
+        "renaming: not permitted; the log names the flag of Deno",
+      ],
       [new Error("/data/kv.json is odd"), "renaming: failed"],
     ];
     for (const [error, summary] of reasons) {
