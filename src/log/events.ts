@@ -107,6 +107,13 @@ const START_AND_STOP = {
     fields: ["file", "namespace", "key"],
     meaning: "The KV file has an entry without a value, as the reference may write it.",
   },
+  "TLS certificate has expired": {
+    levels: ["WARN"],
+    fields: ["certPath", "expires"],
+    meaning:
+      "The server starts with it, because it also serves plain connections. Clients that check the " +
+      "certificate can't connect. Replace it: the files are read again when they change.",
+  },
   "TLS certificate loaded": {
     levels: ["INFO"],
     fields: ["certPath", "expires"],

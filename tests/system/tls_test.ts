@@ -277,6 +277,37 @@ describe("TLS", () => {
       });
       assert.match(await refusal(wrong), /keyPassword is not the right password for .*pkcs8\.key/);
     });
+
+    it("starts with an expired certificate where plain connections are served, too", async () => {
+      await using server = await start(certificateOptions({
+        "tls.server.keyPath": home.file("expired.key"),
+        "tls.server.certPath": home.file("expired.pem"),
+      }));
+      assert.match(await server.err.find(/has expired/), / WARN TLS certificate has expired /);
+      assert.ok(await answersPlain(server));
+      assert.ok(await asks(server));
+    });
+
+    it("names a command that converts a key made as RocketMQ's guide does", async () => {
+      const { path } = home;
+      const legacy = ["-provider", "default", "-provider", "legacy"];
+      for (const scheme of ["PBE-SHA1-RC4-128", "PBE-MD5-DES"]) {
+        const make = ["pkcs8", "-topk8", "-v1", scheme, "-in", "server.key", "-out", "guide.key"];
+        await openssl(path, ...make, "-passout", "pass:secret", ...legacy);
+        const options = (name: string) =>
+          certificateOptions({
+            "tls.server.keyPath": home.file(name),
+            "tls.server.keyPassword": "secret",
+          });
+        const said = await refusal(options("guide.key"));
+        const [, command] = /guide\.key .*is not supported; `openssl (.*)` converts/.exec(said)!;
+        const words = command.replace("OLD", "guide.key").replace("NEW", "converted.key");
+        const passwords = ["-passin", "pass:secret", "-passout", "pass:secret"];
+        await openssl(path, ...words.split(" "), ...passwords);
+        await using server = await start(options("converted.key"));
+        assert.ok(await asks(server));
+      }
+    });
   });
 
   describe("options that can't be satisfied", () => {
@@ -292,6 +323,7 @@ describe("TLS", () => {
         /client\.key.*not the/,
       ],
       ["an expired certificate", {
+        "tls.server.mode": "enforcing",
         "tls.server.keyPath": "expired.key",
         "tls.server.certPath": "expired.pem",
       }, /expired\.pem \(tls\.server\.certPath\) has expired/],

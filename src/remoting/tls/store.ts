@@ -37,6 +37,7 @@ export class TlsStore {
   readonly #options: Readonly<TlsOptions>;
   readonly #files: TlsFileSystem;
   readonly #log: Log;
+  readonly #makeTestFiles: typeof selfSigned;
   readonly #paths: readonly string[];
   #context: TlsContext | undefined;
   #testContext: Promise<TlsContext> | undefined;
@@ -54,26 +55,36 @@ export class TlsStore {
    * Reads the files that the options name. Test mode has no files: the certificate is made when the
    * first connection needs it.
    *
-   * @throws {TlsConfigError} when an option can't be satisfied
+   * @param makeTestFiles makes key and certificate for test mode
+   * @throws {TlsConfigError} when an option can't be satisfied, or when the certificate has expired
+   *   although plain connections are refused
    */
   static async load(
     options: Readonly<TlsOptions>,
     files: TlsFileSystem,
     log: Log,
+    makeTestFiles = selfSigned,
   ): Promise<TlsStore> {
-    const store = new TlsStore(options, files, log);
+    const store = new TlsStore(options, files, log, makeTestFiles);
     if (options["tls.test.mode.enable"]) {
       checkTlsOptions(options);
     } else {
       const contents = await readTlsFiles(options, files);
-      store.#context = new TlsContext(options, contents, Date.now());
+      store.#context = new TlsContext(options, contents);
+      store.#checkExpiry(store.#context);
       store.#seen = JSON.stringify(contents);
       log.info("TLS certificate loaded", store.#about());
     }
     return store;
   }
 
-  private constructor(options: Readonly<TlsOptions>, files: TlsFileSystem, log: Log) {
+  private constructor(
+    options: Readonly<TlsOptions>,
+    files: TlsFileSystem,
+    log: Log,
+    makeTestFiles: typeof selfSigned,
+  ) {
+    this.#makeTestFiles = makeTestFiles;
     this.#options = options;
     this.#files = files;
     this.#log = log;
@@ -91,9 +102,11 @@ export class TlsStore {
     return `${certPath}, until ${expires}`;
   }
 
-  /** The context for a new connection. */
+  /** The context for a new connection. Rejects when the certificate for test mode can't be made. */
   current(): TlsContext | Promise<TlsContext> {
-    return this.#context ?? (this.#testContext ??= this.#makeTestContext());
+    if (this.#context !== undefined) return this.#context;
+    this.#testContext ??= this.#makeTestContext().finally(() => this.#testContext = undefined);
+    return this.#testContext;
   }
 
   /** When the certificate expires, in milliseconds since 1970; `undefined` while there is none. */
@@ -166,8 +179,12 @@ export class TlsStore {
   /** @returns the error, if any */
   #take(contents: TlsFiles): unknown {
     try {
-      const context = new TlsContext(this.#options, contents, Date.now());
-      if (this.#context !== undefined) context.inherit(this.#context);
+      const context = new TlsContext(this.#options, contents);
+      if (this.#context !== undefined) {
+        // An expired certificate is not worse than one that has expired, too.
+        if (this.#context.expires > Date.now()) this.#refuseExpired(context);
+        context.inherit(this.#context);
+      }
       this.#context = context;
       this.#reloads++;
       this.#log.info("TLS certificate reloaded", this.#about());
@@ -175,6 +192,21 @@ export class TlsStore {
     } catch (error) {
       return error;
     }
+  }
+
+  /** Clients that check the certificate can't connect, but those without TLS can in some modes. */
+  #checkExpiry(context: TlsContext): void {
+    if (this.#options["tls.server.mode"] === "enforcing") return this.#refuseExpired(context);
+    if (context.expires <= Date.now()) {
+      this.#log.warn("TLS certificate has expired", this.#about());
+    }
+  }
+
+  #refuseExpired({ expires }: TlsContext): void {
+    if (expires > Date.now()) return;
+    const certPath = this.#options["tls.server.certPath"];
+    const end = new Date(expires).toISOString();
+    throw new TlsConfigError(`${certPath} (tls.server.certPath) has expired: ${end}`);
   }
 
   #report(problem: unknown): void {
@@ -191,7 +223,6 @@ export class TlsStore {
   }
 
   async #makeTestContext(): Promise<TlsContext> {
-    const now = Date.now();
     const options: TlsOptions = {
       ...this.#options,
       "tls.server.keyPath": "the key generated for tls.test.mode.enable",
@@ -201,7 +232,7 @@ export class TlsStore {
       "tls.server.need.client.auth": "optional",
       "tls.server.authClient": false,
     };
-    return this.#context = new TlsContext(options, await selfSigned(now), now);
+    return this.#context = new TlsContext(options, await this.#makeTestFiles(Date.now()));
   }
 
   /**

@@ -33,7 +33,7 @@ const SESSION: TlsSession = {
 };
 
 async function makeAcceptor(limits = { tlsHandshakeTimeoutMillis: 1000, tlsMaxHandshakes: 2 }) {
-  const context = new TlsContext(OPTIONS, await selfSigned(NOW), NOW);
+  const context = new TlsContext(OPTIONS, await selfSigned(NOW));
   const log = new RecordedLog();
   return new TlsAcceptor({ enforcing: false, context: () => context, options: limits, log });
 }

@@ -172,6 +172,34 @@ describe("TlsStore", () => {
     assert.notEqual(store.current(), before);
   });
 
+  it("starts with an expired certificate unless plain connections are refused", async () => {
+    write(expired);
+    const load = (mode: TlsOptions["tls.server.mode"]) =>
+      TlsStore.load({ ...OPTIONS, "tls.server.mode": mode }, files, log);
+    await assert.rejects(load("enforcing"), /a\.pem \(tls\.server\.certPath\) has expired/);
+    const late = await load("permissive");
+    assert.deepEqual(log.at("WARN").map(({ event }) => event), ["TLS certificate has expired"]);
+    // The trusted authorities may still change, and a good certificate is taken.
+    files.contents.set("/trust/ca.pem", two.cert);
+    await late.reload();
+    write(two);
+    await late.reload();
+    assert.deepEqual([reloads().length, problems()], [2, []]);
+    assert.ok(late.expires! > NOW);
+  });
+
+  it("makes the test certificate again after it failed", async () => {
+    let attempts = 0;
+    const make = (now: number) =>
+      ++attempts === 1 ? Promise.reject(new Error("no entropy")) : selfSigned(now);
+    const options = { ...OPTIONS, "tls.test.mode.enable": true };
+    const test = await TlsStore.load(options, files, log, make);
+    await assert.rejects(async () => await test.current(), /no entropy/);
+    const context = await test.current();
+    assert.equal(await test.current(), context);
+    assert.equal(attempts, 2);
+  });
+
   it("finds out what no watch reported, and watches a folder that was made again", async () => {
     const lost = files.watches.get("/tls")!;
     files.inodes.set("/tls", 7);
