@@ -18,6 +18,7 @@ import { upgrade } from "./cases_upgrade.ts";
 import { HOMES, Launcher } from "./cluster.ts";
 import { LOGS, Processes } from "./processes.ts";
 import { differential } from "./differential/differential.ts";
+import { randomDifferential } from "./differential/random.ts";
 import { notifications } from "./differential/notifications.ts";
 import { Suite } from "./suite.ts";
 import { requirePrograms } from "../support/needed_programs.ts";
@@ -27,10 +28,12 @@ const HELP = `Usage: deno task interop [options]
   --brokers VERSION     only brokers and tools of this version (${VERSIONS.join(" or ")})
   --namesrv IP:PORT     with this running name server instead of starting ours; no differential test
   --namesrv-jar         with the reference name server instead of ours: this proves the suite itself
+  --seed NUMBER         which random requests are compared; a run prints its seed
+  --seconds NUMBER      for how long random requests are compared, 60 by default
 `;
 
 const options = parseArgs(Deno.args, {
-  string: ["only", "brokers", "namesrv"],
+  string: ["only", "brokers", "namesrv", "seed", "seconds"],
   boolean: ["namesrv-jar", "help"],
   alias: { help: "h" },
   unknown: (argument) => exit(`unknown argument: ${argument}\n${HELP}`, 1),
@@ -41,6 +44,8 @@ if (versions.length === 0) exit(`--brokers ${options.brokers}: one of ${VERSIONS
 if (options.namesrv !== undefined && !/^[\d.]+:\d+$/.test(options.namesrv)) {
   exit(`--namesrv ${options.namesrv}: must be IP:PORT, which is all that the Go client takes`, 1);
 }
+const seed = wholeNumber("seed") ?? Math.floor(Math.random() * 2 ** 31);
+const seconds = wholeNumber("seconds") ?? 60;
 
 await requirePrograms({
   name: "interop",
@@ -68,6 +73,9 @@ try {
   const only = options.only ?? "";
   if (options.namesrv === undefined) {
     await differential(suite, launcher, only);
+    if ("differential: random requests".includes(only)) {
+      await randomDifferential(suite, launcher, { seed, seconds });
+    }
     await notifications(suite, launcher, only);
   } else {
     suite.note("no differential test: it needs fresh servers");
@@ -99,6 +107,12 @@ try {
 }
 if (suite.passed + suite.failed === 0) exit(`nothing has "${options.only}" in its name`, 1);
 exit(`${suite.passed} passed, ${suite.failed} failed`, suite.failed > 0 ? 1 : 0);
+
+function wholeNumber(name: "seed" | "seconds"): number | undefined {
+  const text = options[name];
+  if (text !== undefined && !/^\d{1,9}$/.test(text)) exit(`--${name} ${text}: a whole number`, 1);
+  return text === undefined ? undefined : Number(text);
+}
 
 function exit(lastWords: string, code: number): never {
   console.log(lastWords);

@@ -2,17 +2,8 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { encodeTopicRoute } from "../../../src/protocol/route_data.ts";
 import { pickupTopicRoute } from "../../../src/route/topic_route.ts";
+import { chance } from "../../support/chance.ts";
 import { FakeConnection, mapping, RouteWorld, version } from "../../support/route_world.ts";
-
-/** Pseudo-random numbers that are the same in each run (mulberry32). */
-function chance(seed: number): (below: number) => number {
-  return (below) => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
-}
 
 const NAMES = ["a", "b", "__proto__"];
 const CLUSTERS = ["C", "D"];

@@ -1,0 +1,29 @@
+/** The known differences that only random requests meet. Not every run meets each of them. */
+
+import type { KnownDifference } from "./known.ts";
+
+/** Known differences of random requests, first fit first. */
+export const KNOWN_RANDOM: KnownDifference[] = [
+  {
+    name: "static mappings go with their topic",
+    why: "the reference keeps the mappings of a topic that no broker has any more for ever",
+    where: /^random \/ route of /,
+    path: /^body\.topicQueueMappingByBroker/,
+    ours: /^\(absent\)$/,
+  },
+  {
+    name: "static mappings come back with their topic",
+    why: "the reference stores them again only when the broker's data version changes",
+    where: /^random \/ route of /,
+    path: /^body\.topicQueueMappingByBroker/,
+    reference: /^\(absent\)$/,
+  },
+  {
+    name: "zone-filtered routes are in the client's dialect",
+    why: "the reference writes them with unquoted keys also for clients that want standard JSON",
+    where: /^random \/ route of .*ZONE/,
+    path: /^dialect\.unquotedKeys$/,
+    reference: /^true$/,
+    ours: /^false$/,
+  },
+];
