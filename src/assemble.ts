@@ -142,6 +142,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     counters,
     tls: acceptor,
     log,
+    clock,
   });
 
   const loopLag = new LoopLag(() => performance.now());
@@ -213,7 +214,7 @@ export function assembleProcessing(parts: {
 }): Processing {
   const { config, kv, client, budget, lifecycle, log, clock, expire } = parts;
   const options = config.values;
-  const { now, nextTurn } = clock;
+  const { now, monotonic, nextTurn } = clock;
   const startTime = now();
 
   const cache = new RouteCache(() => options.routeCacheMaxBytes);
@@ -230,6 +231,7 @@ export function assembleProcessing(parts: {
     options,
     log,
     now,
+    monotonic,
     defer: nextTurn,
     notify: (change) => notifyMinBrokerIdChange(client, change, log),
     expire,

@@ -281,6 +281,19 @@ const BROKERS_AND_TOPICS = {
     fields: [...BROKER, "holder"],
     meaning: "Two brokers use one name and id. `holder` has the newer state and keeps the id.",
   },
+  "broker id changed hands": {
+    levels: ["INFO"],
+    fields: [...BROKER, "formerId", "holder"],
+    meaning: "A broker registered with an id that `holder` had, or with another id than before " +
+      "(`formerId`), as after a switch of the master.",
+  },
+  "broker id taken from a live broker": {
+    levels: ["WARN"],
+    fields: [...BROKER, "holder"],
+    meaning: "A broker registered with the name and id of `holder`, which still sends heartbeats " +
+      "or went less than its heartbeat timeout ago. If the line repeats, two brokers use one " +
+      "name and id: configure another brokerName or brokerId for one of them.",
+  },
   "registration refused: crc32 differs": {
     levels: ["WARN"],
     fields: ["peer", "broker"],
@@ -294,13 +307,20 @@ const BROKERS_AND_TOPICS = {
   },
   "broker unregistered": {
     levels: ["INFO"],
-    fields: ["cluster", "broker", "addr"],
+    fields: ["cluster", "broker", "addr", "peer"],
     meaning: "A broker unregistered, or was removed after it was lost.",
   },
   "unregistration refused: too many are queued": {
     levels: ["WARN"],
-    fields: ["clusterName", "brokerName", "brokerAddr", "brokerId"],
+    fields: ["clusterName", "brokerName", "brokerAddr", "brokerId", "peer"],
     meaning: "More unregistrations are queued than unRegisterBrokerQueueCapacity allows.",
+  },
+  "process was paused": {
+    levels: ["WARN"],
+    fields: ["millis"],
+    meaning: "The process did not run for so long: a stopped process, a suspended or migrated " +
+      "machine, or far too little CPU. The time does not count as silence of brokers, and what " +
+      "they sent is read first.",
   },
   "broker lost": {
     levels: ["WARN"],
@@ -320,17 +340,17 @@ const BROKERS_AND_TOPICS = {
   },
   "topic registered": {
     levels: ["INFO"],
-    fields: ["topic"],
+    fields: ["topic", "peer"],
     meaning: "A topic was registered by itself (REGISTER_TOPIC_IN_NAMESRV).",
   },
   "topic not registered: unknown broker": {
     levels: ["WARN"],
-    fields: ["topic", "broker"],
+    fields: ["topic", "broker", "peer"],
     meaning: "REGISTER_TOPIC_IN_NAMESRV named a broker that is not registered.",
   },
   "topic deleted": {
     levels: ["INFO"],
-    fields: ["topic", "cluster"],
+    fields: ["topic", "cluster", "peer"],
     meaning: "A request deleted the topic from the tables. A broker that still has it restores it.",
   },
   "write permission wiped": {

@@ -116,10 +116,10 @@ export function brokerHandlers(parts: BrokerHandlersParts) {
     return table === undefined ? undefined : encodeKvTable(table);
   }
 
-  function unregister(request: Command): Reply {
+  function unregister(request: Command, peer: Peer): Reply {
     const broker = brokerFields(request);
-    if (!routes.unregister(broker)) {
-      log.warn("unregistration refused: too many are queued", broker);
+    if (!routes.unregister({ ...broker, peer: peer.address })) {
+      log.warn("unregistration refused: too many are queued", { ...broker, peer: peer.address });
       throw new RequestError(ResponseCode.SYSTEM_ERROR, "too many unregistrations are queued");
     }
     return { code: ResponseCode.SUCCESS };

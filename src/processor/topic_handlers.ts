@@ -1,6 +1,7 @@
 import { ResponseCode } from "../protocol/codes.ts";
 import { decodeQueueDatas, encodeTopicList } from "../protocol/route_data.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
+import type { Peer } from "../remoting/peer.ts";
 import type { RouteInfoManager } from "../route/route_info_manager.ts";
 import {
   systemTopics,
@@ -57,16 +58,18 @@ export function topicHandlers(
     return { code: ResponseCode.SUCCESS, body: encodeTopicList(topics) };
   }
 
-  function register(request: Command): Reply {
+  function register(request: Command, peer: Peer): Reply {
     const topic = requiredField(request, "topic");
     checkBodyLength(request, MAX_TOPIC_ROUTE);
-    if (request.body !== null) routes.registerTopic(topic, decodeQueueDatas(request.body));
+    if (request.body !== null) {
+      routes.registerTopic(topic, decodeQueueDatas(request.body), peer.address);
+    }
     return { code: ResponseCode.SUCCESS };
   }
 
-  function remove(request: Command): Reply {
+  function remove(request: Command, peer: Peer): Reply {
     const clusterName = request.extFields.get("clusterName");
-    routes.deleteTopic(requiredField(request, "topic"), clusterName || undefined);
+    routes.deleteTopic(requiredField(request, "topic"), clusterName || undefined, peer.address);
     return { code: ResponseCode.SUCCESS };
   }
 }

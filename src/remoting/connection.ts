@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts";
 import type { Log } from "../log/log.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 import { type Command, Flag, FrameError, type Reply } from "./wire/command.ts";
@@ -44,7 +45,7 @@ export interface ConnectionContext {
   tls?: TlsAcceptor;
   log: Log;
   frameMaxLength: number;
-  now(): number;
+  clock: Pick<Clock, "now" | "monotonic">;
   /** Called when the connection has released its socket. */
   closed(connection: Connection): void;
 }
@@ -79,8 +80,8 @@ export class Connection implements SocketHandler, Peer {
     this.#socket = socket;
     this.#context = context;
     this.#decoder = new FrameDecoder(context.frameMaxLength, context.budget, context.pool);
-    this.since = context.now();
-    this.#lastActive = this.since;
+    this.since = context.clock.now();
+    this.#lastActive = context.clock.monotonic();
   }
 
   get address(): string {
@@ -132,18 +133,23 @@ export class Connection implements SocketHandler, Peer {
   }
 
   /**
-   * Whether the connection has been silent since the given time (milliseconds) with no response
+   * Whether the connection has been silent since the given time (monotonic) with no response
    * due.
    */
   idleSince(time: number): boolean {
     const unsent = this.#socket.unsent;
-    if (unsent < this.#unsentSeen) this.#lastActive = this.#context.now();
+    if (unsent < this.#unsentSeen) this.#lastActive = this.#context.clock.monotonic();
     this.#unsentSeen = unsent;
     return this.#lastActive < time && this.#inFlight === 0;
   }
 
+  /** The process did not run for so many milliseconds: this is not the peer's silence. */
+  excuse(millis: number): void {
+    this.#lastActive = Math.min(this.#context.clock.monotonic(), this.#lastActive + millis);
+  }
+
   onData(chunk: Uint8Array): void {
-    this.#lastActive = this.#context.now();
+    this.#lastActive = this.#context.clock.monotonic();
     this.#context.counters.bytesIn += chunk.length;
     try {
       const frames = this.#preamble === undefined ? chunk : this.#open(this.#preamble, chunk);
@@ -157,7 +163,7 @@ export class Connection implements SocketHandler, Peer {
   }
 
   onDrain(): void {
-    this.#lastActive = this.#context.now();
+    this.#lastActive = this.#context.clock.monotonic();
     this.#goOn();
   }
 
@@ -204,7 +210,7 @@ export class Connection implements SocketHandler, Peer {
     this.#securing = true;
     this.#tls = await tls.accept(this.#socket, received, this.address);
     this.#securing = false;
-    this.#lastActive = this.#context.now();
+    this.#lastActive = this.#context.clock.monotonic();
     if (!this.#finishing) this.#socket.resume();
   }
 
@@ -241,7 +247,7 @@ export class Connection implements SocketHandler, Peer {
     response.then((late) => {
       this.#inFlight--;
       if (frame.owned) this.#context.pool.give(frame.bytes);
-      this.#lastActive = this.#context.now();
+      this.#lastActive = this.#context.clock.monotonic();
       this.#answer(request, late);
       this.#send(since);
       this.#stallWhenOverloaded();
@@ -260,10 +266,10 @@ export class Connection implements SocketHandler, Peer {
 
   /** @param since when the answered requests arrived, in milliseconds */
   #send(since: number): void {
-    const { encoder, counters, now } = this.#context;
+    const { encoder, counters, clock } = this.#context;
     counters.bytesOut += encoder.length;
     encoder.flush(this.#socket);
-    if (counters.requests.leaving > 0) counters.requests.left(now() - since);
+    if (counters.requests.leaving > 0) counters.requests.left(clock.monotonic() - since);
   }
 
   get #overloaded(): boolean {

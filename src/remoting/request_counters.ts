@@ -87,10 +87,7 @@ export class RequestCounters {
    * requests arrived.
    */
   left(milliseconds: number): void {
-    if (milliseconds > 0 || this.#listener !== undefined) {
-      // The clock may have been set back.
-      this.#write(Math.max(0, milliseconds));
-    }
+    if (milliseconds > 0 || this.#listener !== undefined) this.#write(milliseconds);
     this.#leavingCount = 0;
   }
 

@@ -1,7 +1,9 @@
+import type { Clock } from "../clock.ts";
 import type { Log } from "../log/log.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import { Connection, type ConnectionContext, type RequestHandler } from "./connection.ts";
 import type { PeerSoftware } from "./peer.ts";
+import { ScanTimer } from "../scan_timer.ts";
 import type { MemoryBudget } from "./wire/frame_decoder.ts";
 import { FrameEncoder } from "./wire/frame_encoder.ts";
 import { HeaderMemo } from "./wire/header_memo.ts";
@@ -45,7 +47,7 @@ export class RemotingServer {
   #lastId = 0;
   readonly #context: ConnectionContext;
   #listener: Listener | undefined;
-  #idleScan: ReturnType<typeof setInterval> | undefined;
+  readonly #idleScan: ScanTimer;
   #finished: (() => void) | undefined;
 
   constructor(parts: {
@@ -58,8 +60,9 @@ export class RemotingServer {
     /** Accepts TLS connections. If absent, they are refused. */
     tls?: TlsAcceptor;
     log: Log;
+    clock: Pick<Clock, "now" | "monotonic">;
   }) {
-    const { transport, handler, options, waterMarks, budget, counters, tls, log } = parts;
+    const { transport, handler, options, waterMarks, budget, counters, tls, log, clock } = parts;
     this.#transport = transport;
     this.#options = options;
     this.#waterMarks = waterMarks;
@@ -74,9 +77,17 @@ export class RemotingServer {
       memo: new HeaderMemo(),
       pool: new BufferPool(),
       frameMaxLength: options.frameMaxLength,
-      now: () => Date.now(),
+      clock,
       closed: (connection) => this.#closed(connection),
     };
+    this.#idleScan = new ScanTimer({
+      interval: () => IDLE_SCAN_INTERVAL,
+      monotonic: clock.monotonic,
+      scan: () => this.#closeIdle(),
+      paused: (millis) => {
+        for (const connection of this.#connections.keys()) connection.excuse(millis);
+      },
+    });
   }
 
   /**
@@ -104,7 +115,7 @@ export class RemotingServer {
         connection.start();
       },
     );
-    this.#idleScan = setInterval(() => this.#closeIdle(), IDLE_SCAN_INTERVAL);
+    this.#idleScan.start();
     return this.#listener.port;
   }
 
@@ -147,7 +158,7 @@ export class RemotingServer {
   async stop(limit: number): Promise<void> {
     this.#listener?.close();
     this.#listener = undefined;
-    clearInterval(this.#idleScan);
+    this.#idleScan.stop();
     const connections = [...this.#connections.keys()];
     for (const connection of connections) connection.finish();
     if (this.#connections.size > 0) {
@@ -175,7 +186,7 @@ export class RemotingServer {
   #closeIdle(): void {
     const seconds = this.#options.serverChannelMaxIdleTimeSeconds;
     if (seconds === 0) return;
-    const since = Date.now() - seconds * 1000;
+    const since = this.#context.clock.monotonic() - seconds * 1000;
     for (const connection of this.#connections.keys()) {
       if (!connection.idleSince(since)) continue;
       this.#log.info("connection idle", { peer: connection.address, seconds });

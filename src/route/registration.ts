@@ -4,7 +4,7 @@ import { type Long, minLong } from "../protocol/long.ts";
 import type { BrokerData } from "../protocol/route_data.ts";
 import type { RegisterBrokerBody } from "../protocol/register_broker_body.ts";
 import { type MinBrokerIdChange, minBrokerIdChange } from "./min_broker_id.ts";
-import type { AppliedBody, BrokerConnection, RouteTables } from "./tables.ts";
+import type { AppliedBody, BrokerConnection, Heard, RouteTables } from "./tables.ts";
 import { unregisterBrokers } from "./unregistration.ts";
 
 const DEFAULT_HEARTBEAT_TIMEOUT = 120_000;
@@ -47,19 +47,30 @@ export type RegistrationResult =
     masterAddr?: string;
     haServerAddr?: string;
     minBrokerIdChange?: MinBrokerIdChange;
+    handover?: Handover;
   };
+
+/** A brokerId got another address, or an address another id. */
+export interface Handover {
+  /** The address that had the id before. */
+  holder?: string;
+  /** Whether the holder still has a live entry. */
+  holderAlive: boolean;
+  /** The id that the address had before. */
+  formerId?: Long;
+}
 
 /**
  * Applies a registration by the rules of semantics.md, "registerBroker". It is applied as a whole
  * or not at all.
  *
- * @param now milliseconds since the epoch
+ * @param heard the time of the registration
  */
 export function registerBroker(
   tables: RouteTables,
   registration: Registration,
   options: { deleteTopicWithBrokerRegistration: boolean },
-  now: number,
+  heard: Heard,
 ): RegistrationResult {
   const { clusterName, brokerName, brokerAddr, brokerId, body } = registration;
   const known = tables.broker(brokerName);
@@ -77,6 +88,7 @@ export function registerBroker(
   const registerFirst = oldAddr === undefined;
   if (registerFirst && body.topics.length === 1) return { kind: "refused" };
 
+  const handover = handoverBy(tables, registration, known);
   const minBrokerIdBefore = minLong(known?.brokerAddrs.keys() ?? []) ?? 0;
   const broker = placeBroker(tables, registration);
   const live = tables.liveBroker(clusterName, brokerName, brokerAddr);
@@ -95,7 +107,7 @@ export function registerBroker(
     const key = appliedKey(registration, role, registration.fingerprint);
     tables.putAppliedBody(brokerName, key, { dataVersion, filterServers });
   }
-  const { masterAddr, haServerAddr } = keepAlive(tables, registration, broker, body, now);
+  const { masterAddr, haServerAddr } = keepAlive(tables, registration, broker, body, heard);
   return {
     kind: "accepted",
     newBroker: live === undefined,
@@ -105,6 +117,7 @@ export function registerBroker(
     minBrokerIdChange: brokerId < minBrokerIdBefore
       ? minBrokerIdChange(broker, { haBrokerAddr: registration.haServerAddr })
       : undefined,
+    handover,
   };
 }
 
@@ -118,7 +131,7 @@ export function registerBrokerAgain(
   tables: RouteTables,
   header: RegistrationHeader,
   fingerprint: string,
-  now: number,
+  heard: Heard,
 ): RegistrationResult | undefined {
   const { clusterName, brokerName, brokerAddr, brokerId } = header;
   const known = tables.broker(brokerName);
@@ -128,8 +141,23 @@ export function registerBrokerAgain(
   const body = tables.appliedBody(brokerName, key);
   if (body === undefined || !sameDataVersion(body.dataVersion, live.dataVersion)) return undefined;
   const broker = placeBroker(tables, header);
-  const master = keepAlive(tables, header, broker, body, now);
+  const master = keepAlive(tables, header, broker, body, heard);
   return { kind: "accepted", newBroker: false, changedTopics: 0, ...master };
+}
+
+function handoverBy(
+  tables: RouteTables,
+  { clusterName, brokerName, brokerAddr, brokerId }: RegistrationHeader,
+  known: BrokerData | undefined,
+): Handover | undefined {
+  const addrs = known?.brokerAddrs ?? new Map<Long, string>();
+  const old = addrs.get(brokerId);
+  if (old === brokerAddr) return undefined;
+  const [formerId] = [...addrs].find(([, addr]) => addr === brokerAddr) ?? [];
+  if (old === undefined && formerId === undefined) return undefined;
+  const holderAlive = old !== undefined &&
+    tables.liveBroker(clusterName, brokerName, old) !== undefined;
+  return { holder: old, holderAlive, formerId };
 }
 
 type Role = "master" | "prime slave" | "slave";
@@ -170,7 +198,7 @@ function keepAlive(
   header: RegistrationHeader,
   broker: BrokerData,
   { dataVersion, filterServers }: AppliedBody,
-  now: number,
+  heard: Heard,
 ): { masterAddr?: string; haServerAddr?: string } {
   const { clusterName, brokerName, brokerAddr, brokerId, haServerAddr, connection } = header;
   tables.putLiveBroker({
@@ -181,7 +209,7 @@ function keepAlive(
     dataVersion,
     heartbeatTimeoutMillis: header.heartbeatTimeoutMillis ?? DEFAULT_HEARTBEAT_TIMEOUT,
     connection,
-    lastUpdateTimestamp: now,
+    ...heard,
   });
   if (filterServers !== undefined) tables.setFilterServers(brokerName, brokerAddr, filterServers);
   const masterAddr = brokerId === MASTER_ID ? undefined : broker.brokerAddrs.get(MASTER_ID);

@@ -2,15 +2,17 @@ import type { Log } from "../log/log.ts";
 import { Perm } from "../protocol/codes.ts";
 import type { DataVersion } from "../protocol/data_version.ts";
 import type { QueueData } from "../protocol/route_data.ts";
+import { ScanTimer } from "../scan_timer.ts";
 import type { MinBrokerIdChange } from "./min_broker_id.ts";
 import {
+  type Handover,
   registerBroker,
   registerBrokerAgain,
   type Registration,
   type RegistrationHeader,
   type RegistrationResult,
 } from "./registration.ts";
-import type { BrokerConnection, LiveBroker, RouteTables } from "./tables.ts";
+import type { BrokerConnection, Heard, LiveBroker, RouteTables } from "./tables.ts";
 import { unregisterBrokers, type Unregistration } from "./unregistration.ts";
 
 /** Milliseconds from the start to the first scan for silent brokers. */
@@ -30,6 +32,8 @@ export interface RouteEnvironment {
   log: Log;
   /** Milliseconds since the epoch. */
   now(): number;
+  /** Milliseconds of a monotonic clock. */
+  monotonic(): number;
   /** Runs a task soon, after the current work. */
   defer(task: () => void): void;
   /** Notifies brokers that the smallest id of their group changed. */
@@ -75,30 +79,33 @@ export class RouteInfoManager {
    */
   #lost = new Set<LiveBroker>();
   #deferred = false;
-  #scanTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #scanTimer: ScanTimer;
 
   constructor(tables: RouteTables, env: RouteEnvironment) {
     this.tables = tables;
     this.counters = this.#counters;
     this.#env = env;
+    this.#scanTimer = new ScanTimer({
+      interval: () => env.options.scanNotActiveBrokerInterval,
+      monotonic: () => env.monotonic(),
+      scan: () => this.scan(),
+      paused: (millis) => this.#excuse(millis),
+    });
   }
 
   /** Starts scanning for silent brokers. */
   start(): void {
-    this.#scheduleScan(FIRST_SCAN_DELAY);
+    this.#scanTimer.start(FIRST_SCAN_DELAY);
   }
 
   /** Restarts the scan with the option's current interval. */
   reschedule(): void {
-    if (this.#scanTimer !== undefined) {
-      this.#scheduleScan(this.#env.options.scanNotActiveBrokerInterval);
-    }
+    this.#scanTimer.reschedule();
   }
 
   /** Stops scanning, and removes the brokers that are queued for removal. */
   stop(): void {
-    clearTimeout(this.#scanTimer);
-    this.#scanTimer = undefined;
+    this.#scanTimer.stop();
     this.flush();
   }
 
@@ -106,8 +113,8 @@ export class RouteInfoManager {
   register(registration: Registration): RegistrationResult {
     // Removals queued earlier must not undo this registration.
     this.flush();
-    const { options, log, now } = this.#env;
-    const result = registerBroker(this.tables, registration, options, now());
+    const { options, log } = this.#env;
+    const result = registerBroker(this.tables, registration, options, this.#heard());
     const broker = { ...shown(registration), id: registration.brokerId };
     switch (result.kind) {
       case "refused":
@@ -132,6 +139,7 @@ export class RouteInfoManager {
         if (newBroker) log.info("broker registered", fields);
         else if (changedTopics > 0) log.info("broker changed topics", fields);
         else if (log.debugEnabled) log.debug("broker registered again", fields);
+        if (result.handover !== undefined) this.#logHandover(broker, result.handover);
         if (minBrokerIdChange !== undefined) this.#notify(minBrokerIdChange);
       }
     }
@@ -144,11 +152,11 @@ export class RouteInfoManager {
    * @returns `undefined` when the body must be parsed after all
    */
   registerAgain(header: RegistrationHeader, fingerprint: string): RegistrationResult | undefined {
-    const { options, log, now } = this.#env;
+    const { options, log } = this.#env;
     // Only the body tells which topics to remove.
     if (options.deleteTopicWithBrokerRegistration) return undefined;
     this.flush();
-    const result = registerBrokerAgain(this.tables, header, fingerprint, now());
+    const result = registerBrokerAgain(this.tables, header, fingerprint, this.#heard());
     if (result === undefined) return undefined;
     this.#counters.unchanged++;
     if (log.debugEnabled) {
@@ -174,11 +182,17 @@ export class RouteInfoManager {
 
   /** Closes the connections of silent brokers, and removes the brokers. */
   scan(): void {
-    const now = this.#env.now();
+    const now = this.#env.monotonic();
+    const connections = new Set<BrokerConnection>();
     for (const live of this.tables.liveBrokers()) {
-      if (live.lastUpdateTimestamp + live.heartbeatTimeoutMillis >= now) continue;
+      if (live.heardAt + live.heartbeatTimeoutMillis >= now) continue;
       if (this.#lose(live, "heartbeat timeout")) this.#counters.expired++;
-      this.#env.expire(live.connection);
+      connections.add(live.connection);
+    }
+    for (const connection of connections) {
+      // Another broker may live on it, or the same one under another name.
+      const brokers = [...this.tables.liveBrokersOf(connection)];
+      if (brokers.every((live) => this.#lost.has(live))) this.#env.expire(connection);
     }
   }
 
@@ -192,14 +206,16 @@ export class RouteInfoManager {
     const batch = [...this.#asked, ...this.#lost];
     this.#asked = [];
     this.#lost.clear();
-    for (const broker of batch) this.#env.log.info("broker unregistered", shown(broker));
+    for (const { peer, ...broker } of batch as Unregistration[]) {
+      this.#env.log.info("broker unregistered", { ...shown(broker), peer });
+    }
     for (const change of unregisterBrokers(this.tables, batch)) this.#notify(change);
   }
 
   /** Updates a broker's last heartbeat. Unknown brokers are ignored. */
   heartbeat(clusterName: string, brokerName: string, brokerAddr: string): void {
     const live = this.tables.liveBroker(clusterName, brokerName, brokerAddr);
-    if (live !== undefined) live.lastUpdateTimestamp = this.#env.now();
+    if (live !== undefined) Object.assign(live, this.#heard());
   }
 
   /** Returns the data version of a broker's last registration. */
@@ -212,21 +228,22 @@ export class RouteInfoManager {
   }
 
   /** Adds queue data to a topic if all of its brokers are known; otherwise changes nothing. */
-  registerTopic(topic: string, queueDatas: readonly QueueData[]): void {
+  registerTopic(topic: string, queueDatas: readonly QueueData[], peer?: string): void {
     const unknown = queueDatas.find((data) => this.tables.broker(data.brokerName) === undefined);
     if (unknown !== undefined) {
       this.#env.log.warn("topic not registered: unknown broker", {
         topic,
         broker: unknown.brokerName,
+        peer,
       });
       return;
     }
     for (const data of queueDatas) this.tables.putQueueData(topic, data);
-    if (queueDatas.length > 0) this.#env.log.info("topic registered", { topic });
+    if (queueDatas.length > 0) this.#env.log.info("topic registered", { topic, peer });
   }
 
   /** Removes a topic, or only its queue data on the brokers of one cluster. */
-  deleteTopic(topic: string, clusterName?: string): void {
+  deleteTopic(topic: string, clusterName?: string, peer?: string): void {
     let deleted = false;
     if (clusterName === undefined) {
       deleted = this.tables.removeTopic(topic);
@@ -235,7 +252,7 @@ export class RouteInfoManager {
         if (this.tables.removeQueueData(topic, brokerName)) deleted = true;
       }
     }
-    if (deleted) this.#env.log.info("topic deleted", { topic, cluster: clusterName });
+    if (deleted) this.#env.log.info("topic deleted", { topic, cluster: clusterName, peer });
   }
 
   /** Removes write permission from all topics of a broker name. Returns their number. */
@@ -248,6 +265,19 @@ export class RouteInfoManager {
     return this.tables.changePerm(brokerName, () => Perm.READ | Perm.WRITE);
   }
 
+  #heard(): Heard {
+    return { lastUpdateTimestamp: this.#env.now(), heardAt: this.#env.monotonic() };
+  }
+
+  /** Brokers were not silent while the process did not run. */
+  #excuse(millis: number): void {
+    const now = this.#env.monotonic();
+    for (const live of this.tables.liveBrokers()) {
+      live.heardAt = Math.min(now, live.heardAt + millis);
+    }
+    this.#env.log.warn("process was paused", { millis: Math.round(millis) });
+  }
+
   /** @returns false when it was queued for removal already */
   #lose(live: LiveBroker, reason: string): boolean {
     if (this.#lost.has(live)) return false;
@@ -255,6 +285,17 @@ export class RouteInfoManager {
     this.#env.log.warn("broker lost", { ...shown(live), reason });
     this.#flushSoon();
     return true;
+  }
+
+  #logHandover(
+    broker: ReturnType<typeof shown>,
+    { holder, holderAlive, formerId }: Handover,
+  ): void {
+    const { log } = this.#env;
+    // A broker that changes its id follows a controller; its predecessor will get another id.
+    if (holderAlive && formerId === undefined) {
+      log.warn("broker id taken from a live broker", { ...broker, holder });
+    } else log.info("broker id changed hands", { ...broker, formerId, holder });
   }
 
   #notify(change: MinBrokerIdChange): void {
@@ -268,14 +309,6 @@ export class RouteInfoManager {
       this.#deferred = false;
       this.flush();
     });
-  }
-
-  #scheduleScan(delay: number): void {
-    clearTimeout(this.#scanTimer);
-    this.#scanTimer = setTimeout(() => {
-      this.#scheduleScan(this.#env.options.scanNotActiveBrokerInterval);
-      this.scan();
-    }, delay);
   }
 }
 

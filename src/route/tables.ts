@@ -6,8 +6,16 @@ import type { BrokerData, QueueData, TopicQueueMappingInfo } from "../protocol/r
 /** Handle of the connection that a broker registered over. It is only compared. */
 export type BrokerConnection = object;
 
+/** When a broker was last heard, by two clocks. */
+export interface Heard {
+  /** Milliseconds since the epoch, to be shown. */
+  lastUpdateTimestamp: number;
+  /** Milliseconds of a monotonic clock, for the expiry. */
+  heardAt: number;
+}
+
 /** An entry of the live table. */
-export interface LiveBroker {
+export interface LiveBroker extends Heard {
   readonly clusterName: string;
   readonly brokerAddr: string;
   readonly brokerName: string;
@@ -15,8 +23,6 @@ export interface LiveBroker {
   readonly dataVersion: DataVersion;
   readonly heartbeatTimeoutMillis: number;
   readonly connection: BrokerConnection;
-  /** Milliseconds since the epoch. */
-  lastUpdateTimestamp: number;
 }
 
 /** Properties of an applied registration body, apart from its topics. */

@@ -8,6 +8,8 @@ export interface Unregistration {
   clusterName: string;
   brokerName: string;
   brokerAddr: string;
+  /** Address of the client that asked for it, for the log. */
+  peer?: string;
 }
 
 /**

@@ -103,7 +103,7 @@ export class Processors {
       budget: { take: () => true, give: () => {} },
       lifecycle: { leaving: false, stopping: false },
       log: this.log,
-      clock: { now: () => this.now ?? Date.now(), nextTurn: systemClock.nextTurn },
+      clock: { ...systemClock, now: () => this.now ?? Date.now() },
       expire: () => {},
     });
     this.cache = assembled.cache;

@@ -9,6 +9,7 @@ import { RouteCache } from "../../src/route/route_cache.ts";
 import { RouteInfoManager } from "../../src/route/route_info_manager.ts";
 import { type BrokerConnection, RouteTables } from "../../src/route/tables.ts";
 import { RecordedLog } from "./route_log.ts";
+import { TestClock } from "./test_clock.ts";
 
 /** A connection that records whether it was closed. */
 export class FakeConnection {
@@ -84,6 +85,7 @@ export class RouteWorld {
     unRegisterBrokerQueueCapacity: 3000,
   };
   readonly log = new RecordedLog();
+  readonly clock = new TestClock();
   readonly notified: MinBrokerIdChange[] = [];
   readonly cache = new RouteCache(() => 1_000_000);
   readonly tables = new RouteTables(this.cache);
@@ -95,7 +97,8 @@ export class RouteWorld {
     this.routes = new RouteInfoManager(this.tables, {
       options: this.options,
       log: this.log,
-      now: () => Date.now(),
+      now: this.clock.now,
+      monotonic: this.clock.monotonic,
       defer: (task) => void this.#deferred.push(task),
       notify: (change) => void this.notified.push(change),
       expire: (connection) => (connection as FakeConnection).close(),

@@ -23,6 +23,7 @@ import {
 import { MemoryDisk } from "../support/memory_disk.ts";
 import { RecordedLog } from "../support/route_log.ts";
 import { BROKER, registration } from "../support/route_processors.ts";
+import { TestClock } from "../support/test_clock.ts";
 
 /** A transport that also connects, and whose port may be in use. */
 class Network extends FakeTransport {
@@ -121,6 +122,7 @@ describe("Namesrv", () => {
       setLogLevel: (level) => void levels.push(level),
       http,
       setLogRepeatLimit: (limit) => void limits.push(limit),
+      clock: new TestClock(),
     });
     return running;
   }

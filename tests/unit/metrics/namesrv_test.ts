@@ -12,6 +12,7 @@ import { readAnswers, request } from "../../support/request_bytes.ts";
 import { RecordedLog } from "../../support/recorded_log.ts";
 import { BROKER, registration } from "../../support/route_processors.ts";
 import { parseScrape } from "../../support/scrape.ts";
+import { TestClock } from "../../support/test_clock.ts";
 
 const ONEWAY = 2;
 
@@ -233,6 +234,7 @@ describe("the metrics of a Namesrv, as time goes by", () => {
       log: new RecordedLog(),
       setLogLevel() {},
       setLogRepeatLimit() {},
+      clock: new TestClock(),
     });
     const body = utf8(registration(["T1", "T2"]));
     const extFields = { ...BROKER, heartbeatTimeoutMillis: "10000" };

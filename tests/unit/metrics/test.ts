@@ -95,6 +95,7 @@ describe("Metrics", () => {
       heartbeatTimeoutMillis: 120_000,
       connection: { close() {} },
       lastUpdateTimestamp: 1_700_000_000_000 + port,
+      heardAt: 0,
     });
   }
 

@@ -24,6 +24,7 @@ import {
   request,
 } from "../../support/request_bytes.ts";
 import { RecordedLog } from "../../support/recorded_log.ts";
+import { TestClock } from "../../support/test_clock.ts";
 
 const ONEWAY = 2;
 const RESPONSE = 1;
@@ -84,7 +85,7 @@ function connect(options: {
     counters: new RemotingCounters([105], [0, 17]),
     log,
     frameMaxLength,
-    now: () => Date.now(),
+    clock: new TestClock(),
     closed: (connection) => void closed.push(connection),
   };
   const socket = new FakeSocket({ high: () => high, low: () => low });

@@ -10,6 +10,7 @@ import { concat, int32 } from "../../support/bytes.ts";
 import { FakeTransport } from "../../support/fake_socket.ts";
 import { cutFrames, opaques, request } from "../../support/request_bytes.ts";
 import { RecordedLog } from "../../support/recorded_log.ts";
+import { TestClock } from "../../support/test_clock.ts";
 
 const IDLE_SECONDS = 120;
 
@@ -27,6 +28,7 @@ let marks: { high: number; low: number };
 let handle: (request: Command, peer: Peer) => Reply | Promise<Reply>;
 let gone: string[];
 let server: RemotingServer;
+let clock: TestClock;
 
 /** Whether a promise is settled after pending promises have run. */
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {
@@ -43,6 +45,7 @@ function requests(from: number, count: number): Uint8Array {
 describe("RemotingServer", () => {
   beforeEach(async () => {
     time = new FakeTime(1_000_000);
+    clock = new TestClock();
     transport = new FakeTransport();
     log = new RecordedLog();
     budget = new ByteBudget(() => 1 << 20);
@@ -66,6 +69,7 @@ describe("RemotingServer", () => {
       budget,
       counters,
       log,
+      clock,
     });
     await server.listen("127.0.0.1", 9876);
   });
@@ -166,6 +170,28 @@ describe("RemotingServer", () => {
         event: "connection idle",
         fields: { peer: "10.0.0.1:1", seconds: IDLE_SECONDS },
       }]);
+    });
+
+    it("are not idle because somebody set the clock", () => {
+      const socket = transport.open();
+      time.tick(1000);
+      for (const hours of [24, -48]) {
+        clock.setForward += hours * 3_600_000;
+        time.tick(2000);
+        assert.equal(socket.closed, false);
+      }
+      time.tick(IDLE_SECONDS * 1000);
+      assert.ok(socket.closed);
+    });
+
+    it("were not idle while the process did not run", () => {
+      const socket = transport.open();
+      time.tick(1000);
+      clock.paused += 2 * IDLE_SECONDS * 1000;
+      time.tick(10_000);
+      assert.equal(socket.closed, false);
+      time.tick(IDLE_SECONDS * 1000);
+      assert.ok(socket.closed);
     });
 
     it("are those that are idle, no others", () => {

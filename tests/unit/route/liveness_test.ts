@@ -146,7 +146,7 @@ describe("liveness", () => {
     assert.equal(world.deferred, 0);
   });
 
-  it("ends for all brokers of a connection when one of them falls silent", () => {
+  it("ends for the silent broker alone, and the connection closes when it was the last", () => {
     const container = new FakeConnection();
     container.onClose = () => world.routes.disconnected(container);
     world.register({ name: "a", connection: container, timeout: 1000 });
@@ -154,8 +154,77 @@ describe("liveness", () => {
     time.tick(1001);
     world.routes.scan();
     world.settle();
+    assert.deepEqual([...world.tables.brokers()].map((it) => it.brokerName), ["b"]);
+    assert.equal(container.closed, false);
+    time.tick(8000);
+    world.routes.scan();
+    world.settle();
     assert.deepEqual([...world.tables.brokers()], []);
-    assert.equal(world.log.at("WARN").length, 2);
+    assert.equal(container.closed, true);
+    assert.equal(world.routes.counters.expired, 2);
+  });
+
+  it("goes on for a broker that was renamed: only the old name ends", () => {
+    const connection = new FakeConnection();
+    connection.onClose = () => world.routes.disconnected(connection);
+    world.register({ name: "old", addr: "x", connection, timeout: 1000 });
+    world.register({ name: "new", addr: "x", connection, timeout: 1000 });
+    time.tick(1000);
+    world.routes.heartbeat("C", "new", "x");
+    time.tick(1);
+    world.routes.scan();
+    world.settle();
+    assert.equal(connection.closed, false);
+    assert.deepEqual([...world.tables.brokers()].map((it) => it.brokerName), ["new"]);
+    assert.deepEqual(world.tables.queueDatas("T1")!.map((it) => it.brokerName), ["new"]);
+  });
+
+  it("is the same whoever sets the clock, which is only shown", () => {
+    world.register({ timeout: 1000 });
+    for (const hours of [24, -48]) {
+      world.clock.setForward += hours * 3_600_000;
+      time.tick(400);
+      world.routes.scan();
+      world.settle();
+      assert.notEqual(world.tables.broker("a"), undefined);
+      world.routes.heartbeat("C", "a", "a:0");
+      const live = world.tables.liveBroker("C", "a", "a:0")!;
+      assert.equal(live.lastUpdateTimestamp, Date.now() + world.clock.setForward);
+    }
+    time.tick(1001);
+    world.routes.scan();
+    world.settle();
+    assert.equal(world.tables.broker("a"), undefined);
+  });
+
+  describe("after a pause of the process", () => {
+    beforeEach(() => {
+      world.options.scanNotActiveBrokerInterval = 1000;
+      world.routes.start();
+      pass(4500);
+      for (const name of ["a", "b"]) world.register({ name, timeout: 3000 });
+      // The scan is due in 500 ms.
+      world.clock.paused += 600_000;
+    });
+
+    it("goes on for brokers whose heartbeats wait to be read", () => {
+      pass(500);
+      assert.deepEqual(world.log.events.filter((it) => it.level === "WARN"), [
+        { level: "WARN", event: "process was paused", fields: { millis: 600_000 } },
+      ]);
+      world.routes.heartbeat("C", "a", "a:0");
+      pass(2000);
+      assert.deepEqual([...world.tables.brokers()].map((it) => it.brokerName), ["a", "b"]);
+    });
+
+    it("ends for a broker that stays silent for the rest of its time", () => {
+      pass(500);
+      for (let i = 0; i < 4; i++) {
+        world.routes.heartbeat("C", "a", "a:0");
+        pass(1000);
+      }
+      assert.deepEqual([...world.tables.brokers()].map((it) => it.brokerName), ["a"]);
+    });
   });
 
   it("goes on for a broker that registered again, when its old connection closes", () => {

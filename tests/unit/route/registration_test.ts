@@ -79,7 +79,7 @@ describe("registerBroker, the group", () => {
     world.register({ addr: "x", ha: "x/ha", version: version(3, 4, 5), connection });
     const live = world.tables.liveBroker("C", "a", "x")!;
     assert.ok(live.lastUpdateTimestamp >= before && live.lastUpdateTimestamp <= Date.now());
-    assert.deepEqual({ ...live, lastUpdateTimestamp: 0 }, {
+    assert.deepEqual({ ...live, lastUpdateTimestamp: 0, heardAt: 0 }, {
       clusterName: "C",
       brokerName: "a",
       brokerAddr: "x",
@@ -88,6 +88,7 @@ describe("registerBroker, the group", () => {
       heartbeatTimeoutMillis: 120_000,
       connection,
       lastUpdateTimestamp: 0,
+      heardAt: 0,
     });
     world.register({ addr: "x", timeout: 7 });
     assert.equal(world.tables.liveBroker("C", "a", "x")!.heartbeatTimeoutMillis, 7);
@@ -585,5 +586,56 @@ describe("registerBroker, the log", () => {
     world.log.debugEnabled = true;
     world.register({ version: 2, topics: ["T1", topic("T2", { perm: 4 })] });
     assert.deepEqual(world.log.at("DEBUG"), ["broker registered again"]);
+  });
+
+  describe("of a brokerId that changes hands", () => {
+    const changes = (world: RouteWorld) =>
+      world.log.events.filter((it) => it.event.startsWith("broker id")).map(
+        ({ level, event, fields }) => ({ level, event, ...fields }),
+      );
+    const broker = { cluster: "C", broker: "a" };
+
+    it("is a warning when the holder is alive: two brokers with one name and id", () => {
+      const world = new RouteWorld();
+      for (const addr of ["x", "y", "x"]) world.register({ addr });
+      const event = "broker id taken from a live broker";
+      assert.deepEqual(changes(world), [
+        { level: "WARN", event, ...broker, id: 0, addr: "y", holder: "x" },
+        { level: "WARN", event, ...broker, id: 0, addr: "x", holder: "y" },
+      ]);
+    });
+
+    it("tells of a switch of the master by a controller", () => {
+      const world = new RouteWorld();
+      world.register({ id: 0, addr: "x" });
+      world.register({ id: 2, addr: "y" });
+      world.register({ id: 0, addr: "y" });
+      world.register({ id: 2, addr: "x" });
+      const event = "broker id changed hands";
+      assert.deepEqual(changes(world), [
+        { level: "INFO", event, ...broker, id: 0, addr: "y", formerId: 2, holder: "x" },
+      ]);
+    });
+
+    it("tells of a new id after the master is gone", () => {
+      const world = new RouteWorld();
+      world.register({ id: 0, addr: "x" });
+      world.register({ id: 2, addr: "y" });
+      world.unregister({ addr: "x" });
+      world.register({ id: 0, addr: "y" });
+      const event = "broker id changed hands";
+      assert.deepEqual(changes(world), [
+        { level: "INFO", event, ...broker, id: 0, addr: "y", formerId: 2, holder: undefined },
+      ]);
+    });
+
+    it("is silent where nothing changes hands", () => {
+      const world = new RouteWorld();
+      world.register({ id: 0, addr: "x" });
+      world.register({ id: 0, addr: "x", version: 2 });
+      world.unregister({ addr: "x" });
+      world.register({ id: 0, addr: "y" });
+      assert.deepEqual(changes(world), []);
+    });
   });
 });

@@ -8,6 +8,7 @@ import { concat, int32, utf8 } from "../../../support/bytes.ts";
 import { cutFrames, opaques, readAnswers, request } from "../../../support/request_bytes.ts";
 import { RecordedLog } from "../../../support/recorded_log.ts";
 import { describeTransports } from "../../../support/transports.ts";
+import { systemClock } from "../../../../src/clock.ts";
 
 let server: RemotingServer;
 let port: number;
@@ -59,6 +60,7 @@ describeTransports("RemotingServer on ", (transport) => {
       budget,
       counters: new RemotingCounters([], []),
       log,
+      clock: systemClock,
     });
     port = await server.listen("127.0.0.1", 0);
     client = await Deno.connect({ hostname: "127.0.0.1", port });
