@@ -273,5 +273,9 @@ export async function denoEnvironment(): Promise<Record<string, string>> {
   const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
   const { denoDir } = JSON.parse(new TextDecoder().decode(stdout));
   const registry = Deno.env.get("JSR_URL");
-  return registry === undefined ? { DENO_DIR: denoDir } : { DENO_DIR: denoDir, JSR_URL: registry };
+  return {
+    DENO_DIR: denoDir,
+    DENO_NO_UPDATE_CHECK: "1",
+    ...(registry === undefined ? {} : { JSR_URL: registry }),
+  };
 }
