@@ -1,6 +1,15 @@
+import { AccessControl } from "./access/access_control.ts";
+import { AccessCounters } from "./access/counters.ts";
+import { Guard } from "./access/guard.ts";
+import { type PolicyFileSystem, PolicyStore } from "./access/policy_store.ts";
+import { Refusals } from "./access/refusals.ts";
+import { RequestSigner } from "./access/request_signer.ts";
+import type { AppendFileSystem } from "./audit/append_file.ts";
+import { AuditLog } from "./audit/audit_log.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { LiveConfig } from "./config/live_config.ts";
 import type { LoadedConfiguration } from "./config/load.ts";
+import type { Options } from "./config/options.ts";
 import { waterMarks } from "./config/values.ts";
 import { DurableFile, type FileSystem, removeLeftovers } from "./durable_file.ts";
 import { createHttpPort } from "./http/create_http_port.ts";
@@ -42,6 +51,8 @@ export interface NamesrvParts {
   transport: Transport;
   /** Reads certificates. */
   files: TlsFileSystem;
+  /** Reads the rules of access control, and writes the audit file; the real ones by default. */
+  accessFiles?: PolicyFileSystem & AppendFileSystem;
   /** Holds the KV table and the live configuration; the real one by default. */
   disk?: FileSystem;
   log: Log;
@@ -76,6 +87,7 @@ export interface Assembly extends Omit<Processing, "cache" | "decoder" | "servic
   readonly config: LiveConfig;
   readonly kv: KvConfig;
   readonly tls: TlsStore | undefined;
+  readonly access: Access;
   readonly server: RemotingServer;
   readonly http: HttpPort | undefined;
   readonly metrics: Metrics;
@@ -87,7 +99,8 @@ export interface Assembly extends Omit<Processing, "cache" | "decoder" | "servic
 /**
  * Builds a name server. Reads its files; opens no port and starts no timer.
  *
- * @throws {StartupError} when the KV table can't be loaded or a TLS option can't be satisfied
+ * @throws {StartupError} when the KV table can't be loaded, a TLS option can't be satisfied, the
+ *   rules of access control have a fault, or the audit file can't be opened
  */
 export async function assemble(parts: NamesrvParts): Promise<Assembly> {
   const { configuration, transport, files, disk, log, clock = systemClock } = parts;
@@ -109,13 +122,16 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
 
   const lifecycle: Lifecycle = { leaving: false, stopping: false };
   const budget = new ByteBudget(() => options.maxBufferedRequestBytes);
-  const client = new RemotingClient(transport, options.frameMaxLength);
+  const access = await assembleAccess(options, parts.accessFiles, log, clock);
+  const signer = new RequestSigner(() => access.rules?.store.policy.outgoing);
+  const client = new RemotingClient(transport, options.frameMaxLength, signer);
   const processing = assembleProcessing({
     config,
     kv,
     client,
     budget,
     lifecycle,
+    guard: access.guard,
     log,
     clock,
     expire: (connection) => server.expire(connection),
@@ -160,6 +176,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     cache,
     kv,
     tls: tls && acceptor && { acceptor, store: tls },
+    access,
     loopLag: loopLag.seconds,
     options,
     runtime: denoRuntime(),
@@ -187,6 +204,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     config,
     kv,
     tls,
+    access,
     lifecycle,
     routes,
     queues,
@@ -199,6 +217,43 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
   };
 }
 
+/** Who may do what, and what was done. */
+export interface Access {
+  /** Absent without accessFile. */
+  readonly rules?: { readonly store: PolicyStore; readonly control: AccessControl };
+  readonly refusals: Refusals;
+  readonly counters: AccessCounters;
+  readonly audit: AuditLog;
+  /** Absent when there is neither accessFile nor auditFile. */
+  readonly guard?: Guard;
+}
+
+/** Builds access control and the audit log. */
+async function assembleAccess(
+  options: Readonly<Options>,
+  files: PolicyFileSystem & AppendFileSystem = Deno,
+  log: Log,
+  { now, nextTurn }: Clock,
+): Promise<Access> {
+  const { accessFile, auditFile } = options;
+  const audit = await AuditLog.open(options, files, log, () => performance.now());
+  const refusals = new Refusals(() => options.accessRefusalRows);
+  const counters = new AccessCounters();
+  const parts = { refusals, counters, audit, log, now };
+  if (accessFile === "") {
+    return { ...parts, ...(auditFile !== "" && { guard: new Guard(parts) }) };
+  }
+  const turn = () => new Promise<void>((resolve) => nextTurn(resolve));
+  const store = await PolicyStore.load(accessFile, files, log, turn);
+  const control = new AccessControl({
+    policy: () => store.policy,
+    names: (der) => store.names!(der),
+    now,
+  });
+  const rules = { store, control };
+  return { ...parts, rules, guard: new Guard({ ...parts, rules }) };
+}
+
 /** Builds the rooms that requests are answered in. */
 export function assembleProcessing(parts: {
   config: LiveConfig;
@@ -207,6 +262,8 @@ export function assembleProcessing(parts: {
   client: Pick<RemotingClient, "invoke" | "invokeOneway">;
   budget: Pick<ByteBudget, "take" | "give">;
   lifecycle: Readonly<Lifecycle>;
+  /** Absent when everybody may do everything and nothing is audited. */
+  guard?: Guard;
   log: Log;
   clock: Clock;
   /** Closes a connection whose broker was silent for too long. */
@@ -273,7 +330,7 @@ export function assembleProcessing(parts: {
   });
   const dispatcher = new Dispatcher(table, log, (peer) => {
     if (!lifecycle.stopping) routes.disconnected(peer);
-  });
+  }, parts.guard);
   return {
     cache,
     routes,

@@ -72,9 +72,10 @@ export class Namesrv {
     };
   }
 
-  /** Reloads the certificates, for new connections. */
+  /** Reloads the certificates, for new connections, and the rules of access control. */
   async reload(): Promise<void> {
-    await this.#parts.tls?.reload();
+    const { tls, access } = this.#parts;
+    await Promise.all([tls?.reload(), access.rules?.store.reload(), access.audit.reopen()]);
   }
 
   /**
@@ -83,7 +84,7 @@ export class Namesrv {
    * shutdownWaitTimeSeconds.
    */
   async stop(): Promise<void> {
-    const { config, lifecycle, dispatcher, server, kv, http, log } = this.#parts;
+    const { config, lifecycle, dispatcher, server, kv, access, http, log } = this.#parts;
     const { enableShutdownGracefully, shutdownWaitTimeSeconds: seconds } = config.values;
     lifecycle.leaving = true;
     log.info("stopping", { connections: server.connections });
@@ -99,6 +100,12 @@ export class Namesrv {
     if (!await endsWithin(DISK_LIMIT, kv.flush())) {
       log.error("KV changes are not written: the disk does not answer", {
         file: config.values.kvConfigPath,
+        seconds: DISK_LIMIT / 1000,
+      });
+    }
+    if (!await endsWithin(DISK_LIMIT, access.audit.close())) {
+      log.error("audit records are not written: the disk does not answer", {
+        file: config.values.auditFile,
         seconds: DISK_LIMIT / 1000,
       });
     }
@@ -119,7 +126,7 @@ export class Namesrv {
   }
 
   async #listen(): Promise<void> {
-    const { config, server, tls, log } = this.#parts;
+    const { config, server, tls, access, log } = this.#parts;
     const { bindAddress, listenPort } = config.values;
     try {
       this.#port = await server.listen(bindAddress, listenPort);
@@ -132,6 +139,7 @@ export class Namesrv {
     }
     log.info("listening", { address: bindAddress, port: this.#port });
     tls?.watch();
+    access.rules?.store.watch();
   }
 
   /** A port that can't be opened stops the start only if it was configured explicitly. */
@@ -159,9 +167,10 @@ export class Namesrv {
   }
 
   #stopSchedules(): void {
-    const { tls, loopLag, routes } = this.#parts;
+    const { tls, access, loopLag, routes } = this.#parts;
     for (const timer of this.#timers) clearInterval(timer);
     tls?.close();
+    access.rules?.store.close();
     loopLag.stop();
     routes.stop();
   }

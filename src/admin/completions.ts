@@ -20,7 +20,14 @@ type Shell = (name: string, places: readonly Place[]) => string;
 
 const SHELLS: ReadonlyMap<string, Shell> = new Map([["bash", bash], ["zsh", zsh], ["fish", fish]]);
 /** Options whose value is a file name. */
-const FILE_OPTIONS = ["-c", "--configFile", "--tls-trust", "--tls-cert", "--tls-key"];
+const FILE_OPTIONS = [
+  "-c",
+  "--configFile",
+  "--tls-trust",
+  "--tls-cert",
+  "--tls-key",
+  "--credentials",
+];
 
 /**
  * Adds the `completions` command. It must be added last, because it covers only commands that exist

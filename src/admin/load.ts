@@ -58,9 +58,10 @@ export class LoadConnection {
    */
   static async open(address: string, access: Access, plan: LoadPlan): Promise<LoadConnection> {
     const { hostname, port } = parseAddress(address);
-    const { transport, timeout, tls } = access;
+    const { transport, timeout, tls, signer } = access;
     const socket = await transport.connect(hostname, port, timeout, tls);
-    return new LoadConnection(address, socket, plan);
+    const request = signer.sign(plan.request);
+    return new LoadConnection(address, socket, { ...plan, request });
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { RequestSigner } from "../access/request_signer.ts";
 import { ResponseCode } from "../protocol/codes.ts";
 import { FastjsonError } from "../protocol/fastjson_reader.ts";
 import { ClientConnection, type RemoteAnswer } from "../remoting/client_connection.ts";
@@ -15,6 +16,7 @@ export interface Access {
   readonly timeout: number;
   /** If absent, connections are plain. */
   readonly tls?: TlsConnect;
+  readonly signer: RequestSigner;
 }
 
 /** A client for one name server, with one connection that the first request opens. */
@@ -59,7 +61,7 @@ export class NameServer {
       const start = performance.now();
       const connection = await this.#connect();
       const left = this.#access.timeout - (performance.now() - start);
-      return await connection.invoke(request, Math.max(1, left));
+      return await connection.invoke(this.#access.signer.sign(request), Math.max(1, left));
     });
   }
 

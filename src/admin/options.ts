@@ -16,6 +16,7 @@ export interface ServerOptions {
   tlsKey?: string;
   tlsName?: string;
   tlsInsecure?: boolean;
+  credentials?: string;
 }
 
 /** Adds the options that select the servers and how to connect to them. */
@@ -31,6 +32,10 @@ export function withServers(command: Command): Command {
   option("--tls-key <file>", "key of the client certificate (PEM)");
   option("--tls-name <name>", "the name in the server's certificate");
   option("--tls-insecure", "accept any certificate; for tests only");
+  option(
+    "--credentials <file>",
+    "accessKey and secretKey to sign requests (YAML); default: $ROCKETMQ_HOME/conf/tools.yml",
+  );
   return command;
 }
 

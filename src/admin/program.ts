@@ -1,4 +1,5 @@
 import { Command, type OutputConfiguration } from "commander";
+import { addAccessCommands } from "./access.ts";
 import { addBench } from "./bench.ts";
 import { addBrokerCommands } from "./brokers.ts";
 import { addCompletions } from "./completions.ts";
@@ -34,6 +35,7 @@ export function createProgram(surroundings: Surroundings, output: OutputConfigur
   addTopicCommands(registry);
   addKvCommands(registry);
   addConfigCommands(registry);
+  addAccessCommands(registry);
   addDiff(registry);
   addTop(registry);
   addBench(registry);

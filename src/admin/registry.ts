@@ -1,6 +1,8 @@
 import type { Command } from "commander";
+import { RequestSigner } from "../access/request_signer.ts";
 import type { Transport } from "../remoting/transport/transport.ts";
 import { type Access, NameServers } from "./name_server.ts";
+import { readCredentials } from "./credentials.ts";
 import { parseDuration, parseServers, type ServerOptions, withServers } from "./options.ts";
 import type { Output } from "./output.ts";
 import type { Runtime } from "./runtime.ts";
@@ -24,7 +26,10 @@ export interface Surroundings {
   readonly done: (code: ExitCode) => void;
 }
 
-/** Adds commands that call name servers to the program. */
+/** What a command works with that calls no server. */
+export type LocalSession = Omit<Surroundings, "transport">;
+
+/** Adds commands to the program. */
 export class Registry {
   readonly #surroundings: Surroundings;
 
@@ -53,10 +58,12 @@ export class Registry {
     return withServers(command).action(async () => {
       const options = command.opts<O>();
       const { runtime, transport, out, err, done } = this.#surroundings;
+      const credentials = await readCredentials(options, runtime);
       const access: Access = {
         transport,
         timeout: parseDuration(options.timeout, "--timeout", "ms", { max: 600_000 }),
         tls: await readTls(options, runtime),
+        signer: new RequestSigner(() => credentials),
       };
       const servers = new NameServers(parseServers(options.namesrvAddr), access);
       const session = new Session(servers, out, err, options.json === true, runtime, access);
@@ -67,6 +74,19 @@ export class Registry {
         done(session.exitCode);
         await servers.close();
       }
+    });
+  }
+
+  /** Creates a command that calls no server. */
+  addLocal<O extends object = object>(
+    syntax: string,
+    description: string,
+    action: (session: LocalSession, args: readonly string[], options: O) => Promise<void>,
+    parent: Command,
+  ): Command {
+    const command = parent.command(syntax).description(description);
+    return command.action(async () => {
+      await action(this.#surroundings, command.args, command.opts<O>());
     });
   }
 }

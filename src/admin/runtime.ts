@@ -15,9 +15,11 @@ export interface Runtime {
   };
   /** Whether NO_COLOR is set. */
   readonly noColor: boolean;
+  readonly env: { get(name: string): string | undefined };
   readonly build: { readonly os: string };
   consoleSize(): { columns: number; rows: number };
   readTextFile(path: string): Promise<string>;
+  stat(path: string): Promise<{ isFile: boolean; mode: number | null }>;
   addSignalListener(signal: "SIGINT" | "SIGTERM", handler: () => void): void;
   removeSignalListener(signal: "SIGINT" | "SIGTERM", handler: () => void): void;
 }

@@ -13,11 +13,13 @@ import {
   type ConfigurationView,
   formatForRequest,
   type Reported,
+  showExtra,
   viewConfiguration,
 } from "./report.ts";
 import {
   allowedValues,
   findContradictions,
+  formatValue,
   isLegalText,
   LEGAL_TEXT,
   parseValue,
@@ -32,6 +34,13 @@ const LIMITS = { maxLength: 131_072, maxKeys: 1000 };
 export type ConfigStore = Pick<DurableFile, "readBytes" | "write">;
 
 type Listener = (value: Options[OptionName]) => void;
+
+/** A value that an update has set. */
+export interface ConfigChange {
+  readonly key: string;
+  readonly before: string;
+  readonly after: string;
+}
 
 /** A validated update. */
 interface Plan {
@@ -81,7 +90,7 @@ export class LiveConfig {
    *
    * @param text the request's body, in properties syntax
    * @param stored called with the keys when they are on disk, before they take effect
-   * @returns the keys that were set, once they are on disk and in effect
+   * @returns the changes, once they are on disk and in effect; secrets are hidden
    * @throws ConfigSyntaxError when the text is malformed or too long
    * @throws ConfigDeniedError for a key that no request may change
    * @throws ConfigValueError for values that are not allowed, or need a restart
@@ -91,7 +100,7 @@ export class LiveConfig {
   update(
     text: string,
     stored: (keys: readonly string[]) => void = () => {},
-  ): Promise<readonly string[]> {
+  ): Promise<readonly ConfigChange[]> {
     const update = this.#last.then(() => this.#update(text, stored));
     this.#last = update.catch(() => {});
     return update;
@@ -107,7 +116,7 @@ export class LiveConfig {
   async #update(
     text: string,
     stored: (keys: readonly string[]) => void,
-  ): Promise<readonly string[]> {
+  ): Promise<readonly ConfigChange[]> {
     const entries = parseProperties(text, "request", LIMITS);
     for (const key of entries.keys()) {
       if (this.#isDenied(key)) throw new ConfigDeniedError(key);
@@ -121,8 +130,9 @@ export class LiveConfig {
     const keys = [...changes.keys()];
     await this.#persist(changes);
     stored(keys);
+    const before = new Map(keys.map((key) => [key, this.#shown(key)]));
     this.#apply(plan);
-    return keys;
+    return [...before].map(([key, text]) => ({ key, before: text, after: this.#shown(key) }));
   }
 
   /** Paths and TLS options are always denied: a request once chose a path (CVE-2023-37582). */
@@ -130,6 +140,13 @@ export class LiveConfig {
     const name = resolveOptionName(key);
     return this.#denied.has(key) || key === "configBlackList" || key.startsWith("tls.") ||
       (name !== undefined && (this.#denied.has(name) || optionOf(name).type === "path"));
+  }
+
+  /** A value in effect as text; a secret is hidden. */
+  #shown(key: string): string {
+    const name = resolveOptionName(key);
+    if (name === undefined) return showExtra(key, this.#extras.get(key) ?? "");
+    return formatValue(name, this.values[name]);
   }
 
   #plan(entries: ReadonlyMap<string, string>): Plan {

@@ -409,6 +409,67 @@ const LOG = {
   }),
 } as const satisfies Record<string, Option>;
 
+const ACCESS = {
+  accessFile: path({
+    default: "",
+    doc: "File of the rules of access control: YAML, or JSON. It is read again when it changes. " +
+      "Empty: everyone may do everything.",
+  }),
+  accessRefusalRows: int({
+    default: 1000,
+    range: [10, 100_000],
+    applies: "live",
+    doc: "Number of different refusals that the report keeps. New ones replace the oldest.",
+  }),
+  metricsPerAccount: flag({
+    default: true,
+    applies: "live",
+    doc:
+      "Metrics include the requests of each account of accessFile, and the time of its last one.",
+  }),
+  auditFile: path({
+    default: "",
+    doc: "File to which every change and every refusal is written, as a line of JSON. Empty: none.",
+  }),
+  auditFileMaxBytes: int({
+    default: 100 * MiB,
+    range: [1024, MAX_INT],
+    applies: "restart",
+    doc: "Size in bytes at which the audit file is rotated.",
+  }),
+  auditFileCount: int({
+    default: 10,
+    range: [1, 1000],
+    applies: "restart",
+    doc: "Number of rotated audit files that are kept.",
+  }),
+  auditSync: flag({
+    default: false,
+    applies: "live",
+    doc: "A change is answered only after its audit record would survive a power failure.",
+  }),
+  auditRequired: flag({
+    default: false,
+    applies: "live",
+    doc:
+      "While the audit file can't be written, requests that change something are refused. Brokers " +
+      "can still register.",
+  }),
+  auditMaxWaitingBytes: int({
+    default: 16 * MiB,
+    range: [1024, MAX_INT],
+    applies: "live",
+    doc: "Bytes of audit records kept in memory while the audit file can't be written. Further " +
+      "records are lost, and counted.",
+  }),
+  auditRecentRecords: int({
+    default: 1000,
+    range: [1, 100_000],
+    applies: "live",
+    doc: "Number of recent audit records that the HTTP port can show.",
+  }),
+} as const satisfies Record<string, Option>;
+
 const OWN = {
   httpBindAddress: text({
     default: "127.0.0.1",
@@ -517,6 +578,7 @@ export const OPTIONS = {
   ...NETWORK,
   ...TLS,
   ...LOG,
+  ...ACCESS,
   ...OWN,
   ...WITHOUT_EFFECT,
 } as const;
@@ -541,6 +603,7 @@ export const OPTION_GROUPS: readonly { title: string; names: readonly OptionName
   { title: "Network", names: Object.keys(NETWORK) as OptionName[] },
   { title: "TLS", names: Object.keys(TLS) as OptionName[] },
   { title: "Log", names: Object.keys(LOG) as OptionName[] },
+  { title: "Access control and audit", names: Object.keys(ACCESS) as OptionName[] },
   { title: "Specific to this server", names: Object.keys(OWN) as OptionName[] },
   { title: "Accepted without effect", names: Object.keys(WITHOUT_EFFECT) as OptionName[] },
 ];

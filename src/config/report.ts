@@ -71,7 +71,8 @@ function defaultOf(option: Option): string | number | boolean {
   return option.type === "path" ? option.defaultDoc ?? option.default : option.default;
 }
 
-function showExtra(key: string, value: string): string {
+/** The value of a key that names no option; one that looks secret is hidden. */
+export function showExtra(key: string, value: string): string {
   return SECRET_KEYS.test(key) ? HIDDEN : value;
 }
 

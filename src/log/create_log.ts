@@ -1,6 +1,7 @@
 import { type BaseHandler, Logger, LogLevels } from "@std/log";
 import { ConsoleLog } from "./console.ts";
 import { type LogFileOptions, openLogFile } from "./file.ts";
+import { APART } from "./events.ts";
 import { type formatEvent, FORMATS } from "./format.ts";
 import type { Fields, LogLevel, UncheckedLog } from "./log.ts";
 import { RepeatLimit } from "./repeats.ts";
@@ -106,7 +107,10 @@ class EventLog implements UncheckedLog {
   }
 
   #tell(level: LogLevel, event: string, fields?: Fields): void {
-    if (this.#logger.level > LogLevels[level] || !this.#repeats.passes(level, event)) return;
+    if (
+      this.#logger.level > LogLevels[level] ||
+      !this.#repeats.passes(level, event, apart(event, fields))
+    ) return;
     this.#write(level, event, fields);
   }
 
@@ -123,4 +127,10 @@ class EventLog implements UncheckedLog {
         return void this.#logger.error(text);
     }
   }
+}
+
+/** The values by which repeats of an event are counted apart from each other. */
+function apart(event: string, fields: Fields = {}): string {
+  const names = APART.get(event);
+  return names === undefined ? "" : names.map((name) => String(fields[name])).join(" ");
 }

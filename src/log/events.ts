@@ -12,6 +12,8 @@ export interface LogEvent {
   readonly levels: readonly LogLevel[];
   /** Names of the possible `name=value` fields. A field may be missing from a line. */
   readonly fields: readonly string[];
+  /** Fields whose values are counted apart by logRepeatLimit, so that none of them hides another. */
+  readonly apart?: readonly string[];
   /** Sentences for the documentation: what happened, and what to do where something is to be done. */
   readonly meaning: string;
 }
@@ -468,6 +470,87 @@ const REQUESTS = {
   },
 } as const satisfies Rows;
 
+const REQUEST_OF = [
+  "account",
+  "claimed",
+  "authenticated",
+  "peer",
+  "proxied",
+  "subject",
+  "permission",
+  "resource",
+  "code",
+  "reason",
+  "rule",
+] as const;
+
+const ACCESS = {
+  "access denied": {
+    levels: ["WARN"],
+    fields: REQUEST_OF,
+    apart: ["account", "permission"],
+    meaning:
+      "A request was refused. A `?` before the account: nothing shows that it was the sender's. " +
+      "`claimed` is the name of one that does not exist.",
+  },
+  "access would be denied": {
+    levels: ["WARN"],
+    fields: REQUEST_OF,
+    apart: ["account", "permission"],
+    meaning: "A request would be refused with `mode: enforce`. It was answered.",
+  },
+  "access granted": {
+    levels: ["INFO"],
+    fields: REQUEST_OF,
+    apart: ["account", "permission"],
+    meaning: "A request that changes something was allowed, by this rule.",
+  },
+  "access rules loaded": {
+    levels: ["INFO"],
+    fields: [
+      "file",
+      "generation",
+      "mode",
+      "accounts",
+      "networks",
+      "certificates",
+      "before",
+      "added",
+      "removed",
+    ],
+    meaning: "The rules of accessFile are in effect. After a change: the mode before, and the " +
+      "accounts that came and went.",
+  },
+  "access rules refused": {
+    levels: ["ERROR"],
+    fields: ["file", "reason"],
+    meaning: "The changed accessFile has faults; the reason says where. The rules before stay in " +
+      "effect.",
+  },
+  "access rules could be safer": {
+    levels: ["WARN"],
+    fields: ["warning"],
+    meaning: "Others can read a file that holds secrets, or a secret is short.",
+  },
+  "audit file can't be written": {
+    levels: ["ERROR"],
+    fields: ["file", "reason", "waitingBytes", "lost"],
+    meaning:
+      "Records wait in memory, and are lost when more than auditMaxWaitingBytes wait. Make " +
+      "room on the disk, or mend what the reason names. Said once a minute.",
+  },
+  "audit records are not written: the disk does not answer": {
+    levels: ["ERROR"],
+    fields: ["file", "seconds"],
+    meaning: "The server stops without the audit records that wait.",
+  },
+  "audit file can be written again": {
+    levels: ["INFO"],
+    fields: ["lost"],
+    meaning: "The records that waited are in the file. `lost` of them are not, since the start.",
+  },
+} as const satisfies Rows;
+
 const THE_LOG_ITSELF = {
   "log level changed": {
     levels: ["DEBUG", "INFO", "WARN", "ERROR"],
@@ -495,6 +578,7 @@ export const LOG_EVENT_GROUPS: readonly { readonly title: string; readonly event
   { title: "Brokers and topics", events: BROKERS_AND_TOPICS },
   { title: "KV table and configuration", events: KV_AND_CONFIGURATION },
   { title: "Requests, outgoing calls and the HTTP port", events: REQUESTS },
+  { title: "Access control and audit", events: ACCESS },
   { title: "The log itself", events: THE_LOG_ITSELF },
 ];
 
@@ -504,6 +588,7 @@ type Events =
   & typeof BROKERS_AND_TOPICS
   & typeof KV_AND_CONFIGURATION
   & typeof REQUESTS
+  & typeof ACCESS
   & typeof THE_LOG_ITSELF;
 
 /** An event of the table. */
@@ -518,3 +603,12 @@ export type EventAt<L extends LogLevel> = {
 export type FieldsOf<E extends EventName> = {
   readonly [F in Events[E]["fields"][number]]?: unknown;
 };
+
+/** The fields by which repeats of some events are counted apart, by event. */
+export const APART: ReadonlyMap<string, readonly string[]> = new Map(
+  LOG_EVENT_GROUPS.flatMap(({ events }) =>
+    Object.entries(events).flatMap(([event, { apart }]) =>
+      apart === undefined ? [] : [[event, apart]]
+    )
+  ),
+);

@@ -34,10 +34,14 @@ export class RepeatLimit {
     this.#report = report;
   }
 
-  /** Counts an event. Returns whether it should be written. */
-  passes(level: string, event: string): boolean {
+  /**
+   * Counts an event. Returns whether it should be written.
+   *
+   * @param apart counts events with another one of these separately
+   */
+  passes(level: string, event: string, apart = ""): boolean {
     if (this.limit === 0) return true;
-    const window = this.#windowOf(level, event);
+    const window = this.#windowOf(level, apart === "" ? event : `${event} (${apart})`);
     if (window.passed < this.limit) {
       window.passed++;
       return true;

@@ -3,6 +3,7 @@
  * derived.
  * @module
  */
+import type { AccountUse } from "../access/counters.ts";
 import { type Histogram, SECONDS } from "../histogram.ts";
 import { MASTER_ID, RequestCode, ResponseCode } from "../protocol/codes.ts";
 import { CLOSE_REASONS } from "../remoting/remoting_counters.ts";
@@ -339,6 +340,78 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
     ],
   },
   {
+    title: "Access control and audit",
+    metrics: [
+      gauge("access_mode", "1. mode: off, audit or enforce.", {
+        labels: ["mode"],
+        read: (
+          { access },
+        ) => [{ labels: { mode: access.rules?.store.policy.mode ?? "off" }, value: 1 }],
+      }),
+      counter(
+        "access_decisions_total",
+        "Requests that the rules decided about. decision: allowed, denied, or would_deny with mode: " +
+          "audit. reason: granted, or why not.",
+        {
+          labels: ["permission", "decision", "reason"],
+          *read({ access }) {
+            for (const { count, ...labels } of access.counters.decisions()) {
+              yield { labels, value: count };
+            }
+          },
+        },
+      ),
+      counter(
+        "access_account_requests_total",
+        "Requests of each account that has sent some (metricsPerAccount). (unknown): with an account " +
+          "that does not exist, or not proven. (anonymous): without one.",
+        {
+          labels: ["account"],
+          read: (sources) => ofAccounts(sources, ({ requests }) => requests),
+        },
+      ),
+      gauge(
+        "access_account_last_seen_timestamp_seconds",
+        "When the last request of each account came, in seconds since 1970 (metricsPerAccount).",
+        {
+          labels: ["account"],
+          unit: "s",
+          read: (sources) => ofAccounts(sources, ({ lastSeen }) => lastSeen / 1000),
+        },
+      ),
+      counter(
+        "access_rules_reloads_total",
+        "Changes of accessFile or of its secrets. result: ok when they were taken, else failed.",
+        {
+          labels: ["result"],
+          read: ({ access: { rules } }) =>
+            byLabel("result", {
+              ok: Math.max(0, (rules?.store.generation ?? 0) - 1),
+              failed: rules?.store.failedReloads ?? 0,
+            }),
+        },
+      ),
+      counter("audit_records_total", "Changes and refusals that were recorded.", {
+        read: ({ access }) => sample(access.audit.records),
+      }),
+      counter(
+        "audit_records_lost_total",
+        "Records that are not in auditFile, because it could not be written for too long.",
+        { read: ({ access }) => sample(access.audit.lost) },
+      ),
+      counter("audit_write_failures_total", "Failed attempts to write auditFile.", {
+        read: ({ access }) => sample(access.audit.failures),
+      }),
+      gauge("audit_failing", "1 while auditFile can't be written, else 0.", {
+        read: ({ access }) => sample(access.audit.failure === undefined ? 0 : 1),
+      }),
+      gauge("audit_waiting_bytes", "Bytes of records that wait for the disk.", {
+        unit: "By",
+        read: ({ access }) => sample(access.audit.waitingBytes),
+      }),
+    ],
+  },
+  {
     title: "TLS",
     metrics: [
       counter("tls_handshakes_total", "TLS handshakes. result: ok or failed.", {
@@ -465,6 +538,17 @@ function histogram(
     },
     listen: (sources, record) => of(sources).onAdd((value) => record(value, {})),
   };
+}
+
+function ofAccounts(
+  { access, options }: Sources,
+  read: (use: AccountUse) => number,
+): Sample[] {
+  if (!options.metricsPerAccount) return [];
+  return Array.from(access.counters.accounts(), ([account, use]) => ({
+    labels: { account },
+    value: read(use),
+  }));
 }
 
 function sample(value: number): Sample[] {

@@ -1,3 +1,6 @@
+import type { AccessCounters } from "../access/counters.ts";
+import type { PolicyStore } from "../access/policy_store.ts";
+import type { AuditLog } from "../audit/audit_log.ts";
 import type { Histogram } from "../histogram.ts";
 import type { KvConfig } from "../kv/kv_config.ts";
 import type { RegistrationDecoder } from "../processor/registration_decoder.ts";
@@ -45,8 +48,16 @@ export interface Sources {
     acceptor: Pick<TlsAcceptor, "handshakes" | "succeeded" | "failed">;
     store: Pick<TlsStore, "expires" | "reloads" | "failedReloads">;
   };
+  access: {
+    /** Absent when access control is off. */
+    readonly rules?: {
+      readonly store: Pick<PolicyStore, "policy" | "generation" | "failedReloads">;
+    };
+    readonly counters: Pick<AccessCounters, "decisions" | "accounts">;
+    readonly audit: Pick<AuditLog, "records" | "lost" | "failures" | "failure" | "waitingBytes">;
+  };
   /** Seconds. */
   loopLag: Histogram;
-  options: Readonly<{ metricsPerBroker: boolean }>;
+  options: Readonly<{ metricsPerBroker: boolean; metricsPerAccount: boolean }>;
   runtime: Runtime;
 }

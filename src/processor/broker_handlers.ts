@@ -107,7 +107,9 @@ export function brokerHandlers(parts: BrokerHandlersParts) {
       if (result.haServerAddr !== undefined) extFields.push(["haServerAddr", result.haServerAddr]);
       extFields.push(["masterAddr", result.masterAddr]);
     }
-    return { code: ResponseCode.SUCCESS, extFields, body: orderTopicConfig() };
+    const change = changeOf(result);
+    const body = orderTopicConfig();
+    return { code: ResponseCode.SUCCESS, extFields, body, ...(change && { change }) };
   }
 
   function orderTopicConfig(): Uint8Array | undefined {
@@ -174,6 +176,14 @@ export function brokerHandlers(parts: BrokerHandlersParts) {
     log.info("write permission added", { peer: peer.address, broker, topics: count });
     return { code: ResponseCode.SUCCESS, extFields: [["addTopicCount", `${count}`]] };
   }
+}
+
+/** What a registration changed; `undefined` for one that only shows that the broker is alive. */
+function changeOf(result: RegistrationResult): object | undefined {
+  if (result.kind === "refused") return undefined;
+  if (result.kind === "stale") return { removedForNewerStateOf: result.holder };
+  const { newBroker, changedTopics } = result;
+  return newBroker || changedTopics > 0 ? { newBroker, changedTopics } : undefined;
 }
 
 function brokerFields(request: Command) {

@@ -15,10 +15,11 @@ export function configHandlers(config: LiveConfig, log: Log) {
   async function update(request: Command, peer: Peer): Promise<Reply> {
     if (request.body === null) return { code: ResponseCode.SUCCESS };
     try {
-      await config.update(new TextDecoder().decode(request.body), (keys) => {
+      const change = await config.update(new TextDecoder().decode(request.body), (keys) => {
         // Before a change of the log level could hide it.
         log.info("configuration updated", { peer: peer.address, keys: keys.join(",") });
       });
+      return { code: ResponseCode.SUCCESS, change };
     } catch (error) {
       const reason = errorMessage(error);
       log.warn("configuration not updated", { peer: peer.address, reason });
@@ -33,7 +34,6 @@ export function configHandlers(config: LiveConfig, log: Log) {
       }
       throw new RequestError(ResponseCode.SYSTEM_ERROR, remarkOf(error));
     }
-    return { code: ResponseCode.SUCCESS };
   }
 
   function get(): Reply {

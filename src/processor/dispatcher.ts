@@ -1,3 +1,4 @@
+import type { Guard } from "../access/guard.ts";
 import type { Log } from "../log/log.ts";
 import { MqVersion, ResponseCode } from "../protocol/codes.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
@@ -8,19 +9,23 @@ import type { RequestRow } from "./request_table.ts";
 
 /** Maps request codes to handlers and turns errors into responses. */
 export class Dispatcher implements RequestHandler {
-  readonly #table: ReadonlyMap<number, Pick<RequestRow, "queue" | "handler">>;
+  readonly #table: ReadonlyMap<number, RequestRow>;
   readonly #log: Log;
   readonly #disconnected: (peer: Peer) => void;
+  readonly #guard: Pick<Guard, "check" | "record"> | undefined;
   #goingAway = false;
 
+  /** @param guard decides about each request before it is queued; without it, all are let in */
   constructor(
-    table: ReadonlyMap<number, Pick<RequestRow, "queue" | "handler">>,
+    table: ReadonlyMap<number, RequestRow>,
     log: Log,
     disconnected: (peer: Peer) => void,
+    guard?: Pick<Guard, "check" | "record">,
   ) {
     this.#table = table;
     this.#log = log;
     this.#disconnected = disconnected;
+    this.#guard = guard;
   }
 
   /** From now on, tells clients that understand it to use another name server. */
@@ -37,6 +42,29 @@ export class Dispatcher implements RequestHandler {
       const remark = ` request type ${request.code} not supported`;
       return { code: ResponseCode.REQUEST_CODE_NOT_SUPPORTED, remark };
     }
+    return this.#guard === undefined
+      ? this.#run(entry, request, peer)
+      : this.#runGuarded(this.#guard, entry, request, peer);
+  }
+
+  #runGuarded(
+    guard: Pick<Guard, "check" | "record">,
+    entry: RequestRow,
+    request: Command,
+    peer: Peer,
+  ): Reply | Promise<Reply> {
+    const checked = guard.check(request.code, entry.action, request, peer);
+    if (checked === undefined) return this.#run(entry, request, peer);
+    if ("refused" in checked) return checked.refused;
+    const record = (reply: Reply): Reply | Promise<Reply> => {
+      const recorded = guard.record(checked, reply);
+      return recorded === undefined ? reply : recorded.then(() => reply);
+    };
+    const reply = this.#run(entry, request, peer);
+    return reply instanceof Promise ? reply.then(record) : record(reply);
+  }
+
+  #run(entry: RequestRow, request: Command, peer: Peer): Reply | Promise<Reply> {
     try {
       const response = entry.queue.run(entry.handler, request, peer);
       if (!(response instanceof Promise)) return response;

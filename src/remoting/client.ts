@@ -3,14 +3,22 @@ import { Flag, type OutgoingRequest } from "./wire/command.ts";
 import { encodeRequest } from "./wire/frame_encoder.ts";
 import type { Transport } from "./transport/transport.ts";
 
+/** Adds what a request needs for its sender to be known by. */
+export interface Signer {
+  sign(request: OutgoingRequest): OutgoingRequest;
+}
+
 /** Calls other servers that speak the protocol, over a new connection for each call. */
 export class RemotingClient {
   readonly #transport: Transport;
   readonly #frameMaxLength: number;
+  readonly #signer: Signer;
 
-  constructor(transport: Transport, frameMaxLength: number) {
+  /** @param signer signs each request, if it has credentials */
+  constructor(transport: Transport, frameMaxLength: number, signer: Signer) {
     this.#transport = transport;
     this.#frameMaxLength = frameMaxLength;
+    this.#signer = signer;
   }
 
   /**
@@ -23,7 +31,7 @@ export class RemotingClient {
   async invokeOneway(address: string, request: OutgoingRequest, timeout: number): Promise<void> {
     const { hostname, port } = parseAddress(address);
     const socket = await this.#transport.connect(hostname, port, timeout);
-    socket.write(encodeRequest(request, 0, Flag.ONEWAY));
+    socket.write(encodeRequest(this.#signer.sign(request), 0, Flag.ONEWAY));
     socket.end();
   }
 
@@ -46,7 +54,7 @@ export class RemotingClient {
       frameMaxLength,
     });
     try {
-      return await connection.invoke(request, deadline - Date.now());
+      return await connection.invoke(this.#signer.sign(request), deadline - Date.now());
     } finally {
       connection.close();
     }

@@ -52,10 +52,10 @@ const KNOWN: KnownDifference[] = [
     why: "it reports what it is configured by",
     code: 319,
     path: new RegExp(
-      "body\\.(addressServiceDomain|detectCompressedRegistration|frameMaxLength|httpBindAddress|" +
+      "body\\.(access\\w+|addressServiceDomain|audit\\w+|detectCompressedRegistration|frameMaxLength|httpBindAddress|" +
         "httpPort|logConsole|logDir|logFileCount|logFileMaxBytes|logFormat|logLevel|logRepeatLimit|" +
         "maxBufferedRequestBytes|" +
-        "maxInflatedBodyBytes|metricsPerBroker|routeCacheMaxBytes|tlsHandshakeTimeoutMillis|" +
+        "maxInflatedBodyBytes|metricsPer\\w+|routeCacheMaxBytes|tlsHandshakeTimeoutMillis|" +
         "tlsMaxHandshakes|transport)",
     ),
     recorded: NOT_RECORDED,

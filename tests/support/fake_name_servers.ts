@@ -117,6 +117,8 @@ export interface RunOptions {
   noColor?: boolean;
   /** The contents of files. */
   files?: Record<string, string>;
+  /** Variables of the environment. */
+  env?: Record<string, string>;
   /** Fails each write to the standard output. */
   closed?: boolean;
   /** Fails each write to the standard error. */
@@ -127,8 +129,8 @@ export interface RunOptions {
 export async function run(
   servers: FakeNameServers,
   args: readonly string[],
-  { terminal = false, noColor = false, files = {}, closed = false, errClosed = false }: RunOptions =
-    {},
+  { terminal = false, noColor = false, files = {}, env = {}, closed = false, errClosed = false }:
+    RunOptions = {},
 ): Promise<Ran> {
   const written = { out: [] as Uint8Array[], err: [] as Uint8Array[] };
   const stream = (chunks: Uint8Array[], fails = false) => ({
@@ -146,10 +148,14 @@ export async function run(
     stderr: stream(written.err, errClosed),
     stdin: { isTerminal: () => false, setRaw: () => {}, read: () => Promise.resolve(null) },
     noColor,
+    env: { get: (name) => env[name] },
     build: { os: "linux" },
     consoleSize: () => ({ columns: 80, rows: 24 }),
     readTextFile: (path) =>
-      path in files ? Promise.resolve(files[path]!) : Promise.reject(new Error("not found")),
+      path in files
+        ? Promise.resolve(files[path]!)
+        : Promise.reject(new Deno.errors.NotFound("not found")),
+    stat: () => Promise.resolve({ isFile: true, mode: 0o600 }),
     addSignalListener: () => {},
     removeSignalListener: () => {},
   };

@@ -8,7 +8,7 @@ const CASES: [string[], string[]][] = [
   [["p"], ["perm", "ping"]],
   [["kv", ""], ["delete", "get", "list", "put"]],
   [["kv", "get", "--tls-t"], ["--tls-trust"]],
-  [["topics", "--c"], ["--cluster"]],
+  [["topics", "--cl"], ["--cluster"]],
   [["completions", ""], ["bash", "fish", "zsh"]],
   [["config", "get", "listenPort", "--js"], ["--json"]],
   [["--listenP"], ["--listenPort"]],

@@ -11,6 +11,7 @@ import {
   type RouteQueryOptions,
 } from "../../processor/route_query.ts";
 import type { ConnectionView, RemotingServer } from "../../remoting/server.ts";
+import type { TlsPeer } from "../../remoting/tls/context.ts";
 import type { RouteTables } from "../../route/tables.ts";
 import { HttpProblem, json } from "../server/answer.ts";
 import { PAGE_PARAMETERS, Pager } from "./pager.ts";
@@ -212,9 +213,7 @@ function showConnection({ id, peer, since, software, tls }: ConnectionView) {
       ? {
         protocol: tls.protocol,
         cipher: tls.cipher,
-        certificate: tls.certificate
-          ? { ...tls.certificate, subjectAltName: tls.certificate.subjectAltName ?? null }
-          : null,
+        certificate: tls.certificate ? showCertificate(tls.certificate) : null,
       }
       : null,
   };
@@ -231,4 +230,10 @@ function showLong(value: Long): number | string {
 
 function showTime(milliseconds: number): string {
   return new Date(milliseconds).toISOString();
+}
+
+function showCertificate(
+  { subject, subjectAltName, fingerprint, verified }: NonNullable<TlsPeer["certificate"]>,
+) {
+  return { subject, subjectAltName: subjectAltName ?? null, fingerprint, verified };
 }

@@ -71,6 +71,8 @@ export interface TlsPeer {
     fingerprint: string;
     /** Whether it is signed by an authority of tls.server.trustCertPath. */
     verified: boolean;
+    /** DER. */
+    raw: Uint8Array<ArrayBuffer>;
   };
 }
 
@@ -207,7 +209,12 @@ export class TlsContext {
     }
     const verified = this.#verifies;
     const { subjectAltName } = certificate;
-    return { protocol, cipher, certificate: { subject, subjectAltName, fingerprint, verified } };
+    const raw = new Uint8Array(certificate.raw);
+    return {
+      protocol,
+      cipher,
+      certificate: { subject, subjectAltName, fingerprint, verified, raw },
+    };
   }
 
   /**

@@ -1,4 +1,4 @@
-import { dirname } from "node:path";
+import { FileWatch, type WatchFileSystem } from "../../file_watch.ts";
 import type { Log } from "../../log/log.ts";
 import { selfSigned } from "./certificate.ts";
 import {
@@ -12,24 +12,12 @@ import {
   verifiesClients,
 } from "./context.ts";
 
-/** Milliseconds without further changes before changed files are read. */
-const QUIET = 200;
-/** Milliseconds between two checks of the files, for changes that the system did not report. */
-const LOOK_INTERVAL = 5000;
-
 /** How often files that keep changing are read before the result is used as it is. */
 const MAX_READS = 10;
 
 /** The part of Deno that a {@link TlsStore} uses. */
-export interface TlsFileSystem extends TlsFileReader {
-  realPath(path: string): Promise<string>;
+export interface TlsFileSystem extends Omit<TlsFileReader, "stat">, Omit<WatchFileSystem, "stat"> {
   stat(path: string): Promise<{ isFile: boolean; dev: number; ino: number | null }>;
-  watchFs(path: string, options: { recursive: boolean }): FolderWatch;
-}
-
-/** The part of Deno.FsWatcher that is used. */
-export interface FolderWatch extends AsyncIterable<{ kind: string }> {
-  close(): void;
 }
 
 /** Owns the context for new TLS connections, and updates it when the files change. */
@@ -46,10 +34,7 @@ export class TlsStore {
   #reloading: Promise<void> = Promise.resolve();
   #reloads = 0;
   #failedReloads = 0;
-  /** By folder. */
-  readonly #watches = new Map<string, { watch: FolderWatch; identity: string }>();
-  #lookTimer: ReturnType<typeof setInterval> | undefined;
-  #quietTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #watch: FileWatch;
 
   /**
    * Reads the files that the options name. Test mode has no files: the certificate is made when the
@@ -93,6 +78,7 @@ export class TlsStore {
       options["tls.server.certPath"],
       ...(verifiesClients(options) ? [options["tls.server.trustCertPath"]] : []),
     ];
+    this.#watch = new FileWatch(files, () => this.#paths, () => this.reload());
   }
 
   /** Description of the certificate in use. */
@@ -127,17 +113,12 @@ export class TlsStore {
   /** Starts watching the files, and reloads them when they change. */
   watch(): void {
     if (this.#paths.length === 0) return;
-    this.#lookTimer = setInterval(() => void this.reload(), LOOK_INTERVAL);
-    void this.#watchFolders();
+    this.#watch.start();
   }
 
   /** Stops watching. */
   close(): void {
-    clearInterval(this.#lookTimer);
-    clearTimeout(this.#quietTimer);
-    this.#lookTimer = undefined;
-    for (const { watch } of this.#watches.values()) watch.close();
-    this.#watches.clear();
+    this.#watch.close();
   }
 
   /**
@@ -164,7 +145,6 @@ export class TlsStore {
       if (contents !== undefined) problem = this.#take(contents);
       if (problem !== undefined) this.#report(problem);
     }
-    if (this.#lookTimer !== undefined) await this.#watchFolders();
   }
 
   async #read(): Promise<{ contents?: TlsFiles; problem?: unknown; seen: string }> {
@@ -233,59 +213,5 @@ export class TlsStore {
       "tls.server.authClient": false,
     };
     return this.#context = new TlsContext(options, await this.#makeTestFiles(Date.now()));
-  }
-
-  /**
-   * Watches the folders of the files and of their link targets: replacing a file is a change of its
-   * folder. A folder that was replaced under the same name is watched anew.
-   */
-  async #watchFolders(): Promise<void> {
-    const folders = new Set<string>();
-    for (const path of this.#paths) {
-      folders.add(dirname(path));
-      const real = await this.#files.realPath(path).catch(() => undefined);
-      if (real !== undefined) folders.add(dirname(real));
-    }
-    const identities = new Map<string, string>();
-    for (const folder of folders) {
-      const info = await this.#files.stat(folder).catch(() => undefined);
-      if (info !== undefined) identities.set(folder, `${info.dev}:${info.ino}`);
-    }
-    // Closed in the meantime.
-    if (this.#lookTimer === undefined) return;
-    for (const [folder, { watch, identity }] of this.#watches) {
-      if (identities.get(folder) === identity) continue;
-      watch.close();
-      this.#watches.delete(folder);
-    }
-    for (const [folder, identity] of identities) {
-      if (!this.#watches.has(folder)) this.#watchFolder(folder, identity);
-    }
-  }
-
-  #watchFolder(folder: string, identity: string): void {
-    try {
-      const watch = this.#files.watchFs(folder, { recursive: false });
-      this.#watches.set(folder, { watch, identity });
-      void this.#listen(watch);
-    } catch {
-      // The folder is gone again, or the system has no watches left. The periodic check remains.
-    }
-  }
-
-  async #listen(watch: FolderWatch): Promise<void> {
-    try {
-      for await (const { kind } of watch) {
-        // Reading the files also causes events.
-        if (kind !== "access") this.#changed();
-      }
-    } catch {
-      // The periodic check detects if the folder was lost.
-    }
-  }
-
-  #changed(): void {
-    clearTimeout(this.#quietTimer);
-    this.#quietTimer = setTimeout(() => void this.reload(), QUIET);
   }
 }

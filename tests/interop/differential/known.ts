@@ -155,7 +155,7 @@ export const KNOWN: KnownDifference[] = [
     why: "see the table of options",
     where: /^live configuration \/ configuration/,
     path:
-      /^body\.(addressServiceDomain|detectCompressedRegistration|frameMaxLength|http\w+|log\w+|maxBufferedRequestBytes|maxInflatedBodyBytes|metricsPerBroker|productEnvNamesrvAddr|routeCacheMaxBytes|tlsHandshakeTimeoutMillis|tlsMaxHandshakes|transport|tls\..*)$/,
+      /^body\.(access\w+|addressServiceDomain|audit\w+|detectCompressedRegistration|frameMaxLength|http\w+|log\w+|maxBufferedRequestBytes|maxInflatedBodyBytes|metricsPer\w+|productEnvNamesrvAddr|routeCacheMaxBytes|tlsHandshakeTimeoutMillis|tlsMaxHandshakes|transport|tls\..*)$/,
     reference: ABSENT,
   },
   {

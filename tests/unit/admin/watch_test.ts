@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
+import { RequestSigner } from "../../../src/access/request_signer.ts";
 import { NameServer } from "../../../src/admin/name_server.ts";
 import { RequestCounter } from "../../../src/admin/request_counter.ts";
 import { Watch } from "../../../src/admin/watch.ts";
@@ -20,7 +21,7 @@ function watchOf(counts: (number | undefined)[]) {
   const body = '{"brokerAddrTable":{},"clusterAddrTable":{},"topicList":[]}';
   const transport = new FakeNameServers(new Map([[A, () => ({ body })]]));
   const watch = new Watch(
-    new NameServer(A, { transport, timeout: 1000 }),
+    new NameServer(A, { transport, timeout: 1000, signer: new RequestSigner(() => undefined) }),
     counter,
     () => clock.now,
   );

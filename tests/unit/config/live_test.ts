@@ -39,7 +39,10 @@ describe("LiveConfig.update", () => {
     live.onChange("clusterTest", other);
     assert.deepEqual(
       await live.update("orderMessageEnable=TRUE\nenableTopicList = false\n"),
-      ["orderMessageEnable", "enableTopicList"],
+      [
+        { key: "orderMessageEnable", before: "false", after: "true" },
+        { key: "enableTopicList", before: "true", after: "false" },
+      ],
     );
     assert.equal(live.values, values);
     assert.equal(values.orderMessageEnable, true);
@@ -233,7 +236,9 @@ describe("LiveConfig.update, refused", () => {
 
   it("lets an option that needs a restart keep its value", async () => {
     const { live, text } = await start("");
-    assert.deepEqual(await live.update("listenPort=9876\nclusterTest=true"), ["clusterTest"]);
+    assert.deepEqual(await live.update("listenPort=9876\nclusterTest=true"), [
+      { key: "clusterTest", before: "false", after: "true" },
+    ]);
     assert.equal(text(), "clusterTest=true\n");
   });
 

@@ -49,7 +49,14 @@ writeBufferLowWaterMark=0
 `;
 
 const OURS = [
+  "accessRefusalRows",
   "addressServiceDomain",
+  "auditFileCount",
+  "auditFileMaxBytes",
+  "auditMaxWaitingBytes",
+  "auditRecentRecords",
+  "auditRequired",
+  "auditSync",
   "detectCompressedRegistration",
   "frameMaxLength",
   "httpBindAddress",
@@ -62,6 +69,7 @@ const OURS = [
   "logRepeatLimit",
   "maxBufferedRequestBytes",
   "maxInflatedBodyBytes",
+  "metricsPerAccount",
   "metricsPerBroker",
   "routeCacheMaxBytes",
   "tlsHandshakeTimeoutMillis",

@@ -7,6 +7,7 @@ import { Metrics } from "../../../src/metrics/metrics.ts";
 import type { Sources } from "../../../src/metrics/sources.ts";
 import { RequestCode, ResponseCode } from "../../../src/protocol/codes.ts";
 import { RemotingCounters } from "../../../src/remoting/remoting_counters.ts";
+import { AccessCounters } from "../../../src/access/counters.ts";
 import { AnswerResult } from "../../../src/remoting/request_counters.ts";
 import { RouteTables } from "../../../src/route/tables.ts";
 import { parseScrape } from "../../support/scrape.ts";
@@ -20,9 +21,14 @@ interface World extends Writable<Sources> {
     "client_request" | "default" | "disk",
     { waiting: number; running: number; refused: number }
   >;
-  options: { metricsPerBroker: boolean };
+  options: { metricsPerBroker: boolean; metricsPerAccount: boolean };
   routes: { tables: RouteTables; counters: Writable<Sources["routes"]["counters"]> };
   cache: Writable<Sources["cache"]>;
+  access: {
+    counters: AccessCounters;
+    audit: Sources["access"]["audit"];
+    rules?: Sources["access"]["rules"];
+  };
   kv: Writable<Sources["kv"]>;
 }
 
@@ -51,8 +57,12 @@ function world(): World {
     decoder: { seconds: new Histogram([0.1, 1]) },
     cache: { hits: 0, misses: 0, size: 0, topics: 0 },
     kv: { valueCount: 0, writes: 0, failedWrites: 0, syncSeconds: new Histogram([0.1, 1]) },
+    access: {
+      counters: new AccessCounters(),
+      audit: { records: 0, lost: 0, failures: 0, failure: undefined, waitingBytes: 0 },
+    },
     loopLag: new Histogram([0.1, 1]),
-    options: { metricsPerBroker: false },
+    options: { metricsPerBroker: false, metricsPerAccount: true },
     runtime: {
       memory: () => ({ resident: 60e6, heapUsed: 8e6, heapTotal: 10e6, external: 1e6 }),
       heapLimit: () => 4e9,
@@ -366,6 +376,8 @@ describe("the table of metrics", () => {
     sources.options.metricsPerBroker = true;
     sources.remoting.requests.answered(105, 17, SUCCESS);
     sources.remoting.requests.left(0);
+    const refused = { allowed: false, reason: "unsigned", authenticated: "no" } as const;
+    sources.access.counters.count("kv:write", refused, true, 0);
     sources.routes.tables.putBroker({
       clusterName: "c",
       brokerName: "b",

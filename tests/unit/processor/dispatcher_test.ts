@@ -1,5 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import { ACTIONS } from "../../../src/access/actions.ts";
 import { Dispatcher } from "../../../src/processor/dispatcher.ts";
 import { RequestError } from "../../../src/processor/errors.ts";
 import {
@@ -26,7 +27,12 @@ function dispatcher(handler: Handler) {
     budget: { take: () => true, give: () => {} },
     nextTurn: () => {},
   });
-  const it = new Dispatcher(new Map([[7, { queue, handler }]]), log, (closed) => gone.push(closed));
+  const action = ACTIONS.GET_NAMESRV_CONFIG;
+  const it = new Dispatcher(
+    new Map([[7, { action, queue, handler }]]),
+    log,
+    (closed) => gone.push(closed),
+  );
   const ask = async (code: number): Promise<Answer> =>
     readable(await it.handle(command(code), connection()));
   return { it, ask, log, gone };

@@ -3,12 +3,17 @@ import assert from "node:assert/strict";
 import { RemotingClient } from "../../../src/remoting/client.ts";
 import { parseAddress } from "../../../src/remoting/client_connection.ts";
 import { FrameError } from "../../../src/remoting/wire/command.ts";
+import { RequestSigner } from "../../../src/access/request_signer.ts";
 import { NodeTransport } from "../../../src/remoting/transport/node_transport.ts";
 import { concat, int32, text, utf8 } from "../../support/bytes.ts";
 import { cutFrames, frame } from "../../support/request_bytes.ts";
 import { BINARY_UNREGISTER, REGISTERED } from "../../support/recorded_frames.ts";
 
-const client = new RemotingClient(new NodeTransport(), 100_000);
+const client = new RemotingClient(
+  new NodeTransport(),
+  100_000,
+  new RequestSigner(() => undefined),
+);
 const REQUEST = { code: 105, extFields: [["topic", "T"]] as const };
 
 /** The recorded response, as if to the client's first request. */

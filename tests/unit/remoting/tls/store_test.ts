@@ -4,11 +4,8 @@ import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { selfSigned } from "../../../../src/remoting/tls/certificate.ts";
 import type { TlsFiles, TlsOptions } from "../../../../src/remoting/tls/context.ts";
-import {
-  type FolderWatch,
-  type TlsFileSystem,
-  TlsStore,
-} from "../../../../src/remoting/tls/store.ts";
+import { type TlsFileSystem, TlsStore } from "../../../../src/remoting/tls/store.ts";
+import type { FolderWatch } from "../../../../src/file_watch.ts";
 import type { TlsSession } from "../../../../src/remoting/transport/transport.ts";
 import { RecordedLog } from "../../../support/recorded_log.ts";
 

@@ -1,0 +1,225 @@
+import type { Authenticated, Decision, Refused } from "./decision.ts";
+import { matchesCertificate, type NamesReader } from "./certificates.ts";
+import type { Action, Grants } from "./permissions.ts";
+import type { Account, Policy } from "./policy.ts";
+import { SignatureField, Signatures, type Signed, ZONE_FIELDS } from "./signature.ts";
+import { SHORT_CONTENT } from "./sha1.ts";
+import { ipOf } from "./sources.ts";
+
+/** What a connection shows of its peer. It does not change between requests. */
+export interface AccessPeer {
+  /** "address:port" of the socket. */
+  readonly socketAddress: string;
+  /** "address:port" that a PROXY header names. Anybody can send one. */
+  readonly proxiedAddress?: string;
+  readonly tls?: {
+    readonly certificate?: {
+      /** SHA-256, in hexadecimal with colons. */
+      readonly fingerprint: string;
+      /** Whether a trusted authority has signed it: others are worth nothing. */
+      readonly verified: boolean;
+      /** DER. */
+      readonly raw: Uint8Array<ArrayBuffer>;
+    };
+  };
+}
+
+/** What may be known of a peer before it has sent anything. */
+interface PeerIdentity {
+  readonly policy: Policy;
+  readonly ip: string;
+  readonly secure: boolean;
+  readonly identities: readonly Identity[];
+}
+
+interface Identity {
+  readonly authenticated: Authenticated;
+  readonly text: string;
+  readonly grants: Grants;
+}
+
+/** Characters of an access key: a longer one is no account's. */
+const MAX_ACCESS_KEY = 128;
+
+/** Fields that any request may carry: signatures, zones, and those of RocketMQ's RpcRequestHeader. */
+const COMMON_FIELDS: ReadonlySet<string> = new Set([
+  ...Object.values(SignatureField),
+  ...ZONE_FIELDS,
+  "acceptStandardJsonOnly",
+  "ns",
+  "nsd",
+  "bname",
+  "oway",
+  "lo",
+]);
+
+/**
+ * Decides what may be done: cheapest first, so that a stranger's request costs little. A request may
+ * do what any identity of its sender may.
+ */
+export class AccessControl {
+  readonly #policy: () => Policy;
+  readonly #now: () => number;
+  readonly #names: NamesReader | undefined;
+  readonly #signatures: Signatures;
+  readonly #peers = new WeakMap<AccessPeer, PeerIdentity>();
+  /**
+   * Whose signature was good, by the fields of the remembered headers that have no body: whoever sends
+   * the same header again sends the same fields and the same signature.
+   */
+  readonly #verified = new WeakMap<ReadonlyMap<string, string>, Account>();
+
+  /**
+   * @param parts.policy the rules as they are now
+   * @param parts.names reads certificates, when there are rules for them
+   * @param parts.now milliseconds since 1970
+   */
+  constructor(parts: {
+    policy: () => Policy;
+    names?: NamesReader;
+    signatures?: Signatures;
+    now(): number;
+  }) {
+    this.#policy = parts.policy;
+    this.#names = parts.names;
+    this.#now = parts.now;
+    this.#signatures = parts.signatures ?? new Signatures();
+  }
+
+  /**
+   * What the rules say of a request.
+   *
+   * @param fields the fields that a request of this kind has, besides {@link COMMON_FIELDS}
+   */
+  decide(
+    action: Action,
+    request: Signed,
+    peer: AccessPeer,
+    fields?: ReadonlySet<string>,
+  ): Decision {
+    const policy = this.#policy();
+    const sender = this.#identify(peer, policy);
+    const accessKey = request.extFields.get(SignatureField.ACCESS_KEY);
+    for (const { authenticated, text, grants } of sender.identities) {
+      const rule = grants.find(action);
+      if (rule === undefined) continue;
+      return {
+        allowed: true,
+        authenticated,
+        identity: text,
+        rule,
+        account: accessKey === undefined ? undefined : claimed(accessKey),
+      };
+    }
+    if (accessKey === undefined) return { allowed: false, reason: "unsigned", authenticated: "no" };
+    const account = policy.accounts.get(accessKey);
+    if (account === undefined) return unproven("unknown_account", accessKey);
+    const condition = this.#condition(account, sender);
+    if (condition !== undefined) return unproven(condition, accessKey);
+    const rule = account.grants.find(action);
+    if (rule === undefined) {
+      // Only who has shown that the account is his own hears what it may not do, and cheaply.
+      const short = (request.body?.length ?? 0) < SHORT_CONTENT;
+      return short && this.#isSignedBy(account, request)
+        ? { allowed: false, reason: "no_grant", authenticated: "signature", account: accessKey }
+        : unproven("no_grant", accessKey);
+    }
+    if (!this.#isSignedBy(account, request)) return unproven("bad_signature", accessKey);
+    if (fields !== undefined && !knowsAll(request.extFields, fields)) {
+      return { allowed: false, reason: "field", authenticated: "signature", account: accessKey };
+    }
+    return {
+      allowed: true,
+      authenticated: "signature",
+      account: accessKey,
+      identity: account.identity,
+      rule,
+    };
+  }
+
+  /** The identities of a request's sender and their rules, in words. */
+  describe(request: Signed, peer: AccessPeer): { identity: string; may: string[] }[] {
+    const policy = this.#policy();
+    const sender = this.#identify(peer, policy);
+    const known = sender.identities.map(({ text, grants }) => ({
+      identity: text,
+      may: grants.describe(),
+    }));
+    const accessKey = request.extFields.get(SignatureField.ACCESS_KEY);
+    const account = accessKey === undefined ? undefined : policy.accounts.get(accessKey);
+    if (account === undefined || this.#condition(account, sender) !== undefined) return known;
+    if (!this.#isSignedBy(account, request)) return known;
+    return [...known, { identity: account.identity, may: account.grants.describe() }];
+  }
+
+  /** The address that a peer is known by. */
+  addressOf(peer: AccessPeer): string {
+    return this.#identify(peer, this.#policy()).ip;
+  }
+
+  #condition(account: Account, { ip, secure }: PeerIdentity): Refused | undefined {
+    if (account.disabled) return "disabled";
+    if (account.expires !== undefined && account.expires <= this.#now()) return "expired";
+    if (account.networks !== undefined && !account.networks.has(ip)) return "network";
+    if (account.requireTls && !secure) return "tls";
+    return undefined;
+  }
+
+  #isSignedBy(account: Account, request: Signed): boolean {
+    if (request.body !== null) return this.#signatures.verify(request, account.keys);
+    // An account is an object of its policy: one of other rules is another one.
+    if (this.#verified.get(request.extFields) === account) return true;
+    if (!this.#signatures.verify(request, account.keys)) return false;
+    this.#verified.set(request.extFields, account);
+    return true;
+  }
+
+  #identify(peer: AccessPeer, policy: Policy): PeerIdentity {
+    const known = this.#peers.get(peer);
+    if (known?.policy === policy) return known;
+    const { socketAddress, proxiedAddress, tls } = peer;
+    const own = ipOf(socketAddress);
+    const ip = proxiedAddress !== undefined && policy.trustedProxies.has(own)
+      ? ipOf(proxiedAddress)
+      : own;
+    const identities: Identity[] = [
+      { authenticated: "no", text: "anonymous", grants: policy.anonymous },
+    ];
+    for (const { from, grants } of policy.networks) {
+      if (!from.has(ip)) continue;
+      identities.push({ authenticated: "network", text: `network ${from}`, grants });
+    }
+    const certificate = tls?.certificate;
+    if (certificate?.verified && this.#names !== undefined && policy.certificates.length > 0) {
+      const { fingerprint, raw } = certificate;
+      const names = { ...this.#names(raw), fingerprint };
+      for (const rule of policy.certificates) {
+        if (!matchesCertificate(rule, names)) continue;
+        const text = `certificate ${rule.name}`;
+        identities.push({ authenticated: "certificate", text, grants: rule.grants });
+      }
+    }
+    const identity = { policy, ip, secure: tls !== undefined, identities };
+    this.#peers.set(peer, identity);
+    return identity;
+  }
+}
+
+/** A refusal of somebody who has not shown who he is. */
+function unproven(reason: Refused, accessKey: string): Decision {
+  return { allowed: false, reason, authenticated: "no", account: claimed(accessKey) };
+}
+
+/** An account that nothing shows to be the sender's. */
+function claimed(accessKey: string): string {
+  return accessKey.length > MAX_ACCESS_KEY
+    ? `?${accessKey.slice(0, MAX_ACCESS_KEY)}`
+    : `?${accessKey}`;
+}
+
+function knowsAll(extFields: ReadonlyMap<string, string>, fields: ReadonlySet<string>): boolean {
+  for (const name of extFields.keys()) {
+    if (!fields.has(name) && !COMMON_FIELDS.has(name)) return false;
+  }
+  return true;
+}

@@ -1,0 +1,135 @@
+import { RequestCode } from "../protocol/codes.ts";
+import { decodeQueueDatas } from "../protocol/route_data.ts";
+import { parseProperties } from "../config/properties.ts";
+import type { Action, Permission } from "./permissions.ts";
+import type { Signed } from "./signature.ts";
+
+/** What a request of one code is allowed by, and what it is about. */
+export interface ActionOfCode {
+  readonly permission: Permission;
+  /** Whether it changes something that no peer renews by itself. */
+  readonly writes: boolean;
+  /** The names of all fields that such a request has (RocketMQ's request headers, 4.9 and 5.5). */
+  readonly fields: ReadonlySet<string>;
+  /** The field that names the cluster. */
+  readonly cluster?: string;
+  /** The field that names the topic, the broker or the namespace. */
+  readonly name?: string;
+  /** The names in its body, for requests that have them there. */
+  readonly names?: (body: Uint8Array) => string[];
+}
+
+/** A longer body is not read before it is known who sends it. */
+const MAX_BODY = 1024 * 1024;
+
+function row(
+  permission: Permission,
+  fields: readonly string[] = [],
+  about: Partial<Pick<ActionOfCode, "cluster" | "name" | "names" | "writes">> = {},
+): ActionOfCode {
+  const writes = permission.endsWith(":write");
+  return { permission, writes, fields: new Set(fields), ...about };
+}
+
+const BROKER = { cluster: "clusterName", name: "brokerName" } as const;
+const BROKER_FIELDS = ["brokerName", "brokerAddr", "clusterName", "brokerId"];
+const NAMESPACE = { name: "namespace" } as const;
+
+/** Names of the requests that a name server answers: all that it does not only send. */
+export type AnsweredRequest = Exclude<keyof typeof RequestCode, "NOTIFY_MIN_BROKER_ID_CHANGE">;
+
+/** What each request is allowed by. A code without a row here does not compile. */
+export const ACTIONS: Readonly<Record<AnsweredRequest, ActionOfCode>> = {
+  PUT_KV_CONFIG: row("kv:write", ["namespace", "key", "value"], NAMESPACE),
+  GET_KV_CONFIG: row("kv:read", ["namespace", "key"], NAMESPACE),
+  DELETE_KV_CONFIG: row("kv:write", ["namespace", "key"], NAMESPACE),
+  REGISTER_BROKER: row("broker", [
+    ...BROKER_FIELDS,
+    "haServerAddr",
+    "heartbeatTimeoutMillis",
+    "enableActingMaster",
+    "compressed",
+    "bodyCrc32",
+  ], BROKER),
+  UNREGISTER_BROKER: row("broker", BROKER_FIELDS, BROKER),
+  GET_ROUTEINFO_BY_TOPIC: row("route:read", ["topic", "acceptStandardJsonOnly"], { name: "topic" }),
+  GET_BROKER_CLUSTER_INFO: row("cluster:read"),
+  WIPE_WRITE_PERM_OF_BROKER: row("perm:write", ["brokerName"], { name: "brokerName" }),
+  ADD_WRITE_PERM_OF_BROKER: row("perm:write", ["brokerName"], { name: "brokerName" }),
+  GET_ALL_TOPIC_LIST_FROM_NAMESERVER: row("topic:list"),
+  DELETE_TOPIC_IN_NAMESRV: row("topic:write", ["topic", "clusterName"], { name: "topic" }),
+  REGISTER_TOPIC_IN_NAMESRV: row("broker", ["topic"], {
+    writes: true,
+    names: (body) => decodeQueueDatas(body).map(({ brokerName }) => brokerName),
+  }),
+  GET_KVLIST_BY_NAMESPACE: row("kv:read", ["namespace"], NAMESPACE),
+  GET_TOPICS_BY_CLUSTER: row("topic:list", ["cluster"], { cluster: "cluster" }),
+  GET_SYSTEM_TOPIC_LIST_FROM_NS: row("topic:list"),
+  GET_UNIT_TOPIC_LIST: row("topic:list"),
+  GET_HAS_UNIT_SUB_TOPIC_LIST: row("topic:list"),
+  GET_HAS_UNIT_SUB_UNUNIT_TOPIC_LIST: row("topic:list"),
+  UPDATE_NAMESRV_CONFIG: row("config:write", [], {
+    names: (body) => [...parseProperties(new TextDecoder().decode(body), "the body").keys()],
+  }),
+  GET_NAMESRV_CONFIG: row("config:read"),
+  // Brokers take a refusal for "nothing has changed", and never register: see REGISTER_BROKER.
+  QUERY_DATA_VERSION: row("broker", BROKER_FIELDS, BROKER),
+  GET_BROKER_MEMBER_GROUP: row("cluster:read", ["clusterName", "brokerName"], BROKER),
+  BROKER_HEARTBEAT: row("broker", [
+    ...BROKER_FIELDS,
+    "epoch",
+    "maxOffset",
+    "confirmOffset",
+    "heartbeatTimeoutMills",
+    "electionPriority",
+  ], BROKER),
+};
+
+/** The action of a request code; `undefined` for codes that are not answered. */
+export function actionOfCode(code: number): ActionOfCode | undefined {
+  const found = Object.entries(ACTIONS).find(([name]) =>
+    RequestCode[name as AnsweredRequest] === code
+  );
+  return found?.[1];
+}
+
+/** What a request wants to do. Names in a body are only looked for when a rule asks for them. */
+export class RequestAction implements Action {
+  readonly #row: ActionOfCode;
+  readonly #request: Signed;
+  #names: readonly string[] | undefined;
+
+  constructor(row: ActionOfCode, request: Signed) {
+    this.#row = row;
+    this.#request = request;
+  }
+
+  get permission(): Permission {
+    return this.#row.permission;
+  }
+
+  get cluster(): string | undefined {
+    const { cluster } = this.#row;
+    return cluster === undefined ? undefined : this.#request.extFields.get(cluster);
+  }
+
+  get names(): readonly string[] | undefined {
+    return this.#names ??= this.#readNames();
+  }
+
+  #readNames(): readonly string[] {
+    const { name, names } = this.#row;
+    const { extFields, body } = this.#request;
+    if (name !== undefined) {
+      const value = extFields.get(name);
+      return value === undefined ? [] : [value];
+    }
+    if (names === undefined || body === null || body.length > MAX_BODY) return [];
+    try {
+      return names(body);
+    } catch {
+      // It is about nothing that could be allowed; with all of it allowed, its handler complains.
+      return [];
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import { type Action, describeResource, type Rule } from "./permissions.ts";
+
+/** How somebody was known. */
+export type Authenticated = "signature" | "certificate" | "network" | "no";
+
+/** Why something is not allowed. */
+export type Refused =
+  | "unsigned"
+  | "unknown_account"
+  | "bad_signature"
+  | "disabled"
+  | "expired"
+  | "network"
+  | "tls"
+  | "no_grant"
+  | "field";
+
+/** What the rules say of a request. */
+export interface Decision {
+  readonly allowed: boolean;
+  /** Why not. */
+  readonly reason?: Refused;
+  readonly authenticated: Authenticated;
+  /** The access key; with a `?` before it when nothing has shown that it is the sender's. */
+  readonly account?: string;
+  /** Who is allowed it, in words: `account AK-ops`, `network 10.0.0.0/8`, `anonymous`. */
+  readonly identity?: string;
+  /** What allows it. */
+  readonly rule?: Rule;
+}
+
+/** Characters of a remark. */
+const MAX_REMARK = 200;
+
+/**
+ * What a refused peer is told: operators read it in their tools. What was wrong with a signature or
+ * an account is not in it, for those who guess.
+ */
+export function refusalRemark(action: Action, { account, authenticated }: Decision): string {
+  const { permission } = action;
+  const resource = describeResource(action);
+  const remark = authenticated === "signature"
+    ? `access denied: ${account} may not ${permission} on ${resource}`
+    : `access denied: ${permission} on ${resource} needs an account that may do it`;
+  return remark.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, MAX_REMARK);
+}

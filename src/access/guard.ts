@@ -1,0 +1,188 @@
+import type { AuditLog } from "../audit/audit_log.ts";
+import type { Outcome } from "../audit/record.ts";
+import type { Log } from "../log/log.ts";
+import { ResponseCode } from "../protocol/codes.ts";
+import type { Peer } from "../remoting/peer.ts";
+import type { Command, Reply } from "../remoting/wire/command.ts";
+import type { AccessControl } from "./access_control.ts";
+import { type ActionOfCode, RequestAction } from "./actions.ts";
+import { type Decision, refusalRemark } from "./decision.ts";
+import type { AccessCounters } from "./counters.ts";
+import { describeResource } from "./permissions.ts";
+import type { PolicyStore } from "./policy_store.ts";
+import type { Refusals } from "./refusals.ts";
+
+/** Rules and what they decide with. */
+export interface Rules {
+  readonly store: Pick<PolicyStore, "policy">;
+  readonly control: AccessControl;
+}
+
+/** Dependencies of a {@link Guard}. */
+export interface GuardParts {
+  /** Without them, everything is allowed. */
+  readonly rules?: Rules;
+  readonly refusals: Refusals;
+  readonly counters: AccessCounters;
+  readonly audit: AuditLog;
+  readonly log: Log;
+  /** Milliseconds since 1970. */
+  now(): number;
+}
+
+/** What is known of a request that was let in, for the audit log. */
+export interface Admitted {
+  readonly outcome: "done" | "would_deny";
+  readonly code: number;
+  readonly action: ActionOfCode;
+  readonly resource: string;
+  readonly decision: Decision;
+  readonly peer: Peer;
+}
+
+/** Without rules, anybody may do anything. */
+const ANYBODY: Decision = { allowed: true, authenticated: "no" };
+const UNAUDITED = "the audit file can't be written, so nothing may be changed (auditRequired)";
+
+/** Lets requests in or refuses them, and has what they did recorded. */
+export class Guard {
+  readonly #parts: GuardParts;
+
+  constructor(parts: GuardParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Decides about a request, before anything is done for it.
+   *
+   * @returns a refusal; what {@link record} has to be told of when it is done; or `undefined`
+   */
+  check(
+    code: number,
+    row: ActionOfCode,
+    request: Command,
+    peer: Peer,
+  ): { readonly refused: Reply } | Admitted | undefined {
+    const { rules, counters, audit } = this.#parts;
+    let decision = ANYBODY;
+    let outcome: "done" | "would_deny" = "done";
+    if (rules !== undefined) {
+      const action = new RequestAction(row, request);
+      const enforcing = rules.store.policy.mode === "enforce";
+      decision = rules.control.decide(action, request, peer, row.fields);
+      counters.count(action.permission, decision, enforcing, this.#parts.now());
+      if (!decision.allowed) {
+        this.#refuse(code, row, action, decision, peer, enforcing);
+        if (enforcing) {
+          const remark = refusalRemark(action, decision);
+          return { refused: { code: ResponseCode.NO_PERMISSION, remark } };
+        }
+        outcome = "would_deny";
+      }
+    }
+    // Brokers come and go, and are to be found, whatever becomes of a disk.
+    if (row.writes && audit.obstacle !== undefined) {
+      return { refused: { code: ResponseCode.SYSTEM_ERROR, remark: UNAUDITED } };
+    }
+    if (!row.writes && row.permission !== "broker") return undefined;
+    // A body is another request's memory once this one is answered.
+    const resource = describeResource(new RequestAction(row, request));
+    return { outcome, code, action: row, resource, decision, peer };
+  }
+
+  /**
+   * Records what became of a request that was let in.
+   *
+   * @returns what its answer has to wait for (auditSync)
+   */
+  record(admitted: Admitted, reply: Reply): Promise<void> | undefined {
+    const { code, action, decision, peer, resource } = admitted;
+    const failed = reply.code !== ResponseCode.SUCCESS;
+    // Brokers repeat themselves all the time.
+    if (!action.writes && reply.change === undefined && !failed) return undefined;
+    const { rules, log } = this.#parts;
+    if (rules !== undefined && admitted.outcome === "done" && !failed) {
+      log.info("access granted", this.#fields(code, action, decision, peer, resource));
+    }
+    const outcome = failed ? "failed" : admitted.outcome;
+    const recorded = this.#add(outcome, code, action, decision, peer, resource, {
+      change: reply.change,
+      reason: failed ? reply.remark : decision.reason,
+    });
+    // A disk that hangs must not hold up registrations.
+    return action.writes ? recorded : undefined;
+  }
+
+  #refuse(
+    code: number,
+    row: ActionOfCode,
+    action: RequestAction,
+    decision: Decision,
+    peer: Peer,
+    enforcing: boolean,
+  ): void {
+    const { rules, refusals, log, now } = this.#parts;
+    refusals.add(action, decision, rules!.control.addressOf(peer), now());
+    const resource = describeResource(action);
+    const fields = this.#fields(code, row, decision, peer, resource);
+    if (enforcing) log.warn("access denied", fields);
+    else log.warn("access would be denied", fields);
+    if (enforcing) {
+      void this.#add("denied", code, row, decision, peer, resource, { reason: decision.reason });
+    }
+  }
+
+  #fields(
+    code: number,
+    { permission }: ActionOfCode,
+    { account, authenticated, reason, identity, rule }: Decision,
+    peer: Peer,
+    resource: string,
+  ) {
+    return {
+      // Made-up names are counted together by logRepeatLimit.
+      account: reason === "unknown_account" ? "(unknown)" : account ?? "(anonymous)",
+      claimed: reason === "unknown_account" ? account : undefined,
+      authenticated,
+      peer: peer.socketAddress,
+      proxied: peer.proxiedAddress,
+      subject: peer.tls?.certificate?.subject,
+      permission,
+      resource,
+      code,
+      reason,
+      rule: rule && `${identity}: ${rule}`,
+    };
+  }
+
+  #add(
+    outcome: Outcome,
+    code: number,
+    { permission }: ActionOfCode,
+    { account, authenticated, identity, rule }: Decision,
+    peer: Peer,
+    resource: string,
+    { change, reason }: { change?: object; reason?: string },
+  ): Promise<void> | undefined {
+    const certificate = peer.tls?.certificate;
+    return this.#parts.audit.add({
+      time: new Date(this.#parts.now()).toISOString(),
+      outcome,
+      action: permission,
+      request: code,
+      resource: resource.slice(0, MAX_TEXT),
+      account,
+      authenticated,
+      peer: peer.socketAddress,
+      proxied: peer.proxiedAddress,
+      certificate: certificate?.subject.slice(0, MAX_TEXT),
+      certificateVerified: certificate?.verified,
+      rule: rule && `${identity}: ${rule}`,
+      reason: reason?.slice(0, MAX_TEXT),
+      change,
+    });
+  }
+}
+
+/** Characters of a text from the network in a record. */
+const MAX_TEXT = 1024;

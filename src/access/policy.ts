@@ -1,0 +1,51 @@
+import type { CertificateConditions } from "./certificates.ts";
+import type { Grants } from "./permissions.ts";
+import type { SigningKey } from "./signature.ts";
+import type { Networks } from "./sources.ts";
+
+/** Whether what the rules do not allow is only told, or refused. */
+export type AccessMode = "audit" | "enforce";
+
+/** Somebody who signs requests. */
+export interface Account {
+  readonly accessKey: string;
+  /** Its name in records and answers. */
+  readonly identity: string;
+  /** Any of them will do: there are two while a secret is being changed. */
+  readonly keys: readonly SigningKey[];
+  readonly grants: Grants;
+  readonly disabled: boolean;
+  /** Milliseconds since 1970 from which on it counts no more. */
+  readonly expires?: number;
+  /** From where it may be used. */
+  readonly networks?: Networks;
+  readonly requireTls: boolean;
+  /** Hashes of bearer tokens, as secret_hash.ts makes them. */
+  readonly tokens: readonly string[];
+}
+
+/** Peers that are known by their addresses. */
+export interface NetworkRule {
+  readonly from: Networks;
+  readonly grants: Grants;
+}
+
+/** Peers that are known by their certificates. */
+export interface CertificateRule extends CertificateConditions {
+  readonly name: string;
+  readonly grants: Grants;
+}
+
+/** The rules of a file. Nothing in them changes: a changed file becomes another policy. */
+export interface Policy {
+  readonly mode: AccessMode;
+  /** Proxies whose word for an address is taken. */
+  readonly trustedProxies: Networks;
+  readonly anonymous: Grants;
+  readonly networks: readonly NetworkRule[];
+  readonly certificates: readonly CertificateRule[];
+  /** By access key. */
+  readonly accounts: ReadonlyMap<string, Account>;
+  /** What this server signs its own requests with. */
+  readonly outgoing?: { readonly accessKey: string; readonly secretKey: string };
+}

@@ -1,0 +1,204 @@
+import { createHash } from "node:crypto";
+import { FileWatch, type WatchFileSystem } from "../file_watch.ts";
+import { requireRegularFile } from "../regular_file.ts";
+import type { Log } from "../log/log.ts";
+import { loadNamesReader, type NamesReader } from "./certificates.ts";
+import type { Policy } from "./policy.ts";
+import { AccessFileError, type AccessFileSystem, loadPolicy } from "./policy_file.ts";
+
+/** The part of Deno that a {@link PolicyStore} uses. */
+export interface PolicyFileSystem extends Omit<AccessFileSystem, "stat">, WatchFileSystem {
+  stat(
+    path: string,
+  ): Promise<{ isFile: boolean; mode: number | null; dev: number; ino: number | null }>;
+}
+
+/** Milliseconds for which changed files must stay the same: whoever writes them may not be done. */
+const SETTLED = 100;
+/** How often files that keep changing are read before the result is used as it is. */
+const MAX_READS = 20;
+
+/** Remembers what was read, by path, as hashes: secrets are kept once. */
+class SeenFiles implements AccessFileSystem {
+  readonly #files: PolicyFileSystem;
+  readonly hashes = new Map<string, string>();
+
+  constructor(files: PolicyFileSystem) {
+    this.#files = files;
+  }
+
+  async stat(path: string): Promise<{ isFile: boolean; mode: number | null }> {
+    const status = await this.#noting(path, () => this.#files.stat(path));
+    if (!status.isFile) this.hashes.set(path, "no regular file");
+    return status;
+  }
+
+  async readTextFile(path: string): Promise<string> {
+    await requireRegularFile(path, this);
+    const text = await this.#noting(path, () => this.#files.readTextFile(path));
+    this.hashes.set(path, createHash("sha256").update(text).digest("base64"));
+    return text;
+  }
+
+  async #noting<T>(path: string, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      this.hashes.set(path, String(error));
+      throw error;
+    }
+  }
+
+  /** Whether files have these contents. */
+  async same(paths: ReadonlyMap<string, string>): Promise<boolean> {
+    for (const path of paths.keys()) await this.readTextFile(path).catch(() => {});
+    return [...paths].every(([path, hash]) => this.hashes.get(path) === hash);
+  }
+}
+
+/** Owns the rules in effect, and replaces them as a whole when their files change. */
+export class PolicyStore {
+  readonly #path: string;
+  readonly #files: PolicyFileSystem;
+  readonly #log: Log;
+  readonly #nextTurn: () => Promise<void>;
+  readonly #watch: FileWatch;
+  #policy!: Policy;
+  #names: NamesReader | undefined;
+  #generation = 0;
+  /** What was read last, whether it was usable or not: hashes by path. */
+  #seen: ReadonlyMap<string, string>;
+  #failedReloads = 0;
+  #reloading: Promise<void> = Promise.resolve();
+
+  /**
+   * Reads the rules.
+   *
+   * @param nextTurn resolves when others had their turn
+   * @throws {AccessFileError} when they have a fault: a server must not start without its rules
+   */
+  static async load(
+    path: string,
+    files: PolicyFileSystem,
+    log: Log,
+    nextTurn: () => Promise<void>,
+  ): Promise<PolicyStore> {
+    const store = new PolicyStore(path, files, log, nextTurn);
+    await store.#take();
+    return store;
+  }
+
+  private constructor(
+    path: string,
+    files: PolicyFileSystem,
+    log: Log,
+    nextTurn: () => Promise<void>,
+  ) {
+    this.#path = path;
+    this.#files = files;
+    this.#log = log;
+    this.#nextTurn = nextTurn;
+    this.#seen = new Map([[path, ""]]);
+    this.#watch = new FileWatch(files, () => [...this.#seen.keys()], () => this.reload());
+  }
+
+  /** The rules in effect. */
+  get policy(): Policy {
+    return this.#policy;
+  }
+
+  /** Reads certificates, if there are rules for them. */
+  get names(): NamesReader | undefined {
+    return this.#names;
+  }
+
+  /** How many times rules were taken, the start included. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Number of changed files that could not be taken. */
+  get failedReloads(): number {
+    return this.#failedReloads;
+  }
+
+  /** Starts watching the file, and those of secrets. */
+  watch(): void {
+    this.#watch.start();
+  }
+
+  /** Stops watching. */
+  close(): void {
+    this.#watch.close();
+  }
+
+  /**
+   * Reads the files again. Rules with a fault change nothing: an error is logged once, and those
+   * before stay in effect. Never rejects.
+   */
+  reload(): Promise<void> {
+    return this.#reloading = this.#reloading.then(() => this.#reloadOnce());
+  }
+
+  async #reloadOnce(): Promise<void> {
+    let seen = new SeenFiles(this.#files);
+    if (await seen.same(this.#seen)) return;
+    for (let i = 0; i < MAX_READS; i++) {
+      await new Promise((resolve) => setTimeout(resolve, SETTLED));
+      const again = new SeenFiles(this.#files);
+      const settled = await again.same(seen.hashes);
+      seen = again;
+      if (settled) break;
+    }
+    try {
+      await this.#take();
+    } catch (error) {
+      const reason = error instanceof AccessFileError ? error.message : String(error);
+      this.#failedReloads++;
+      this.#log.error("access rules refused", { file: this.#path, reason });
+    }
+  }
+
+  async #take(): Promise<void> {
+    const seen = new SeenFiles(this.#files);
+    this.#seen = seen.hashes;
+    const loaded = await loadPolicy(this.#path, seen, this.#nextTurn);
+    const { policy, warnings } = loaded;
+    if (policy.certificates.length > 0) this.#names ??= await loadNamesReader();
+    const before = this.#policy as Policy | undefined;
+    this.#policy = policy;
+    this.#generation++;
+    for (const warning of warnings) this.#log.warn("access rules could be safer", { warning });
+    this.#log.info("access rules loaded", {
+      file: this.#path,
+      generation: this.#generation,
+      mode: policy.mode,
+      ...countsOf(policy),
+      ...(before !== undefined && changes(before, policy)),
+    });
+  }
+}
+
+function countsOf({ accounts, networks, certificates }: Policy) {
+  return {
+    accounts: accounts.size,
+    networks: networks.length,
+    certificates: certificates.length,
+  };
+}
+
+/** How many accounts a change is told of by name. */
+const MAX_NAMES = 20;
+
+/** The accounts that came, went, or may do something else. */
+function changes(before: Policy, after: Policy) {
+  const added = [...after.accounts.keys()].filter((key) => !before.accounts.has(key));
+  const removed = [...before.accounts.keys()].filter((key) => !after.accounts.has(key));
+  return { before: before.mode, added: shown(added), removed: shown(removed) };
+}
+
+function shown(names: readonly string[]): string | undefined {
+  if (names.length === 0) return undefined;
+  const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : "";
+  return names.slice(0, MAX_NAMES).join(",") + more;
+}

@@ -1,0 +1,145 @@
+import { createHmac } from "node:crypto";
+import { type HmacKey, HmacSha1, SHORT_CONTENT } from "./sha1.ts";
+
+/** Names of the fields that carry a signature (RocketMQ's AclClientRPCHook, SessionCredentials). */
+export const SignatureField = {
+  ACCESS_KEY: "AccessKey",
+  SIGNATURE: "Signature",
+  SECURITY_TOKEN: "SecurityToken",
+  /** Of the C++ library only. */
+  ONS_CHANNEL: "OnsChannel",
+} as const;
+
+/** Fields of a client's zone: Java clients add them to a request that is signed already. */
+export const ZONE_FIELDS = ["__ZONE_NAME", "__ZONE_MODE"] as const;
+
+/** The fields of a request, and its body's bytes as they are sent. */
+export interface Signed {
+  readonly extFields: ReadonlyMap<string, string>;
+  readonly body: Uint8Array | null;
+}
+
+/** A name and its secret. */
+export interface Credentials {
+  readonly accessKey: string;
+  readonly secretKey: string;
+  readonly securityToken?: string;
+}
+
+const SIGNATURE_LENGTH = 20;
+/** Base64 of 20 bytes, whose last character has no bits of its own left over. */
+const CANONICAL = /^[A-Za-z0-9+/]{26}[AEIMQUYcgkosw048]=$/;
+const utf8 = new TextEncoder();
+
+/** A secret that signatures are made with. It has no way out of here but in signatures. */
+export class SigningKey {
+  readonly #secret: string;
+  #key: HmacKey | undefined;
+
+  constructor(secret: string) {
+    this.#secret = secret;
+  }
+
+  /** The states of the HMAC, made when they are needed first. */
+  states(hmac: HmacSha1): HmacKey {
+    return this.#key ??= hmac.key(utf8.encode(this.#secret));
+  }
+
+  /** Signs content that is too long for {@link HmacSha1}. */
+  signLong(parts: readonly Uint8Array[]): Uint8Array {
+    const hmac = createHmac("sha1", this.#secret);
+    for (const part of parts) hmac.update(part);
+    return hmac.digest();
+  }
+}
+
+/**
+ * Makes and checks the signatures of RocketMQ's requests: HMAC-SHA1 of the values of all fields in
+ * the order of their names, and the body. Neither the request code nor the names are covered.
+ */
+export class Signatures {
+  readonly #hmac = new HmacSha1();
+  readonly #content = new Uint8Array(SHORT_CONTENT);
+  readonly #computed = new Uint8Array(SIGNATURE_LENGTH);
+
+  /**
+   * Whether a request was signed with one of some keys. Two kinds of clients add fields after they
+   * signed: where the whole does not match, the zone's fields and the security token may be left out.
+   * They are anybody's then.
+   */
+  verify(request: Signed, keys: readonly SigningKey[]): boolean {
+    const { extFields } = request;
+    const signature = extFields.get(SignatureField.SIGNATURE);
+    if (signature === undefined || signature.length !== 28 || !CANONICAL.test(signature)) {
+      return false;
+    }
+    const given = Uint8Array.fromBase64(signature);
+    if (this.#matches(request, keys, given, false, false)) return true;
+    const zone = ZONE_FIELDS.some((name) => extFields.has(name));
+    const token = extFields.has(SignatureField.SECURITY_TOKEN);
+    return (zone && this.#matches(request, keys, given, true, false)) ||
+      (token && this.#matches(request, keys, given, false, true)) ||
+      (zone && token && this.#matches(request, keys, given, true, true));
+  }
+
+  /** The fields that sign a request, to be sent with its own. */
+  sign(
+    fields: readonly (readonly [string, string])[],
+    body: Uint8Array | undefined,
+    credentials: Credentials,
+  ): (readonly [string, string])[] {
+    const { accessKey, secretKey, securityToken } = credentials;
+    const added: (readonly [string, string])[] = [[SignatureField.ACCESS_KEY, accessKey]];
+    if (securityToken !== undefined) added.push([SignatureField.SECURITY_TOKEN, securityToken]);
+    const request = { extFields: new Map([...fields, ...added]), body: body ?? null };
+    const signature = this.#compute(request, new SigningKey(secretKey), false, false);
+    return [...added, [SignatureField.SIGNATURE, signature.toBase64()]];
+  }
+
+  #matches(
+    request: Signed,
+    keys: readonly SigningKey[],
+    given: Uint8Array,
+    withoutZone: boolean,
+    withoutToken: boolean,
+  ): boolean {
+    let matches = false;
+    for (const key of keys) {
+      const computed = this.#compute(request, key, withoutZone, withoutToken);
+      // All bytes are looked at, wherever they differ: the time must not tell where.
+      let difference = 0;
+      for (let i = 0; i < SIGNATURE_LENGTH; i++) difference |= computed[i]! ^ given[i]!;
+      if (difference === 0) matches = true;
+    }
+    return matches;
+  }
+
+  #compute(
+    { extFields, body }: Signed,
+    key: SigningKey,
+    withoutZone: boolean,
+    withoutToken: boolean,
+  ): Uint8Array {
+    const names = [...extFields.keys()].sort();
+    const content = this.#content;
+    let text = "";
+    for (const name of names) {
+      if (name === SignatureField.SIGNATURE) continue;
+      if (withoutZone && (name === ZONE_FIELDS[0] || name === ZONE_FIELDS[1])) continue;
+      if (withoutToken && name === SignatureField.SECURITY_TOKEN) continue;
+      text += extFields.get(name)!;
+    }
+    const bodyLength = body?.length ?? 0;
+    // A UTF-16 code unit takes three bytes of UTF-8 at the most.
+    if (text.length * 3 + bodyLength > content.length) {
+      return key.signLong(body === null ? [utf8.encode(text)] : [utf8.encode(text), body]);
+    }
+    let { written: length } = utf8.encodeInto(text, content);
+    if (body !== null) {
+      content.set(body, length);
+      length += bodyLength;
+    }
+    this.#hmac.sign(key.states(this.#hmac), content, length, this.#computed);
+    return this.#computed;
+  }
+}

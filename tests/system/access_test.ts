@@ -1,0 +1,308 @@
+import assert from "node:assert/strict";
+import { describe, it } from "@std/testing/bdd";
+import type { AuditRecord } from "../../src/audit/record.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
+import { kvGet, kvPut, registration, routeQuery } from "../support/brokers.ts";
+import { encodeFrame, type Request } from "../support/frames.ts";
+import { Peer } from "../support/peer.ts";
+import { Home, itWithFlags, ServerProcess, START_FLAGS } from "../support/server_process.ts";
+import { signed } from "../support/signed.ts";
+
+const SECRET = "a-secret-of-more-than-20-characters";
+const account = (accessKey: string) => ({ accessKey, secretKey: SECRET });
+const ADMIN = account("AK-admin");
+const APP = account("AK-app");
+const BROKER = account("AK-broker");
+const RULES = (mode: string, anonymous = "[]") =>
+  `mode: ${mode}
+anonymous: ${anonymous}
+networks: [{from: [10.0.0.0/8], may: [admin]}]
+accounts:
+  - {accessKey: AK-admin, secret: ${SECRET}, may: [admin]}
+  - {accessKey: AK-app, secret: ${SECRET}, may: [client]}
+  - {accessKey: AK-broker, secret: ${SECRET}, may: [{broker: {cluster: DefaultCluster, name: b}}]}
+`;
+const BROKER_B = { name: "b", addr: "10.0.0.1:10911", topics: [{ name: "T1" }, { name: "T2" }] };
+const IDENTITY = { clusterName: "DefaultCluster", brokerName: "b", brokerAddr: "10.0.0.1:10911" };
+
+/** A request of every kind that could do harm or tell something. */
+const EVERY_KIND: Request[] = [
+  kvPut("N", "K", "evil"),
+  kvGet("N", "K"),
+  { code: 102, extFields: { namespace: "N", key: "K" } },
+  registration({ name: "evil", addr: "10.9.9.9:1", topics: [{ name: "E1" }, { name: "E2" }] }),
+  { code: 104, extFields: { ...IDENTITY, brokerId: "0" } },
+  routeQuery("T1"),
+  { code: 106 },
+  { code: 205, extFields: { brokerName: "b" } },
+  { code: 206 },
+  { code: 216, extFields: { topic: "T1" } },
+  { code: 217, extFields: { topic: "E" }, body: '{"queueDatas":[{"brokerName":"b"}]}' },
+  { code: 219, extFields: { namespace: "N" } },
+  { code: 224, extFields: { cluster: "DefaultCluster" } },
+  { code: 304 },
+  { code: 311 },
+  { code: 312 },
+  { code: 313 },
+  { code: 318, body: "enableAllTopicList=false\n" },
+  { code: 319 },
+  { code: 322, extFields: { ...IDENTITY, brokerId: "0" } },
+  { code: 327, extFields: { brokerName: "b" } },
+  { code: 901, extFields: { clusterName: "DefaultCluster", brokerName: "b" } },
+  { code: 904, extFields: IDENTITY },
+];
+
+/** Everything that the server tells of itself, by an account that may ask. */
+async function state(peer: Peer): Promise<string[]> {
+  const asked = [kvGet("N", "K"), routeQuery("T1"), { code: 106 }, { code: 206 }, { code: 319 }];
+  const answers = await Promise.all(asked.map((request) => peer.call(signed(request, ADMIN))));
+  return answers.map(({ code, extFields, body }) =>
+    `${code} ${JSON.stringify([...extFields ?? []])} ${new TextDecoder().decode(body)}`
+  );
+}
+
+/** A server with rules and an audit file. */
+class Guarded implements AsyncDisposable {
+  private constructor(readonly home: Home, readonly server: ServerProcess, readonly peer: Peer) {}
+
+  static async start(
+    rules: string,
+    options: Record<string, string> = {},
+    flags = START_FLAGS,
+  ): Promise<Guarded> {
+    const home = await Home.make();
+    const accessFile = await home.write("access.yml", rules);
+    await Deno.chmod(accessFile, 0o600);
+    const auditFile = home.file("audit.log");
+    const config = await home.configFile({ accessFile, auditFile, ...options });
+    const server = await ServerProcess.start({ home, args: ["-c", config], flags });
+    return new Guarded(home, server, await Peer.connect(server.port));
+  }
+
+  /** Changes the rules, and waits until they are in effect. */
+  async change(rules: string, generation: number): Promise<void> {
+    await Deno.writeTextFile(this.home.file("access.yml"), rules);
+    await this.server.err.find(new RegExp(`access rules loaded .*generation=${generation} `));
+  }
+
+  /** The records of the audit file, when there are so many. */
+  async audit(count: number): Promise<AuditRecord[]> {
+    const deadline = Date.now() + 10_000;
+    let lines: string[];
+    do {
+      lines = (await Deno.readTextFile(this.home.file("audit.log"))).split("\n").slice(0, -1);
+      if (lines.length < count) await new Promise((resolve) => setTimeout(resolve, 10));
+    } while (lines.length < count && Date.now() < deadline);
+    return lines.map((line) => JSON.parse(line));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.peer[Symbol.asyncDispose]();
+    await this.server[Symbol.asyncDispose]();
+    await this.home[Symbol.asyncDispose]();
+  }
+}
+
+describe("access control", () => {
+  it("a stranger tries every request: nothing changes, and each attempt is in the audit file", async () => {
+    await using guarded = await Guarded.start(RULES("enforce"));
+    const { peer, server } = guarded;
+    assert.equal((await peer.call(signed(registration(BROKER_B), BROKER))).code, 0);
+    assert.equal((await peer.call(signed(kvPut("N", "K", "good"), ADMIN))).code, 0);
+    const before = await state(peer);
+    await using stranger = await Peer.connect(server.port);
+    const codes = EVERY_KIND.map(({ code }) => code);
+    const answered = Object.values(RequestCode).filter((code) => code !== 905);
+    assert.deepEqual([...codes].sort(), [...answered].sort());
+    for (const request of EVERY_KIND) {
+      const answer = await stranger.call(request);
+      assert.equal(answer.code, 16, `${request.code}`);
+      assert.match(
+        answer.remark!,
+        /^access denied: [a-z:]+ on \S+ needs an account that may do it$/,
+      );
+      // Without an answer, it must do as little.
+      await stranger.send(encodeFrame({ ...request, flag: 2 }, 999));
+      const wrong = signed(request, { accessKey: "AK-admin", secretKey: "guessed" });
+      assert.equal((await stranger.call(wrong)).remark, answer.remark);
+    }
+    assert.equal((await stranger.call({ code: 999 })).code, 3);
+    assert.deepEqual(await state(peer), before);
+    const records = await guarded.audit(2 + 3 * EVERY_KIND.length);
+    const denied = records.filter(({ outcome }) => outcome === "denied");
+    for (const code of codes) {
+      const records = denied.filter(({ request }) => request === code);
+      assert.deepEqual(records.map(({ reason, account }) => `${reason} ${account}`), [
+        "unsigned undefined",
+        "unsigned undefined",
+        "bad_signature ?AK-admin",
+      ]);
+      assert.ok(records.every(({ peer }) => peer === stranger.address));
+    }
+  });
+
+  it("accounts may do what is theirs, and are told what is not", async () => {
+    await using guarded = await Guarded.start(RULES("enforce"));
+    const { peer } = guarded;
+    const ask = async (request: Request, credentials: typeof ADMIN) => {
+      const { code, remark } = await peer.call(signed(request, credentials));
+      return code === 16 ? remark : code;
+    };
+    assert.equal(await ask(registration(BROKER_B), BROKER), 0);
+    assert.equal(
+      await ask(registration({ ...BROKER_B, name: "c" }), BROKER),
+      "access denied: AK-broker may not broker on DefaultCluster/c",
+    );
+    assert.equal(await ask({ code: 106 }, BROKER), 0);
+    assert.equal(await ask(routeQuery("T1"), APP), 0);
+    assert.equal(
+      await ask({ code: 216, extFields: { topic: "T1" } }, APP),
+      "access denied: AK-app may not topic:write on T1",
+    );
+    assert.equal(await ask({ code: 216, extFields: { topic: "T1" } }, ADMIN), 0);
+  });
+
+  it("audit only tells; enforce and back again take effect while clients run", async () => {
+    await using guarded = await Guarded.start(RULES("audit"));
+    const { peer, server } = guarded;
+    assert.equal((await peer.call(registration(BROKER_B))).code, 0);
+    assert.equal((await peer.call(routeQuery("T1"))).code, 0);
+    assert.equal((await peer.call(kvPut("N", "K", "V"))).code, 0);
+    await server.err.find(
+      /WARN access would be denied account=\(anonymous\).* permission=kv:write/,
+    );
+    await guarded.change(RULES("enforce", "[client]"), 2);
+    assert.equal((await peer.call(routeQuery("T1"))).code, 0);
+    assert.equal((await peer.call(kvPut("N", "K", "W"))).code, 16);
+    await guarded.change(RULES("audit"), 3);
+    assert.equal((await peer.call(kvPut("N", "K", "W"))).code, 0);
+    assert.equal((await server.stop()).code, 0);
+    const outcomes = (await guarded.audit(4)).map(({ outcome, request }) =>
+      `${outcome} ${request}`
+    );
+    assert.deepEqual(outcomes, [
+      "would_deny 103",
+      "would_deny 100",
+      "denied 100",
+      "would_deny 100",
+    ]);
+  });
+
+  it("rules with a fault change nothing while it runs, and stop the start", async () => {
+    await using guarded = await Guarded.start(RULES("enforce"));
+    const { peer, server, home } = guarded;
+    await Deno.writeTextFile(home.file("access.yml"), "mode: off\n");
+    await server.err.find(/ERROR access rules refused .*access.yml:1:7: mode must be audit or enf/);
+    assert.equal((await peer.call(routeQuery("T1"))).code, 16);
+    const config = home.file("test.properties");
+    const failed = await ServerProcess.run({ home, args: ["-c", config] });
+    assert.equal(failed.code, 1);
+    assert.match(failed.err.at(-1)!, /access.yml:1:7: mode must be audit or enforce$/);
+    assert.ok(failed.err.every((line) => !line.includes(SECRET)));
+  });
+
+  it("does not believe a stranger's PROXY header", async () => {
+    await using guarded = await Guarded.start(RULES("enforce"));
+    await using stranger = await Peer.connect(guarded.server.port);
+    const header = "PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\n";
+    await stranger.send(new TextEncoder().encode(header));
+    assert.equal((await stranger.call({ code: 319 })).code, 16);
+    const [record] = await guarded.audit(1);
+    assert.equal(record!.proxied, "10.0.0.1:1");
+    assert.equal(record!.peer, stranger.address);
+    await guarded.change(`trustedProxies: [127.0.0.1]\n${RULES("enforce")}`, 2);
+    assert.equal((await stranger.call({ code: 319 })).code, 0);
+  });
+
+  it("a request that sets the file by 318 is refused, even an admin's", async () => {
+    await using guarded = await Guarded.start(RULES("enforce"));
+    for (const key of ["accessFile", "auditFile"]) {
+      const update = signed({ code: 318, body: `${key}=/tmp/x\n` }, ADMIN);
+      assert.equal((await guarded.peer.call(update)).code, 16);
+    }
+  });
+});
+
+describe("the audit file", () => {
+  it("tells of each change what it was, and of registrations only what is new", async () => {
+    await using guarded = await Guarded.start(RULES("enforce"), { auditSync: "true" });
+    const { peer } = guarded;
+    for (let i = 0; i < 3; i++) await peer.call(signed(registration(BROKER_B), BROKER));
+    await peer.call(signed({ code: 318, body: "clusterTest=true\nclusterTest=true\n" }, ADMIN));
+    await peer.call(signed({ code: 318, body: "clusterTest=maybe\n" }, ADMIN));
+    await peer.call(signed(routeQuery("T1"), APP));
+    // Each was on the disk before its answer.
+    const records = (await guarded.audit(3)).map(({ time: _, ...record }) => record);
+    const by = (account: string, rule: string) => ({
+      account,
+      authenticated: "signature",
+      peer: peer.address,
+      rule: `account ${account}: ${rule}`,
+    });
+    assert.deepEqual(records, [
+      {
+        ...by("AK-broker", "broker cluster DefaultCluster b"),
+        outcome: "done",
+        action: "broker",
+        request: 103,
+        resource: "DefaultCluster/b",
+        change: { newBroker: true, changedTopics: 2 },
+      },
+      {
+        ...by("AK-admin", "config:write"),
+        outcome: "done",
+        action: "config:write",
+        request: 318,
+        resource: "clusterTest",
+        change: [{ key: "clusterTest", before: "false", after: "true" }],
+      },
+      {
+        ...by("AK-admin", "config:write"),
+        outcome: "failed",
+        action: "config:write",
+        request: 318,
+        resource: "clusterTest",
+        reason: "clusterTest=maybe: must be true or false",
+      },
+    ]);
+  });
+
+  it("works without rules, too", async () => {
+    await using home = await Home.make();
+    const auditFile = home.file("audit.log");
+    const config = await home.configFile({ auditFile });
+    await using server = await ServerProcess.start({ home, args: ["-c", config] });
+    await using peer = await Peer.connect(server.port);
+    assert.equal((await peer.call(kvPut("N", "K", "V"))).code, 0);
+    await server.stop();
+    const { time: _, ...record } = JSON.parse(await Deno.readTextFile(auditFile));
+    assert.deepEqual(record, {
+      outcome: "done",
+      action: "kv:write",
+      request: 100,
+      resource: "N",
+      authenticated: "no",
+      peer: peer.address,
+    });
+  });
+
+  itWithFlags(
+    "on a full disk, stops changes where that is wanted, and nothing that brokers need",
+    async () => {
+      const options = { auditFile: "/dev/full", auditRequired: "true", auditSync: "true" };
+      // Deno lets only who may do everything open a device.
+      const flags = ["run", "--no-prompt", "--allow-all"];
+      await using guarded = await Guarded.start(RULES("audit"), options, flags);
+      const { peer, server } = guarded;
+      // The first finds out.
+      assert.equal((await peer.call(kvPut("N", "K", "V"))).code, 0);
+      await server.err.find(/ERROR audit file can't be written .*No space left on device/);
+      const refused = await peer.call(kvPut("N", "K", "V"));
+      assert.equal(refused.code, 1);
+      assert.match(refused.remark!, /auditRequired/);
+      assert.equal((await peer.call(registration(BROKER_B))).code, 0);
+      assert.equal((await peer.call(routeQuery("T1"))).code, 0);
+      assert.equal((await server.stop()).code, 0);
+    },
+  );
+});

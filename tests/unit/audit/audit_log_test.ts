@@ -1,0 +1,223 @@
+import assert from "node:assert/strict";
+import { describe, it } from "@std/testing/bdd";
+import { FakeTime } from "@std/testing/time";
+import type { AppendFileSystem } from "../../../src/audit/append_file.ts";
+import { AuditFileError, AuditLog, type AuditOptions } from "../../../src/audit/audit_log.ts";
+import type { AuditRecord } from "../../../src/audit/record.ts";
+import { RecordedLog } from "../../support/recorded_log.ts";
+
+const OPTIONS: AuditOptions = {
+  auditFile: "",
+  auditFileMaxBytes: 1_000_000,
+  auditFileCount: 2,
+  auditSync: false,
+  auditRequired: false,
+  auditMaxWaitingBytes: 10_000,
+  auditRecentRecords: 5,
+};
+
+function record(resource: string, more: Partial<AuditRecord> = {}): AuditRecord {
+  return {
+    time: "2026-01-01T00:00:00.000Z",
+    outcome: "done",
+    action: "kv:write",
+    request: 100,
+    resource,
+    authenticated: "no",
+    peer: "10.0.0.1:1",
+    ...more,
+  };
+}
+
+/** The resources of the records in a file. */
+function resources(path: string): string[] {
+  const lines = Deno.readTextFileSync(path).split("\n");
+  assert.equal(lines.pop(), "");
+  return lines.map((line) => (JSON.parse(line) as AuditRecord).resource);
+}
+
+/** A file system that fails when it is told to, after some bytes of a write. */
+class FailingDisk implements AppendFileSystem {
+  full = false;
+  syncs = 0;
+  rename = Deno.rename;
+
+  async open(path: string, options: Deno.OpenOptions) {
+    const file = await Deno.open(path, options);
+    return {
+      write: async (bytes: Uint8Array) => {
+        if (!this.full) return await file.write(bytes);
+        if (bytes.length > 20) return await file.write(bytes.subarray(0, 20));
+        throw new Error("No space left on device (os error 28)");
+      },
+      sync: async () => {
+        this.syncs++;
+        await file.sync();
+      },
+      truncate: (length: number) => file.truncate(length),
+      stat: () => file.stat(),
+      seek: (offset: number, whence: Deno.SeekMode) => file.seek(offset, whence),
+      read: (buffer: Uint8Array) => file.read(buffer),
+      close: () => file.close(),
+    };
+  }
+}
+
+describe("AuditLog", () => {
+  async function withFile(
+    run: (
+      path: string,
+      open: (options?: Partial<AuditOptions>) => Promise<AuditLog>,
+    ) => Promise<void>,
+    disk: AppendFileSystem = Deno,
+    log = new RecordedLog(),
+  ) {
+    const folder = await Deno.makeTempDir({ prefix: "namesrv-audit-" });
+    const path = `${folder}/audit.log`;
+    const open = (options: Partial<AuditOptions> = {}) =>
+      AuditLog.open({ ...OPTIONS, auditFile: path, ...options }, disk, log, Date.now);
+    try {
+      await run(path, open);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  }
+
+  it("adds each record as a line to its owner's file, also after a restart and a torn line", async () => {
+    await withFile(async (path, open) => {
+      for (const names of [["a", "b"], ["c"]]) {
+        const audit = await open();
+        for (const name of names) audit.add(record(name));
+        await audit.close();
+      }
+      assert.deepEqual(resources(path), ["a", "b", "c"]);
+      assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);
+      await Deno.writeTextFile(path, '{"torn', { append: true });
+      const audit = await open();
+      audit.add(record("d"));
+      await audit.close();
+      const lines = (await Deno.readTextFile(path)).split("\n");
+      assert.equal(lines[3], '{"torn');
+      assert.equal(JSON.parse(lines[4]!).resource, "d");
+    });
+  });
+
+  it("rotates by size, and keeps so many files", async () => {
+    await withFile(async (path, open) => {
+      const size = JSON.stringify(record("0")).length + 1;
+      const audit = await open({ auditFileMaxBytes: 2 * size });
+      for (let i = 0; i < 9; i++) {
+        audit.add(record(`${i}`));
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      await audit.close();
+      assert.deepEqual(resources(path), ["8"]);
+      assert.deepEqual(resources(`${path}.1`), ["6", "7"]);
+      assert.deepEqual(resources(`${path}.2`), ["4", "5"]);
+      await assert.rejects(Deno.stat(`${path}.3`), Deno.errors.NotFound);
+    });
+  });
+
+  it("has records on the disk before they are answered, where that is wanted", async () => {
+    const disk = new FailingDisk();
+    await withFile(async (path, open) => {
+      const audit = await open({ auditSync: true });
+      const done = audit.add(record("a"));
+      assert.ok(done instanceof Promise);
+      await done;
+      assert.equal(disk.syncs, 1);
+      assert.deepEqual(resources(path), ["a"]);
+      await audit.close();
+      const other = await open();
+      assert.equal(other.add(record("b")), undefined);
+      await other.close();
+      assert.equal(disk.syncs, 1);
+    }, disk);
+  });
+
+  it("on a full disk, keeps records until it has room, tells of it once, and tears no line", async () => {
+    const disk = new FailingDisk();
+    const log = new RecordedLog();
+    await withFile(
+      async (path, open) => {
+        const audit = await open({ auditRequired: true, auditSync: true });
+        await audit.add(record("a"));
+        disk.full = true;
+        // Whoever waits is let go: the change was made.
+        await audit.add(record("b"));
+        assert.match(audit.failure!, /No space left/);
+        assert.equal(audit.obstacle, audit.failure);
+        assert.equal(audit.add(record("c")), undefined);
+        assert.deepEqual(resources(path), ["a"]);
+        disk.full = false;
+        const deadline = Date.now() + 60_000;
+        while (audit.failure !== undefined && Date.now() < deadline) {
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+        assert.equal(audit.failure, undefined);
+        assert.equal(audit.obstacle, undefined);
+        await audit.close();
+        assert.deepEqual(resources(path), ["a", "b", "c"]);
+        assert.equal(audit.lost, 0);
+        assert.equal(audit.waitingBytes, 0);
+        assert.deepEqual(log.events.map(({ level, event }) => `${level} ${event}`), [
+          "ERROR audit file can't be written",
+          "INFO audit file can be written again",
+        ]);
+      },
+      disk,
+      log,
+    );
+  });
+
+  it("counts what it loses when a disk stays full for longer than memory may hold", async () => {
+    const disk = new FailingDisk();
+    await withFile(async (_, open) => {
+      using _time = new FakeTime();
+      const audit = await open({ auditMaxWaitingBytes: 1000 });
+      disk.full = true;
+      for (let i = 0; i < 100; i++) audit.add(record("x"));
+      assert.ok(audit.waitingBytes <= 1000);
+      assert.equal(audit.records, 100);
+      assert.equal(audit.lost, 100 - audit.waitingBytes / (JSON.stringify(record("x")).length + 1));
+      await audit.close();
+    }, disk);
+  });
+
+  it("can be asked for the last records, by outcome, account and action", async () => {
+    const audit = await AuditLog.open(OPTIONS, Deno, new RecordedLog(), Date.now);
+    for (let i = 0; i < 50; i++) {
+      audit.add(record(`${i}`, i % 2 === 0 ? { outcome: "denied", account: "AK" } : {}));
+    }
+    const names = (filter = {}, limit = 100) =>
+      audit.recent(filter, limit).map(({ resource }) => resource);
+    assert.deepEqual(names(), ["49", "48", "47", "46", "45"]);
+    assert.deepEqual(names({}, 2), ["49", "48"]);
+    assert.deepEqual(names({ outcome: "denied", account: "AK" }), ["48", "46"]);
+    assert.deepEqual(names({ action: "kv:read" }), []);
+    await audit.close();
+  });
+
+  it("goes on with a new file after another program has moved it away", async () => {
+    await withFile(async (path, open) => {
+      const audit = await open();
+      audit.add(record("a"));
+      await audit.reopen();
+      await Deno.rename(path, `${path}-moved`);
+      audit.add(record("b"));
+      await audit.close();
+      assert.deepEqual(resources(`${path}-moved`), ["a"]);
+      assert.deepEqual(resources(path), ["b"]);
+    });
+  });
+
+  it("does not start with a file that can't be opened, and says which option it is", async () => {
+    const options = { ...OPTIONS, auditFile: "/nowhere/audit.log" };
+    await assert.rejects(
+      AuditLog.open(options, Deno, new RecordedLog(), Date.now),
+      (error: unknown) =>
+        error instanceof AuditFileError &&
+        /^cannot open \/nowhere\/audit.log \(auditFile\): No such file/.test(error.message),
+    );
+  });
+});
