@@ -1,3 +1,4 @@
+import { formatAddress, parseHost } from "./address.ts";
 import { assemble, type Assembly, type NamesrvParts } from "./assemble.ts";
 import type { Facts } from "./cli/banner.ts";
 import type { KvConfig } from "./kv/kv_config.ts";
@@ -51,7 +52,7 @@ export class Namesrv {
 
   /** The address that the server listens on, as the boot line shows it. */
   get address(): string {
-    return `${this.#parts.config.values.bindAddress}:${this.#port}`;
+    return formatAddress(hostOf(this.#parts.config.values.bindAddress), this.#port);
   }
 
   /** Metrics of this server. */
@@ -128,14 +129,14 @@ export class Namesrv {
   async #listen(): Promise<void> {
     const { config, server, tls, access, log } = this.#parts;
     const { bindAddress, listenPort } = config.values;
+    const host = hostOf(bindAddress);
     try {
-      this.#port = await server.listen(bindAddress, listenPort);
+      this.#port = await server.listen(host, listenPort);
     } catch (error) {
       this.#stopSchedules();
-      const reason = osReason(error, `--allow-net=${bindAddress}:${listenPort}`);
-      throw new ListenError(
-        `cannot listen on ${bindAddress}:${listenPort} (bindAddress, listenPort): ${reason}`,
-      );
+      const address = formatAddress(host, listenPort);
+      const reason = osReason(error, `--allow-net=${address}`);
+      throw new ListenError(`cannot listen on ${address} (bindAddress, listenPort): ${reason}`);
     }
     log.info("listening", { address: bindAddress, port: this.#port });
     tls?.watch();
@@ -145,13 +146,15 @@ export class Namesrv {
   /** A port that can't be opened stops the start only if it was configured explicitly. */
   async #openHttp(): Promise<void> {
     const { config, http, server, metrics, log } = this.#parts;
-    const { httpBindAddress: address, httpPort: port } = config.values;
+    const { httpBindAddress, httpPort: port } = config.values;
     if (http === undefined || port === 0) return;
+    const host = hostOf(httpBindAddress);
+    const address = formatAddress(host, port);
     try {
-      http.listen(address, port);
+      await http.listen(host, port);
     } catch (error) {
-      const reason = `cannot listen on ${address}:${port} (httpBindAddress, httpPort): ` +
-        osReason(error, `--allow-net=${address}:${port}`);
+      const reason = `cannot listen on ${address} (httpBindAddress, httpPort): ` +
+        osReason(error, `--allow-net=${address}`);
       if (config.given("httpPort") || config.given("httpBindAddress")) {
         await server.stop(0);
         this.#stopSchedules();
@@ -160,8 +163,8 @@ export class Namesrv {
       log.warn("no HTTP port", { reason });
       return;
     }
-    this.#httpAddress = `${address}:${port}`;
-    log.info("HTTP port open", { address, port });
+    this.#httpAddress = address;
+    log.info("HTTP port open", { address: httpBindAddress, port });
     // Rendering is slow the first time because the library initialises: better now than under load.
     metrics.render().catch((error) => log.error("metrics can't be rendered", { error }));
   }
@@ -185,6 +188,11 @@ async function endsWithin(limit: number, promise: Promise<void>): Promise<boolea
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** The host of an option that findContradictions has accepted. */
+function hostOf(option: string): string {
+  return parseHost(option) ?? option;
 }
 
 function startSchedules(kv: KvConfig, queues: RequestQueues, log: Log) {

@@ -62,6 +62,13 @@ A file whose name ends in \`.yaml\` or \`.yml\` is YAML: keys and single values;
 - An unknown key is reported with the closest option name. It is kept, and GET_NAMESRV_CONFIG returns it.
 - \`true\`, \`false\` and values from a list are not case-sensitive. Blanks around values are ignored, except in a password.
 
+## Addresses
+
+- \`bindAddress\` and \`httpBindAddress\` are an IPv4 address, an IPv6 address (\`::1\` or \`[::1]\`) or a host name.
+- \`0.0.0.0\` and \`::\` are all addresses of the machine, IPv4 and IPv6, whether one of them is the default or written out: that is also what the reference listens on. On a machine without IPv6, \`0.0.0.0\` listens on IPv4 alone. To listen on one family only, name an address of that family.
+- Addresses with a port are \`host:port\`, with brackets around an IPv6 address: \`[2001:db8::1]:9876\`. Without a port, the brackets may be left out.
+- Lists of servers are separated by \`;\` or \`,\`. A server may also be written \`http://host:port\`, as RocketMQ's clients take it.
+
 ## Live updates
 
 UPDATE_NAMESRV_CONFIG (\`mqadmin updateNamesrvConfig\`) changes the options that are marked live. The response is sent when the change is on disk and in effect. A request is applied as a whole or not at all:

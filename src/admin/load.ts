@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers";
-import { NoAnswerError, parseAddress, StrangeAnswerError } from "../remoting/client_connection.ts";
+import { parseAddress } from "../address.ts";
+import { NoAnswerError, StrangeAnswerError } from "../remoting/client_connection.ts";
 import { FrameError, type OutgoingRequest } from "../remoting/wire/command.ts";
 import { FrameDecoder } from "../remoting/wire/frame_decoder.ts";
 import { encodeRequest } from "../remoting/wire/frame_encoder.ts";

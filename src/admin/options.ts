@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { parseAddress } from "../remoting/client_connection.ts";
+import { ADDRESS_LIST, parseAddressList } from "../address.ts";
 import { UsageError } from "./failures.ts";
 
 const DEFAULT_PORT = 9876;
@@ -40,23 +40,24 @@ export function withServers(command: Command): Command {
 }
 
 /**
- * Parses "host:port;host:port" and removes duplicates. The default port is 9876.
+ * Parses a list of addresses and removes duplicates.
  *
  * @throws {UsageError}
  */
-export function parseServers(list: string, option = "--namesrvAddr"): string[] {
-  const items = list.split(";").map((item) => item.trim()).filter((item) => item !== "");
-  if (items.length === 0) throw new UsageError(`${option}: must be host:port[;host:port]`);
-  const addresses = items.map((item) => {
-    const address = /:\d+$/.test(item) || item.includes("/") ? item : `${item}:${DEFAULT_PORT}`;
-    try {
-      parseAddress(address);
-    } catch {
-      throw new UsageError(`${option} ${item}: must be host:port[;host:port]`);
-    }
-    return address;
-  });
-  return [...new Set(addresses)];
+export function parseServers(
+  list: string,
+  option = "--namesrvAddr",
+  defaultPort = DEFAULT_PORT,
+): string[] {
+  let addresses: string[] = [];
+  try {
+    addresses = parseAddressList(list, defaultPort);
+  } catch {
+    // The list is shown below.
+  }
+  if (addresses.length > 0) return addresses;
+  const given = list.trim() === "" ? option : `${option} ${list}`;
+  throw new UsageError(`${given}: must be ${ADDRESS_LIST}`);
 }
 
 const UNITS: ReadonlyMap<string, number> = new Map([["ms", 1], ["s", 1000], ["m", 60_000]]);

@@ -1,5 +1,5 @@
 import type { NameServer } from "./name_server.ts";
-import { parseAddress } from "../remoting/client_connection.ts";
+import { formatAddress, parseAddress } from "../address.ts";
 import { CommandFailure, UsageError } from "./failures.ts";
 import { parseCount, parseDuration, parseServers, type ServerOptions } from "./options.ts";
 import { type Cell, type Output, styled } from "./output.ts";
@@ -78,7 +78,7 @@ function metricsOf(servers: readonly NameServer[], http: string | undefined): Re
   const addresses = http === undefined
     ? servers.map(({ address }) => {
       const { hostname } = parseAddress(address);
-      return hostname.includes(":") ? `[${hostname}]:${HTTP_PORT}` : `${hostname}:${HTTP_PORT}`;
+      return formatAddress(hostname, HTTP_PORT);
     })
     : parseServers(http, "--http");
   if (addresses.length !== servers.length && http !== undefined) {

@@ -244,7 +244,9 @@ const NETWORK = {
   bindAddress: text({
     default: "0.0.0.0",
     applies: "restart",
-    doc: "Address or host name to listen on.",
+    doc:
+      "Address or host name to listen on. `0.0.0.0` and `::` are all addresses of the machine, " +
+      "IPv4 and IPv6.",
   }),
   listenPort: int({
     default: 9876,
@@ -475,7 +477,8 @@ const OWN = {
     default: "127.0.0.1",
     applies: "restart",
     doc:
-      "Address or host name of the HTTP port. Anyone who can connect may read everything except secrets.",
+      "Address or host name of the HTTP port, like bindAddress. Anyone who can connect may read " +
+      "everything except secrets.",
   }),
   httpPort: int({
     default: 9877,

@@ -1,3 +1,4 @@
+import { ADDRESS_LIST, parseAddress, parseAddressList, parseHost } from "../address.ts";
 import { isOptionName, type Option, type OptionName, optionOf, type Options } from "./options.ts";
 import { formatProperty } from "./properties.ts";
 
@@ -126,16 +127,36 @@ export function findContradictions(options: Readonly<Options>): Contradiction[] 
       reason: "must be false: this server has no controller, run it separately",
     });
   }
-  if (options.bindAddress === "") {
-    found.push({ name: "bindAddress", reason: "must be an address or a host name" });
+  found.push(...findWrongAddresses(options));
+  return found;
+}
+
+function findWrongAddresses(options: Readonly<Options>): Contradiction[] {
+  const found: Contradiction[] = [];
+  const host = "must be an address or a host name, without a port";
+  if (parseHost(options.bindAddress) === undefined) {
+    found.push({ name: "bindAddress", reason: host });
   }
-  if (options.httpBindAddress === "" && options.httpPort !== 0) {
-    found.push({
-      name: "httpBindAddress",
-      reason: "must be an address or a host name, unless httpPort=0",
-    });
+  if (options.httpPort !== 0 && parseHost(options.httpBindAddress) === undefined) {
+    found.push({ name: "httpBindAddress", reason: `${host}; or set httpPort=0` });
+  }
+  if (!isReadable(() => parseAddressList(options.productEnvNamesrvAddr, 0))) {
+    found.push({ name: "productEnvNamesrvAddr", reason: `must be ${ADDRESS_LIST}` });
+  }
+  const service = options.addressServiceDomain;
+  if (service !== "" && !isReadable(() => parseAddress(service, 0))) {
+    found.push({ name: "addressServiceDomain", reason: "must be host or host:port" });
   }
   return found;
+}
+
+function isReadable(read: () => unknown): boolean {
+  try {
+    read();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function findTlsContradictions(options: Readonly<Options>): Contradiction[] {

@@ -136,6 +136,13 @@ const START_AND_STOP = {
     fields: ["address", "port"],
     meaning: "The remoting port is open.",
   },
+  "address skipped": {
+    levels: ["INFO"],
+    fields: ["address", "port", "error"],
+    meaning: "One of the two addresses for all connections, `0.0.0.0` and `::`, can't be opened: " +
+      "mostly because the machine has no IPv6, or Deno's permissions do not cover it. The server " +
+      "listens on the other.",
+  },
   "HTTP port open": {
     levels: ["INFO"],
     fields: ["address", "port"],

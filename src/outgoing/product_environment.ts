@@ -1,9 +1,12 @@
+import { formatAddress, parseAddress, parseAddressList } from "../address.ts";
 import type { Log } from "../log/log.ts";
 import { RequestCode, ResponseCode } from "../protocol/codes.ts";
 import type { RemotingClient } from "../remoting/client.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
 
 const CALL_TIMEOUT = 3000;
+/** The default port of a name server. */
+const NAMESRV_PORT = 9876;
 /** The default port of an address service, as in the reference. */
 const ADDRESS_SERVICE_PORT = 8080;
 /** Milliseconds for which the address service's reply is cached. */
@@ -64,12 +67,13 @@ export class ProductEnvironment {
 
   async #addresses(): Promise<string[]> {
     const { options, now } = this.#parts;
-    if (options.productEnvNamesrvAddr !== "") return split(options.productEnvNamesrvAddr);
-    const { addressServiceDomain, productEnvName } = options;
-    const host = addressServiceDomain.includes(":")
-      ? addressServiceDomain
-      : `${addressServiceDomain}:${ADDRESS_SERVICE_PORT}`;
-    const url = `http://${host}/rocketmq/nsaddr-${encodeURIComponent(productEnvName)}`;
+    const { productEnvNamesrvAddr, addressServiceDomain, productEnvName } = options;
+    if (productEnvNamesrvAddr !== "") return parseAddressList(productEnvNamesrvAddr, NAMESRV_PORT);
+    if (addressServiceDomain === "") return [];
+    const { hostname, port } = parseAddress(addressServiceDomain, ADDRESS_SERVICE_PORT);
+    const url = `http://${formatAddress(hostname, port)}/rocketmq/nsaddr-${
+      encodeURIComponent(productEnvName)
+    }`;
     const before = this.#asked?.url === url ? this.#asked : undefined;
     if (before !== undefined && now() - before.at < ADDRESSES_LIFETIME) return before.addresses;
     const addresses = this.#askService(url, before?.addresses);
@@ -81,14 +85,10 @@ export class ProductEnvironment {
   async #askService(url: string, before?: Promise<string[]>): Promise<string[]> {
     const { get, log } = this.#parts;
     try {
-      return split(await get(url));
+      return parseAddressList(await get(url), NAMESRV_PORT);
     } catch (error) {
       log.warn("address service did not answer", { url, error });
       return await before ?? [];
     }
   }
-}
-
-function split(addresses: string): string[] {
-  return addresses.split(";").map((address) => address.trim()).filter((address) => address !== "");
 }

@@ -1,4 +1,5 @@
-import { ClientConnection, parseAddress, type RemoteAnswer } from "./client_connection.ts";
+import { parseAddress } from "../address.ts";
+import { ClientConnection, type RemoteAnswer } from "./client_connection.ts";
 import { Flag, type OutgoingRequest } from "./wire/command.ts";
 import { encodeRequest } from "./wire/frame_encoder.ts";
 import type { Transport } from "./transport/transport.ts";

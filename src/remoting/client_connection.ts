@@ -1,3 +1,4 @@
+import { parseAddress } from "../address.ts";
 import { type CommandHeader, Flag, FrameError, type OutgoingRequest } from "./wire/command.ts";
 import { type Frame, FrameDecoder } from "./wire/frame_decoder.ts";
 import { encodeRequest } from "./wire/frame_encoder.ts";
@@ -151,16 +152,4 @@ export class ClientConnection {
     }
     this.#waiting.clear();
   }
-}
-
-/**
- * Splits "host:port" or "[v6]:port".
- *
- * @throws {TypeError} when the text has another form
- */
-export function parseAddress(address: string): { hostname: string; port: number } {
-  const match = /^(?:\[([^\]]+)\]|([^:\[\]]+)):(\d{1,5})$/.exec(address);
-  const port = Number(match?.[3]);
-  if (match === null || port > 65535) throw new TypeError(`not "host:port": ${address}`);
-  return { hostname: match[1] ?? match[2], port };
 }

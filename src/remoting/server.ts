@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { listenEverywhere } from "../listen_everywhere.ts";
 import type { Log } from "../log/log.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import { Connection, type ConnectionContext, type RequestHandler } from "./connection.ts";
@@ -46,7 +47,7 @@ export class RemotingServer {
   readonly #connections = new Map<Connection, number>();
   #lastId = 0;
   readonly #context: ConnectionContext;
-  #listener: Listener | undefined;
+  #listeners: readonly Listener[] = [];
   readonly #idleScan: ScanTimer;
   #finished: (() => void) | undefined;
 
@@ -93,11 +94,24 @@ export class RemotingServer {
   /**
    * Starts to listen and to handle requests.
    *
+   * @param hostname without brackets; the wildcard of either family opens both
    * @returns the port; chosen by the system if 0 was given
    * @throws the runtime's error when it can't listen on the address
    */
   async listen(hostname: string, port: number): Promise<number> {
-    this.#listener = await this.#transport.listen(
+    const listeners = await listenEverywhere(
+      hostname,
+      port,
+      (hostname, port) => this.#open(hostname, port),
+      (address, error) => this.#log.info("address skipped", { address, port, error }),
+    );
+    this.#listeners = listeners;
+    this.#idleScan.start();
+    return listeners[0]!.port;
+  }
+
+  #open(hostname: string, port: number): Promise<Listener> {
+    return this.#transport.listen(
       {
         hostname,
         port,
@@ -115,13 +129,11 @@ export class RemotingServer {
         connection.start();
       },
     );
-    this.#idleScan.start();
-    return this.#listener.port;
   }
 
   /** Whether connections are accepted. */
   get listening(): boolean {
-    return this.#listener !== undefined;
+    return this.#listeners.length > 0;
   }
 
   /** The number of open connections. */
@@ -156,8 +168,8 @@ export class RemotingServer {
    * @param limit milliseconds after which the remaining connections are closed unanswered
    */
   async stop(limit: number): Promise<void> {
-    this.#listener?.close();
-    this.#listener = undefined;
+    for (const listener of this.#listeners) listener.close();
+    this.#listeners = [];
     this.#idleScan.stop();
     const connections = [...this.#connections.keys()];
     for (const connection of connections) connection.finish();

@@ -18,6 +18,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   "clients' certificates": ["tls.secretName=namesrv-tls", "tls.clientCertificates=true"],
   "a service monitor": ["serviceMonitor.enabled=true", "serviceMonitor.labels.release=main"],
   "no disk, no budget": ["persistence.enabled=false", "podDisruptionBudget.enabled=false"],
+  "IPv6": ["bindAddress=::", "httpBindAddress=::1", "ipFamilyPolicy=PreferDualStack"],
   "all the rest": [
     "replicas=3",
     "image.tag=v1",
@@ -184,6 +185,15 @@ describe("the Helm chart", () => {
     assert.ok(grace > Number(config.get("shutdownWaitTimeSeconds")));
     const headless = found.get(`Service ${spec.serviceName}`)!.spec;
     assert.deepEqual([headless.clusterIP, headless.publishNotReadyAddresses], ["None", true]);
+  });
+
+  it("lets the addresses and families be set", async () => {
+    const found = await objects(VALUES["IPv6"]!);
+    const config = options(found);
+    assert.deepEqual([config.get("bindAddress"), config.get("httpBindAddress")], ["::", "::1"]);
+    for (const name of ["prod-rocketmq-namesrv", "prod-rocketmq-namesrv-headless"]) {
+      assert.equal(found.get(`Service ${name}`)!.spec.ipFamilyPolicy, "PreferDualStack");
+    }
   });
 
   it("refuses values that it does not know or that are the chart's own", async () => {

@@ -140,18 +140,27 @@ export class FakeSocket implements Socket {
 export class FakeTransport implements Transport {
   /** The options of each listen. */
   readonly listened: Parameters<Transport["listen"]>[0][] = [];
-  listening = false;
+  readonly #open = new Set<string>();
   #accept: ((socket: Socket) => void) | undefined;
+
+  get listening(): boolean {
+    return this.#open.size > 0;
+  }
 
   listen(
     options: Parameters<Transport["listen"]>[0],
     accept: (socket: Socket) => void,
   ): Promise<Listener> {
-    this.listened.push(options);
-    this.listening = true;
-    this.#accept = accept;
     const port = options.port || 40000;
-    return Promise.resolve({ port, close: () => void (this.listening = false) });
+    // As on most systems, the wildcard of IPv6 takes IPv4 connections, too.
+    if (options.hostname === "0.0.0.0" && this.#open.has(`:: ${port}`)) {
+      return Promise.reject(Object.assign(new Error("in use"), { code: "EADDRINUSE" }));
+    }
+    this.listened.push(options);
+    const key = `${options.hostname} ${port}`;
+    this.#open.add(key);
+    this.#accept = accept;
+    return Promise.resolve({ port, close: () => void this.#open.delete(key) });
   }
 
   connect(): Promise<Socket> {

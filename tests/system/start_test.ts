@@ -51,6 +51,22 @@ describe("a start", () => {
     );
   });
 
+  it("listens on IPv4 and IPv6, also for HTTP, and names peers by their own addresses", async () => {
+    await using home = await Home.make();
+    const httpPort = freePort();
+    await using server = await ServerProcess.start({
+      home,
+      args: ["--httpBindAddress=0.0.0.0", `--httpPort=${httpPort}`],
+    });
+    for (const [hostname, peer] of [["127.0.0.1", "127.0.0.1"], ["::1", "[::1]"]] as const) {
+      using connection = await Deno.connect({ hostname, port: server.port });
+      const response = await fetch(`http://${peer}:${httpPort}/api/v1/connections`);
+      const body = await response.text();
+      const { port } = connection.localAddr as Deno.NetAddr;
+      assert.ok(body.includes(`"${peer}:${port}"`), body);
+    }
+  });
+
   it("listens on the bindAddress and shows it", async () => {
     await using home = await Home.make();
     await using server = await ServerProcess.start({ home, args: ["--bindAddress=127.0.0.1"] });

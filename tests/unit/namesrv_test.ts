@@ -160,6 +160,22 @@ describe("Namesrv", () => {
       assert.equal(server.address, "0.0.0.0:40000");
     });
 
+    it("listens on IPv4 and IPv6 by default, and on an IPv6 address in brackets", async () => {
+      await start();
+      assert.deepEqual(network.listened.map(({ hostname }) => hostname), ["::"]);
+      await stop();
+      network = new Network();
+      const server = await start("bindAddress=[::1]\nlistenPort=1234\n");
+      assert.deepEqual(network.listened.map(({ hostname }) => hostname), ["::1"]);
+      assert.equal(server.address, "[::1]:1234");
+      await stop();
+      network = new Network();
+      network.taken = new Deno.errors.AddrInUse("Address already in use");
+      await assert.rejects(start("bindAddress=::1\nlistenPort=1234\n"), {
+        message: "cannot listen on [::1]:1234 (bindAddress, listenPort): Address already in use",
+      });
+    });
+
     it("fails in one line at a port that is taken", async () => {
       network.taken = new Deno.errors.AddrInUse("Address already in use (os error 98)");
       await assert.rejects(start("listenPort=1234\n"), (error) => {

@@ -1,3 +1,4 @@
+import { listenEverywhere } from "../../listen_everywhere.ts";
 import type { Log } from "../../log/log.ts";
 import { HttpProblem } from "./answer.ts";
 import type { HttpListener, HttpServer } from "./http_listener.ts";
@@ -30,10 +31,11 @@ export class HttpPort {
   readonly #throttle: Throttle;
   /** Health checks do not queue behind other requests. */
   readonly #priorityThrottle: Throttle;
-  #server: HttpServer | undefined;
+  #servers: readonly HttpServer[] = [];
   #reopening: ReturnType<typeof setTimeout> | undefined;
   /** Requests without priority are handled one after another. */
   #line: Promise<unknown> = Promise.resolve();
+  #stopped = false;
   #open = 0;
   #unsent = 0;
 
@@ -54,22 +56,30 @@ export class HttpPort {
   /**
    * Starts to listen and to handle requests. A port that fails later is reopened.
    *
+   * @param hostname without brackets; the wildcard of either family opens both
    * @returns the port
    * @throws the runtime's error when it can't listen on the address
    */
-  listen(hostname: string, port: number): number {
-    const server = this.#listener.listen(
-      { hostname, port },
-      (request, sent) => this.#answer(request, sent),
+  async listen(hostname: string, port: number): Promise<number> {
+    const servers = await listenEverywhere(
+      hostname,
+      port,
+      (hostname, port) =>
+        this.#listener.listen({ hostname, port }, (request, sent) => this.#answer(request, sent)),
+      (address, error) => this.#log.info("address skipped", { address, port, error }),
     );
-    this.#server = server;
-    void server.ended.then((error) => {
-      if (this.#server !== server) return;
-      this.#log.warn("HTTP port failed", { error });
-      server.abort();
-      this.#reopenLater(hostname, server.port);
-    });
-    return server.port;
+    this.#servers = servers;
+    const opened = servers[0]!.port;
+    for (const { ended } of servers) {
+      void ended.then((error) => {
+        if (this.#servers !== servers) return;
+        this.#servers = [];
+        this.#log.warn("HTTP port failed", { error });
+        abort(servers);
+        this.#reopenLater(hostname, opened);
+      });
+    }
+    return opened;
   }
 
   /**
@@ -78,24 +88,29 @@ export class HttpPort {
    * @param limit milliseconds after which the remaining connections are closed unanswered
    */
   async stop(limit: number): Promise<void> {
-    const server = this.#server;
+    const servers = this.#servers;
+    this.#stopped = true;
     clearTimeout(this.#reopening);
-    if (server === undefined) return;
-    this.#server = undefined;
-    const timer = setTimeout(() => server.abort(), limit);
-    await server.shutdown();
+    this.#servers = [];
+    const timer = setTimeout(() => abort(servers), limit);
+    await Promise.all(servers.map((server) => server.shutdown()));
     clearTimeout(timer);
   }
 
   #reopenLater(hostname: string, port: number): void {
-    this.#reopening = setTimeout(() => {
-      try {
-        this.listen(hostname, port);
-        this.#log.info("HTTP port open again", { address: hostname, port });
-      } catch {
-        this.#reopenLater(hostname, port);
-      }
-    }, REOPEN_AFTER);
+    this.#reopening = setTimeout(() => void this.#reopen(hostname, port), REOPEN_AFTER);
+  }
+
+  async #reopen(hostname: string, port: number): Promise<void> {
+    try {
+      await this.listen(hostname, port);
+    } catch {
+      if (!this.#stopped) this.#reopenLater(hostname, port);
+      return;
+    }
+    // A stop may have come meanwhile.
+    if (this.#stopped) abort(this.#servers);
+    else this.#log.info("HTTP port open again", { address: hostname, port });
   }
 
   async #answer(request: Request, sent: Promise<void>): Promise<Response> {
@@ -135,6 +150,10 @@ export class HttpPort {
     this.#line = answer.catch(() => {});
     return answer;
   }
+}
+
+function abort(servers: readonly HttpServer[]): void {
+  for (const server of servers) server.abort();
 }
 
 function busy(reason: string): HttpProblem {

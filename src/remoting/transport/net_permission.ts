@@ -1,3 +1,5 @@
+import { formatAddress } from "../../address.ts";
+
 /**
  * Checks that Deno lets this program listen, without prompting the user.
  *
@@ -5,15 +7,11 @@
  */
 export function checkListenPermission(hostname: string, port: number): void {
   if (isNetGranted(hostname, port)) return;
-  throw new Deno.errors.NotCapable(`--allow-net=${hostOf(hostname, port)}`);
+  throw new Deno.errors.NotCapable(`--allow-net=${formatAddress(hostname, port)}`);
 }
 
 /** Whether this program may listen on an address, or connect to it, without asking the user. */
 export function isNetGranted(hostname: string, port: number): boolean {
-  const host = hostOf(hostname, port);
+  const host = formatAddress(hostname, port);
   return Deno.permissions.querySync({ name: "net", host }).state === "granted";
-}
-
-function hostOf(hostname: string, port: number): string {
-  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }

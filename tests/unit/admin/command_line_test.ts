@@ -164,11 +164,12 @@ describe("TLS options", () => {
 
 describe("option values", () => {
   it("servers have a port, and count once", () => {
-    assert.deepEqual(parseServers("a:1; b;a:1;[::1]:2;[fe80::1]"), [
+    assert.deepEqual(parseServers("a:1; b;a:1,[::1]:2;[fe80::1],http://c:3/"), [
       "a:1",
       "b:9876",
       "[::1]:2",
       "[fe80::1]:9876",
+      "c:3",
     ]);
   });
 

@@ -137,6 +137,10 @@ describe("findContradictions", () => {
     assert.deepEqual(reasons({ maxBufferedRequestBytes: 1024 }), ["maxBufferedRequestBytes"]);
     assert.deepEqual(reasons({ enableControllerInNamesrv: true }), ["enableControllerInNamesrv"]);
     assert.deepEqual(reasons({ bindAddress: "" }), ["bindAddress"]);
+    assert.deepEqual(reasons({ bindAddress: "10.0.0.1:9876" }), ["bindAddress"]);
+    assert.deepEqual(reasons({ bindAddress: "[::1]", httpBindAddress: "::1" }), []);
+    assert.deepEqual(reasons({ productEnvNamesrvAddr: "a:1;b:x" }), ["productEnvNamesrvAddr"]);
+    assert.deepEqual(reasons({ addressServiceDomain: "http://x/" }), ["addressServiceDomain"]);
     assert.deepEqual(reasons({ httpBindAddress: "" }), ["httpBindAddress"]);
     assert.deepEqual(reasons({ httpBindAddress: "", httpPort: 0 }), []);
   });

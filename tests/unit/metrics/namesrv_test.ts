@@ -166,7 +166,7 @@ describe("the metrics of a Namesrv", () => {
     await assertCounts({ accept_failures_total: 1, connections_accepted_total: 0 });
     assert.deepEqual(log.at("ERROR").map(({ event, fields }) => [event, fields]), [
       ["connection not accepted", {
-        address: "0.0.0.0",
+        address: "::",
         reason: "Too many open files (os error 24)",
       }],
     ]);

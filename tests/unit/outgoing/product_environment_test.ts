@@ -137,6 +137,22 @@ describe("ProductEnvironment", () => {
     assert.deepEqual(urls, ["http://service.example:8080/rocketmq/nsaddr-center"]);
   });
 
+  it("asks servers and services with IPv6 addresses, with or without brackets", async () => {
+    options.productEnvNamesrvAddr = "::1, [fe80::1]:7;http://s1:1";
+    await route();
+    assert.deepEqual(addresses(), ["[::1]:9876", "[fe80::1]:7", "s1:1"]);
+    options.productEnvNamesrvAddr = "";
+    for (const domain of ["::1", "[fe80::1]", "[::1]:80"]) {
+      options.addressServiceDomain = domain;
+      await route();
+    }
+    assert.deepEqual(urls.map((url) => url.split("/")[2]), [
+      "[::1]:8080",
+      "[fe80::1]:8080",
+      "[::1]:80",
+    ]);
+  });
+
   it("asks anew when the environment or the service changes", async () => {
     await route();
     options.productEnvName = "pre/x?";

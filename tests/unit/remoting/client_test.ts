@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { RemotingClient } from "../../../src/remoting/client.ts";
-import { parseAddress } from "../../../src/remoting/client_connection.ts";
 import { FrameError } from "../../../src/remoting/wire/command.ts";
 import { RequestSigner } from "../../../src/access/request_signer.ts";
 import { NodeTransport } from "../../../src/remoting/transport/node_transport.ts";
@@ -211,39 +210,5 @@ describe("RemotingClient", () => {
     serve = () => Promise.resolve();
     await assert.rejects(client.invoke("nowhere", REQUEST, 5000), /nowhere/);
     await assert.rejects(client.invokeOneway("nowhere:", REQUEST, 5000), /nowhere:/);
-  });
-});
-
-describe("parseAddress", () => {
-  it("splits host and port", () => {
-    assert.deepEqual(parseAddress("10.0.0.1:10911"), { hostname: "10.0.0.1", port: 10911 });
-    assert.deepEqual(parseAddress("broker-a.local:1"), { hostname: "broker-a.local", port: 1 });
-    assert.deepEqual(parseAddress("[2001:db8::1]:65535"), { hostname: "2001:db8::1", port: 65535 });
-  });
-
-  it("refuses everything else, naming it", () => {
-    for (
-      const address of [
-        "",
-        ":1",
-        "host",
-        "host:",
-        "host:x",
-        "host:-1",
-        "host:65536",
-        "host:123456",
-        "::1:1",
-        "[::1]",
-        "[]:1",
-        "a:1:2",
-        "host:1 ",
-      ]
-    ) {
-      assert.throws(
-        () => parseAddress(address),
-        (error: Error) => error instanceof TypeError && error.message.includes(address),
-        address,
-      );
-    }
   });
 });

@@ -14,7 +14,7 @@ let begun: string[];
 /** The pending requests for /slow. */
 let slow: PromiseWithResolvers<void>[];
 
-function setUp(): void {
+async function setUp(): Promise<void> {
   time = new FakeTime(0);
   log = new RecordedLog();
   listener = new FakeHttpListener();
@@ -54,7 +54,7 @@ function setUp(): void {
       },
     ],
   });
-  port.listen("127.0.0.1", 9877);
+  await port.listen("127.0.0.1", 9877);
 }
 
 /** Sends a request; `sent` settles when the response has been sent. */
@@ -209,7 +209,7 @@ describe("HttpPort", () => {
     await time.tickAsync(5000);
     assert.deepEqual(listener.events, ["listen", "abort"]);
     listener.refusal = undefined;
-    await time.tickAsync(1000);
+    await pass(1000);
     assert.deepEqual(listener.events, ["listen", "abort", "listen"]);
     assert.deepEqual(listener.address, { hostname: "127.0.0.1", port: 9877 });
     assert.deepEqual(log.events.map(({ event }) => event), [
