@@ -29,7 +29,6 @@ import { Dispatcher } from "./processor/dispatcher.ts";
 import { RegistrationDecoder } from "./processor/registration_decoder.ts";
 import { RequestQueue, type RequestQueueOptions } from "./processor/request_queue.ts";
 import { type RequestQueues, requestTable } from "./processor/request_table.ts";
-import { serviceWait } from "./processor/route_query.ts";
 import { ORDER_TOPIC_CONFIG, RequestCode, ResponseCode } from "./protocol/codes.ts";
 import { RemotingClient } from "./remoting/client.ts";
 import { ByteBudget } from "./remoting/memory_budget.ts";
@@ -38,8 +37,10 @@ import { RemotingServer } from "./remoting/server.ts";
 import { TlsAcceptor } from "./remoting/tls/acceptor.ts";
 import { type TlsFileSystem, TlsStore } from "./remoting/tls/store.ts";
 import type { Transport } from "./remoting/transport/transport.ts";
+import { RouteAnswers } from "./route/route_answers.ts";
 import { RouteCache } from "./route/route_cache.ts";
 import { RouteInfoManager } from "./route/route_info_manager.ts";
+import type { RouteView } from "./route/route_view.ts";
 import { RouteTables } from "./route/tables.ts";
 
 /** Milliseconds of work on other requests before route queries get a turn. */
@@ -78,12 +79,12 @@ export interface Processing {
   readonly decoder: RegistrationDecoder;
   readonly queues: RequestQueues;
   readonly dispatcher: Dispatcher;
-  /** Milliseconds for which route queries are still refused (needWaitForService). */
-  serviceWait(): number;
+  readonly tables: RouteView;
+  readonly answers: RouteAnswers;
 }
 
 /** The parts of a name server. None of them is started. */
-export interface Assembly extends Omit<Processing, "cache" | "decoder" | "serviceWait"> {
+export interface Assembly extends Omit<Processing, "cache" | "decoder" | "tables" | "answers"> {
   readonly config: LiveConfig;
   readonly kv: KvConfig;
   readonly tls: TlsStore | undefined;
@@ -136,10 +137,10 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     clock,
     expire: (connection) => server.expire(connection),
   });
-  const { cache, routes, decoder, queues, dispatcher } = processing;
+  const { cache, routes, tables, answers, decoder, queues, dispatcher } = processing;
 
-  config.onChange("logLevel", parts.setLogLevel);
-  config.onChange("logRepeatLimit", parts.setLogRepeatLimit);
+  config.subscribe("logLevel", parts.setLogLevel);
+  config.subscribe("logRepeatLimit", parts.setLogRepeatLimit);
 
   const acceptor = tls && new TlsAcceptor({
     enforcing: options["tls.server.mode"] === "enforcing",
@@ -171,6 +172,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
       default: queues.default,
       disk: queues.disk,
     },
+    tables,
     routes,
     decoder,
     cache,
@@ -186,7 +188,8 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
 
   const http = parts.http && createHttpPort({
     listener: parts.http,
-    tables: routes.tables,
+    tables,
+    answers,
     kv,
     config,
     server,
@@ -194,7 +197,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     condition: {
       listening: () => server.listening,
       stopping: () => lifecycle.leaving,
-      serviceWait: processing.serviceWait,
+      serviceWait: () => answers.serviceWait(),
       checkKvFile: () => kv.checkWritable(),
     },
     metrics,
@@ -272,16 +275,16 @@ export function assembleProcessing(parts: {
   const { config, kv, client, budget, lifecycle, log, clock, expire } = parts;
   const options = config.values;
   const { now, monotonic, nextTurn } = clock;
-  const startTime = now();
 
-  const cache = new RouteCache(() => options.routeCacheMaxBytes);
-  const tables = new RouteTables(cache);
-  cache.attach(tables);
-  kv.onChange((namespace, key) => {
+  const tables = new RouteTables();
+  const cache = new RouteCache(tables, () => options.routeCacheMaxBytes);
+  tables.subscribe(cache);
+  const answers = new RouteAnswers({ tables, kv, options, monotonic });
+  kv.subscribe((namespace, key) => {
     if (namespace === ORDER_TOPIC_CONFIG) cache.topicChanged(key);
   });
   for (const name of ["clusterTest", "orderMessageEnable", "supportActingMaster"] as const) {
-    config.onChange(name, () => cache.clear());
+    config.subscribe(name, () => cache.clear());
   }
 
   const routes = new RouteInfoManager(tables, {
@@ -293,7 +296,7 @@ export function assembleProcessing(parts: {
     notify: (change) => notifyMinBrokerIdChange(client, change, log),
     expire,
   });
-  config.onChange("scanNotActiveBrokerInterval", () => routes.reschedule());
+  config.subscribe("scanNotActiveBrokerInterval", () => routes.reschedule());
 
   const otherLimits: RequestQueueOptions = {
     capacity: () => options.defaultThreadPoolQueueCapacity,
@@ -324,8 +327,7 @@ export function assembleProcessing(parts: {
     kv,
     decoder,
     productEnvironment: new ProductEnvironment({ options, client, get: getText, log, now }),
-    startTime,
-    now,
+    answers,
     log,
   });
   const dispatcher = new Dispatcher(table, log, (peer) => {
@@ -337,6 +339,7 @@ export function assembleProcessing(parts: {
     decoder,
     queues,
     dispatcher,
-    serviceWait: () => serviceWait(options, now() - startTime),
+    tables,
+    answers,
   };
 }

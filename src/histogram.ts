@@ -21,7 +21,7 @@ export class Histogram {
   /** Count of values per bucket; the last bucket is for values above all bounds. */
   readonly counts: number[];
   #sum = 0;
-  #listener: ((value: number) => void) | undefined;
+  readonly #listeners: ((value: number) => void)[] = [];
 
   /** @param bounds upper bounds of the buckets, ascending */
   constructor(bounds: readonly number[]) {
@@ -38,12 +38,12 @@ export class Histogram {
   add(value: number): void {
     this.counts[bucketOf(this.bounds, value)]++;
     this.#sum += value;
-    this.#listener?.(value);
+    for (const listener of this.#listeners) listener(value);
   }
 
-  /** Sets the listener for each value from now on, replacing the previous one. */
-  onAdd(listener: (value: number) => void): void {
-    this.#listener = listener;
+  /** Calls the listener with each value from now on. It must not throw. */
+  subscribe(listener: (value: number) => void): void {
+    this.#listeners.push(listener);
   }
 }
 

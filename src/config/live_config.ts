@@ -107,7 +107,7 @@ export class LiveConfig {
   }
 
   /** Calls `listener` with each new value of an option. It must not throw. */
-  onChange<N extends OptionName>(name: N, listener: (value: Options[N]) => void): void {
+  subscribe<N extends OptionName>(name: N, listener: (value: Options[N]) => void): void {
     const listeners = this.#listeners.get(name) ?? [];
     listeners.push(listener as Listener);
     this.#listeners.set(name, listeners);

@@ -10,7 +10,7 @@ import { Pager } from "./routes/pager.ts";
 import { metricsRoute } from "./routes/metrics_route.ts";
 
 /** Dependencies of the HTTP port. */
-export interface HttpPortParts extends Omit<ApiParts, "pager" | "serviceWait"> {
+export interface HttpPortParts extends Omit<ApiParts, "pager"> {
   listener: HttpListener;
   condition: Condition;
   metrics?: MetricsSource;
@@ -31,7 +31,7 @@ export function createHttpPort(
     routes: [
       ...healthRoutes(condition, { ...SOFTWARE, deno, v8 }, now),
       ...(metrics ? [metricsRoute(metrics, now)] : []),
-      ...apiRoutes({ ...told, serviceWait: condition.serviceWait, pager }),
+      ...apiRoutes({ ...told, pager }),
     ],
   });
 }

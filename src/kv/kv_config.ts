@@ -194,7 +194,7 @@ export class KvConfig {
   }
 
   /** Calls `listener` after each change that has taken effect. */
-  onChange(listener: KvListener): void {
+  subscribe(listener: KvListener): void {
     this.#listeners.push(listener);
   }
 

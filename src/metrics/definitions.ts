@@ -96,7 +96,7 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
           }
         },
         listen({ remoting }, record) {
-          remoting.requests.onLeft((requestCode, responseCode, result, milliseconds) =>
+          remoting.requests.subscribe((requestCode, responseCode, result, milliseconds) =>
             record(milliseconds, latencyLabels(requestCode, responseCode, result))
           );
         },
@@ -213,9 +213,9 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
           read: brokersByCluster,
         },
       ),
-      gauge("topics", "Topics.", { read: ({ routes }) => sample(routes.tables.topicCount) }),
+      gauge("topics", "Topics.", { read: ({ tables }) => sample(tables.topicCount) }),
       gauge("queue_data", "Queue data: for each topic, one for each broker name that has it.", {
-        read: ({ routes }) => sample(routes.tables.queueDataCount),
+        read: ({ tables }) => sample(tables.queueDataCount),
       }),
       counter(
         "registrations_total",
@@ -285,7 +285,7 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
         "Topics on the brokers with a name. Only with metricsPerBroker.",
         {
           labels: ["cluster", "broker"],
-          *read({ routes: { tables }, options }) {
+          *read({ tables, options }) {
             if (!options.metricsPerBroker) return;
             for (const { cluster, brokerName } of tables.brokers()) {
               const labels = { cluster: short(cluster), broker: short(brokerName) };
@@ -536,7 +536,7 @@ function histogram(
       const { counts, sum } = of(sources);
       return [{ labels: {}, counts, sum }];
     },
-    listen: (sources, record) => of(sources).onAdd((value) => record(value, {})),
+    listen: (sources, record) => of(sources).subscribe((value) => record(value, {})),
   };
 }
 
@@ -569,7 +569,7 @@ function ofClasses(
   }));
 }
 
-function brokersByCluster({ routes: { tables } }: Sources): Sample[] {
+function brokersByCluster({ tables }: Sources): Sample[] {
   const counts = new Map<string, { master: number; slave: number }>();
   for (const { cluster, brokerAddrs } of tables.brokers()) {
     const full = counts.size >= MAX_CLUSTERS && !counts.has(cluster);
@@ -587,7 +587,7 @@ function brokersByCluster({ routes: { tables } }: Sources): Sample[] {
 }
 
 function* ofBrokers(
-  { routes: { tables }, options }: Sources,
+  { tables, options }: Sources,
   read: (live: LiveBroker) => number,
 ): Generator<Sample> {
   if (!options.metricsPerBroker) return;

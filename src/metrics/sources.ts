@@ -12,6 +12,7 @@ import type { TlsAcceptor } from "../remoting/tls/acceptor.ts";
 import type { TlsStore } from "../remoting/tls/store.ts";
 import type { RouteCache } from "../route/route_cache.ts";
 import type { RouteInfoManager } from "../route/route_info_manager.ts";
+import type { RouteView } from "../route/route_view.ts";
 
 /** Resource usage and versions of the process and its engine. */
 export interface Runtime {
@@ -39,7 +40,8 @@ export interface Sources {
       Pick<RequestQueue, "waiting" | "running" | "refused">
     >
   >;
-  routes: Pick<RouteInfoManager, "tables" | "counters">;
+  tables: RouteView;
+  routes: Pick<RouteInfoManager, "counters">;
   decoder: Pick<RegistrationDecoder, "seconds">;
   cache: Pick<RouteCache, "hits" | "misses" | "size" | "topics">;
   kv: Pick<KvConfig, "valueCount" | "writes" | "failedWrites" | "syncSeconds">;

@@ -19,6 +19,7 @@ import type { Command, Reply } from "../remoting/wire/command.ts";
 import type { Peer } from "../remoting/peer.ts";
 import type { RegistrationResult } from "../route/registration.ts";
 import type { RouteInfoManager } from "../route/route_info_manager.ts";
+import type { RouteView } from "../route/route_view.ts";
 import { RequestError } from "./errors.ts";
 import {
   checkBodyLength,
@@ -39,6 +40,7 @@ export interface BrokerOptions {
 /** Dependencies of the broker handlers. */
 export interface BrokerHandlersParts {
   routes: RouteInfoManager;
+  tables: RouteView;
   kv: KvConfig;
   decoder: RegistrationDecoder;
   options: Readonly<BrokerOptions>;
@@ -61,8 +63,7 @@ const NO_CODE_SET = "not set any response code";
 
 /** Requests that register, renew and remove brokers, and queries about brokers. */
 export function brokerHandlers(parts: BrokerHandlersParts) {
-  const { routes, kv, decoder, options, log } = parts;
-  const { tables } = routes;
+  const { routes, tables, kv, decoder, options, log } = parts;
   return {
     register,
     unregister,

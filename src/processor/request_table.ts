@@ -36,7 +36,7 @@ export interface RequestQueues {
 export function requestTable(parts: RequestTableParts): ReadonlyMap<number, RequestRow> {
   const { clientRequest, default: other, disk } = parts.queues;
   const broker = brokerHandlers(parts);
-  const topic = topicHandlers(parts.routes, parts.options);
+  const topic = topicHandlers(parts.routes, parts.tables, parts.options);
   const kv = kvHandlers(parts.kv);
   const config = configHandlers(parts.config, parts.log);
   const { routeQuery } = routeQueryHandlers(parts);

@@ -3,6 +3,7 @@ import { decodeQueueDatas, encodeTopicList } from "../protocol/route_data.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
 import type { Peer } from "../remoting/peer.ts";
 import type { RouteInfoManager } from "../route/route_info_manager.ts";
+import type { RouteView } from "../route/route_view.ts";
 import {
   systemTopics,
   topicsOfCluster,
@@ -25,9 +26,9 @@ const MAX_TOPIC_ROUTE = 1024 * 1024;
 /** Requests that list, add and delete topics. */
 export function topicHandlers(
   routes: RouteInfoManager,
+  tables: RouteView,
   options: Readonly<TopicListOptions>,
 ) {
-  const { tables } = routes;
   return {
     all,
     ofCluster,

@@ -55,7 +55,7 @@ export class RequestCounters {
   /** Cells of responses not sent yet. */
   readonly #leaving: number[] = [];
   #leavingCount = 0;
-  #listener: LatencyListener | undefined;
+  readonly #listeners: LatencyListener[] = [];
 
   /** @param requestCodes the codes counted separately, below 2048; likewise for responses */
   constructor(requestCodes: readonly number[], responseCodes: readonly number[]) {
@@ -87,13 +87,13 @@ export class RequestCounters {
    * requests arrived.
    */
   left(milliseconds: number): void {
-    if (milliseconds > 0 || this.#listener !== undefined) this.#write(milliseconds);
+    if (milliseconds > 0 || this.#listeners.length > 0) this.#write(milliseconds);
     this.#leavingCount = 0;
   }
 
-  /** Sets the listener for each request from now on, replacing the previous one. */
-  onLeft(listener: LatencyListener): void {
-    this.#listener = listener;
+  /** Calls the listener for each request from now on. It must not throw. */
+  subscribe(listener: LatencyListener): void {
+    this.#listeners.push(listener);
   }
 
   /** All series with at least one request. */
@@ -113,9 +113,11 @@ export class RequestCounters {
       const cell = this.#leaving[i];
       this.#sums[cell] += milliseconds;
       if (bucket > 0) this.#slowOf(cell)[bucket]++;
-      if (this.#listener === undefined) continue;
+      if (this.#listeners.length === 0) continue;
       const { requestCode, responseCode, result } = this.#codesOf(cell);
-      this.#listener(requestCode, responseCode, result, milliseconds);
+      for (const listener of this.#listeners) {
+        listener(requestCode, responseCode, result, milliseconds);
+      }
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Dialect } from "../protocol/fastjson_writer.ts";
-import type { RouteListener, RouteTables } from "./tables.ts";
+import type { RouteView } from "./route_view.ts";
+import type { RouteListener } from "./tables.ts";
 
 interface Entry {
   bytes: Partial<Record<Dialect, Uint8Array>>;
@@ -21,16 +22,15 @@ export class RouteCache implements RouteListener {
   #size = 0;
   #hits = 0;
   #misses = 0;
-  #tables: Pick<RouteTables, "queueData"> | undefined;
+  readonly #tables: Pick<RouteView, "queueData">;
 
-  /** @param limit returns the budget in bytes; called at each store */
-  constructor(limit: () => number) {
-    this.#limit = limit;
-  }
-
-  /** Sets the tables that tell which topics a broker has. */
-  attach(tables: Pick<RouteTables, "queueData">): void {
+  /**
+   * @param tables tell which topics a broker has; the cache must subscribe to them
+   * @param limit returns the budget in bytes; called at each store
+   */
+  constructor(tables: Pick<RouteView, "queueData">, limit: () => number) {
     this.#tables = tables;
+    this.#limit = limit;
   }
 
   /** Returns the encoded route of a topic, if it is cached. */
@@ -90,7 +90,7 @@ export class RouteCache implements RouteListener {
   brokerChanged(brokerName: string): void {
     // Rare, and only cached topics are visited: cheaper than maintaining an index by broker.
     for (const [topic, entry] of this.#entries) {
-      if (this.#tables?.queueData(topic, brokerName) !== undefined) this.#remove(topic, entry);
+      if (this.#tables.queueData(topic, brokerName) !== undefined) this.#remove(topic, entry);
     }
   }
 

@@ -60,7 +60,7 @@ export interface RouteCounters {
 
 /** Applies the changes that brokers and operators request, and removes brokers that are gone. */
 export class RouteInfoManager {
-  readonly tables: RouteTables;
+  readonly #tables: RouteTables;
   readonly counters: Readonly<RouteCounters>;
   readonly #counters: RouteCounters = {
     changed: 0,
@@ -82,7 +82,7 @@ export class RouteInfoManager {
   readonly #scanTimer: ScanTimer;
 
   constructor(tables: RouteTables, env: RouteEnvironment) {
-    this.tables = tables;
+    this.#tables = tables;
     this.counters = this.#counters;
     this.#env = env;
     this.#scanTimer = new ScanTimer({
@@ -114,7 +114,7 @@ export class RouteInfoManager {
     // Removals queued earlier must not undo this registration.
     this.flush();
     const { options, log } = this.#env;
-    const result = registerBroker(this.tables, registration, options, this.#heard());
+    const result = registerBroker(this.#tables, registration, options, this.#heard());
     const broker = { ...shown(registration), id: registration.brokerId };
     switch (result.kind) {
       case "refused":
@@ -156,7 +156,7 @@ export class RouteInfoManager {
     // Only the body tells which topics to remove.
     if (options.deleteTopicWithBrokerRegistration) return undefined;
     this.flush();
-    const result = registerBrokerAgain(this.tables, header, fingerprint, this.#heard());
+    const result = registerBrokerAgain(this.#tables, header, fingerprint, this.#heard());
     if (result === undefined) return undefined;
     this.#counters.unchanged++;
     if (log.debugEnabled) {
@@ -175,7 +175,7 @@ export class RouteInfoManager {
 
   /** Removes all brokers that registered over a connection. */
   disconnected(connection: BrokerConnection): void {
-    for (const live of this.tables.liveBrokersOf(connection)) {
+    for (const live of this.#tables.liveBrokersOf(connection)) {
       if (this.#lose(live, "connection lost")) this.#counters.disconnected++;
     }
   }
@@ -184,14 +184,14 @@ export class RouteInfoManager {
   scan(): void {
     const now = this.#env.monotonic();
     const connections = new Set<BrokerConnection>();
-    for (const live of this.tables.liveBrokers()) {
+    for (const live of this.#tables.liveBrokers()) {
       if (live.heardAt + live.heartbeatTimeoutMillis >= now) continue;
       if (this.#lose(live, "heartbeat timeout")) this.#counters.expired++;
       connections.add(live.connection);
     }
     for (const connection of connections) {
       // Another broker may live on it, or the same one under another name.
-      const brokers = [...this.tables.liveBrokersOf(connection)];
+      const brokers = [...this.#tables.liveBrokersOf(connection)];
       if (brokers.every((live) => this.#lost.has(live))) this.#env.expire(connection);
     }
   }
@@ -200,7 +200,7 @@ export class RouteInfoManager {
   flush(): void {
     if (this.#asked.length === 0 && this.#lost.size === 0) return;
     for (const { clusterName, brokerName, brokerAddr } of this.#asked) {
-      const live = this.tables.liveBroker(clusterName, brokerName, brokerAddr);
+      const live = this.#tables.liveBroker(clusterName, brokerName, brokerAddr);
       if (live !== undefined) this.#counters.unregistered++;
     }
     const batch = [...this.#asked, ...this.#lost];
@@ -209,12 +209,12 @@ export class RouteInfoManager {
     for (const { peer, ...broker } of batch as Unregistration[]) {
       this.#env.log.info("broker unregistered", { ...shown(broker), peer });
     }
-    for (const change of unregisterBrokers(this.tables, batch)) this.#notify(change);
+    for (const change of unregisterBrokers(this.#tables, batch)) this.#notify(change);
   }
 
   /** Updates a broker's last heartbeat. Unknown brokers are ignored. */
   heartbeat(clusterName: string, brokerName: string, brokerAddr: string): void {
-    const live = this.tables.liveBroker(clusterName, brokerName, brokerAddr);
+    const live = this.#tables.liveBroker(clusterName, brokerName, brokerAddr);
     if (live !== undefined) Object.assign(live, this.#heard());
   }
 
@@ -224,12 +224,12 @@ export class RouteInfoManager {
     brokerName: string,
     brokerAddr: string,
   ): DataVersion | undefined {
-    return this.tables.liveBroker(clusterName, brokerName, brokerAddr)?.dataVersion;
+    return this.#tables.liveBroker(clusterName, brokerName, brokerAddr)?.dataVersion;
   }
 
   /** Adds queue data to a topic if all of its brokers are known; otherwise changes nothing. */
   registerTopic(topic: string, queueDatas: readonly QueueData[], peer?: string): void {
-    const unknown = queueDatas.find((data) => this.tables.broker(data.brokerName) === undefined);
+    const unknown = queueDatas.find((data) => this.#tables.broker(data.brokerName) === undefined);
     if (unknown !== undefined) {
       this.#env.log.warn("topic not registered: unknown broker", {
         topic,
@@ -238,7 +238,7 @@ export class RouteInfoManager {
       });
       return;
     }
-    for (const data of queueDatas) this.tables.putQueueData(topic, data);
+    for (const data of queueDatas) this.#tables.putQueueData(topic, data);
     if (queueDatas.length > 0) this.#env.log.info("topic registered", { topic, peer });
   }
 
@@ -246,10 +246,10 @@ export class RouteInfoManager {
   deleteTopic(topic: string, clusterName?: string, peer?: string): void {
     let deleted = false;
     if (clusterName === undefined) {
-      deleted = this.tables.removeTopic(topic);
+      deleted = this.#tables.removeTopic(topic);
     } else {
-      for (const brokerName of this.tables.cluster(clusterName) ?? []) {
-        if (this.tables.removeQueueData(topic, brokerName)) deleted = true;
+      for (const brokerName of this.#tables.cluster(clusterName) ?? []) {
+        if (this.#tables.removeQueueData(topic, brokerName)) deleted = true;
       }
     }
     if (deleted) this.#env.log.info("topic deleted", { topic, cluster: clusterName, peer });
@@ -257,12 +257,12 @@ export class RouteInfoManager {
 
   /** Removes write permission from all topics of a broker name. Returns their number. */
   wipeWritePerm(brokerName: string): number {
-    return this.tables.changePerm(brokerName, (perm) => perm & ~Perm.WRITE);
+    return this.#tables.changePerm(brokerName, (perm) => perm & ~Perm.WRITE);
   }
 
   /** Grants read and write permission to all topics of a broker name. Returns their number. */
   addWritePerm(brokerName: string): number {
-    return this.tables.changePerm(brokerName, () => Perm.READ | Perm.WRITE);
+    return this.#tables.changePerm(brokerName, () => Perm.READ | Perm.WRITE);
   }
 
   #heard(): Heard {
@@ -272,7 +272,7 @@ export class RouteInfoManager {
   /** Brokers were not silent while the process did not run. */
   #excuse(millis: number): void {
     const now = this.#env.monotonic();
-    for (const live of this.tables.liveBrokers()) {
+    for (const live of this.#tables.liveBrokers()) {
       live.heardAt = Math.min(now, live.heardAt + millis);
     }
     this.#env.log.warn("process was paused", { millis: Math.round(millis) });

@@ -2,6 +2,7 @@ import type { DataVersion } from "../protocol/data_version.ts";
 import type { Long } from "../protocol/long.ts";
 import type { RegisterBrokerBody } from "../protocol/register_broker_body.ts";
 import type { BrokerData, QueueData, TopicQueueMappingInfo } from "../protocol/route_data.ts";
+import type { RouteView } from "./route_view.ts";
 
 /** Handle of the connection that a broker registered over. It is only compared. */
 export type BrokerConnection = object;
@@ -55,7 +56,7 @@ const APPLIED_BODIES_LIMIT = 256;
  * address alone, two names that claim one address would take them from each other, and a name
  * without its live entry would never be removed.
  */
-export class RouteTables {
+export class RouteTables implements RouteView {
   readonly #topics = new Map<string, QueueData[]>();
   readonly #mappings = new Map<string, Map<string, TopicQueueMappingInfo>>();
   readonly #brokers = new Map<string, Broker>();
@@ -69,11 +70,12 @@ export class RouteTables {
   readonly #appliedBodies = new Map<string, Map<string, AppliedBody>>();
   /** Number of topics per broker name: visiting all topics to count them would take too long. */
   readonly #topicCounts = new Map<string, number>();
-  readonly #listener: RouteListener;
+  readonly #listeners: RouteListener[] = [];
   #lastIndex = 0;
 
-  constructor(listener: RouteListener) {
-    this.#listener = listener;
+  /** Calls the listener for every change that affects a route, from now on. It must not throw. */
+  subscribe(listener: RouteListener): void {
+    this.#listeners.push(listener);
   }
 
   /** Names of all topics. */
@@ -193,7 +195,7 @@ export class RouteTables {
     }
     changed ||= data.brokerAddrs.get(brokerId) !== brokerAddr;
     data.brokerAddrs.set(brokerId, brokerAddr);
-    if (changed) this.#listener.brokerChanged(brokerName);
+    if (changed) this.#brokerChanged(brokerName);
   }
 
   /**
@@ -210,7 +212,7 @@ export class RouteTables {
       if (addr === brokerAddr) removed = data.brokerAddrs.delete(id);
     }
     if (!removed) return "unchanged";
-    this.#listener.brokerChanged(brokerName);
+    this.#brokerChanged(brokerName);
     if (data.brokerAddrs.size > 0) return "reduced";
     this.#brokers.delete(brokerName);
     this.#sharedQueueData.delete(brokerName);
@@ -248,7 +250,7 @@ export class RouteTables {
     if (known.length === servers.length && known.every((it, i) => it === servers[i])) return;
     if (servers.length === 0) this.#filterServers.delete(key);
     else this.#filterServers.set(key, servers);
-    this.#listener.brokerChanged(brokerName);
+    this.#brokerChanged(brokerName);
   }
 
   /** Sets queue data of a topic. Returns whether that changed anything. */
@@ -265,7 +267,7 @@ export class RouteTables {
       } else if (sameQueueData(datas[at], data)) return false;
       else datas[at] = this.#shared(data);
     }
-    this.#listener.topicChanged(topic);
+    this.#topicChanged(topic);
     return true;
   }
 
@@ -280,7 +282,7 @@ export class RouteTables {
     // The order does not matter, and moving one is cheaper than shifting all behind it.
     const last = datas.pop()!;
     if (at < datas.length) datas[at] = last;
-    this.#listener.topicChanged(topic);
+    this.#topicChanged(topic);
     return true;
   }
 
@@ -294,7 +296,7 @@ export class RouteTables {
       this.#countTopic(brokerName, -1);
     }
     this.#topics.delete(topic);
-    this.#listener.topicChanged(topic);
+    this.#topicChanged(topic);
     return true;
   }
 
@@ -333,7 +335,15 @@ export class RouteTables {
     if (mappings === undefined) this.#mappings.set(topic, new Map([[info.bname, info]]));
     else if (sameMapping(mappings.get(info.bname), info)) return;
     else mappings.set(info.bname, info);
-    this.#listener.topicChanged(topic);
+    this.#topicChanged(topic);
+  }
+
+  #topicChanged(topic: string): void {
+    for (const listener of this.#listeners) listener.topicChanged(topic);
+  }
+
+  #brokerChanged(brokerName: string): void {
+    for (const listener of this.#listeners) listener.brokerChanged(brokerName);
   }
 
   #countTopic(brokerName: string, change: 1 | -1): void {

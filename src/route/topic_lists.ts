@@ -1,8 +1,8 @@
 import { TopicSysFlag } from "../protocol/codes.ts";
-import type { RouteTables } from "./tables.ts";
+import type { RouteView } from "./route_view.ts";
 
 /** Topics that any broker of a cluster has, without duplicates. */
-export function* topicsOfCluster(tables: RouteTables, clusterName: string): Generator<string> {
+export function* topicsOfCluster(tables: RouteView, clusterName: string): Generator<string> {
   const names = tables.cluster(clusterName);
   if (names === undefined) return;
   for (const topic of tables.topics()) {
@@ -12,7 +12,7 @@ export function* topicsOfCluster(tables: RouteTables, clusterName: string): Gene
 
 /** Topics whose first queue data has some bits of topicSysFlag set and others cleared. */
 export function* topicsByFlag(
-  tables: RouteTables,
+  tables: RouteView,
   set: number,
   notSet = 0,
 ): Generator<string> {
@@ -23,22 +23,22 @@ export function* topicsByFlag(
 }
 
 /** Topics with the unit flag. */
-export function unitTopics(tables: RouteTables): Iterable<string> {
+export function unitTopics(tables: RouteView): Iterable<string> {
   return topicsByFlag(tables, TopicSysFlag.UNIT);
 }
 
 /** Topics that units subscribe to. */
-export function unitSubTopics(tables: RouteTables): Iterable<string> {
+export function unitSubTopics(tables: RouteView): Iterable<string> {
   return topicsByFlag(tables, TopicSysFlag.UNIT_SUB);
 }
 
 /** Topics that units subscribe to and that don't have the unit flag. */
-export function unitSubUnunitTopics(tables: RouteTables): Iterable<string> {
+export function unitSubUnunitTopics(tables: RouteView): Iterable<string> {
   return topicsByFlag(tables, TopicSysFlag.UNIT_SUB, TopicSysFlag.UNIT);
 }
 
 /** Names of clusters and brokers without duplicates, and the address of one broker. */
-export function systemTopics(tables: RouteTables): { topics: Set<string>; brokerAddr?: string } {
+export function systemTopics(tables: RouteView): { topics: Set<string>; brokerAddr?: string } {
   const topics = new Set<string>();
   for (const [cluster, names] of tables.clusters()) {
     topics.add(cluster);

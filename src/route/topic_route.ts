@@ -1,7 +1,7 @@
 import { MASTER_ID, Perm, SYNC_BROKER_MEMBER_PREFIX } from "../protocol/codes.ts";
 import { minLong } from "../protocol/long.ts";
 import type { BrokerData, QueueData, TopicRouteData } from "../protocol/route_data.ts";
-import type { RouteTables } from "./tables.ts";
+import type { RouteView } from "./route_view.ts";
 
 /**
  * Returns a topic's route by the rules of semantics.md, "pickupTopicRouteData", in the order of the
@@ -10,7 +10,7 @@ import type { RouteTables } from "./tables.ts";
  * @returns `undefined` when no broker has the topic
  */
 export function pickupTopicRoute(
-  tables: RouteTables,
+  tables: RouteView,
   topic: string,
   options: { supportActingMaster: boolean },
 ): TopicRouteData | undefined {

@@ -11,7 +11,8 @@ import type { Peer } from "../../src/remoting/peer.ts";
 import { type Command, type Reply, SerializeType } from "../../src/remoting/wire/command.ts";
 import type { RouteCache } from "../../src/route/route_cache.ts";
 import type { RouteInfoManager } from "../../src/route/route_info_manager.ts";
-import type { RouteTables } from "../../src/route/tables.ts";
+import type { RouteAnswers } from "../../src/route/route_answers.ts";
+import type { RouteView } from "../../src/route/route_view.ts";
 import { environmentWith } from "./config_fixtures.ts";
 import { MemoryDisk } from "./memory_disk.ts";
 import { RecordedLog } from "./route_log.ts";
@@ -72,7 +73,8 @@ export class Processors {
   readonly options: Options;
   readonly cache: RouteCache;
   readonly routes: RouteInfoManager;
-  readonly tables: RouteTables;
+  readonly tables: RouteView;
+  readonly answers: RouteAnswers;
   readonly dispatcher: Dispatcher;
   /** Calls of the product environment's client, and its response. */
   readonly invoked: Parameters<RemotingClient["invoke"]>[] = [];
@@ -90,6 +92,7 @@ export class Processors {
   ) {
     // Tests set options without the checks of a request.
     this.options = config.values as Options;
+    const time = () => this.now ?? Date.now();
     const assembled = assembleProcessing({
       config,
       kv,
@@ -103,12 +106,13 @@ export class Processors {
       budget: { take: () => true, give: () => {} },
       lifecycle: { leaving: false, stopping: false },
       log: this.log,
-      clock: { ...systemClock, now: () => this.now ?? Date.now() },
+      clock: { ...systemClock, now: time, monotonic: time },
       expire: () => {},
     });
     this.cache = assembled.cache;
     this.routes = assembled.routes;
-    this.tables = assembled.routes.tables;
+    this.tables = assembled.tables;
+    this.answers = assembled.answers;
     this.dispatcher = assembled.dispatcher;
     this.now = undefined;
   }

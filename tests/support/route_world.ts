@@ -87,13 +87,13 @@ export class RouteWorld {
   readonly log = new RecordedLog();
   readonly clock = new TestClock();
   readonly notified: MinBrokerIdChange[] = [];
-  readonly cache = new RouteCache(() => 1_000_000);
-  readonly tables = new RouteTables(this.cache);
+  readonly tables = new RouteTables();
+  readonly cache = new RouteCache(this.tables, () => 1_000_000);
   readonly routes: RouteInfoManager;
   readonly #deferred: (() => void)[] = [];
 
   constructor() {
-    this.cache.attach(this.tables);
+    this.tables.subscribe(this.cache);
     this.routes = new RouteInfoManager(this.tables, {
       options: this.options,
       log: this.log,

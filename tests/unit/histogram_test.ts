@@ -10,14 +10,18 @@ describe("Histogram", () => {
     assert.equal(distribution.sum, 1035);
   });
 
-  it("passes each number from then on to its listener", () => {
+  it("passes each number from then on to all subscribers", () => {
     const distribution = new Histogram([1]);
     const heard: number[] = [];
     distribution.add(1);
-    distribution.onAdd((value) => void heard.push(value));
+    distribution.subscribe((value) => void heard.push(value));
     distribution.add(2);
     distribution.add(0.5);
-    assert.deepEqual(heard, [2, 0.5]);
-    assert.deepEqual(distribution.counts, [2, 1]);
+    const alsoHeard: number[] = [];
+    distribution.subscribe((value) => void alsoHeard.push(value));
+    distribution.add(3);
+    assert.deepEqual(heard, [2, 0.5, 3]);
+    assert.deepEqual(alsoHeard, [3]);
+    assert.deepEqual(distribution.counts, [2, 2]);
   });
 });

@@ -4,15 +4,15 @@ import { MASTER_ID, MqVersion, ResponseCode } from "../../protocol/codes.ts";
 import { type Long, minLong } from "../../protocol/long.ts";
 import { mqVersionName, parseMqVersion } from "../../protocol/mq_version.ts";
 import type { BrokerData } from "../../protocol/route_data.ts";
-import {
-  dialectFor,
-  encodeRouteFor,
-  NOT_READY,
-  type RouteQueryOptions,
-} from "../../processor/route_query.ts";
 import type { ConnectionView, RemotingServer } from "../../remoting/server.ts";
 import type { TlsPeer } from "../../remoting/tls/context.ts";
-import type { RouteTables } from "../../route/tables.ts";
+import {
+  dialectFor,
+  NOT_READY,
+  type RouteAnswerOptions,
+  type RouteAnswers,
+} from "../../route/route_answers.ts";
+import type { RouteView } from "../../route/route_view.ts";
 import { HttpProblem, json } from "../server/answer.ts";
 import { PAGE_PARAMETERS, Pager } from "./pager.ts";
 import openApi from "./openapi.json" with { type: "json" };
@@ -20,13 +20,12 @@ import type { Route, RouteRequest } from "../server/router.ts";
 
 /** Dependencies of the API. It only reads. */
 export interface ApiParts {
-  tables: RouteTables;
+  tables: RouteView;
+  answers: Pick<RouteAnswers, "encode" | "serviceWait">;
   kv: KvConfig;
   config: LiveConfig;
   server: Pick<RemotingServer, "views" | "view">;
-  options: Readonly<RouteQueryOptions>;
-  /** Milliseconds for which route queries are still refused (needWaitForService). */
-  serviceWait(): number;
+  options: Readonly<Pick<RouteAnswerOptions, "clusterTest" | "supportActingMaster">>;
   pager: Pager;
 }
 
@@ -37,7 +36,7 @@ const ID_DIGITS = 16;
 
 /** The read-only API under `/api/v1`, as described in `openapi.json`. */
 export function apiRoutes(parts: ApiParts): Route[] {
-  const { tables, kv, config, server, options, serviceWait, pager } = parts;
+  const { tables, answers, kv, config, server, options, pager } = parts;
   return [
     { path: `${ROOT}/openapi.json`, answer: () => json(openApi) },
     { path: `${ROOT}/clusters`, query: PAGE_PARAMETERS, answer: clusters },
@@ -145,14 +144,14 @@ export function apiRoutes(parts: ApiParts): Route[] {
     ) ?? MqVersion.V5_5_0;
     const zone = query.text("zone")?.trim() || undefined;
     const dialect = dialectFor(version, query.flag("acceptStandardJsonOnly") ?? false);
-    const body = encodeRouteFor(parts, topic, { dialect, zone });
+    const body = answers.encode(topic, { dialect, zone });
     if (body === undefined) {
       const elsewhere = options.clusterTest ? "; clients get the answer of productEnvName" : "";
       throw new HttpProblem(404, `no broker has this topic${elsewhere}`);
     }
-    const refused = serviceWait() > 0;
+    const refused = answers.serviceWait() > 0;
     // The same route in standard JSON.
-    const standard = encodeRouteFor(parts, topic, { dialect: "standard", zone })!;
+    const standard = answers.encode(topic, { dialect: "standard", zone })!;
     const text = new TextDecoder();
     return json({
       topic,

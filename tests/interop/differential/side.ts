@@ -30,6 +30,8 @@ export class Side {
     if (step.close) {
       client.close();
       await client.closed;
+      // A later step of that name opens another.
+      this.#connections.delete(step.on ?? "main");
       return undefined;
     }
     if (step.raw !== undefined) {

@@ -35,8 +35,8 @@ describe("LiveConfig.update", () => {
     const { values } = live;
     const changed = spy((_: boolean) => {});
     const other = spy((_: boolean) => {});
-    live.onChange("orderMessageEnable", changed);
-    live.onChange("clusterTest", other);
+    live.subscribe("orderMessageEnable", changed);
+    live.subscribe("clusterTest", other);
     assert.deepEqual(
       await live.update("orderMessageEnable=TRUE\nenableTopicList = false\n"),
       [
@@ -59,7 +59,7 @@ describe("LiveConfig.update", () => {
   it("is on disk before it is in effect", async () => {
     const { live, disk, text } = await start("");
     const seen: unknown[] = [];
-    live.onChange("orderMessageEnable", () => seen.push(text()));
+    live.subscribe("orderMessageEnable", () => seen.push(text()));
     disk.before = () => void seen.push(live.values.orderMessageEnable);
     await live.update("orderMessageEnable=true");
     assert.equal(seen.pop(), "orderMessageEnable=true\n");
@@ -108,7 +108,7 @@ describe("LiveConfig.update", () => {
   it("writes a value down that is already in effect, and nothing that is already there", async () => {
     const { live, disk, text } = await start("");
     const listener = spy((_: boolean) => {});
-    live.onChange("clusterTest", listener);
+    live.subscribe("clusterTest", listener);
     await live.update("clusterTest=false");
     assert.equal(text(), "clusterTest=false\n");
     disk.calls.length = 0;
@@ -137,7 +137,7 @@ describe("LiveConfig.update", () => {
   it("carries out updates in the order of the calls", async () => {
     const { live, text } = await start("");
     const seen: number[] = [];
-    live.onChange("waitSecondsForService", (value) => seen.push(value));
+    live.subscribe("waitSecondsForService", (value) => seen.push(value));
     await Promise.all([1, 2, 3].map((value) => live.update(`waitSecondsForService=${value}`)));
     assert.deepEqual(seen, [1, 2, 3]);
     assert.equal(text(), "waitSecondsForService=3\n");
@@ -167,7 +167,7 @@ describe("LiveConfig.update, refused", () => {
   async function refusedWhole(configured: string, update: string): Promise<Error> {
     const { live, disk, text } = await start(configured);
     const before = live.format();
-    live.onChange("clusterTest", () => assert.fail("a listener was called"));
+    live.subscribe("clusterTest", () => assert.fail("a listener was called"));
     disk.calls.length = 0;
     const error = await refused(live.update(`clusterTest=true\n${update}`));
     assert.equal(live.format(), before);
@@ -267,7 +267,7 @@ describe("LiveConfig.update with a failing disk", () => {
   it("rejects and changes nothing, and goes on with the next", async () => {
     const { live, disk, text } = await start("# old\n");
     const listener = spy((_: boolean) => {});
-    live.onChange("clusterTest", listener);
+    live.subscribe("clusterTest", listener);
     disk.before = (call) => {
       if (call.startsWith("rename")) throw new Error("the disk is on fire");
     };

@@ -326,7 +326,7 @@ describe("KvConfig changes", () => {
     const disk = MemoryDisk.with(PATH, `{"configTable":{"ns":{"k":"v"}}}`);
     const { kv } = await load(disk);
     const changed: string[] = [];
-    kv.onChange((namespace, key) => changed.push(`${namespace}/${key}`));
+    kv.subscribe((namespace, key) => changed.push(`${namespace}/${key}`));
     await kv.put("ns", "k", "v");
     await kv.delete("ns", "other");
     await kv.delete("other", "k");
@@ -347,7 +347,7 @@ describe("KvConfig changes", () => {
     const disk = MemoryDisk.with(PATH, `{"configTable":{"ns":{"k":"old"}}}`);
     const { kv, log } = await load(disk);
     const changed: string[] = [];
-    kv.onChange((_, key) => changed.push(key));
+    kv.subscribe((_, key) => changed.push(key));
     const write = holdNextWrite(disk);
     const first = kv.put("ns", "a", "1");
     await write.reached;
@@ -403,10 +403,10 @@ describe("KvConfig changes", () => {
     const disk = new MemoryDisk();
     const { kv, log } = await load(disk);
     const seen: [string, string, string | undefined][] = [];
-    kv.onChange(() => {
+    kv.subscribe(() => {
       throw new Error("a bug");
     });
-    kv.onChange((namespace, key) => seen.push([namespace, key, kv.get(namespace, key)]));
+    kv.subscribe((namespace, key) => seen.push([namespace, key, kv.get(namespace, key)]));
     await Promise.all([kv.put("ns", "a", "1"), kv.put("ns", "b", "2"), kv.delete("ns", "a")]);
     assert.deepEqual(seen, [["ns", "a", undefined], ["ns", "b", "2"], ["ns", "a", undefined]]);
     assert.equal(log.at("ERROR").length, 3);

@@ -22,7 +22,8 @@ interface World extends Writable<Sources> {
     { waiting: number; running: number; refused: number }
   >;
   options: { metricsPerBroker: boolean; metricsPerAccount: boolean };
-  routes: { tables: RouteTables; counters: Writable<Sources["routes"]["counters"]> };
+  tables: RouteTables;
+  routes: { counters: Writable<Sources["routes"]["counters"]> };
   cache: Writable<Sources["cache"]>;
   access: {
     counters: AccessCounters;
@@ -33,7 +34,7 @@ interface World extends Writable<Sources> {
 }
 
 function world(): World {
-  const tables = new RouteTables({ topicChanged() {}, brokerChanged() {} });
+  const tables = new RouteTables();
   return {
     remoting: new RemotingCounters(Object.values(RequestCode), Object.values(ResponseCode)),
     server: { connections: 0 },
@@ -43,8 +44,8 @@ function world(): World {
       default: { waiting: 0, running: 0, refused: 0 },
       disk: { waiting: 0, running: 0, refused: 0 },
     },
+    tables,
     routes: {
-      tables,
       counters: {
         changed: 0,
         unchanged: 0,
@@ -91,7 +92,7 @@ describe("Metrics", () => {
   function addBroker(cluster: string, brokerName: string, id: number, port: number): void {
     const brokerAddr = `10.0.0.1:${port}`;
     const broker = { clusterName: cluster, brokerName, brokerAddr };
-    const { tables } = sources.routes;
+    const { tables } = sources;
     tables.putBroker({
       ...broker,
       brokerId: id,
@@ -111,7 +112,7 @@ describe("Metrics", () => {
 
   function addTopic(topic: string, brokerName: string): void {
     const queues = { readQueueNums: 4, writeQueueNums: 4, perm: 6, topicSysFlag: 0 };
-    sources.routes.tables.putQueueData(topic, { brokerName, ...queues });
+    sources.tables.putQueueData(topic, { brokerName, ...queues });
   }
 
   function answer(requestCode: number, responseCode: number, result: AnswerResult, ms = 0): void {
@@ -378,7 +379,7 @@ describe("the table of metrics", () => {
     sources.remoting.requests.left(0);
     const refused = { allowed: false, reason: "unsigned", authenticated: "no" } as const;
     sources.access.counters.count("kv:write", refused, true, 0);
-    sources.routes.tables.putBroker({
+    sources.tables.putBroker({
       clusterName: "c",
       brokerName: "b",
       brokerId: 0,

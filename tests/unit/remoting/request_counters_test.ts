@@ -92,7 +92,7 @@ describe("RequestCounters", () => {
 
   it("passes each request to the listener, including those that took no time", () => {
     const heard: unknown[] = [];
-    counters.onLeft((...request) => void heard.push(request));
+    counters.subscribe((...request) => void heard.push(request));
     counters.answered(105, 17, SUCCESS);
     counters.answered(4711, 0, ONEWAY);
     counters.left(0);

@@ -1,7 +1,7 @@
 import { beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { RouteCache } from "../../../src/route/route_cache.ts";
-import { type RouteListener, RouteTables } from "../../../src/route/tables.ts";
+import { RouteTables } from "../../../src/route/tables.ts";
 import { mapping, RouteWorld, topic, version } from "../../support/route_world.ts";
 
 const bytes = (length = 10) => new Uint8Array(length);
@@ -42,7 +42,8 @@ describe("RouteCache, what invalidates a route", () => {
     world.register({ name: "c", topics: many });
     // The fixture's cache holds only some of them, so this listener hears from the tables directly.
     const heard: string[] = [];
-    const tables = new RouteTables({
+    const tables = new RouteTables();
+    tables.subscribe({
       topicChanged: (name) => heard.push(name),
       brokerChanged: (name) => heard.push(`broker ${name}`),
     });
@@ -175,7 +176,7 @@ describe("RouteCache, what invalidates a route", () => {
 describe("RouteCache, its budget", () => {
   /** The size of an entry of a topic with a one-letter name and this many bytes. */
   function sizeOf(length: number): number {
-    const cache = new RouteCache(() => Infinity);
+    const cache = new RouteCache(new RouteTables(), () => Infinity);
     cache.set("x", "standard", bytes(length));
     return cache.size;
   }
@@ -184,7 +185,7 @@ describe("RouteCache, its budget", () => {
     [...names].filter((name) => cache.get(name, "standard") !== undefined).join("");
 
   it("keeps each dialect of a topic, and drops them together", () => {
-    const cache = new RouteCache(() => 10_000);
+    const cache = new RouteCache(new RouteTables(), () => 10_000);
     const [first, second] = [bytes(1), bytes(2)];
     cache.set("T", "standard", first);
     assert.equal(cache.get("T", "fastjson"), undefined);
@@ -198,7 +199,7 @@ describe("RouteCache, its budget", () => {
   });
 
   it("counts what it holds, at more than its bytes, and counts a replaced route once", () => {
-    const cache = new RouteCache(() => 10_000);
+    const cache = new RouteCache(new RouteTables(), () => 10_000);
     cache.set("x", "standard", bytes(100));
     assert.equal(cache.size, sizeOf(100));
     assert.ok(cache.size > 100);
@@ -216,13 +217,13 @@ describe("RouteCache, its budget", () => {
   });
 
   it("counts long names", () => {
-    const cache = new RouteCache(() => 100_000);
+    const cache = new RouteCache(new RouteTables(), () => 100_000);
     cache.set("x".repeat(65_536), "standard", bytes(1));
     assert.equal(cache.size, 0);
   });
 
   it("evicts what was stored longest ago and not asked for since", () => {
-    const cache = new RouteCache(() => 3 * sizeOf(10));
+    const cache = new RouteCache(new RouteTables(), () => 3 * sizeOf(10));
     for (const name of "abc") cache.set(name, "standard", bytes());
     cache.get("a", "standard");
     cache.set("d", "standard", bytes());
@@ -232,7 +233,7 @@ describe("RouteCache, its budget", () => {
   });
 
   it("spares an entry once for having been asked for", () => {
-    const cache = new RouteCache(() => 2 * sizeOf(10));
+    const cache = new RouteCache(new RouteTables(), () => 2 * sizeOf(10));
     cache.set("a", "standard", bytes());
     cache.set("b", "standard", bytes());
     cache.get("a", "standard");
@@ -242,7 +243,7 @@ describe("RouteCache, its budget", () => {
   });
 
   it("evicts even if all were asked for, and as many as it takes", () => {
-    const cache = new RouteCache(() => 4 * sizeOf(10));
+    const cache = new RouteCache(new RouteTables(), () => 4 * sizeOf(10));
     for (const name of "abcd") {
       cache.set(name, "standard", bytes());
       cache.get(name, "standard");
@@ -253,7 +254,7 @@ describe("RouteCache, its budget", () => {
   });
 
   it("does not store what is larger than all of it, and loses nothing for it", () => {
-    const cache = new RouteCache(() => 2 * sizeOf(10));
+    const cache = new RouteCache(new RouteTables(), () => 2 * sizeOf(10));
     cache.set("a", "standard", bytes());
     cache.set("b", "standard", bytes(1000));
     assert.equal(kept(cache, "ab"), "a");
@@ -261,7 +262,7 @@ describe("RouteCache, its budget", () => {
 
   it("follows a limit that changes", () => {
     let limit = 4 * sizeOf(10);
-    const cache = new RouteCache(() => limit);
+    const cache = new RouteCache(new RouteTables(), () => limit);
     for (const name of "abcd") cache.set(name, "standard", bytes());
     limit = 2 * sizeOf(10);
     cache.set("e", "standard", bytes());
@@ -274,7 +275,6 @@ describe("RouteCache, its budget", () => {
 });
 
 describe("RouteTables, shared queue data", () => {
-  const deaf: RouteListener = { topicChanged() {}, brokerChanged() {} };
   const data = (brokerName: string, perm = 6) => ({
     brokerName,
     perm,
@@ -284,7 +284,7 @@ describe("RouteTables, shared queue data", () => {
   });
 
   it("is one object where it is equal", () => {
-    const tables = new RouteTables(deaf);
+    const tables = new RouteTables();
     tables.putQueueData("T1", data("a"));
     tables.putQueueData("T2", data("a"));
     tables.putQueueData("T3", data("a", 4));
@@ -298,7 +298,7 @@ describe("RouteTables, shared queue data", () => {
   });
 
   it("changes for one topic without changing for another", () => {
-    const tables = new RouteTables(deaf);
+    const tables = new RouteTables();
     tables.putQueueData("T1", data("a"));
     tables.putQueueData("T2", data("a"));
     tables.putQueueData("T1", data("a", 4));
@@ -307,7 +307,7 @@ describe("RouteTables, shared queue data", () => {
   });
 
   it("stays right for a broker of more kinds than are remembered", () => {
-    const tables = new RouteTables(deaf);
+    const tables = new RouteTables();
     for (let perm = 0; perm < 10_000; perm++) tables.putQueueData(`T${perm}`, data("a", perm));
     for (const perm of [0, 4095, 4096, 9999]) {
       assert.equal(tables.queueData(`T${perm}`, "a")!.perm, perm);

@@ -21,7 +21,7 @@ async function setUp(): Promise<void> {
   );
   connections = new Map();
   wait = 0;
-  const { tables, kv, config, options } = world;
+  const { tables, answers, kv, config, options } = world;
   routes = apiRoutes({
     tables,
     kv,
@@ -33,7 +33,10 @@ async function setUp(): Promise<void> {
       },
       view: (handle) => connections.get(handle as Peer),
     },
-    serviceWait: () => wait,
+    answers: {
+      encode: (topic, client) => answers.encode(topic, client),
+      serviceWait: () => wait,
+    },
     pager: new Pager(() => performance.now(), (task) => void setImmediate(task)),
   });
   router = new Router(routes);

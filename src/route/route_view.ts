@@ -1,0 +1,38 @@
+import type { BrokerData, QueueData, TopicQueueMappingInfo } from "../protocol/route_data.ts";
+import type { LiveBroker } from "./tables.ts";
+
+/** The route tables for those who only read. See {@link RouteTables}, which owns and changes them. */
+export interface RouteView {
+  /** Names of all topics. */
+  topics(): Iterable<string>;
+  /** The number of topics. */
+  readonly topicCount: number;
+  /** The number of topics on the brokers of a name. */
+  topicCountOf(brokerName: string): number;
+  /** The number of queue data of all topics. */
+  readonly queueDataCount: number;
+  /** Queue data of a topic, one for each broker name, in no order. */
+  queueDatas(topic: string): readonly QueueData[] | undefined;
+  /** Queue data of a topic on the brokers of one name. */
+  queueData(topic: string, brokerName: string): QueueData | undefined;
+  /** Static mappings of a topic, by the broker name that each one is about. */
+  mappings(topic: string): ReadonlyMap<string, TopicQueueMappingInfo> | undefined;
+  /** All groups of brokers. */
+  brokers(): Iterable<BrokerData>;
+  /** The brokers of one name. */
+  broker(brokerName: string): BrokerData | undefined;
+  /** Clusters and the broker names in each. */
+  clusters(): Iterable<readonly [string, ReadonlySet<string>]>;
+  /** Broker names of a cluster. */
+  cluster(clusterName: string): ReadonlySet<string> | undefined;
+  /** All live entries. */
+  liveBrokers(): Iterable<Readonly<LiveBroker>>;
+  /** The live entry of a broker, if it registered with this cluster. */
+  liveBroker(
+    clusterName: string,
+    brokerName: string,
+    brokerAddr: string,
+  ): Readonly<LiveBroker> | undefined;
+  /** Filter servers of a broker. */
+  filterServers(brokerName: string, brokerAddr: string): readonly string[] | undefined;
+}
