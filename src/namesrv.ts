@@ -161,6 +161,7 @@ export class Namesrv {
         throw new ListenError(reason);
       }
       log.warn("no HTTP port", { reason });
+      config.settle("httpPort", 0);
       return;
     }
     this.#httpAddress = address;

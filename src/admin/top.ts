@@ -18,7 +18,7 @@ interface TopOptions extends ServerOptions {
 }
 
 /** The default port of a name server's metrics. */
-const HTTP_PORT = 9877;
+const HTTP_PORT = 9890;
 /** Milliseconds to wait for metrics in each round. */
 const HTTP_TIMEOUT = 1000;
 const MAX_COUNT = 1_000_000;

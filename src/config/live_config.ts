@@ -181,6 +181,11 @@ export class LiveConfig {
     return { options: this.values, given: this.#given, extras: this.#extras };
   }
 
+  /** Replaces a default that can't be used at the start by the value in use. */
+  settle<N extends OptionName>(name: N, value: Options[N]): void {
+    this.#options[name] = value;
+  }
+
   /** Whether a file or the command line set an option. */
   given(name: OptionName): boolean {
     return this.#given.has(name);

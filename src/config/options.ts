@@ -481,7 +481,7 @@ const OWN = {
       "everything except secrets.",
   }),
   httpPort: int({
-    default: 9877,
+    default: 9890,
     range: [0, 65_535],
     applies: "restart",
     doc:

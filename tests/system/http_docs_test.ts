@@ -41,7 +41,7 @@ describe("docs/http.md", () => {
     assert.equal(found.length, page.match(/^curl /gm)!.length);
     assert.ok(found.length >= 13);
     for (const { command, answer } of found) {
-      const here = command.replaceAll("127.0.0.1:9877", `127.0.0.1:${http.httpPort}`);
+      const here = command.replaceAll("127.0.0.1:9890", `127.0.0.1:${http.httpPort}`);
       assert.notEqual(here, command);
       const output = await new Deno.Command("sh", { args: ["-c", here] }).output();
       const decoder = new TextDecoder();

@@ -11,7 +11,7 @@ import {
 } from "../support/server_process.ts";
 
 describe("the HTTP port at the start", () => {
-  it("is on 127.0.0.1:9877 where nothing is said; without it, when that is taken", async () => {
+  it("is on 127.0.0.1:9890 where nothing is said; without it, when that is taken", async () => {
     await using home = await Home.make();
     // The default port may be in use. The server reports its port and works either way.
     const file = await home.configFile({ listenPort: "0" });
@@ -19,13 +19,13 @@ describe("the HTTP port at the start", () => {
     await using server = await ServerProcess.start({ home, args, http: "default" });
     const line = server.err.all.find((it) => it.includes("HTTP port"))!;
     if (line.includes("HTTP port open")) {
-      assert.match(line, /INFO HTTP port open address=127\.0\.0\.1 port=9877$/);
-      assert.equal((await fetch("http://127.0.0.1:9877/livez")).status, 200);
-    } else assert.match(line, /WARN no HTTP port reason=".*127\.0\.0\.1:9877/);
+      assert.match(line, /INFO HTTP port open address=127\.0\.0\.1 port=9890$/);
+      assert.equal((await fetch("http://127.0.0.1:9890/livez")).status, 200);
+    } else assert.match(line, /WARN no HTTP port reason=".*127\.0\.0\.1:9890/);
 
     await using second = await ServerProcess.start({ home, args, http: "default" });
     const warning = await second.err.find(/WARN no HTTP port/);
-    assert.match(warning, /127\.0\.0\.1:9877 \(httpBindAddress, httpPort\).*in use/);
+    assert.match(warning, /127\.0\.0\.1:9890 \(httpBindAddress, httpPort\).*in use/);
     await using peer = await Peer.connect(second.port);
     assert.equal((await peer.call({ code: 106 })).code, 0);
     assert.equal(second.err.all.filter((it) => it.includes("HTTP")).length, 1);
@@ -51,7 +51,7 @@ describe("the HTTP port at the start", () => {
     const refused: [argument: string, line: RegExp][] = [
       [
         "--httpBindAddress=nowhere.invalid",
-        /nowhere\.invalid:9877 \(httpBindAddress, httpPort\): /,
+        /nowhere\.invalid:9890 \(httpBindAddress, httpPort\): /,
       ],
       ["--httpPort=65536", /httpPort=65536: must be a whole number from 0 to 65535/],
     ];
@@ -76,7 +76,7 @@ describe("the HTTP port at the start", () => {
       "--allow-net=0.0.0.0",
     ];
     await using server = await ServerProcess.start({ home, flags, http: "default" });
-    await server.err.find(/WARN no HTTP port .*--allow-net=127\.0\.0\.1:9877/);
+    await server.err.find(/WARN no HTTP port .*--allow-net=127\.0\.0\.1:9890/);
     const args = ["--httpPort=9999"];
     const { code, err } = await ServerProcess.run({ home, flags, args });
     assert.equal(code, 1);

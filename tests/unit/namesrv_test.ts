@@ -223,10 +223,10 @@ describe("Namesrv", () => {
       return http;
     };
 
-    it("is opened where nothing is said, on 127.0.0.1:9877", async () => {
+    it("is opened where nothing is said, on 127.0.0.1:9890", async () => {
       const http = listener();
       await start("", http);
-      assert.deepEqual(http.address, { hostname: "127.0.0.1", port: 9877 });
+      assert.deepEqual(http.address, { hostname: "127.0.0.1", port: 9890 });
       assert.equal(events().at(-1), "HTTP port open");
       assert.equal((await http.ask("/readyz")).status, 200);
       assert.match(await (await http.ask("/metrics")).text(), /^# HELP /);
@@ -248,17 +248,20 @@ describe("Namesrv", () => {
       assert.deepEqual([level, event], ["WARN", "no HTTP port"]);
       assert.equal(
         fields.reason,
-        "cannot listen on 127.0.0.1:9877 (httpBindAddress, httpPort): " +
+        "cannot listen on 127.0.0.1:9890 (httpBindAddress, httpPort): " +
           "Address already in use (os error 98)",
       );
-      await register(network.open());
+      const peer = network.open();
+      await register(peer);
+      // `top` asks for the port, which another server may have.
+      assert.match((await ask(peer, 319)).body, /^httpPort=0$/m);
     });
 
-    for (const asked of ["httpPort=9877", "httpBindAddress=127.0.0.1"]) {
+    for (const asked of ["httpPort=9890", "httpBindAddress=127.0.0.1"]) {
       it(`fails the start in one line when it can't be had, and ${asked} asks for it`, async () => {
         await assert.rejects(start(asked, listener(taken)), {
           name: "ListenError",
-          message: "cannot listen on 127.0.0.1:9877 (httpBindAddress, httpPort): " +
+          message: "cannot listen on 127.0.0.1:9890 (httpBindAddress, httpPort): " +
             "Address already in use (os error 98)",
         });
         assert.equal(network.listening, false);
@@ -266,9 +269,9 @@ describe("Namesrv", () => {
     }
 
     it("names the flag where Deno's permission is missing", async () => {
-      const refusal = new Deno.errors.NotCapable("--allow-net=127.0.0.1:9877");
-      await assert.rejects(start("httpPort=9877", listener(refusal)), {
-        message: /start Deno with --allow-net=127\.0\.0\.1:9877$/,
+      const refusal = new Deno.errors.NotCapable("--allow-net=127.0.0.1:9890");
+      await assert.rejects(start("httpPort=9890", listener(refusal)), {
+        message: /start Deno with --allow-net=127\.0\.0\.1:9890$/,
       });
     });
 

@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { type Fetch, RequestCounter, sumOf } from "../../../src/admin/request_counter.ts";
 
 const METRIC = "rocketmq_namesrv_requests_total";
-const read = (get: Fetch) => new RequestCounter("127.0.0.1:9877", 50, get).read();
+const read = (get: Fetch) => new RequestCounter("127.0.0.1:9890", 50, get).read();
 const answer = (body: BodyInit) => () => Promise.resolve(new Response(body));
 
 describe("RequestCounter", () => {
@@ -16,7 +16,7 @@ describe("RequestCounter", () => {
       urls.push(url);
       return Promise.resolve(new Response(text));
     });
-    assert.deepEqual([requests, urls], [42, ["http://127.0.0.1:9877/metrics"]]);
+    assert.deepEqual([requests, urls], [42, ["http://127.0.0.1:9890/metrics"]]);
     assert.equal(sumOf(METRIC, `${METRIC} 1e3\n`), 1000);
   });
 

@@ -12,7 +12,7 @@ const A = "10.0.0.1:9876";
 function watchOf(counts: (number | undefined)[]) {
   const clock = { now: 1_000_000 };
   let fetched = 0;
-  const counter = new RequestCounter("10.0.0.1:9877", 1000, () => {
+  const counter = new RequestCounter("10.0.0.1:9890", 1000, () => {
     const count = counts[fetched++];
     return count === undefined
       ? Promise.reject(new TypeError("refused"))

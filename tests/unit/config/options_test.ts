@@ -146,6 +146,15 @@ describe("findContradictions", () => {
   });
 });
 
+describe("the default ports", () => {
+  it("are of no other part of RocketMQ, nor where a second name server would be", () => {
+    const { listenPort, httpPort } = defaultOptions();
+    assert.equal(listenPort, 9876);
+    const customary = [9876, 9877, 9878, 9879, 8080, 8081, 10909, 10910, 10911, 10912, 5557];
+    assert.ok(!customary.includes(httpPort), `${httpPort}`);
+  });
+});
+
 describe("what empty values stand for", () => {
   it("is half of the high water mark for the low one", () => {
     const options = defaultOptions();

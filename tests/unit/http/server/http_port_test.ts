@@ -54,7 +54,7 @@ async function setUp(): Promise<void> {
       },
     ],
   });
-  await port.listen("127.0.0.1", 9877);
+  await port.listen("127.0.0.1", 9890);
 }
 
 /** Sends a request; `sent` settles when the response has been sent. */
@@ -75,7 +75,7 @@ describe("HttpPort", () => {
   afterEach(() => time.restore());
 
   it("listens on the given address", () => {
-    assert.deepEqual(listener.address, { hostname: "127.0.0.1", port: 9877 });
+    assert.deepEqual(listener.address, { hostname: "127.0.0.1", port: 9890 });
   });
 
   it("begins one request after another, with room between", async () => {
@@ -211,7 +211,7 @@ describe("HttpPort", () => {
     listener.refusal = undefined;
     await pass(1000);
     assert.deepEqual(listener.events, ["listen", "abort", "listen"]);
-    assert.deepEqual(listener.address, { hostname: "127.0.0.1", port: 9877 });
+    assert.deepEqual(listener.address, { hostname: "127.0.0.1", port: 9890 });
     assert.deepEqual(log.events.map(({ event }) => event), [
       "HTTP port failed",
       "HTTP port open again",

@@ -10,7 +10,7 @@ const router = new Router([
   { path: "/things/:thing/part", query: ["x"], answer: tell },
   { path: "/things/:thing", answer: tell },
 ]);
-const find = (path: string, method = "GET") => router.find(method, `http://127.0.0.1:9877${path}`);
+const find = (path: string, method = "GET") => router.find(method, `http://127.0.0.1:9890${path}`);
 
 async function problem(path: string, method?: string): Promise<HttpProblem> {
   const found = find(path, method);
