@@ -36,7 +36,8 @@ export class Histogram {
 
   /** Adds a value. */
   add(value: number): void {
-    this.counts[bucketOf(this.bounds, value)]++;
+    const bucket = bucketOf(this.bounds, value);
+    this.counts[bucket] = (this.counts[bucket] ?? 0) + 1;
     this.#sum += value;
     for (const listener of this.#listeners) listener(value);
   }
@@ -49,7 +50,6 @@ export class Histogram {
 
 /** Index of a value's bucket: the first whose bound is not below the value. */
 export function bucketOf(bounds: readonly number[], value: number): number {
-  let at = 0;
-  while (at < bounds.length && value > bounds[at]) at++;
-  return at;
+  const at = bounds.findIndex((bound) => value <= bound);
+  return at < 0 ? bounds.length : at;
 }

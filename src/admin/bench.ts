@@ -139,7 +139,7 @@ async function print(out: Output, result: Result): Promise<void> {
   const answers = codes.map(({ code, count }) =>
     code === 0 ? `${count} ok` : `${count} code ${code}`
   );
-  const rows = [
+  const rows: [name: string, value: string][] = [
     ["server", result.server],
     ["topic", printable(result.topic)],
     ["load", `${result.connections} connections, ${result.inFlight} requests in flight on each`],
@@ -151,7 +151,7 @@ async function print(out: Output, result: Result): Promise<void> {
       `p50 ${millis(p50)}, p99 ${millis(p99)}, p99.9 ${millis(p999)}, max ${millis(max)}`,
     ],
   ];
-  await out.write(rows.map(([name, value]) => `${name!.padEnd(12)}${value}\n`).join(""));
+  await out.write(rows.map(([name, value]) => `${name.padEnd(12)}${value}\n`).join(""));
 }
 
 /** A progress bar on one terminal line. */

@@ -26,13 +26,13 @@ export function addBrokerCommands(registry: Registry): void {
   registry.add(
     "wipe <broker>",
     "remove write permission from all topics of a broker, on each name server",
-    (session, [broker]) => changePerm(session, broker!, WIPE),
+    (session, [broker = ""]) => changePerm(session, broker, WIPE),
     perm,
   );
   registry.add(
     "add <broker>",
     "restore write permission for all topics of a broker, on each name server",
-    (session, [broker]) => changePerm(session, broker!, ADD),
+    (session, [broker = ""]) => changePerm(session, broker, ADD),
     perm,
   );
 }

@@ -43,9 +43,10 @@ export function addCompletions(program: Command, out: Output): void {
       if (shell === undefined) throw new UsageError(`unknown shell: ${name}`);
       // The server's options require the configuration module, which no other command needs.
       const { serverOptions } = await import("../cli/args.ts");
-      const [root, ...others] = placesOf(program, []);
       const options = serverOptions().map(({ form, doc }) => ({ text: form, description: doc }));
-      await out.write(shell(program.name(), [{ ...root!, options }, ...others]));
+      const places = placesOf(program, [])
+        .map((place) => place.path.length === 0 ? { ...place, options } : place);
+      await out.write(shell(program.name(), places));
     });
 }
 

@@ -57,18 +57,16 @@ async function diff(
   }
   const namespaces = namespace.length === 0 ? [ORDER_TOPIC_CONFIG] : namespace;
   const outcomes = await servers.each((server) => holdingsOf(server, namespaces));
-  const failures = outcomes.flatMap(({ failure }) => failure ?? []);
-  for (const failure of failures.slice(1)) await err.line(failure.message);
-  if (failures[0] !== undefined) throw new CommandFailure(failures[0].message);
+  const [failed, ...alsoFailed] = outcomes.flatMap(({ failure }) => failure ?? []);
+  for (const failure of alsoFailed) await err.line(failure.message);
+  if (failed !== undefined) throw new CommandFailure(failed.message);
 
-  const [first, ...others] = outcomes.map(({ server, value }) => ({
-    server: server.address,
-    holdings: value!,
-  }));
-  const comparisons = others.map(({ server, holdings }) => ({
-    left: first!.server,
-    right: server,
-    differences: compare(first!.holdings, holdings),
+  const [left, ...others] = outcomes.filter((outcome) => outcome.failure === undefined);
+  if (left === undefined) return;
+  const comparisons = others.map((right) => ({
+    left: left.server.address,
+    right: right.server.address,
+    differences: compare(left.value, right.value),
   }));
   if (comparisons.some(({ differences }) => differences.length > 0)) {
     session.exitCode = ExitCode.FAILED;

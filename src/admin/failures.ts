@@ -108,7 +108,7 @@ function systemFailure(code: string, message: string, tls: boolean): string | un
   if (tls && code === "ERR_SSL_WRONG_VERSION_NUMBER") {
     return "does not speak TLS: try without --tls";
   }
-  const reason = printable(message.split("\n")[0]!);
+  const reason = printable(firstLine(message));
   if (tls && (code.includes("CERT") || code.includes("LEAF"))) {
     return `its certificate is not trusted (${reason}): pass its authority with --tls-trust, ` +
       "or use --tls-insecure to skip the check";
@@ -125,9 +125,14 @@ const SYSTEM_FAILURES: ReadonlyMap<string, string> = new Map([
   ["ENETUNREACH", "no route to this network: check the address in -n, and the network"],
 ]);
 
+function firstLine(text: string): string {
+  const [line = ""] = text.split("\n", 1);
+  return line;
+}
+
 function refusal(code: number, remark: string | null): string {
-  const [line] = (remark ?? "").trim().split("\n");
-  if (line !== "") return printable(line!.slice(0, 500));
+  const line = firstLine((remark ?? "").trim());
+  if (line !== "") return printable(line.slice(0, 500));
   return code === ResponseCode.SYSTEM_BUSY ? "busy" : "refused without a reason";
 }
 

@@ -16,7 +16,7 @@ export function addKvCommands(registry: Registry): void {
 
 async function get(session: Session, args: readonly string[]): Promise<void> {
   const { out, json } = session;
-  const [namespace, key] = args as [string, string];
+  const [namespace = "", key = ""] = args;
   const value = await session.first(async (server) => {
     const { code, extFields } = await server.ask(
       { code: RequestCode.GET_KV_CONFIG, extFields: [["namespace", namespace], ["key", key]] },
@@ -32,7 +32,7 @@ async function get(session: Session, args: readonly string[]): Promise<void> {
 }
 
 async function put(session: Session, args: readonly string[]): Promise<void> {
-  const [namespace, key, value] = args as [string, string, string];
+  const [namespace = "", key = "", value = ""] = args;
   const extFields = [["namespace", namespace], ["key", key], ["value", value]] as const;
   await session.report(
     (server) => server.ask({ code: RequestCode.PUT_KV_CONFIG, extFields }),
@@ -42,7 +42,7 @@ async function put(session: Session, args: readonly string[]): Promise<void> {
 }
 
 async function remove(session: Session, args: readonly string[]): Promise<void> {
-  const [namespace, key] = args as [string, string];
+  const [namespace = "", key = ""] = args;
   const extFields = [["namespace", namespace], ["key", key]] as const;
   await session.report(
     async (server) => {
@@ -61,7 +61,7 @@ async function remove(session: Session, args: readonly string[]): Promise<void> 
 
 async function list(session: Session, args: readonly string[]): Promise<void> {
   const { out, json } = session;
-  const namespace = args[0]!;
+  const [namespace = ""] = args;
   const table = await session.first(async (server) => {
     const table = await kvTable(server, namespace);
     if (table !== undefined) return table;

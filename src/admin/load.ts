@@ -103,14 +103,14 @@ export class LoadConnection {
 
   #ask(opaques: readonly number[]): void {
     const now = performance.now();
-    const length = opaques.reduce((sum, opaque) => sum + this.#frames[opaque]!.length, 0);
-    const bytes = new Uint8Array(length);
+    const frames = opaques.flatMap((opaque) => this.#frames[opaque] ?? []);
+    const bytes = new Uint8Array(frames.reduce((sum, frame) => sum + frame.length, 0));
     let at = 0;
-    for (const opaque of opaques) {
-      this.#sent[opaque] = now;
-      bytes.set(this.#frames[opaque]!, at);
-      at += this.#frames[opaque]!.length;
+    for (const frame of frames) {
+      bytes.set(frame, at);
+      at += frame.length;
     }
+    for (const opaque of opaques) this.#sent[opaque] = now;
     this.#waiting += opaques.length;
     this.#socket.write(bytes);
   }

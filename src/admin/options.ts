@@ -76,7 +76,7 @@ export function parseDuration(
   { min = 1, max = 86_400_000 } = {},
 ): number {
   const [, number = "", given = unit] = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text) ?? [];
-  const value = Number(number) * UNITS.get(given)!;
+  const value = Number(number) * (UNITS.get(given) ?? NaN);
   if (number === "" || !(value >= min && value <= max)) {
     throw new UsageError(
       `${option} ${text}: must be from ${min} ms to ${max} ms, as in 500ms, 3s or 1m`,

@@ -78,7 +78,7 @@ export class Output {
       .map((row) => row.map(plainCell));
     const width = await widthOf(all.flatMap((row) => row.map(({ text }) => text)));
     const columns = head.map((_, i) =>
-      all.reduce((max, row) => Math.max(max, width(row[i]!.text)), 0)
+      all.reduce((max, row) => Math.max(max, width(row[i]?.text ?? "")), 0)
     );
     return all.map((row) => this.#row(row, columns, width));
   }
@@ -91,7 +91,8 @@ export class Output {
   #row(row: readonly PlainCell[], columns: readonly number[], width: Width): string {
     return row.map(({ text, style }, i) => {
       const shown = style === undefined ? text : this.#style(style, text);
-      return i === row.length - 1 ? shown : shown + " ".repeat(columns[i]! - width(text)) + GAP;
+      const gap = Math.max(0, (columns[i] ?? 0) - width(text));
+      return i === row.length - 1 ? shown : shown + " ".repeat(gap) + GAP;
     }).join("").trimEnd();
   }
 

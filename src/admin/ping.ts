@@ -84,7 +84,8 @@ export function millis(ms: number): string {
 }
 
 function times(list: readonly number[]): string {
-  if (list.length === 1) return millis(list[0]!);
+  const [first, ...others] = list;
+  if (first !== undefined && others.length === 0) return millis(first);
   const mean = list.reduce((sum, ms) => sum + ms, 0) / list.length;
   return `min ${millis(Math.min(...list))}, mean ${millis(mean)}, max ${millis(Math.max(...list))}`;
 }

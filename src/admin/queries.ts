@@ -54,8 +54,7 @@ export async function topicRoutes(
   let next = 0;
   let bytes = 0;
   const work = async () => {
-    while (next < topics.length) {
-      const topic = topics[next++]!;
+    for (let topic = topics[next++]; topic !== undefined; topic = topics[next++]) {
       const body = await routeBody(server, topic);
       if (body === undefined) continue;
       bytes += body?.length ?? 0;

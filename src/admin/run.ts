@@ -64,15 +64,20 @@ export async function runCommand(
   }
 }
 
-/** The chain of commands that the arguments name, starting with the program. */
-function commandPath(program: Command, args: readonly string[]): Command[] {
+/** The chain of commands that the arguments name, starting with the program, and the last of it. */
+function commandPath(
+  program: Command,
+  args: readonly string[],
+): { path: Command[]; last: Command } {
   const path = [program];
+  let last = program;
   for (const arg of args) {
-    const found = path.at(-1)!.commands.find((command) => command.name() === arg);
+    const found = last.commands.find((command) => command.name() === arg);
     if (found === undefined) break;
     path.push(found);
+    last = found;
   }
-  return path;
+  return { path, last };
 }
 
 /**
@@ -82,8 +87,7 @@ function commandPath(program: Command, args: readonly string[]): Command[] {
  * @throws {UsageError} for an unknown command
  */
 function checkCommand(program: Command, args: readonly string[]): void {
-  const path = commandPath(program, args);
-  const { commands } = path.at(-1)!;
+  const { path, last: { commands } } = commandPath(program, args);
   if (commands.length === 0) return;
   const word = args[path.length - 1];
   const names = commands.map((command) => command.name());
@@ -110,7 +114,7 @@ function usageLine(message: string, program: Command, args: readonly string[]): 
   const what = message
     .replace(/^error: /, "")
     .replace(/\n\(Did you mean (.*)\?\)$/, "; did you mean $1?");
-  const names = commandPath(program, args).slice(1).map((command) => command.name());
+  const names = commandPath(program, args).path.slice(1).map((command) => command.name());
   const help = [PROGRAM, ...names, names.length === 0 ? "help" : "--help"].join(" ");
   return `${PROGRAM}: ${what} (see ${help})`;
 }

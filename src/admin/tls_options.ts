@@ -33,13 +33,13 @@ export async function readTls(
   let ca: string | undefined;
   if (tlsTrust !== undefined) {
     ca = await read("--tls-trust", tlsTrust);
-    certificates(`--tls-trust ${tlsTrust}`, ca);
+    readCertificates(`--tls-trust ${tlsTrust}`, ca);
   }
   let own: { cert: string; key: string } | undefined;
   if (tlsCert !== undefined && tlsKey !== undefined) {
     own = { cert: await read("--tls-cert", tlsCert), key: await read("--tls-key", tlsKey) };
-    const [certificate] = certificates(`--tls-cert ${tlsCert}`, own.cert);
-    if (!certificate!.checkPrivateKey(privateKey(`--tls-key ${tlsKey}`, own.key))) {
+    const certificate = readCertificates(`--tls-cert ${tlsCert}`, own.cert);
+    if (!certificate.checkPrivateKey(privateKey(`--tls-key ${tlsKey}`, own.key))) {
       throw new CommandFailure(`--tls-key ${tlsKey}: does not match the certificate in ${tlsCert}`);
     }
   }
@@ -64,15 +64,19 @@ async function readFile(
   }
 }
 
-/** Returns the certificates in a PEM text: at least one. */
-function certificates(what: string, pem: string): X509Certificate[] {
-  const blocks = certificateBlocks(pem);
-  if (blocks.length === 0) throw new CommandFailure(`${what}: contains no certificate (PEM)`);
-  try {
-    return blocks.map((block) => new X509Certificate(block));
-  } catch (error) {
-    throw new CommandFailure(`${what}: not a valid certificate: ${errorMessage(error)}`);
+/** Checks all certificates in a PEM text, and returns the first. */
+function readCertificates(what: string, pem: string): X509Certificate {
+  const [certificate] = certificateBlocks(pem).map((block) => {
+    try {
+      return new X509Certificate(block);
+    } catch (error) {
+      throw new CommandFailure(`${what}: not a valid certificate: ${errorMessage(error)}`);
+    }
+  });
+  if (certificate === undefined) {
+    throw new CommandFailure(`${what}: contains no certificate (PEM)`);
   }
+  return certificate;
 }
 
 function privateKey(what: string, pem: string): KeyObject {

@@ -26,6 +26,7 @@ const MAX_COUNT = 1_000_000;
 const KEPT_CHANGES = 100;
 
 const CTRL_C = 3;
+const LETTER_Q = 0x71;
 const ENTER_SCREEN = "\x1b[?1049h\x1b[?25l";
 const LEAVE_SCREEN = "\x1b[?25h\x1b[?1049l";
 const HOME = "\x1b[H";
@@ -50,8 +51,7 @@ async function top(session: Session, _: readonly string[], options: TopOptions):
   const count = options.count === undefined
     ? Infinity
     : parseCount(options.count, "--count", MAX_COUNT);
-  const counters = metricsOf(servers.all, options.http);
-  const watches = servers.all.map((server, i) => new Watch(server, counters[i]!, Date.now));
+  const watches = watchesOf(servers.all, options.http);
   const view = json ? new JsonView(out) : out.terminal ? new Screen(out, runtime) : new Lines(out);
 
   const stop = new Stop(runtime);
@@ -60,8 +60,10 @@ async function top(session: Session, _: readonly string[], options: TopOptions):
     for (let i = 0; i < count && !stop.stopped; i++) {
       const sights = await Promise.all(watches.map((watch) => watch.look()));
       if (i === 0) {
-        const down = sights.every(({ failure }) => failure !== null);
-        if (down) throw new CommandFailure(sights.map((it) => it.failure!.message).join("; "));
+        const failures = sights.flatMap(({ failure }) => failure ?? []);
+        if (failures.length === sights.length) {
+          throw new CommandFailure(failures.map(({ message }) => message).join("; "));
+        }
         entered = true;
         await view.enter();
       }
@@ -74,17 +76,20 @@ async function top(session: Session, _: readonly string[], options: TopOptions):
   }
 }
 
-function metricsOf(servers: readonly NameServer[], http: string | undefined): RequestCounter[] {
-  const addresses = http === undefined
-    ? servers.map(({ address }) => {
-      const { hostname } = parseAddress(address);
-      return formatAddress(hostname, HTTP_PORT);
-    })
-    : parseServers(http, "--http");
-  if (addresses.length !== servers.length && http !== undefined) {
+function watchesOf(servers: readonly NameServer[], http: string | undefined): Watch[] {
+  const given = http === undefined ? undefined : parseServers(http, "--http");
+  if (given !== undefined && given.length !== servers.length) {
     throw new UsageError(`--http ${http}: needs one address for each in -n, in the same order`);
   }
-  return addresses.map((address) => new RequestCounter(address, HTTP_TIMEOUT));
+  return servers.map((server, i) => {
+    const counter = new RequestCounter(given?.[i] ?? httpAddressOf(server), HTTP_TIMEOUT);
+    return new Watch(server, counter, Date.now);
+  });
+}
+
+function httpAddressOf({ address }: NameServer): string {
+  const { hostname } = parseAddress(address);
+  return formatAddress(hostname, HTTP_PORT);
 }
 
 /** Ends `top` on a signal or when q is pressed. */
@@ -127,7 +132,7 @@ class Stop {
   async #readKeys(): Promise<void> {
     const key = new Uint8Array(1);
     while (!this.stopped && await this.#runtime.stdin.read(key) !== null) {
-      if (key[0] === CTRL_C || String.fromCharCode(key[0]!) === "q") this.#stop();
+      if (key[0] === CTRL_C || key[0] === LETTER_Q) this.#stop();
     }
   }
 }
@@ -172,9 +177,13 @@ class Lines implements View {
   async leave(): Promise<void> {}
 }
 
+function latency({ latencyMillis }: Sight): string {
+  return latencyMillis === null ? "-" : millis(latencyMillis);
+}
+
 function summary(sight: Sight): string {
   if (sight.failure !== null) return `down: ${sight.failure.what}`;
-  return `up latency=${millis(sight.latencyMillis!).replace(" ", "")} ` +
+  return `up latency=${latency(sight).replace(" ", "")} ` +
     `requests/s=${sight.requestsPerSecond ?? "-"} brokers=${sight.brokers} ` +
     `topics=${sight.topics ?? "-"}`;
 }
@@ -232,7 +241,7 @@ function row(sight: Sight): Cell[] {
   return [
     sight.server,
     styled("green", "up"),
-    millis(sight.latencyMillis!),
+    latency(sight),
     sight.requestsPerSecond ?? "-",
     sight.brokers ?? "-",
     sight.topics ?? "-",

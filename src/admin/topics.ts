@@ -107,7 +107,7 @@ function permCell(queues: readonly { perm: number }[]): Cell {
 
 async function route(session: Session, args: readonly string[]): Promise<void> {
   const { out, json } = session;
-  const topic = args[0]!;
+  const [topic = ""] = args;
   const route = await session.first((server) => knownRoute(server, topic));
   const brokers = route.brokerDatas.map(brokerFields)
     .sort((a, b) => a.broker < b.broker ? -1 : 1);
@@ -181,7 +181,7 @@ async function deleteTopic(
   args: readonly string[],
   { cluster }: DeleteOptions,
 ): Promise<void> {
-  const topic = args[0]!;
+  const [topic = ""] = args;
   const fields = [["topic", topic], ["clusterName", cluster]]
     .filter((field): field is [string, string] => field[1] !== undefined);
   await session.report(

@@ -154,7 +154,7 @@ function readOverrides(values: ReadonlyMap<string, string>): ReadonlyMap<OptionN
 function readProperties(args: readonly string[]): ReadonlyMap<OptionName, string> {
   const overrides = new Map<OptionName, string>();
   for (const arg of args) {
-    const [, name, text] = TLS_PROPERTY.exec(arg)!;
+    const [, name = "", text] = TLS_PROPERTY.exec(arg) ?? [];
     if (!isOptionName(name)) throw new CommandLineError(`unknown option: -D${name}`);
     if (isSecret(optionOf(name))) {
       throw new CommandLineError(

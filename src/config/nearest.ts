@@ -32,14 +32,17 @@ function compare(a: string, b: string): { difference: number; edits: number } {
 
 /** The Levenshtein distance between two texts. */
 function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replace = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replace, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
+  // The distances from the part of `a` that was read to the empty text, and to each start of `b`.
+  let first = 0;
+  let row = Array.from(b, (_, index) => index + 1);
+  for (let i = 0; i < a.length; i++) {
+    let diagonal = first;
+    let left = ++first;
+    row = row.map((above, j) => {
+      left = Math.min(diagonal + (a[i] === b[j] ? 0 : 1), above + 1, left + 1);
+      diagonal = above;
+      return left;
+    });
   }
-  return row[b.length]!;
+  return row.at(-1) ?? first;
 }

@@ -70,8 +70,8 @@ export function editProperties(
   let edited = "";
   let position = 0;
   for (const { key, value, start, end } of [...places.values()].sort((a, b) => a.start - b.start)) {
-    const changed = changes.get(key)!;
-    if (changed === value) continue;
+    const changed = changes.get(key);
+    if (changed === undefined || changed === value) continue;
     edited += text.slice(position, start) + formatProperty(key, changed);
     position = end;
   }
@@ -166,9 +166,8 @@ function endsInEscape(text: string): boolean {
 
 /** Splits an entry into key and value, with escapes unprocessed. */
 function splitEntry(line: string): [key: string, value: string] {
-  const key = /^(?:\\.|[^\\=: \t\f])*/s.exec(line)![0];
-  const separator = /^[ \t\f]*[=:]?[ \t\f]*/.exec(line.slice(key.length))![0];
-  return [key, line.slice(key.length + separator.length)];
+  const [all, key = ""] = /^((?:\\.|[^\\=: \t\f])*)[ \t\f]*[=:]?[ \t\f]*/s.exec(line) ?? [""];
+  return [key, line.slice(all.length)];
 }
 
 function unescape(text: string, where: string): string {

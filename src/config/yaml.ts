@@ -62,8 +62,8 @@ function editLines(text: string, changes: ReadonlyMap<string, string>): string {
   const missing = new Map(changes);
   const edited = lines.map((line) => {
     const [, key, comment = ""] = /^([\w.-]+):(?:\s[^#]*)?(\s#.*)?$/.exec(line) ?? [];
-    if (key === undefined || !missing.has(key)) return line;
-    const value = missing.get(key)!;
+    const value = key === undefined ? undefined : missing.get(key);
+    if (key === undefined || value === undefined) return line;
     missing.delete(key);
     return formatLine(key, value) + comment;
   });

@@ -118,6 +118,6 @@ function escapeUnprintable(text: string): string {
 function cut(text: string, length: number): string {
   if (text.length <= length) return text;
   // Does not split a surrogate pair.
-  const end = text.codePointAt(length - 1)! > 0xffff ? length - 1 : length;
+  const end = (text.codePointAt(length - 1) ?? 0) > 0xffff ? length - 1 : length;
   return `${text.slice(0, end)}…(${text.length - end} more)`;
 }

@@ -620,18 +620,18 @@ function latencyLabels(
     protocol_type: "remoting",
     request_code: requestName(requestCode),
     response_code: responseName(responseCode),
-    result: RESULT_NAMES.get(result)!,
+    result: RESULT_NAMES.get(result) ?? UNKNOWN,
   };
 }
 
 /** A request code's name as in RocketMQ's metrics; all unknown codes share one name. */
 export function requestName(code: number | undefined): string {
-  return REQUEST_NAMES.get(code!) ?? UNKNOWN;
+  return code === undefined ? UNKNOWN : REQUEST_NAMES.get(code) ?? UNKNOWN;
 }
 
 /** A response code's name as in RocketMQ's metrics; all unknown codes share one name. */
 export function responseName(code: number | undefined): string {
-  return RESPONSE_NAMES.get(code!) ?? UNKNOWN;
+  return code === undefined ? UNKNOWN : RESPONSE_NAMES.get(code) ?? UNKNOWN;
 }
 
 function namesOf(codes: Readonly<Record<string, number>>): ReadonlyMap<number, string> {

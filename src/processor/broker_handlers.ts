@@ -1,3 +1,4 @@
+import { byteAt, uint16At } from "../byte_access.ts";
 import type { KvConfig } from "../kv/kv_config.ts";
 import type { Log } from "../log/log.ts";
 import { ORDER_TOPIC_CONFIG, ResponseCode } from "../protocol/codes.ts";
@@ -215,7 +216,7 @@ function crcMatches(request: Command, actual: number, log: Log): boolean {
 
 /** A zlib header (RFC 1950, section 2.2). No JSON text starts with these bytes. */
 function isZlib(body: Uint8Array): boolean {
-  return body.length > 2 && (body[0] & 0x0f) === 8 && ((body[0] << 8) | body[1]) % 31 === 0;
+  return body.length > 2 && (byteAt(body, 0) & 0x0f) === 8 && uint16At(body, 0) % 31 === 0;
 }
 
 function readVersion(body: Uint8Array | null): DataVersion | undefined {

@@ -128,8 +128,11 @@ export class RequestQueue {
   }
 
   #drain(): void {
-    while (this.waiting > 0 && this.#free()) {
-      const { handler, request, peer, size, resolve, reject } = this.#waiting[this.#next++];
+    while (this.#free()) {
+      const next = this.#waiting[this.#next];
+      if (next === undefined) return;
+      this.#next++;
+      const { handler, request, peer, size, resolve, reject } = next;
       this.#options.budget.give(size);
       try {
         resolve(this.#start(handler, request, peer));

@@ -1,3 +1,4 @@
+import { byteAt } from "../byte_access.ts";
 import { type Long, parseLong } from "./long.ts";
 
 /** Text that is not JSON, not even in fastjson's dialect, or not of the expected form. */
@@ -287,7 +288,7 @@ export class FastjsonReader {
     let value = 0;
     const limit = Math.min(this.#end, at + 9);
     for (; at < limit; at++) {
-      const digit = bytes[at] - 0x30;
+      const digit = byteAt(bytes, at) - 0x30;
       if (digit < 0 || digit > 9) break;
       value = value * 10 + digit;
     }
@@ -304,7 +305,11 @@ export class FastjsonReader {
     const start = this.#at;
     let at = start;
     let hash = 0;
-    while (at < this.#end && isWordByte(bytes[at])) hash = (Math.imul(hash, 31) + bytes[at++]) | 0;
+    for (; at < this.#end; at++) {
+      const byte = byteAt(bytes, at);
+      if (!isWordByte(byte)) break;
+      hash = (Math.imul(hash, 31) + byte) | 0;
+    }
     this.#at = at;
     return this.#intern(start, at, hash);
   }
@@ -319,7 +324,7 @@ export class FastjsonReader {
     let all = 0;
     let hash = 0;
     for (; at < end; at++) {
-      const byte = bytes[at];
+      const byte = byteAt(bytes, at);
       if (byte === quote) break;
       if (byte === BACKSLASH) return this.#escaped(start, quote);
       all |= byte;
@@ -347,7 +352,7 @@ export class FastjsonReader {
     for (; at < this.#end && bytes[at] !== quote; at++) {
       if (bytes[at] !== BACKSLASH) continue;
       if (at > run) text += utf8.decode(bytes.subarray(run, at));
-      const escape = bytes[++at];
+      const escape = byteAt(bytes, ++at);
       if (escape === LETTER_U || escape === LETTER_X) {
         const length = escape === LETTER_U ? 4 : 2;
         text += String.fromCharCode(this.#hex(at + 1, length));
@@ -369,7 +374,7 @@ export class FastjsonReader {
   #hex(start: number, length: number): number {
     let value = 0;
     for (let at = start; at < start + length; at++) {
-      const digit = hexDigit(this.#bytes[at]);
+      const digit = hexDigit(byteAt(this.#bytes, at));
       if (digit < 0) this.#fail("a bad \\u escape");
       value = value * 16 + digit;
     }
@@ -402,7 +407,7 @@ export class FastjsonReader {
   #skipBlanks(): number {
     const bytes = this.#bytes;
     while (this.#at < this.#end) {
-      const byte = bytes[this.#at];
+      const byte = byteAt(bytes, this.#at);
       if (byte > 0x20) return byte;
       if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return byte;
       this.#at++;
@@ -416,21 +421,19 @@ export class FastjsonReader {
 }
 
 /** By the character after the backslash. */
-const ESCAPES = new Map(
-  [
-    ['"', '"'],
-    ["'", "'"],
-    ["\\", "\\"],
-    ["/", "/"],
-    ["b", "\b"],
-    ["f", "\f"],
-    ["n", "\n"],
-    ["r", "\r"],
-    ["t", "\t"],
-    ["v", "\v"],
-    ["0", "\0"],
-  ].map(([escape, char]) => [escape.charCodeAt(0), char]),
-);
+const ESCAPES: ReadonlyMap<number, string> = new Map([
+  [QUOTE, '"'],
+  [APOSTROPHE, "'"],
+  [BACKSLASH, "\\"],
+  [0x2f, "/"],
+  [0x62, "\b"],
+  [0x66, "\f"],
+  [0x6e, "\n"],
+  [0x72, "\r"],
+  [0x74, "\t"],
+  [0x76, "\v"],
+  [0x30, "\0"],
+]);
 
 /**
  * Parses a complete text in fastjson's dialect.

@@ -214,8 +214,8 @@ function parseTopicConfig(text: string): TopicConfig {
   const [topicName] = fields;
   const [readQueueNums, writeQueueNums, perm] = fields.slice(1, 4).map(parseInt32);
   if (
-    fields.length < 5 || readQueueNums === undefined || writeQueueNums === undefined ||
-    perm === undefined
+    fields.length < 5 || topicName === undefined || readQueueNums === undefined ||
+    writeQueueNums === undefined || perm === undefined
   ) {
     throw new FastjsonError(`unreadable topic ${JSON.stringify(text.slice(0, 80))}`);
   }

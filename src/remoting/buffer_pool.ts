@@ -16,7 +16,7 @@ export class BufferPool {
     const at = this.#free.findIndex((buffer) => buffer.length >= size);
     if (size < LEAST || at < 0) return undefined;
     const [buffer] = this.#free.splice(at, 1);
-    this.#size -= buffer.length;
+    this.#size -= buffer?.length ?? 0;
     return buffer;
   }
 
@@ -27,8 +27,11 @@ export class BufferPool {
   give(buffer: Uint8Array): void {
     const { length } = buffer;
     if (length < LEAST || length > MAX_POOLED) return;
-    while (this.#size + length > MAX_POOLED && this.#free[0].length < length) {
-      this.#size -= this.#free.shift()!.length;
+    let [smallest] = this.#free;
+    while (this.#size + length > MAX_POOLED && smallest !== undefined && smallest.length < length) {
+      this.#size -= smallest.length;
+      this.#free.shift();
+      [smallest] = this.#free;
     }
     if (this.#size + length > MAX_POOLED) return;
     const at = this.#free.findIndex((other) => other.length >= length);

@@ -1,3 +1,4 @@
+import { byteAt } from "../byte_access.ts";
 import { bucketOf } from "../histogram.ts";
 
 /** Bounds of the latency buckets in milliseconds, as in the reference (RemotingMetricsManager). */
@@ -70,10 +71,10 @@ export class RequestCounters {
 
   /** Records the response to a request. The next {@link left} says when it was sent. */
   answered(requestCode: number, responseCode: number, result: AnswerResult): void {
-    const request = requestCode >>> 0 < CODES ? this.#requestSlots[requestCode >>> 0] : 0;
-    const response = responseCode >>> 0 < CODES ? this.#responseSlots[responseCode >>> 0] : 0;
+    const request = requestCode >>> 0 < CODES ? byteAt(this.#requestSlots, requestCode) : 0;
+    const response = responseCode >>> 0 < CODES ? byteAt(this.#responseSlots, responseCode) : 0;
     const cell = (request * (this.#responseCodes.length + 1) + response) * RESULTS + result;
-    this.#answers[cell]++;
+    this.#answers[cell] = (this.#answers[cell] ?? 0) + 1;
     this.#leaving[this.#leavingCount++] = cell;
   }
 
@@ -99,20 +100,20 @@ export class RequestCounters {
   /** All series with at least one request. */
   *series(): Generator<RequestSeries> {
     for (let cell = 0; cell < this.#answers.length; cell++) {
-      const count = this.#answers[cell];
+      const count = this.#answers[cell] ?? 0;
       if (count === 0) continue;
       const counts = [...this.#slow.get(cell) ?? new Array(LATENCY_BOUNDS.length + 1).fill(0)];
       counts[0] = count - counts.reduce((sum, slow) => sum + slow, 0);
-      yield { ...this.#codesOf(cell), counts, count, sum: this.#sums[cell] };
+      yield { ...this.#codesOf(cell), counts, count, sum: this.#sums[cell] ?? 0 };
     }
   }
 
   #write(milliseconds: number): void {
     const bucket = bucketOf(LATENCY_BOUNDS, milliseconds);
     for (let i = 0; i < this.#leavingCount; i++) {
-      const cell = this.#leaving[i];
-      this.#sums[cell] += milliseconds;
-      if (bucket > 0) this.#slowOf(cell)[bucket]++;
+      const cell = this.#leaving[i] ?? 0;
+      this.#sums[cell] = (this.#sums[cell] ?? 0) + milliseconds;
+      if (bucket > 0) this.#countSlow(cell, bucket);
       if (this.#listeners.length === 0) continue;
       const { requestCode, responseCode, result } = this.#codesOf(cell);
       for (const listener of this.#listeners) {
@@ -121,12 +122,12 @@ export class RequestCounters {
     }
   }
 
-  #slowOf(cell: number): number[] {
+  #countSlow(cell: number, bucket: number): void {
     let slow = this.#slow.get(cell);
     if (slow === undefined) {
       this.#slow.set(cell, slow = new Array(LATENCY_BOUNDS.length + 1).fill(0));
     }
-    return slow;
+    slow[bucket] = (slow[bucket] ?? 0) + 1;
   }
 
   #codesOf(cell: number): Pick<RequestSeries, "requestCode" | "responseCode" | "result"> {

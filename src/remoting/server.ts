@@ -149,7 +149,8 @@ export class RemotingServer {
   /** Returns the view of the open connection that the handle belongs to, if any. */
   view(handle: object): ConnectionView | undefined {
     const connection = this.#find(handle);
-    return connection && viewOf(connection, this.#connections.get(connection)!);
+    const id = connection && this.#connections.get(connection);
+    return connection && id !== undefined ? viewOf(connection, id) : undefined;
   }
 
   /** Closes the connection that the handle belongs to, if it is open: its broker fell silent. */

@@ -24,14 +24,15 @@ export function minBrokerIdChange(
 ): MinBrokerIdChange | undefined {
   const { brokerAddrs, brokerName } = broker;
   const minBrokerId = minLong(brokerAddrs.keys());
-  if (minBrokerId === undefined) return undefined;
+  const minBrokerAddr = minBrokerId === undefined ? undefined : brokerAddrs.get(minBrokerId);
+  if (minBrokerId === undefined || minBrokerAddr === undefined) return undefined;
   const tellAll = cause.offlineBrokerAddr !== undefined || brokerAddrs.size === 1;
   const notify = [...brokerAddrs].filter(([id]) => tellAll || id !== minBrokerId);
   return {
     ...cause,
     brokerName,
     minBrokerId,
-    minBrokerAddr: brokerAddrs.get(minBrokerId)!,
+    minBrokerAddr,
     notify: notify.map(([, addr]) => addr),
   };
 }

@@ -178,7 +178,7 @@ function appliedKey(header: RegistrationHeader, role: Role, fingerprint: string)
 function placeBroker(tables: RouteTables, header: RegistrationHeader): BrokerData {
   const { clusterName, brokerName, brokerId, brokerAddr, zoneName } = header;
   const enableActingMaster = header.enableActingMaster ?? false;
-  tables.putBroker({
+  return tables.putBroker({
     clusterName,
     brokerName,
     brokerId,
@@ -186,7 +186,6 @@ function placeBroker(tables: RouteTables, header: RegistrationHeader): BrokerDat
     enableActingMaster,
     zoneName,
   });
-  return tables.broker(brokerName)!;
 }
 
 /**

@@ -162,6 +162,8 @@ export class RouteTables implements RouteView {
   /**
    * Adds an address under a broker name and id, removing it from any other id. Creates the name and
    * the cluster if needed.
+   *
+   * @returns the broker group of the name
    */
   putBroker(broker: {
     clusterName: string;
@@ -170,7 +172,7 @@ export class RouteTables implements RouteView {
     brokerAddr: string;
     enableActingMaster: boolean;
     zoneName: string | undefined;
-  }): void {
+  }): BrokerData {
     const { clusterName, brokerName, brokerId, brokerAddr, enableActingMaster, zoneName } = broker;
     let names = this.#clusters.get(clusterName);
     if (names === undefined) this.#clusters.set(clusterName, names = new Set());
@@ -196,6 +198,7 @@ export class RouteTables implements RouteView {
     changed ||= data.brokerAddrs.get(brokerId) !== brokerAddr;
     data.brokerAddrs.set(brokerId, brokerAddr);
     if (changed) this.#brokerChanged(brokerName);
+    return data;
   }
 
   /**
@@ -261,10 +264,11 @@ export class RouteTables implements RouteView {
       this.#countTopic(data.brokerName, 1);
     } else {
       const at = this.#indexOf(datas, data.brokerName);
-      if (at < 0) {
+      const known = datas[at];
+      if (known === undefined) {
         datas.push(this.#shared(data));
         this.#countTopic(data.brokerName, 1);
-      } else if (sameQueueData(datas[at], data)) return false;
+      } else if (sameQueueData(known, data)) return false;
       else datas[at] = this.#shared(data);
     }
     this.#topicChanged(topic);
@@ -280,8 +284,8 @@ export class RouteTables implements RouteView {
     this.#appliedBodies.delete(brokerName);
     this.#countTopic(brokerName, -1);
     // The order does not matter, and moving one is cheaper than shifting all behind it.
-    const last = datas.pop()!;
-    if (at < datas.length) datas[at] = last;
+    const last = datas.pop();
+    if (last !== undefined && at < datas.length) datas[at] = last;
     this.#topicChanged(topic);
     return true;
   }

@@ -6,7 +6,7 @@ export function* topicsOfCluster(tables: RouteView, clusterName: string): Genera
   const names = tables.cluster(clusterName);
   if (names === undefined) return;
   for (const topic of tables.topics()) {
-    if (tables.queueDatas(topic)!.some((data) => names.has(data.brokerName))) yield topic;
+    if (tables.queueDatas(topic)?.some((data) => names.has(data.brokerName))) yield topic;
   }
 }
 
@@ -17,8 +17,8 @@ export function* topicsByFlag(
   notSet = 0,
 ): Generator<string> {
   for (const topic of tables.topics()) {
-    const flag = tables.queueDatas(topic)![0].topicSysFlag;
-    if ((flag & set) === set && (flag & notSet) === 0) yield topic;
+    const flag = tables.queueDatas(topic)?.[0]?.topicSysFlag;
+    if (flag !== undefined && (flag & set) === set && (flag & notSet) === 0) yield topic;
   }
 }
 

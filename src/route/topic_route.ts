@@ -76,8 +76,8 @@ function withActingMaster(broker: BrokerData, queueData: QueueData): BrokerData 
   ) return broker;
   const brokerAddrs = new Map(broker.brokerAddrs);
   const minBrokerId = minLong(brokerAddrs.keys());
-  if (minBrokerId === undefined) return broker;
-  const addr = brokerAddrs.get(minBrokerId)!;
+  const addr = minBrokerId === undefined ? undefined : brokerAddrs.get(minBrokerId);
+  if (minBrokerId === undefined || addr === undefined) return broker;
   brokerAddrs.delete(minBrokerId);
   brokerAddrs.set(MASTER_ID, addr);
   return { ...broker, brokerAddrs };

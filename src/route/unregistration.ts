@@ -42,8 +42,8 @@ export function unregisterBrokers(
     for (const topic of tables.topics()) tables.removeQueueData(topic, brokerName);
   }
   for (const brokerName of reduced) {
-    const { brokerAddrs, enableActingMaster } = tables.broker(brokerName)!;
-    if (!enableActingMaster || brokerAddrs.has(MASTER_ID)) continue;
+    const broker = tables.broker(brokerName);
+    if (!broker?.enableActingMaster || broker.brokerAddrs.has(MASTER_ID)) continue;
     tables.changePerm(brokerName, (perm) => perm & ~Perm.WRITE);
   }
   return [...minIdLeft].flatMap(([brokerName, offlineBrokerAddr]) => {

@@ -136,7 +136,7 @@ export function apiRoutes(parts: ApiParts): Route[] {
   }
 
   function topicRoute({ path, query }: RouteRequest): Response {
-    const topic = path.get("topic")!;
+    const topic = path.get("topic") ?? "";
     const version = query.parsed(
       "version",
       parseMqVersion,
@@ -145,13 +145,13 @@ export function apiRoutes(parts: ApiParts): Route[] {
     const zone = query.text("zone")?.trim() || undefined;
     const dialect = dialectFor(version, query.flag("acceptStandardJsonOnly") ?? false);
     const body = answers.encode(topic, { dialect, zone });
-    if (body === undefined) {
+    // The same route in standard JSON.
+    const standard = answers.encode(topic, { dialect: "standard", zone });
+    if (body === undefined || standard === undefined) {
       const elsewhere = options.clusterTest ? "; clients get the answer of productEnvName" : "";
       throw new HttpProblem(404, `no broker has this topic${elsewhere}`);
     }
     const refused = answers.serviceWait() > 0;
-    // The same route in standard JSON.
-    const standard = answers.encode(topic, { dialect: "standard", zone })!;
     const text = new TextDecoder();
     return json({
       topic,
@@ -173,7 +173,7 @@ export function apiRoutes(parts: ApiParts): Route[] {
   }
 
   function entries({ path, query }: RouteRequest): Promise<Response> {
-    const values = kv.list(path.get("namespace")!);
+    const values = kv.list(path.get("namespace") ?? "");
     if (values === undefined) throw new HttpProblem(404, "unknown namespace");
     return pager.page({
       entries: values,

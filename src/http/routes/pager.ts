@@ -104,8 +104,8 @@ export class Pager {
     const cut = () => {
       first.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
       // An entry that was removed and added again meanwhile is seen twice.
-      first = first.filter(({ key }, i) => i === 0 || key !== first[i - 1].key).slice(0, limit + 1);
-      if (first.length > limit) last = first[limit].key;
+      first = first.filter(({ key }, i) => key !== first[i - 1]?.key).slice(0, limit + 1);
+      last = first[limit]?.key ?? last;
     };
     for (const entry of entries) {
       if (++this.#looked % ENTRIES_BETWEEN_LOOKS === 0) await this.#rest();

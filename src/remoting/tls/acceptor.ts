@@ -1,3 +1,4 @@
+import { uint16At } from "../../byte_access.ts";
 import type { Log } from "../../log/log.ts";
 import { HandshakeError, type TlsContext, type TlsPeer } from "./context.ts";
 import type { Socket } from "../transport/transport.ts";
@@ -119,8 +120,7 @@ export class TlsAcceptor {
  * hello.
  */
 function tooOld(received: Uint8Array): string | undefined {
-  const version = received[HELLO_VERSION_AT] << 8 | received[HELLO_VERSION_AT + 1];
-  const name = OLD_VERSIONS.get(version);
+  const name = OLD_VERSIONS.get(uint16At(received, HELLO_VERSION_AT));
   return name && `the client supports at most ${name}; TLS 1.2 is the minimum`;
 }
 

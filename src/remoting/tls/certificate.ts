@@ -23,7 +23,7 @@ export async function selfSigned(now: number): Promise<TlsFiles> {
     notAfter: new Date(now + TEN_YEARS),
   });
   const pkcs8 = new Uint8Array(await crypto.subtle.exportKey("pkcs8", keys.privateKey));
-  const lines = pkcs8.toBase64().match(/.{1,64}/g)!;
+  const lines = pkcs8.toBase64().match(/.{1,64}/g) ?? [];
   return {
     key: ["-----BEGIN PRIVATE KEY-----", ...lines, "-----END PRIVATE KEY-----", ""].join("\n"),
     cert: certificate.toString("pem"),

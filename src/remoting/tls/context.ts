@@ -149,7 +149,7 @@ export class TlsContext {
     this.#suites = suites;
     const [minVersion, maxVersion] = versions(options["tls.protocols"], suites);
 
-    const [certificate] = readCertificates(options, "tls.server.certPath", files.cert);
+    const certificate = readCertificates(options, "tls.server.certPath", files.cert);
     const key = readKey(options, files.key);
     const certName = named(options, "tls.server.certPath");
     if (!certificate.checkPrivateKey(key)) {
@@ -232,23 +232,19 @@ export class TlsContext {
     this.#verified.delete(fingerprint);
     this.#verified.add(fingerprint);
     if (this.#verified.size > MAX_VERIFIED) {
-      const [oldest] = this.#verified;
-      this.#verified.delete(oldest);
+      for (const oldest of this.#verified.values().take(1)) this.#verified.delete(oldest);
     }
     return undefined;
   }
 }
 
+/** Checks all certificates of a file, and returns the first. */
 function readCertificates(
   options: Readonly<TlsOptions>,
   name: PathOption,
   pem: string,
-): X509Certificate[] {
-  const blocks = certificateBlocks(pem);
-  if (blocks.length === 0) {
-    throw new TlsConfigError(`${named(options, name)} contains no certificate (PEM)`);
-  }
-  return blocks.map((block, i) => {
+): X509Certificate {
+  const [certificate] = certificateBlocks(pem).map((block, i) => {
     try {
       return new X509Certificate(block);
     } catch (error) {
@@ -256,6 +252,10 @@ function readCertificates(
       throw new TlsConfigError(`${place} cannot be read: ${errorMessage(error)}`);
     }
   });
+  if (certificate === undefined) {
+    throw new TlsConfigError(`${named(options, name)} contains no certificate (PEM)`);
+  }
+  return certificate;
 }
 
 function readKey(options: Readonly<TlsOptions>, text: string): KeyObject {
@@ -305,14 +305,14 @@ function parseCiphers(list: string): Set<string> | undefined {
   if (list.trim() === "") return undefined;
   const names = list.split(/[,:]/).map((name) => name.trim()).filter((name) => name !== "");
   const known = new Set([...TLS_13_SUITES, ...TLS_12_SUITES.values()]);
-  const suites = names.map((name) => TLS_12_SUITES.get(name) ?? name);
-  const unknown = names.filter((_, i) => !known.has(suites[i]));
-  if (unknown.length === names.length) {
+  const suites = names.map((name) => TLS_12_SUITES.get(name) ?? name)
+    .filter((suite) => known.has(suite));
+  if (suites.length === 0) {
     throw new TlsConfigError(
       `tls.ciphers=${list}: none of these is supported; supported are ${[...known].join(", ")}`,
     );
   }
-  return new Set(suites.filter((suite) => known.has(suite)));
+  return new Set(suites);
 }
 
 /** The allowed versions that at least one of the suites belongs to. */
@@ -334,12 +334,14 @@ function versions(
     const ofVersion = version === "TLSv1.3" ? TLS_13_SUITES : [...TLS_12_SUITES.values()];
     return ofVersion.some((suite) => suites.has(suite));
   });
-  if (allowed.length === 0) {
+  const oldest = allowed.at(0);
+  const newest = allowed.at(-1);
+  if (oldest === undefined || newest === undefined) {
     throw new TlsConfigError(
       `tls.protocols=${list}: none of tls.ciphers works with these versions`,
     );
   }
-  return [allowed[0], allowed[allowed.length - 1]];
+  return [oldest, newest];
 }
 
 function named(options: Readonly<TlsOptions>, name: PathOption): string {

@@ -1,3 +1,5 @@
+import { byteAt, uint16At } from "../../byte_access.ts";
+
 const HEADER_LENGTH = 5;
 const CHANGE_CIPHER_SPEC = 20;
 const HANDSHAKE = 22;
@@ -30,11 +32,11 @@ export class RenegotiationWatch {
         at += skipped;
         continue;
       }
-      this.#header[this.#headerLength++] = bytes[at++];
+      this.#header[this.#headerLength++] = byteAt(bytes, at++);
       if (this.#headerLength < HEADER_LENGTH) continue;
       this.#headerLength = 0;
-      this.#left = this.#header[3] << 8 | this.#header[4];
-      if (this.#isRenegotiation(this.#header[0])) seen = true;
+      this.#left = uint16At(this.#header, 3);
+      if (this.#isRenegotiation(byteAt(this.#header, 0))) seen = true;
     }
     return seen;
   }

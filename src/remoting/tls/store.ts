@@ -58,7 +58,7 @@ export class TlsStore {
       store.#context = new TlsContext(options, contents);
       store.#checkExpiry(store.#context);
       store.#seen = JSON.stringify(contents);
-      log.info("TLS certificate loaded", store.#about());
+      log.info("TLS certificate loaded", store.#about(store.#context));
     }
     return store;
   }
@@ -84,7 +84,8 @@ export class TlsStore {
   /** Description of the certificate in use. */
   get description(): string {
     if (this.#options["tls.test.mode.enable"]) return "self-signed (tls.test.mode.enable)";
-    const { certPath, expires } = this.#about();
+    if (this.#context === undefined) return "none yet";
+    const { certPath, expires } = this.#about(this.#context);
     return `${certPath}, until ${expires}`;
   }
 
@@ -167,7 +168,7 @@ export class TlsStore {
       }
       this.#context = context;
       this.#reloads++;
-      this.#log.info("TLS certificate reloaded", this.#about());
+      this.#log.info("TLS certificate reloaded", this.#about(context));
       return undefined;
     } catch (error) {
       return error;
@@ -178,7 +179,7 @@ export class TlsStore {
   #checkExpiry(context: TlsContext): void {
     if (this.#options["tls.server.mode"] === "enforcing") return this.#refuseExpired(context);
     if (context.expires <= Date.now()) {
-      this.#log.warn("TLS certificate has expired", this.#about());
+      this.#log.warn("TLS certificate has expired", this.#about(context));
     }
   }
 
@@ -195,10 +196,10 @@ export class TlsStore {
     this.#log.error("TLS certificate not reloaded, keeping the previous one", { reason });
   }
 
-  #about() {
+  #about({ expires }: TlsContext) {
     return {
       certPath: this.#options["tls.server.certPath"],
-      expires: new Date(this.#context!.expires).toISOString(),
+      expires: new Date(expires).toISOString(),
     };
   }
 

@@ -109,7 +109,8 @@ export class DenoSocket implements Socket, Reader {
   async secure(accept: TlsAccept, received: Uint8Array): Promise<TlsSession> {
     if (this.#closed) throw new Error("closed by the peer");
     if (this.#underWay) throw new Error("a read is under way: pause first");
-    const handler = this.#handler!;
+    const handler = this.#handler;
+    if (handler === undefined) throw new Error("not started");
     const socket = adoptConnection(this.#conn, HIGH_WATER);
     const secured = new NodeSocket(socket, this.#waterMarks);
     this.#secured = secured;
@@ -181,9 +182,9 @@ export class DenoSocket implements Socket, Reader {
   }
 
   #deliver(bytes: Uint8Array | null): void {
-    if (bytes !== null) return this.#handler!.onData(bytes);
+    if (bytes !== null) return this.#handler?.onData(bytes);
     this.#ended = true;
-    this.#handler!.onEnd();
+    this.#handler?.onEnd();
   }
 
   #release(): void {
@@ -223,7 +224,8 @@ export class DenoSocket implements Socket, Reader {
   }
 
   #takeBuffer(): Uint8Array<ArrayBuffer> {
-    if (this.#size > 0) return this.#buffers.take(READ_SIZES[this.#size]!);
+    const size = READ_SIZES[this.#size];
+    if (this.#size > 0 && size !== undefined) return this.#buffers.take(size);
     return this.#ownBuffer ??= this.#buffers.take(READ_SIZES[0]);
   }
 

@@ -184,17 +184,16 @@ export class NodeSocket implements Socket {
   }
 
   #listen(): void {
-    const handler = this.#handler!;
     const socket = this.#socket;
     // Not the Buffer itself, because its slice() does not copy.
     socket.on("data", ({ buffer, byteOffset, byteLength }: Uint8Array) => {
-      handler.onData(new Uint8Array(buffer, byteOffset, byteLength));
+      this.#handler?.onData(new Uint8Array(buffer, byteOffset, byteLength));
       if (this.#encrypts) this.#countBurst(byteLength);
     });
     socket.on("end", () => {
       if (socket !== this.#socket) return;
       this.#encrypted = undefined;
-      handler.onEnd();
+      this.#handler?.onEnd();
     });
   }
 
@@ -228,8 +227,9 @@ export class NodeSocket implements Socket {
   /** Writes in pieces, so that the progress of a large response is visible. */
   #writeQueued(): void {
     const socket = this.#socket;
-    while (this.#queued > 0 && socket.writableLength === 0 && !socket.destroyed) {
+    while (socket.writableLength === 0 && !socket.destroyed) {
       const [first] = this.#queue;
+      if (first === undefined) return;
       const piece = first.subarray(0, WRITE_PIECE);
       if (piece.length === first.length) this.#queue.shift();
       else this.#queue[0] = first.subarray(WRITE_PIECE);

@@ -127,7 +127,7 @@ export class ReadGate {
   /** Lets those read that have waited longest, of those that wait now. */
   #issue(most: number): void {
     const end = Math.min(this.#queue.length, this.#first + most);
-    while (this.#first < end) this.#queue[this.#first++]!.read();
+    for (; this.#first < end; this.#first++) this.#queue[this.#first]?.read();
     if (this.#first === this.#queue.length) this.#queue = [];
     else if (this.#first > 1024) this.#queue = this.#queue.slice(this.#first);
     else return;

@@ -56,10 +56,11 @@ export function checkRuntimeInternals(): void {
  */
 export function adoptConnection(conn: Deno.TcpConn, highWaterMark: number): net.Socket {
   const symbol = Object.getOwnPropertySymbols(conn).find((symbol) => String(symbol) === RID);
-  if (symbol === undefined) throw new MissingInternalError("the resource id of Deno.TcpConn");
+  const rid: unknown = symbol && Reflect.get(conn, symbol);
+  if (typeof rid !== "number") throw new MissingInternalError("the resource id of Deno.TcpConn");
   const { TCP } = tcpWrap();
   const handle = new TCP(TCP_SOCKET);
-  const error = handle.openFromRid((conn as unknown as Record<symbol, number>)[symbol]!);
+  const error = handle.openFromRid(rid);
   if (error !== 0) throw new Error(`cannot take the connection over: error ${error}`);
   const options = { handle, allowHalfOpen: true, highWaterMark, pauseOnCreate: true };
   return new net.Socket(options as net.SocketConstructorOpts);

@@ -1,3 +1,4 @@
+import { int32At } from "../../byte_access.ts";
 import { BufferPool } from "../buffer_pool.ts";
 import { FrameError, SerializeType } from "./command.ts";
 
@@ -20,7 +21,7 @@ export class Frame {
 
   /** @param at offset of the length field */
   constructor(bytes: Uint8Array, at: number, length: number, owned: boolean) {
-    const marker = int32(bytes, at + 4);
+    const marker = int32At(bytes, at + 4);
     this.serializeType = (marker >>> 24) as SerializeType;
     this.bytes = bytes;
     this.headerStart = at + 8;
@@ -92,11 +93,11 @@ export class FrameDecoder {
     if (this.#keptEnd > 0) return this.#nextKept();
     const available = this.#chunk.length - this.#at;
     if (available < 8) {
-      if (available >= 4) this.#checkLength(int32(this.#chunk, this.#at));
+      if (available >= 4) this.#checkLength(int32At(this.#chunk, this.#at));
       return undefined;
     }
-    const length = int32(this.#chunk, this.#at);
-    this.#check(length, int32(this.#chunk, this.#at + 4));
+    const length = int32At(this.#chunk, this.#at);
+    this.#check(length, int32At(this.#chunk, this.#at + 4));
     if (available < 4 + length) return undefined;
     const frame = new Frame(this.#chunk, this.#at, length, false);
     this.#at += 4 + length;
@@ -120,11 +121,11 @@ export class FrameDecoder {
 
   #nextKept(): Frame | undefined {
     if (!this.#fill(8, FIRST_CAPACITY)) {
-      if (this.#keptEnd - this.#keptAt >= 4) this.#checkLength(int32(this.#kept, this.#keptAt));
+      if (this.#keptEnd - this.#keptAt >= 4) this.#checkLength(int32At(this.#kept, this.#keptAt));
       return undefined;
     }
-    const length = int32(this.#kept, this.#keptAt);
-    this.#check(length, int32(this.#kept, this.#keptAt + 4));
+    const length = int32At(this.#kept, this.#keptAt);
+    this.#check(length, int32At(this.#kept, this.#keptAt + 4));
     if (!this.#fill(4 + length, 4 + length)) return undefined;
     const end = this.#keptAt + 4 + length;
     const last = end === this.#keptEnd;
@@ -201,8 +202,4 @@ export class FrameDecoder {
       );
     }
   }
-}
-
-function int32(bytes: Uint8Array, at: number): number {
-  return (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
 }

@@ -1,3 +1,4 @@
+import { byteAt, int32At } from "../../byte_access.ts";
 import { type Command, type CommandHeader, SerializeType } from "./command.ts";
 import type { Frame } from "./frame_decoder.ts";
 import { decodeHeader } from "./header_codec.ts";
@@ -49,14 +50,15 @@ export class HeaderMemo {
     let opaque = 0;
     if (json) {
       for (; opaqueEnd < end; opaqueEnd++) {
-        const digit = bytes[opaqueEnd] - 0x30;
+        const digit = byteAt(bytes, opaqueEnd) - 0x30;
         if (digit < 0 || digit > 9) break;
         opaque = opaque * 10 + digit;
       }
       this.#lastBefore = opaqueStart - start;
       this.#lastBehind = end - opaqueEnd;
     } else {
-      while (opaqueEnd < opaqueStart + 4) opaque = (opaque << 8) | bytes[opaqueEnd++];
+      opaque = int32At(bytes, opaqueStart);
+      opaqueEnd += 4;
     }
 
     if (this.#view.buffer !== bytes.buffer) this.#view = new DataView(bytes.buffer);
@@ -91,7 +93,7 @@ export class HeaderMemo {
     let at = start + this.#lastBefore;
     if (at <= end && isOpaqueKey(bytes, start, at)) return at;
     at = end - this.#lastBehind;
-    while (at > start && isDigit(bytes[at - 1])) at--;
+    while (at > start && isDigit(byteAt(bytes, at - 1))) at--;
     if (at > start && isOpaqueKey(bytes, start, at)) return at;
     for (at = start; at < end;) {
       if (bytes[at++] === COLON && isOpaqueKey(bytes, start, at)) return at;

@@ -1,3 +1,4 @@
+import { byteAt, uint16At } from "../../byte_access.ts";
 import { FrameError } from "./command.ts";
 
 const V2_SIGNATURE = new Uint8Array([13, 10, 13, 10, 0, 13, 10, 81, 85, 73, 84, 10]);
@@ -97,7 +98,7 @@ function readV1(bytes: Uint8Array): ProxyHeader | "incomplete" {
   if (family !== "UNKNOWN") {
     const valid = family === "TCP4" ? isIpv4 : isIpv6;
     if (
-      source === undefined || !valid(source) || !valid(destination) ||
+      source === undefined || destination === undefined || !valid(source) || !valid(destination) ||
       ports.some((port) => Number(port) > 65535)
     ) {
       throw new FrameError("malformed PROXY v1 header");
@@ -111,13 +112,13 @@ function readV2(bytes: Uint8Array): ProxyHeader | "incomplete" {
   checkStart(bytes, V2_SIGNATURE);
   if (bytes.length < 16) return "incomplete";
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const version = bytes[12] >> 4;
-  const command = bytes[12] & 0xf;
+  const version = view.getUint8(12) >> 4;
+  const command = view.getUint8(12) & 0xf;
   if (version !== 2 || command > 1) throw new FrameError("malformed PROXY v2 header");
   const length = 16 + view.getUint16(14);
   if (bytes.length < length) return "incomplete";
   const peer: ProxiedPeer = { attributes: new Map() };
-  const family = bytes[13] >> 4;
+  const family = view.getUint8(13) >> 4;
   const addressLength = ADDRESS_LENGTHS.get(family);
   // For LOCAL and for an unknown address family, the address block may contain anything.
   if (command === LOCAL || addressLength === undefined) return { length, peer };
@@ -136,9 +137,9 @@ function readTlvs(bytes: Uint8Array, start: number, end: number): Map<number, Ui
   const tlvs = new Map<number, Uint8Array>();
   let at = start;
   while (at + 3 <= end) {
-    const length = (bytes[at + 1] << 8) | bytes[at + 2];
+    const length = uint16At(bytes, at + 1);
     if (at + 3 + length > end) throw new FrameError("a TLV goes past its PROXY v2 header");
-    tlvs.set(bytes[at], bytes.slice(at + 3, at + 3 + length));
+    tlvs.set(byteAt(bytes, at), bytes.slice(at + 3, at + 3 + length));
     at += 3 + length;
   }
   return tlvs;
