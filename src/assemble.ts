@@ -27,7 +27,7 @@ import { notifyMinBrokerIdChange } from "./outgoing/min_broker_id_notifier.ts";
 import { ProductEnvironment } from "./outgoing/product_environment.ts";
 import { Dispatcher } from "./processor/dispatcher.ts";
 import { RegistrationDecoder } from "./processor/registration_decoder.ts";
-import { RequestQueue, type RequestQueueOptions } from "./processor/request_queue.ts";
+import { RequestQueue } from "./processor/request_queue.ts";
 import { type RequestQueues, requestTable } from "./processor/request_table.ts";
 import { ORDER_TOPIC_CONFIG, RequestCode, ResponseCode } from "./protocol/codes.ts";
 import { RemotingClient } from "./remoting/client.ts";
@@ -42,9 +42,7 @@ import { RouteCache } from "./route/route_cache.ts";
 import { RouteInfoManager } from "./route/route_info_manager.ts";
 import type { RouteView } from "./route/route_view.ts";
 import { RouteTables } from "./route/tables.ts";
-
-/** Milliseconds of work on other requests before route queries get a turn. */
-const DEFAULT_QUEUE_SLICE = 5;
+import { WorkSlice } from "./work_slice.ts";
 
 /** Everything a name server needs from outside. */
 export interface NamesrvParts {
@@ -170,6 +168,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     classes: {
       client_request: queues.clientRequest,
       default: queues.default,
+      registration: queues.registration,
       disk: queues.disk,
     },
     tables,
@@ -298,25 +297,24 @@ export function assembleProcessing(parts: {
   });
   config.subscribe("scanNotActiveBrokerInterval", () => routes.reschedule());
 
-  const otherLimits: RequestQueueOptions = {
+  const slice = new WorkSlice(nextTurn);
+  const others = {
     capacity: () => options.defaultThreadPoolQueueCapacity,
     concurrency: () => options.defaultThreadPoolNums,
-    slice: DEFAULT_QUEUE_SLICE,
+    slice,
     budget,
-    nextTurn,
   };
   const queues: RequestQueues = {
     clientRequest: new RequestQueue({
       capacity: () => options.clientRequestThreadPoolQueueCapacity,
       concurrency: () => options.clientRequestThreadPoolNums,
-      slice: Infinity,
       budget,
-      nextTurn,
     }),
-    default: new RequestQueue(otherLimits),
-    disk: new RequestQueue(otherLimits),
+    default: new RequestQueue(others),
+    registration: new RequestQueue({ ...others, perPeer: 1 }),
+    disk: new RequestQueue(others),
   };
-  const decoder = new RegistrationDecoder(() => options.maxInflatedBodyBytes, nextTurn);
+  const decoder = new RegistrationDecoder(options, slice, budget);
   const table = requestTable({
     queues,
     options,

@@ -524,10 +524,16 @@ const OWN = {
     doc: "Number of concurrent TLS handshakes; further connections that start one are closed.",
   }),
   maxInflatedBodyBytes: int({
-    default: 128 * MiB,
-    range: [1024, MAX_INT],
+    default: 32 * MiB,
+    range: [1024, 128 * MiB],
     applies: "live",
-    doc: "Largest size in bytes of an inflated registration.",
+    doc: "Bytes to which a compressed registration may inflate.",
+  }),
+  maxTopicsPerBroker: int({
+    default: 200_000,
+    range: [1000, 1_000_000],
+    applies: "live",
+    doc: "Topics that a registration may have; one with more is refused.",
   }),
   detectCompressedRegistration: flag({
     default: true,

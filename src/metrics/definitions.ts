@@ -66,8 +66,8 @@ const OTHER_CLUSTERS = "(others)";
 const MAX_NAME = 255;
 
 const CLASSES =
-  "request_class: client_request (route queries), disk (changes of KV and configuration) or " +
-  "default (all others).";
+  "request_class: client_request (route queries), registration (registrations that change " +
+  "something), disk (changes of KV and configuration) or default (all others).";
 
 const REQUEST_NAMES = namesOf(RequestCode);
 const RESPONSE_NAMES = namesOf(ResponseCode);

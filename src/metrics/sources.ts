@@ -36,7 +36,7 @@ export interface Sources {
   /** The request queues. Thread pools of the reference gave the first two their names. */
   classes: Readonly<
     Record<
-      "client_request" | "default" | "disk",
+      "client_request" | "default" | "registration" | "disk",
       Pick<RequestQueue, "waiting" | "running" | "refused">
     >
   >;

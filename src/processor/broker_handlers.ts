@@ -31,6 +31,7 @@ import {
   requiredLong,
 } from "./fields.ts";
 import type { RegistrationDecoder } from "./registration_decoder.ts";
+import type { RequestQueue } from "./request_queue.ts";
 
 /** The options that registrations depend on. */
 export interface BrokerOptions {
@@ -44,6 +45,8 @@ export interface BrokerHandlersParts {
   tables: RouteView;
   kv: KvConfig;
   decoder: RegistrationDecoder;
+  /** Registrations wait in it for their bodies to be decoded. */
+  registrations: RequestQueue;
   options: Readonly<BrokerOptions>;
   log: Log;
 }
@@ -64,7 +67,7 @@ const NO_CODE_SET = "not set any response code";
 
 /** Requests that register, renew and remove brokers, and queries about brokers. */
 export function brokerHandlers(parts: BrokerHandlersParts) {
-  const { routes, tables, kv, decoder, options, log } = parts;
+  const { routes, tables, kv, decoder, registrations, options, log } = parts;
   return {
     register,
     unregister,
@@ -86,17 +89,28 @@ export function brokerHandlers(parts: BrokerHandlersParts) {
       });
       return { code: ResponseCode.SYSTEM_ERROR, remark: "crc32 not match", extFields: [] };
     }
-    const apply = (body: RegisterBrokerBody, said?: string): Reply =>
-      peer.closed ? GONE : answer(routes.register({ ...header, body, fingerprint: said }));
-    if (request.body === null) return apply(emptyBody(request.version));
+    const apply = (read: RegisterBrokerBody, said?: string): Reply =>
+      peer.closed ? GONE : answer(routes.register({ ...header, body: read, fingerprint: said }));
+    const { body } = request;
+    if (body === null) return apply(emptyBody(request.version));
     const compressed = optionalBoolean(request, "compressed") ||
-      (options.detectCompressedRegistration && isZlib(request.body));
+      (options.detectCompressedRegistration && isZlib(body));
     const said = `${compressed} ${request.version} ${fingerprint.text}`;
-    // The usual case: an unchanged re-registration. It queues if another body is being decoded.
-    const again = decoder.idle && !peer.closed ? routes.registerAgain(header, said) : undefined;
+    // The usual case: an unchanged re-registration. It waits only behind bodies of the same peer.
+    const again = !registrations.isBusyWith(peer) && !peer.closed
+      ? routes.registerAgain(header, said)
+      : undefined;
     if (again !== undefined) return answer(again);
-    const body = decoder.decode(request.body, compressed, request.version);
-    return body instanceof Promise ? body.then((read) => apply(read, said)) : apply(body, said);
+    return registrations.run(
+      () => {
+        const decoded = decoder.decode(body, compressed, request.version);
+        return decoded instanceof Promise
+          ? decoded.then((read) => apply(read, said))
+          : apply(decoded, said);
+      },
+      request,
+      peer,
+    );
   }
 
   function answer(result: RegistrationResult): Reply {

@@ -66,7 +66,10 @@ export class Dispatcher implements RequestHandler {
 
   #run(entry: RequestRow, request: Command, peer: Peer): Reply | Promise<Reply> {
     try {
-      const response = entry.queue.run(entry.handler, request, peer);
+      const { queue, handler } = entry;
+      const response = queue === undefined
+        ? handler(request, peer)
+        : queue.run(handler, request, peer);
       if (!(response instanceof Promise)) return response;
       return response.catch((error) => errorReply(error, request, this.#log));
     } catch (error) {

@@ -1,46 +1,56 @@
-import { inflate, inflateSync } from "node:zlib";
+import { createInflate, inflateSync } from "node:zlib";
+import { errorMessage } from "../error_message.ts";
 import { Histogram, SECONDS } from "../histogram.ts";
+import { ResponseCode } from "../protocol/codes.ts";
 import { FastjsonError } from "../protocol/fastjson_reader.ts";
 import {
+  announcedTopics,
+  checkTopicCount,
   readInflatedBody,
   readPlainBody,
   type RegisterBrokerBody,
 } from "../protocol/register_broker_body.ts";
-import { errorMessage } from "../error_message.ts";
+import type { MemoryBudget } from "../remoting/wire/frame_decoder.ts";
+import type { WorkSlice } from "../work_slice.ts";
+import { RequestError } from "./errors.ts";
 
-/** Milliseconds of continuous decoding before other work gets a turn. */
-const SLICE = 4;
 /** Bodies up to these sizes are decoded at once: yielding would take longer. */
 const SMALL_PLAIN = 16 * 1024;
 const SMALL_COMPRESSED = 2 * 1024;
+/** What a small compressed body inflates to at once, in bytes. */
+const SMALL_INFLATED = 64 * 1024;
+/** Bytes that are inflated in one go. */
+const CHUNK = 64 * 1024;
+
+/** The values that a {@link RegistrationDecoder} reads, each time it needs them. */
+export interface DecoderOptions {
+  maxInflatedBodyBytes: number;
+  maxTopicsPerBroker: number;
+}
 
 /** Decodes the bodies of registrations one at a time, in order of arrival, large ones in slices. */
 export class RegistrationDecoder {
-  readonly #maxInflated: () => number;
-  readonly #nextTurn: (task: () => void) => void;
+  readonly #options: Readonly<DecoderOptions>;
+  readonly #slice: WorkSlice;
+  readonly #budget: MemoryBudget;
   /** Decoding time of each body, readable or not, excluding the time in the queue. */
   readonly seconds = new Histogram(SECONDS);
-  #last: Promise<unknown> | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+  #decoding = 0;
 
-  /**
-   * @param maxInflated the largest allowed size of an inflated body, in bytes
-   * @param nextTurn runs a task after all events that are pending now
-   */
-  constructor(maxInflated: () => number, nextTurn: (task: () => void) => void) {
-    this.#maxInflated = maxInflated;
-    this.#nextTurn = nextTurn;
-  }
-
-  /** Whether no body is being decoded. */
-  get idle(): boolean {
-    return this.#last === undefined;
+  /** @param budget holds the inflated bytes */
+  constructor(options: Readonly<DecoderOptions>, slice: WorkSlice, budget: MemoryBudget) {
+    this.#options = options;
+    this.#slice = slice;
+    this.#budget = budget;
   }
 
   /**
    * Decodes a body (protocol.md, "RegisterBrokerBody").
    *
    * @param version ordinal of the broker's MQVersion
-   * @throws {FastjsonError} or rejects with it, when the body is malformed
+   * @throws {FastjsonError} or rejects with it, when the body is malformed or passes a limit
+   * @throws {RequestError} rejects with SYSTEM_BUSY when there is no memory for it
    */
   decode(
     body: Uint8Array,
@@ -48,20 +58,35 @@ export class RegistrationDecoder {
     version: number,
   ): RegisterBrokerBody | Promise<RegisterBrokerBody> {
     const small = body.length <= (compressed ? SMALL_COMPRESSED : SMALL_PLAIN);
-    if (small && this.#last === undefined) return this.#decodeSmall(body, compressed, version);
-    const before = this.#last ?? Promise.resolve();
-    const decoded = before.then(() => this.#decodeLarge(body, compressed, version));
-    const last = decoded.catch(() => {}).finally(() => {
-      if (this.#last === last) this.#last = undefined;
-    });
-    this.#last = last;
+    if (small && this.#decoding === 0 && !this.#slice.over) {
+      const decoded = this.#slice.run(() => this.#decodeSmall(body, compressed, version));
+      if (decoded !== undefined) return decoded;
+    }
+    this.#decoding++;
+    const decoded = this.#last.then(() => this.#decodeLarge(body, compressed, version));
+    this.#last = decoded.catch(() => {}).finally(() => this.#decoding--);
     return decoded;
   }
 
-  #decodeSmall(body: Uint8Array, compressed: boolean, version: number): RegisterBrokerBody {
+  /** Returns `undefined` when the body inflates to more than is decoded at once. */
+  #decodeSmall(
+    body: Uint8Array,
+    compressed: boolean,
+    version: number,
+  ): RegisterBrokerBody | undefined {
     const start = performance.now();
+    const { maxInflatedBodyBytes, maxTopicsPerBroker } = this.#options;
     try {
-      return finish(this.#steps(body, compressed, version));
+      if (!compressed) return finish(readPlainBody(body, version, Date.now(), maxTopicsPerBroker));
+      const limit = Math.min(SMALL_INFLATED, maxInflatedBodyBytes);
+      let inflated;
+      try {
+        inflated = inflateSync(body, { maxOutputLength: limit });
+      } catch (error) {
+        if ((error as { code?: string }).code === "ERR_BUFFER_TOO_LARGE") return undefined;
+        throw notInflated(error);
+      }
+      return finish(readInflatedBody(inflated, version, maxTopicsPerBroker));
     } finally {
       this.#ended(start);
     }
@@ -71,54 +96,77 @@ export class RegistrationDecoder {
     this.seconds.add((performance.now() - start) / 1000);
   }
 
-  #steps(
-    body: Uint8Array,
-    compressed: boolean,
-    version: number,
-  ): Generator<void, RegisterBrokerBody> {
-    if (!compressed) return readPlainBody(body, version, Date.now());
-    try {
-      return readInflatedBody(inflateSync(body, this.#inflateOptions()), version);
-    } catch (error) {
-      throw notInflated(error);
-    }
-  }
-
   async #decodeLarge(
     body: Uint8Array,
     compressed: boolean,
     version: number,
   ): Promise<RegisterBrokerBody> {
+    if (this.#slice.over) await this.#slice.turn();
     const start = performance.now();
-    try {
-      const steps = compressed
-        ? readInflatedBody(await this.#inflate(body), version)
-        : readPlainBody(body, version, Date.now());
-      for (;;) {
-        const end = performance.now() + SLICE;
-        do {
-          const step = steps.next();
-          if (step.done) return step.value;
-        } while (performance.now() < end);
-        await new Promise<void>((resolve) => this.#nextTurn(resolve));
+    let held = 0;
+    const hold = (bytes: number) => {
+      if (!this.#budget.take(bytes)) {
+        throw new RequestError(
+          ResponseCode.SYSTEM_BUSY,
+          "no memory to inflate the registration (maxBufferedRequestBytes)",
+        );
       }
+      held += bytes;
+    };
+    try {
+      const most = this.#options.maxTopicsPerBroker;
+      const steps = compressed
+        ? readInflatedBody(await this.#inflate(body, hold), version, most)
+        : readPlainBody(body, version, Date.now(), most);
+      return await this.#slice.drive(steps);
     } finally {
+      this.#budget.give(held);
       this.#ended(start);
     }
   }
 
-  #inflate(body: Uint8Array): Promise<Uint8Array> {
-    return new Promise((resolve, reject) => {
-      inflate(body, this.#inflateOptions(), (error, bytes) => {
-        if (error) reject(notInflated(error));
-        else resolve(bytes);
-      });
-    });
+  /** Stops at the first limit that the body passes: a bomb must cost no more than the limit. */
+  async #inflate(body: Uint8Array, hold: (bytes: number) => void): Promise<Uint8Array> {
+    const { maxInflatedBodyBytes: limit, maxTopicsPerBroker } = this.#options;
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    const stream = createInflate({ chunkSize: CHUNK });
+    stream.end(body);
+    const iterator: AsyncIterator<Uint8Array> = stream[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const { done, value } = await this.#slice.runAsync(() => iterator.next());
+        if (done) break;
+        length += value.length;
+        if (length > limit) {
+          throw new FastjsonError(
+            `the body inflates to more than ${limit} bytes (maxInflatedBodyBytes)`,
+          );
+        }
+        hold(value.length);
+        chunks.push(value);
+        if (chunks.length === 1) checkTopicCount(announcedTopics(value) ?? 0, maxTopicsPerBroker);
+        if (this.#slice.over) await this.#slice.turn();
+      }
+    } catch (error) {
+      throw notInflated(error);
+    } finally {
+      stream.destroy();
+    }
+    return concat(chunks, length);
   }
+}
 
-  #inflateOptions(): { maxOutputLength: number } {
-    return { maxOutputLength: this.#maxInflated() };
+function concat(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  const [first] = chunks;
+  if (chunks.length === 1 && first !== undefined) return first;
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
   }
+  return all;
 }
 
 function finish<T>(steps: Generator<void, T>): T {
@@ -128,9 +176,8 @@ function finish<T>(steps: Generator<void, T>): T {
   }
 }
 
-function notInflated(error: unknown): FastjsonError {
-  if (error instanceof FastjsonError) return error;
-  return new FastjsonError(
-    `invalid zlib stream: ${errorMessage(error)}`,
-  );
+/** Errors of this program pass; those of zlib are about the body. */
+function notInflated(error: unknown): unknown {
+  if (error instanceof FastjsonError || error instanceof RequestError) return error;
+  return new FastjsonError(`invalid zlib stream: ${errorMessage(error)}`);
 }

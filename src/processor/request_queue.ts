@@ -1,14 +1,12 @@
 import { ResponseCode } from "../protocol/codes.ts";
-import type { Command, Reply } from "../remoting/wire/command.ts";
 import type { Peer } from "../remoting/peer.ts";
+import type { Command, Reply } from "../remoting/wire/command.ts";
 import type { MemoryBudget } from "../remoting/wire/frame_decoder.ts";
+import type { WorkSlice } from "../work_slice.ts";
 import { RequestError } from "./errors.ts";
 
 /** Handles one kind of request. Errors that it throws become responses, see errors.ts. */
-export type Handler = (
-  request: Command,
-  peer: Peer,
-) => Reply | Promise<Reply>;
+export type Handler = (request: Command, peer: Peer) => Reply | Promise<Reply>;
 
 const BUSY = "[OVERLOAD]system busy, start flow control for a while";
 
@@ -22,37 +20,36 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-/** Limits of a request class. */
+/** Limits of a request queue. */
 export interface RequestQueueOptions {
   /** How many requests may wait. */
   capacity(): number;
   /** How many unfinished requests may be in progress. */
   concurrency(): number;
-  /** Milliseconds of continuous work before other classes get a turn. */
-  slice: number;
+  /** How many of them may be of one peer; any number by default. */
+  perPeer?: number;
+  /** Counts the work of the handlers. Without it, they never let others have a turn. */
+  slice?: WorkSlice;
   budget: MemoryBudget;
-  /** Runs a task after all events that are pending now. */
-  nextTurn(task: () => void): void;
 }
 
 /**
  * A class of requests, like an executor with a bounded queue in the reference. A request runs at
- * once if possible. It waits while too many of its class are waiting for the disk or being decoded,
- * or when the class has used up its time slice. It is refused with SYSTEM_BUSY when too many wait.
- * Requests start in the order of arrival.
+ * once if possible. It waits while too many of its class are in progress, or when the slice of all
+ * work is over. It is refused with SYSTEM_BUSY when too many wait. The requests of one peer start in
+ * the order of arrival; peers take turns, so that none waits behind all requests of another.
  */
 export class RequestQueue {
   readonly #options: RequestQueueOptions;
-  #waiting: Waiting[] = [];
-  /** Entries before this index have been started. */
-  #next = 0;
+  /** Those that may start, by peer. The first peer is the next. */
+  readonly #ready = new Map<Peer, Waiting[]>();
+  /** Those of peers that have as many requests in progress as they may. */
+  readonly #held = new Map<Peer, Waiting[]>();
+  readonly #runningOf = new Map<Peer, number>();
+  #waiting = 0;
   #running = 0;
   #refused = 0;
-  /** Milliseconds of continuous work, up to `#lastEnd`. */
-  #spent = 0;
-  #lastEnd = 0;
-  /** True while other classes have their turn. */
-  #resting = false;
+  #turnRequested = false;
 
   constructor(options: RequestQueueOptions) {
     this.#options = options;
@@ -60,7 +57,7 @@ export class RequestQueue {
 
   /** Number of requests that wait. */
   get waiting(): number {
-    return this.#waiting.length - this.#next;
+    return this.#waiting;
   }
 
   /** Number of started requests that could not be answered at once. */
@@ -73,78 +70,117 @@ export class RequestQueue {
     return this.#refused;
   }
 
+  /** Whether a request of this peer waits or is in progress. Needs the limit by peer. */
+  isBusyWith(peer: Peer): boolean {
+    return this.#runningOf.has(peer) || this.#ready.has(peer);
+  }
+
   /**
    * Runs a request, or queues it.
    *
-   * @throws {RequestError} SYSTEM_BUSY when too many wait, and anything that the handler throws
+   * @throws {RequestError} SYSTEM_BUSY when too many wait or there is no memory for it, and anything
+   *   that the handler throws
    */
   run(handler: Handler, request: Command, peer: Peer): Reply | Promise<Reply> {
-    if (this.#free() && this.waiting === 0) return this.#start(handler, request, peer);
-    const size = sizeOf(request);
-    if (this.waiting >= this.#options.capacity() || !this.#options.budget.take(size)) {
-      this.#refused++;
-      throw new RequestError(ResponseCode.SYSTEM_BUSY, BUSY);
+    const { budget, capacity } = this.#options;
+    if (this.#free && this.#ready.size === 0 && !this.#isHeld(peer)) {
+      const size = request.body?.length ?? 0;
+      if (size > 0 && !budget.take(size)) throw this.#busy();
+      return this.#start(handler, request, peer, size);
     }
+    const size = sizeOf(request);
+    if (this.#waiting >= capacity() || !budget.take(size)) throw this.#busy();
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ handler, request, peer, size, resolve, reject });
+      const table = this.#isHeld(peer) ? this.#held : this.#ready;
+      const line = table.get(peer);
+      const waiting = { handler, request, peer, size, resolve, reject };
+      if (line === undefined) table.set(peer, [waiting]);
+      else line.push(waiting);
+      this.#waiting++;
+      this.#requestTurn();
     });
   }
 
-  #free(): boolean {
-    return !this.#resting && this.#running < this.#options.concurrency();
+  get #free(): boolean {
+    return this.#running < this.#options.concurrency() && this.#options.slice?.over !== true;
   }
 
-  #start(handler: Handler, request: Command, peer: Peer): Reply | Promise<Reply> {
-    if (this.#options.slice === Infinity) return this.#track(handler(request, peer));
-    const start = performance.now();
+  #isHeld(peer: Peer): boolean {
+    const { perPeer = Infinity } = this.#options;
+    return perPeer !== Infinity && (this.#runningOf.get(peer) ?? 0) >= perPeer;
+  }
+
+  #busy(): RequestError {
+    this.#refused++;
+    return new RequestError(ResponseCode.SYSTEM_BUSY, BUSY);
+  }
+
+  /** @param size bytes of the budget that it has; they are given back when it is finished */
+  #start(handler: Handler, request: Command, peer: Peer, size: number): Reply | Promise<Reply> {
+    const { slice, budget } = this.#options;
+    let response: Reply | Promise<Reply> | undefined;
     try {
-      return this.#track(handler(request, peer));
+      response = slice === undefined
+        ? handler(request, peer)
+        : slice.run(() => handler(request, peer));
     } finally {
-      const end = performance.now();
-      // Work that ended a while ago does not count.
-      if (start - this.#lastEnd > this.#options.slice) this.#spent = 0;
-      this.#spent += end - start;
-      this.#lastEnd = end;
-      if (this.#spent > this.#options.slice) this.#rest();
+      if (!(response instanceof Promise)) budget.give(size);
     }
-  }
-
-  #track(response: Reply | Promise<Reply>): Reply | Promise<Reply> {
     if (!(response instanceof Promise)) return response;
     this.#running++;
+    if (this.#options.perPeer !== undefined) {
+      this.#runningOf.set(peer, (this.#runningOf.get(peer) ?? 0) + 1);
+    }
     return response.finally(() => {
-      this.#running--;
-      this.#drain();
+      budget.give(size);
+      this.#finished(peer);
     });
   }
 
-  #rest(): void {
-    this.#resting = true;
-    this.#options.nextTurn(() => {
-      this.#resting = false;
-      this.#spent = 0;
-      this.#drain();
-    });
+  #finished(peer: Peer): void {
+    this.#running--;
+    if (this.#options.perPeer !== undefined) {
+      const left = (this.#runningOf.get(peer) ?? 1) - 1;
+      if (left === 0) this.#runningOf.delete(peer);
+      else this.#runningOf.set(peer, left);
+      const line = this.#held.get(peer);
+      if (line !== undefined) {
+        this.#held.delete(peer);
+        this.#ready.set(peer, line);
+      }
+    }
+    this.#drain();
   }
 
   #drain(): void {
-    while (this.#free()) {
-      const next = this.#waiting[this.#next];
-      if (next === undefined) return;
-      this.#next++;
-      const { handler, request, peer, size, resolve, reject } = next;
-      this.#options.budget.give(size);
+    while (this.#free) {
+      const first = this.#ready.entries().next().value;
+      if (first === undefined) break;
+      const [peer, line] = first;
+      this.#ready.delete(peer);
+      const next = line.shift();
+      if (next === undefined) continue;
+      const { handler, request, size, resolve, reject } = next;
+      this.#waiting--;
       try {
-        resolve(this.#start(handler, request, peer));
+        resolve(this.#start(handler, request, peer, size));
       } catch (error) {
         reject(error);
       }
-      // Shifting one by one would move the whole rest each time.
-      if (this.#next * 2 >= this.#waiting.length) {
-        this.#waiting = this.#waiting.slice(this.#next);
-        this.#next = 0;
-      }
+      if (line.length > 0) (this.#isHeld(peer) ? this.#held : this.#ready).set(peer, line);
     }
+    this.#requestTurn();
+  }
+
+  /** Goes on after the others had their turn, when it is only the slice that holds requests up. */
+  #requestTurn(): void {
+    const { slice } = this.#options;
+    if (this.#turnRequested || slice === undefined || !slice.over || this.#ready.size === 0) return;
+    this.#turnRequested = true;
+    slice.afterTurn(() => {
+      this.#turnRequested = false;
+      this.#drain();
+    });
   }
 }
 

@@ -11,12 +11,14 @@ import type { LiveConfig } from "../config/live_config.ts";
 /** How the requests of one code are handled. */
 export interface RequestRow {
   readonly action: ActionOfCode;
-  readonly queue: RequestQueue;
+  /** Without one, requests wait behind nothing. */
+  readonly queue?: RequestQueue;
   readonly handler: Handler;
 }
 
 /** Dependencies of the handlers. */
-export interface RequestTableParts extends BrokerHandlersParts, RouteQueryParts {
+export interface RequestTableParts
+  extends Omit<BrokerHandlersParts, "registrations">, RouteQueryParts {
   config: LiveConfig;
   options: BrokerHandlersParts["options"] & RouteQueryParts["options"] & Readonly<TopicListOptions>;
   queues: RequestQueues;
@@ -28,6 +30,8 @@ export interface RequestQueues {
   readonly clientRequest: RequestQueue;
   /** All other requests, but for those that follow. */
   readonly default: RequestQueue;
+  /** Registrations that change something: their bodies take long to decode. */
+  readonly registration: RequestQueue;
   /** Requests that wait for the disk: one that hangs must not hold up the registrations. */
   readonly disk: RequestQueue;
 }
@@ -35,19 +39,20 @@ export interface RequestQueues {
 /** All requests that are answered, by code. A code without a row here does not compile. */
 export function requestTable(parts: RequestTableParts): ReadonlyMap<number, RequestRow> {
   const { clientRequest, default: other, disk } = parts.queues;
-  const broker = brokerHandlers(parts);
+  const broker = brokerHandlers({ ...parts, registrations: parts.queues.registration });
   const topic = topicHandlers(parts.routes, parts.tables, parts.options);
   const kv = kvHandlers(parts.kv);
   const config = configHandlers(parts.config, parts.log);
   const { routeQuery } = routeQueryHandlers(parts);
 
-  const rows: Record<AnsweredRequest, readonly [RequestQueue, Handler]> = {
+  const rows: Record<AnsweredRequest, readonly [RequestQueue | undefined, Handler]> = {
     GET_ROUTEINFO_BY_TOPIC: [clientRequest, routeQuery],
 
-    REGISTER_BROKER: [other, broker.register],
-    UNREGISTER_BROKER: [other, broker.unregister],
-    BROKER_HEARTBEAT: [other, broker.heartbeat],
-    QUERY_DATA_VERSION: [other, broker.queryDataVersion],
+    // Queues its body itself, unless nothing has changed.
+    REGISTER_BROKER: [undefined, broker.register],
+    UNREGISTER_BROKER: [undefined, broker.unregister],
+    BROKER_HEARTBEAT: [undefined, broker.heartbeat],
+    QUERY_DATA_VERSION: [undefined, broker.queryDataVersion],
     GET_BROKER_CLUSTER_INFO: [other, broker.clusterInfo],
     GET_BROKER_MEMBER_GROUP: [other, broker.memberGroup],
     WIPE_WRITE_PERM_OF_BROKER: [other, broker.wipeWritePerm],

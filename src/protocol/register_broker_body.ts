@@ -40,12 +40,14 @@ const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
  *
  * @param version ordinal of the broker's MQVersion: below 3.0.11 the body is a bare wrapper
  * @param now used as data version if the body has none, so that it counts as new each time
- * @throws {FastjsonError} when it is malformed
+ * @param maxTopics the most topics that it may have
+ * @throws {FastjsonError} when it is malformed or has more topics
  */
 export function* readPlainBody(
   bytes: Uint8Array,
   version: number,
   now: number,
+  maxTopics: number,
 ): Generator<void, RegisterBrokerBody> {
   const reader = new FastjsonReader(bytes);
   const body: RegisterBrokerBody = {
@@ -54,14 +56,14 @@ export function* readPlainBody(
     mappings: new Map(),
   };
   if (version < MqVersion.V3_0_11) {
-    yield* readWrapper(reader, body);
+    yield* readWrapper(reader, body, maxTopics);
   } else {
     if (!reader.beginObject()) throw new FastjsonError("the registration is null");
     // As in the reference: a missing list is an empty one, null is none.
     body.filterServers = [];
     for (let key = reader.nextKey(); key !== undefined; key = reader.nextKey()) {
       if (key === "filterServerList") body.filterServers = readStrings(reader);
-      else if (key === "topicConfigSerializeWrapper") yield* readWrapper(reader, body);
+      else if (key === "topicConfigSerializeWrapper") yield* readWrapper(reader, body, maxTopics);
       else reader.skip();
     }
   }
@@ -73,17 +75,20 @@ export function* readPlainBody(
  * Reads an inflated body (protocol.md, "RegisterBrokerBody", compressed). A generator like {@link
  * readPlainBody}.
  *
- * @throws {FastjsonError} when it is malformed
+ * @param maxTopics the most topics that it may have
+ * @throws {FastjsonError} when it is malformed or has more topics
  */
 export function* readInflatedBody(
   bytes: Uint8Array,
   version: number,
+  maxTopics: number,
 ): Generator<void, RegisterBrokerBody> {
   const parts = new LengthPrefixed(bytes);
   const dataVersion = parts.json("the data version", readDataVersion);
   if (dataVersion === undefined) throw new FastjsonError("the data version is null");
   const topics: TopicConfig[] = [];
   const topicCount = parts.count("topics");
+  checkTopicCount(topicCount, maxTopics);
   for (let i = 0; i < topicCount; i++) {
     topics.push(parseTopicConfig(parts.text("a topic")));
     if (i % TOPICS_PER_STEP === TOPICS_PER_STEP - 1) yield;
@@ -92,6 +97,7 @@ export function* readInflatedBody(
   const mappings = new Map<string, TopicQueueMappingInfo>();
   if (version >= MqVersion.V5_0_0) {
     const mappingCount = parts.count("mappings");
+    checkTopicCount(mappingCount, maxTopics);
     for (let i = 0; i < mappingCount; i++) {
       const info = parts.json("a mapping", readMappingInfo);
       if (info?.topic != null) mappings.set(info.topic, info);
@@ -101,13 +107,33 @@ export function* readInflatedBody(
   return { dataVersion, topics, filterServers, mappings };
 }
 
+/**
+ * The number of topics that the start of an inflated body announces; `undefined` when the start is
+ * too short to tell.
+ */
+export function announcedTopics(start: Uint8Array): number | undefined {
+  if (start.length < 4) return undefined;
+  const view = new DataView(start.buffer, start.byteOffset, start.byteLength);
+  const at = 4 + view.getInt32(0);
+  return at >= 4 && at + 4 <= start.length ? view.getInt32(at) : undefined;
+}
+
+/** @throws {FastjsonError} when a registration has more topics than it may have */
+export function checkTopicCount(count: number, most: number): void {
+  if (count > most) throw new FastjsonError(`more than ${most} topics (maxTopicsPerBroker)`);
+}
+
 /** The content of a registration without a body, from a broker of this version. */
 export function emptyBody(version: number): RegisterBrokerBody {
   const filterServers = version < MqVersion.V3_0_11 ? undefined : [];
   return { dataVersion: ZERO_DATA_VERSION, topics: [], filterServers, mappings: new Map() };
 }
 
-function* readWrapper(reader: FastjsonReader, body: RegisterBrokerBody): Generator<void> {
+function* readWrapper(
+  reader: FastjsonReader,
+  body: RegisterBrokerBody,
+  maxTopics: number,
+): Generator<void> {
   if (!reader.beginObject()) return;
   for (let key = reader.nextKey(); key !== undefined; key = reader.nextKey()) {
     switch (key) {
@@ -115,10 +141,10 @@ function* readWrapper(reader: FastjsonReader, body: RegisterBrokerBody): Generat
         body.dataVersion = readDataVersion(reader) ?? body.dataVersion;
         break;
       case "topicConfigTable":
-        body.topics = yield* readTopicTable(reader);
+        body.topics = yield* readTopicTable(reader, maxTopics);
         break;
       case "topicQueueMappingInfoMap":
-        body.mappings = yield* readMappings(reader);
+        body.mappings = yield* readMappings(reader, maxTopics);
         break;
       default:
         reader.skip();
@@ -136,7 +162,10 @@ interface TopicSample {
   readonly end: number;
 }
 
-function* readTopicTable(reader: FastjsonReader): Generator<void, TopicConfig[]> {
+function* readTopicTable(
+  reader: FastjsonReader,
+  maxTopics: number,
+): Generator<void, TopicConfig[]> {
   const topics: TopicConfig[] = [];
   if (!reader.beginObject()) return topics;
   let count = 0;
@@ -148,7 +177,8 @@ function* readTopicTable(reader: FastjsonReader): Generator<void, TopicConfig[]>
       sample = readTopicConfig(reader, name);
       if (sample !== undefined) topics.push(sample.topic);
     }
-    if (++count % TOPICS_PER_STEP === 0) yield;
+    checkTopicCount(++count, maxTopics);
+    if (count % TOPICS_PER_STEP === 0) yield;
   }
   return topics;
 }
@@ -224,6 +254,7 @@ function parseTopicConfig(text: string): TopicConfig {
 
 function* readMappings(
   reader: FastjsonReader,
+  maxTopics: number,
 ): Generator<void, Map<string, TopicQueueMappingInfo>> {
   const mappings = new Map<string, TopicQueueMappingInfo>();
   if (!reader.beginObject()) return mappings;
@@ -231,7 +262,8 @@ function* readMappings(
   for (let topic = reader.nextKey(); topic !== undefined; topic = reader.nextKey()) {
     const info = readMappingInfo(reader);
     if (info !== undefined) mappings.set(topic, info);
-    if (++count % TOPICS_PER_STEP === 0) yield;
+    checkTopicCount(++count, maxTopics);
+    if (count % TOPICS_PER_STEP === 0) yield;
   }
   return mappings;
 }

@@ -69,6 +69,7 @@ const OURS = [
   "logRepeatLimit",
   "maxBufferedRequestBytes",
   "maxInflatedBodyBytes",
+  "maxTopicsPerBroker",
   "metricsPerAccount",
   "metricsPerBroker",
   "routeCacheMaxBytes",

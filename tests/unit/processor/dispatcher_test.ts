@@ -23,9 +23,7 @@ function dispatcher(handler: Handler) {
   const queue = new RequestQueue({
     capacity: () => 10,
     concurrency: () => 1,
-    slice: Infinity,
     budget: { take: () => true, give: () => {} },
-    nextTurn: () => {},
   });
   const action = ACTIONS.GET_NAMESRV_CONFIG;
   const it = new Dispatcher(

@@ -8,6 +8,8 @@ import { RegistrationDecoder } from "../../../src/processor/registration_decoder
 import { FastjsonError } from "../../../src/protocol/fastjson_reader.ts";
 import type { RegisterBrokerBody } from "../../../src/protocol/register_broker_body.ts";
 import { concat, int32, utf8 } from "../../support/bytes.ts";
+import { ByteBudget } from "../../../src/remoting/memory_budget.ts";
+import { WorkSlice } from "../../../src/work_slice.ts";
 import { registration } from "../../support/route_processors.ts";
 
 const names = (count: number, prefix = "topic") =>
@@ -26,20 +28,28 @@ function inflated(topics: readonly string[]): Uint8Array {
 }
 
 /** A decoder, and how often it yielded. */
-function newDecoder(maxInflated = 1_000_000_000) {
+function newDecoder({
+  maxInflatedBodyBytes = 1_000_000_000,
+  maxTopicsPerBroker = 100_000,
+  budgetBytes = 1_000_000_000,
+  now = () => performance.now(),
+} = {}) {
   const counts = { turns: 0 };
-  const decoder = new RegistrationDecoder(() => maxInflated, (task) => {
+  const slice = new WorkSlice((task) => {
     counts.turns++;
     setImmediate(task);
-  });
-  return { decoder, counts };
+  }, now);
+  const options = { maxInflatedBodyBytes, maxTopicsPerBroker };
+  const budget = new ByteBudget(() => budgetBytes);
+  const decoder = new RegistrationDecoder(options, slice, budget);
+  return { decoder, counts, budget };
 }
 
 const topicNames = (body: RegisterBrokerBody) => body.topics.map((it) => it.topicName);
 
 describe("RegistrationDecoder", () => {
   it("decodes a small body at once, plain or compressed", () => {
-    const { decoder, counts } = newDecoder();
+    const { decoder, counts } = newDecoder({ now: () => 0 });
     const body = decoder.decode(plain(2), false, 513);
     assert.ok(!(body instanceof Promise));
     assert.deepEqual(topicNames(body), ["topic-0", "topic-1"]);
@@ -126,19 +136,61 @@ describe("RegistrationDecoder", () => {
   for (const size of [100, 100_000_000]) {
     it(`refuses a bomb that would inflate to ${size} bytes over the limit`, async () => {
       const limit = 1_000_000;
-      const { decoder } = newDecoder(limit);
+      const { decoder } = newDecoder({ maxInflatedBodyBytes: limit });
       const bomb = deflateSync(Buffer.alloc(limit + size));
       await assert.rejects(async () => await decoder.decode(bomb, true, 513), {
         name: "FastjsonError",
-        message: /^invalid zlib stream: ./,
+        message: "the body inflates to more than 1000000 bytes (maxInflatedBodyBytes)",
       });
     });
   }
 
+  for (const compressed of [false, true]) {
+    it(`refuses more topics than it may have, ${compressed ? "compressed" : "plain"}`, async () => {
+      const encode = (count: number) =>
+        compressed ? deflateSync(inflated(names(count))) : plain(count);
+      const { decoder } = newDecoder({ maxTopicsPerBroker: 5000 });
+      const most = await decoder.decode(encode(5000), compressed, 513);
+      assert.equal(most.topics.length, 5000);
+      await assert.rejects(async () => await decoder.decode(encode(5001), compressed, 513), {
+        name: "FastjsonError",
+        message: "more than 5000 topics (maxTopicsPerBroker)",
+      });
+    });
+  }
+
+  it("reads the announced number of topics before it inflates the rest", async () => {
+    const start = inflated([]);
+    const versionEnd = start.length - 4 - 9 - 4;
+    const bytes = Buffer.concat([start.subarray(0, versionEnd), int32(1 << 26), Buffer.alloc(1e8)]);
+    const { decoder, budget } = newDecoder();
+    let most = 0;
+    const { take } = budget;
+    budget.take = (size) => {
+      most += size;
+      return take.call(budget, size);
+    };
+    await assert.rejects(async () => await decoder.decode(deflateSync(bytes), true, 513), {
+      message: "more than 100000 topics (maxTopicsPerBroker)",
+    });
+    assert.ok(most <= 65_536, `${most} bytes were inflated`);
+    assert.equal(budget.used, 0);
+  });
+
+  it("answers busy when the budget has no room for what it inflates", async () => {
+    const body = deflateSync(inflated(names(20_000)));
+    const { decoder, budget } = newDecoder({ budgetBytes: 100_000 });
+    await assert.rejects(async () => await decoder.decode(body, true, 513), {
+      name: "RequestError",
+      code: 2,
+    });
+    assert.equal(budget.used, 0);
+  });
+
   it("takes what inflates to the limit", async () => {
     for (const count of [2, 20_000]) {
       const bytes = inflated(names(count));
-      const { decoder } = newDecoder(bytes.length);
+      const { decoder } = newDecoder({ maxInflatedBodyBytes: bytes.length });
       const body = await decoder.decode(deflateSync(bytes), true, 513);
       assert.equal(body.topics.length, count);
     }

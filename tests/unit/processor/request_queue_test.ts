@@ -1,9 +1,13 @@
 import { beforeEach, describe, it } from "@std/testing/bdd";
-import { stub } from "@std/testing/mock";
 import assert from "node:assert/strict";
-import { type Handler, RequestQueue } from "../../../src/processor/request_queue.ts";
+import {
+  type Handler,
+  RequestQueue,
+  type RequestQueueOptions,
+} from "../../../src/processor/request_queue.ts";
 import type { Reply } from "../../../src/remoting/wire/command.ts";
 import { ByteBudget } from "../../../src/remoting/memory_budget.ts";
+import { WorkSlice } from "../../../src/work_slice.ts";
 import { command, connection } from "../../support/route_processors.ts";
 
 const OK: Reply = { code: 0 };
@@ -22,13 +26,12 @@ describe("RequestQueue", () => {
     budget = new ByteBudget(() => bounds.memory);
   });
 
-  function newClass(slice = Infinity): RequestQueue {
+  function newClass(more: Partial<RequestQueueOptions> = {}): RequestQueue {
     return new RequestQueue({
       capacity: () => bounds.capacity,
       concurrency: () => bounds.concurrency,
-      slice,
       budget,
-      nextTurn: (task) => void turns.push(task),
+      ...more,
     });
   }
 
@@ -163,7 +166,7 @@ describe("RequestQueue", () => {
     bounds.concurrency = 1;
     const requests = newClass();
     const a = slow("a");
-    void requests.run(a.handler, request(5000), PEER);
+    void requests.run(a.handler, request(), PEER);
     assert.equal(budget.used, 0);
     const b = requests.run(quick("b"), request(600), PEER);
     assert.equal(budget.used, 600);
@@ -214,8 +217,62 @@ describe("RequestQueue", () => {
     assert.deepEqual(started, ["a", "b", "c", "d"]);
   });
 
+  it("lets peers take turns, and keeps the order of each", async () => {
+    bounds.concurrency = 1;
+    const requests = newClass();
+    const gate = slow("gate");
+    const [hog, other] = [connection(), connection()];
+    const answers = [requests.run(gate.handler, request(), hog)];
+    for (const name of ["h1", "h2", "h3"]) answers.push(requests.run(quick(name), request(), hog));
+    for (const name of ["o1", "o2"]) answers.push(requests.run(quick(name), request(), other));
+    gate.end();
+    await Promise.all(answers);
+    assert.deepEqual(started, ["gate", "h1", "o1", "h2", "o2", "h3"]);
+  });
+
+  it("has only so many requests of one peer in progress, and no other peer waits for them", async () => {
+    bounds.concurrency = 3;
+    const requests = newClass({ perPeer: 1 });
+    const [hog, other] = [connection(), connection()];
+    const [a, b] = [slow("a"), slow("b")];
+    const first = requests.run(a.handler, request(), hog);
+    const second = requests.run(b.handler, request(), hog);
+    const third = requests.run(quick("c"), request(), hog);
+    assert.deepEqual(started, ["a"]);
+    assert.deepEqual([requests.isBusyWith(hog), requests.isBusyWith(other)], [true, false]);
+    assert.equal(requests.run(quick("other"), request(), other), OK);
+    a.end();
+    await first;
+    await Promise.resolve();
+    assert.deepEqual(started, ["a", "other", "b"]);
+    b.end();
+    assert.deepEqual(await Promise.all([second, third]), [OK, OK]);
+    assert.deepEqual(started, ["a", "other", "b", "c"]);
+    assert.equal(requests.isBusyWith(hog), false);
+    assert.equal(requests.waiting, 0);
+  });
+
+  it("keeps the bodies of requests in progress in the budget", async () => {
+    const requests = newClass();
+    const a = slow("a");
+    const first = requests.run(a.handler, request(600), PEER);
+    assert.equal(budget.used, 600);
+    assert.throws(() => requests.run(quick("b"), request(600), PEER), { code: 2 });
+    assert.equal(requests.run(quick("c"), request(400), PEER), OK);
+    a.end();
+    await first;
+    assert.equal(budget.used, 0);
+  });
+
   describe("with a slice", () => {
-    let now = 0;
+    let now: number;
+    let sliced: RequestQueue;
+
+    beforeEach(() => {
+      now = 1000;
+      const slice = new WorkSlice((task) => void turns.push(task), () => now);
+      sliced = newClass({ slice });
+    });
 
     /** A handler that works for this many milliseconds of its clock. */
     const working = (name: string, ms: number): Handler => () => {
@@ -224,88 +281,56 @@ describe("RequestQueue", () => {
       return OK;
     };
 
-    function withClock(test: () => void | Promise<void>) {
-      return async () => {
-        now = 1000;
-        using _ = stub(performance, "now", () => now);
-        await test();
+    it("waits when it is over, so that others get their turn", async () => {
+      assert.equal(sliced.run(working("a", 3), request(), PEER), OK);
+      assert.equal(sliced.run(working("b", 3), request(), PEER), OK);
+      assert.equal(turns.length, 0);
+      const answers = [
+        sliced.run(working("c", 6), request(), PEER),
+        sliced.run(working("d", 1), request(), PEER),
+        sliced.run(working("e", 1), request(), PEER),
+      ];
+      assert.deepEqual(started, ["a", "b"]);
+      assert.equal(turns.length, 1);
+      turns.shift()!();
+      assert.deepEqual(started, ["a", "b", "c"]);
+      assert.equal(turns.length, 1);
+      turns.shift()!();
+      assert.deepEqual(started, ["a", "b", "c", "d", "e"]);
+      assert.deepEqual(await Promise.all(answers), [OK, OK, OK]);
+      assert.equal(turns.length, 0);
+      assert.equal(sliced.run(working("f", 1), request(), PEER), OK);
+    });
+
+    it("counts work that fails", () => {
+      const failing: Handler = () => {
+        now += 6;
+        throw new Error("oh");
       };
-    }
+      assert.throws(() => sliced.run(failing, request(), PEER), /oh/);
+      assert.ok(sliced.run(working("a", 1), request(), PEER) instanceof Promise);
+    });
 
-    it(
-      "rests when it worked for longer, so that others get their turn",
-      withClock(async () => {
-        const requests = newClass(5);
-        assert.equal(requests.run(working("a", 3), request(), PEER), OK);
-        assert.equal(turns.length, 0);
-        assert.equal(requests.run(working("b", 3), request(), PEER), OK);
-        assert.equal(turns.length, 1);
-        const answers = [
-          requests.run(working("c", 6), request(), PEER),
-          requests.run(working("d", 1), request(), PEER),
-          requests.run(working("e", 1), request(), PEER),
-        ];
-        assert.deepEqual(started, ["a", "b"]);
-        turns.shift()!();
-        assert.deepEqual(started, ["a", "b", "c"]);
-        assert.equal(turns.length, 1);
-        turns.shift()!();
-        assert.deepEqual(started, ["a", "b", "c", "d", "e"]);
-        assert.deepEqual(await Promise.all(answers), [OK, OK, OK]);
-        assert.equal(turns.length, 0);
-        assert.equal(requests.run(working("f", 1), request(), PEER), OK);
-      }),
-    );
-
-    it(
-      "does not count work that is over for a while",
-      withClock(() => {
-        const requests = newClass(5);
-        for (let i = 0; i < 10; i++) {
-          assert.equal(requests.run(working("a", 4), request(), PEER), OK);
+    it("requests one turn at a time, also while something is in progress", async () => {
+      bounds.concurrency = 1;
+      const a = slow("a");
+      const first = sliced.run(
+        (...args) => {
           now += 6;
-        }
-        assert.equal(turns.length, 0);
-      }),
-    );
-
-    it(
-      "counts work that fails",
-      withClock(() => {
-        const requests = newClass(5);
-        const failing: Handler = () => {
-          now += 6;
-          throw new Error("oh");
-        };
-        assert.throws(() => requests.run(failing, request(), PEER), /oh/);
-        assert.equal(turns.length, 1);
-      }),
-    );
-
-    it(
-      "rests once at a time, also while something is in work",
-      withClock(async () => {
-        bounds.concurrency = 1;
-        const requests = newClass(5);
-        const a = slow("a");
-        const first = requests.run(
-          (...args) => {
-            now += 6;
-            return a.handler(...args);
-          },
-          request(),
-          PEER,
-        );
-        const second = requests.run(working("b", 1), request(), PEER);
-        assert.equal(turns.length, 1);
-        a.end();
-        await first;
-        assert.deepEqual(started, ["a"]);
-        turns.shift()!();
-        assert.equal(await second, OK);
-        assert.deepEqual(started, ["a", "b"]);
-        assert.equal(turns.length, 0);
-      }),
-    );
+          return a.handler(...args);
+        },
+        request(),
+        PEER,
+      );
+      const second = sliced.run(working("b", 1), request(), PEER);
+      assert.equal(turns.length, 1);
+      a.end();
+      await first;
+      assert.deepEqual(started, ["a"]);
+      turns.shift()!();
+      assert.equal(await second, OK);
+      assert.deepEqual(started, ["a", "b"]);
+      assert.equal(turns.length, 0);
+    });
   });
 });

@@ -18,7 +18,7 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 interface World extends Writable<Sources> {
   classes: Record<
-    "client_request" | "default" | "disk",
+    "client_request" | "default" | "registration" | "disk",
     { waiting: number; running: number; refused: number }
   >;
   options: { metricsPerBroker: boolean; metricsPerAccount: boolean };
@@ -42,6 +42,7 @@ function world(): World {
     classes: {
       client_request: { waiting: 0, running: 0, refused: 0 },
       default: { waiting: 0, running: 0, refused: 0 },
+      registration: { waiting: 0, running: 0, refused: 0 },
       disk: { waiting: 0, running: 0, refused: 0 },
     },
     tables,
@@ -188,17 +189,19 @@ describe("Metrics", () => {
   it("tells queues and refusals by request class", async () => {
     sources.classes.client_request = { waiting: 3, running: 2, refused: 7 };
     sources.classes.default = { waiting: 0, running: 1, refused: 0 };
+    sources.classes.registration = { waiting: 8, running: 9, refused: 1 };
     sources.classes.disk = { waiting: 4, running: 5, refused: 6 };
     for (
-      const [name, route, other, disk] of [
-        ["queue_depth", 3, 0, 4],
-        ["requests_in_progress", 2, 1, 5],
-        ["system_busy_total", 7, 0, 6],
+      const [name, route, other, registration, disk] of [
+        ["queue_depth", 3, 0, 8, 4],
+        ["requests_in_progress", 2, 1, 9, 5],
+        ["system_busy_total", 7, 0, 1, 6],
       ] as const
     ) {
       assert.deepEqual(await scrape(PREFIX + name), {
         [`${PREFIX}${name}{request_class="client_request"}`]: route,
         [`${PREFIX}${name}{request_class="default"}`]: other,
+        [`${PREFIX}${name}{request_class="registration"}`]: registration,
         [`${PREFIX}${name}{request_class="disk"}`]: disk,
       });
     }

@@ -1,0 +1,102 @@
+/** Milliseconds of continuous work before the network gets a turn. */
+const LENGTH = 4;
+
+/**
+ * One clock for all who do long work. Their work adds up: when the slice is used up, all of them
+ * wait until the network had a turn, and then go on in the order in which they began to wait.
+ */
+export class WorkSlice {
+  readonly #nextTurn: (task: () => void) => void;
+  readonly #now: () => number;
+  #spent = 0;
+  #lastEnd = -Infinity;
+  #waiting: (() => void)[] = [];
+  #turnRequested = false;
+
+  /**
+   * @param nextTurn runs a task once the network had a turn
+   * @param now milliseconds, with fractions, of a monotonic clock
+   */
+  constructor(nextTurn: (task: () => void) => void, now: () => number = () => performance.now()) {
+    this.#nextTurn = nextTurn;
+    this.#now = now;
+  }
+
+  /** Whether the slice is used up, so that more work must wait for a turn. */
+  get over(): boolean {
+    // After a pause the network has had its turn.
+    return this.#spent >= LENGTH && this.#now() - this.#lastEnd <= LENGTH;
+  }
+
+  /** Does a piece of work, and counts its time. */
+  run<T>(work: () => T): T {
+    const start = this.#now();
+    try {
+      return work();
+    } finally {
+      this.#count(start);
+    }
+  }
+
+  /** Like {@link run}, for work that is done before its promise resolves. */
+  async runAsync<T>(work: () => Promise<T>): Promise<T> {
+    const start = this.#now();
+    try {
+      return await work();
+    } finally {
+      this.#count(start);
+    }
+  }
+
+  #count(start: number): void {
+    const end = this.#now();
+    if (start - this.#lastEnd > LENGTH) this.#spent = 0;
+    this.#spent += end - start;
+    this.#lastEnd = end;
+  }
+
+  /** Runs a task once the network has had a turn. It may find that the slice is over again. */
+  afterTurn(task: () => void): void {
+    this.#waiting.push(task);
+    this.#requestTurn();
+  }
+
+  /** Resolves once the network has had a turn and the slice has time left. */
+  turn(): Promise<void> {
+    return new Promise((resolve) => this.afterTurn(resolve));
+  }
+
+  /**
+   * Runs a generator to its end, and lets the network have a turn whenever the slice is over.
+   *
+   * @returns what the generator returns
+   */
+  async drive<T>(steps: Iterator<void, T>): Promise<T> {
+    for (;;) {
+      const step = this.run(() => steps.next());
+      if (step.done) return step.value;
+      if (this.over) await this.turn();
+    }
+  }
+
+  #requestTurn(): void {
+    if (this.#turnRequested) return;
+    this.#turnRequested = true;
+    this.#nextTurn(() => {
+      this.#turnRequested = false;
+      this.#spent = 0;
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      for (const [i, task] of waiting.entries()) {
+        if (!this.over) {
+          task();
+          continue;
+        }
+        // The others keep their places before those who came meanwhile.
+        this.#waiting = [...waiting.slice(i), ...this.#waiting];
+        this.#requestTurn();
+        break;
+      }
+    });
+  }
+}

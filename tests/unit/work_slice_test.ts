@@ -1,0 +1,93 @@
+import { describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { WorkSlice } from "../../src/work_slice.ts";
+
+/** A slice whose clock and turns are moved by the test. */
+class World {
+  now = 0;
+  readonly turns: (() => void)[] = [];
+  readonly slice = new WorkSlice((task) => void this.turns.push(task), () => this.now);
+
+  /** Works for some milliseconds. */
+  work(ms: number): void {
+    this.slice.run(() => void (this.now += ms));
+  }
+
+  /** Lets the network have its turn. */
+  turn(): void {
+    this.turns.shift()?.();
+  }
+}
+
+describe("WorkSlice", () => {
+  it("adds up the work of all, until the network has had a turn", () => {
+    const world = new World();
+    world.work(3);
+    assert.equal(world.slice.over, false);
+    world.work(1);
+    assert.equal(world.slice.over, true);
+    let ran = false;
+    world.slice.afterTurn(() => (ran = true));
+    assert.equal(ran, false);
+    world.turn();
+    assert.deepEqual([ran, world.slice.over], [true, false]);
+  });
+
+  it("forgets work that was done before a pause", () => {
+    const world = new World();
+    world.work(3);
+    world.now += 5;
+    world.work(3);
+    assert.equal(world.slice.over, false);
+  });
+
+  it("requests one turn for all, and keeps their order when the slice is over before their end", () => {
+    const world = new World();
+    const ran: string[] = [];
+    const task = (name: string) => () => {
+      ran.push(name);
+      world.work(4);
+    };
+    world.work(4);
+    for (const name of ["a", "b", "c"] as const) world.slice.afterTurn(task(name));
+    assert.equal(world.turns.length, 1);
+    world.turn();
+    assert.deepEqual(ran, ["a"]);
+    world.slice.afterTurn(task("d"));
+    for (let i = 0; i < 3; i++) world.turn();
+    assert.deepEqual(ran, ["a", "b", "c", "d"]);
+    assert.equal(world.turns.length, 0);
+  });
+
+  it("drives a generator to its value, with turns between", async () => {
+    const world = new World();
+    const steps = function* () {
+      for (let i = 0; i < 3; i++) {
+        world.now += 4;
+        yield;
+      }
+      return "done";
+    };
+    const driven = world.slice.drive(steps());
+    let turns = 0;
+    for (; turns < 3; turns++) {
+      await Promise.resolve();
+      assert.equal(world.turns.length, 1, `turn ${turns}`);
+      world.turn();
+      await Promise.resolve();
+    }
+    assert.equal(await driven, "done");
+    assert.equal(world.turns.length, 0);
+  });
+
+  it("counts work that throws", () => {
+    const world = new World();
+    assert.throws(() =>
+      world.slice.run(() => {
+        world.now += 4;
+        throw new Error("no");
+      })
+    );
+    assert.equal(world.slice.over, true);
+  });
+});
