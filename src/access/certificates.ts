@@ -51,9 +51,9 @@ export function matchesCertificate(
 function like(pattern: string, name: string): boolean {
   if (pattern.endsWith("*")) return name.startsWith(pattern.slice(0, -1));
   const [, kind, rest] = /^((?:DNS:)?)\*(\..+)$/s.exec(pattern) ?? [];
-  if (rest === undefined) return sameCase(pattern) === sameCase(name);
-  if (!name.startsWith(kind!)) return false;
-  const host = name.slice(kind!.length).toLowerCase();
+  if (kind === undefined || rest === undefined) return sameCase(pattern) === sameCase(name);
+  if (!name.startsWith(kind)) return false;
+  const host = name.slice(kind.length).toLowerCase();
   return host.endsWith(rest.toLowerCase()) && /^[^.]+$/.test(host.slice(0, -rest.length));
 }
 

@@ -45,16 +45,15 @@ export class Document {
       if (event === "open") {
         const { position: offset, line, lineStart } = state;
         const part = { offset, line, lineStart, children: [] };
-        open.at(-1)!.children.push(part);
+        open.at(-1)?.children.push(part);
         open.push(part);
         return;
       }
-      const part = open.pop()!;
+      const part = open.pop();
       const { result } = state;
+      if (part === undefined || typeof result !== "object" || result === null) return;
       // An alias closes with the object that its anchor stands at.
-      if (typeof result === "object" && result !== null && !this.#parts.has(result)) {
-        this.#parts.set(result, part);
-      }
+      if (!this.#parts.has(result)) this.#parts.set(result, part);
     };
     try {
       const root = load(text, { schema: FAILSAFE_SCHEMA, listener } as Parameters<typeof load>[1]);
@@ -99,8 +98,8 @@ export class Document {
     let row = line;
     let start = lineStart;
     for (; at < text.length; at++) {
-      const char = text[at]!;
-      if (char === "#" && (at === 0 || /\s/.test(text[at - 1]!))) {
+      const char = text[at];
+      if (char === "#" && (at === 0 || /\s/.test(text.charAt(at - 1)))) {
         const end = text.indexOf("\n", at);
         at = (end < 0 ? text.length : end) - 1;
       } else if (char === "\n") {

@@ -1,3 +1,5 @@
+import { byteAt, int32At } from "../byte_access.ts";
+
 const BLOCK = 64;
 const STATE = 5;
 /** Content from this length on is hashed faster by OpenSSL, in spite of what a call of it costs. */
@@ -27,7 +29,7 @@ export class Sha1 {
     for (; at + BLOCK <= length; at += BLOCK) this.block(state, bytes, at);
     const tail = this.#scratch;
     tail.fill(0);
-    for (let i = at; i < length; i++) tail[i - at] = bytes[i]!;
+    for (let i = at; i < length; i++) tail[i - at] = byteAt(bytes, i);
     tail[length - at] = 0x80;
     const end = length - at < BLOCK - 8 ? BLOCK : 2 * BLOCK;
     const bits = (before + length) * 8;
@@ -41,13 +43,17 @@ export class Sha1 {
   block(state: Int32Array, bytes: Uint8Array, at: number): void {
     const w = this.#words;
     for (let i = 0; i < 16; i++, at += 4) {
-      w[i] = (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+      w[i] = int32At(bytes, at);
     }
     for (let i = 16; i < 80; i++) {
-      const x = w[i - 3]! ^ w[i - 8]! ^ w[i - 14]! ^ w[i - 16]!;
+      const x = wordAt(w, i - 3) ^ wordAt(w, i - 8) ^ wordAt(w, i - 14) ^ wordAt(w, i - 16);
       w[i] = (x << 1) | (x >>> 31);
     }
-    let a = state[0]!, b = state[1]!, c = state[2]!, d = state[3]!, e = state[4]!;
+    let a = wordAt(state, 0);
+    let b = wordAt(state, 1);
+    let c = wordAt(state, 2);
+    let d = wordAt(state, 3);
+    let e = wordAt(state, 4);
     for (let i = 0; i < 80; i++) {
       const f = i < 20
         ? ((b & c) | (~b & d)) + 0x5a827999
@@ -56,18 +62,18 @@ export class Sha1 {
         : i < 60
         ? ((b & c) | (b & d) | (c & d)) + 0x8f1bbcdc
         : (b ^ c ^ d) + 0xca62c1d6;
-      const next = (((a << 5) | (a >>> 27)) + f + e + w[i]!) | 0;
+      const next = (((a << 5) | (a >>> 27)) + f + e + wordAt(w, i)) | 0;
       e = d;
       d = c;
       c = (b << 30) | (b >>> 2);
       b = a;
       a = next;
     }
-    state[0] = (state[0]! + a) | 0;
-    state[1] = (state[1]! + b) | 0;
-    state[2] = (state[2]! + c) | 0;
-    state[3] = (state[3]! + d) | 0;
-    state[4] = (state[4]! + e) | 0;
+    state[0] = (wordAt(state, 0) + a) | 0;
+    state[1] = (wordAt(state, 1) + b) | 0;
+    state[2] = (wordAt(state, 2) + c) | 0;
+    state[3] = (wordAt(state, 3) + d) | 0;
+    state[4] = (wordAt(state, 4) + e) | 0;
   }
 }
 
@@ -116,9 +122,14 @@ export class HmacSha1 {
   }
 }
 
+/** A word at a position inside of the array. */
+function wordAt(words: Int32Array, i: number): number {
+  return words[i] ?? 0;
+}
+
 function writeBytes(state: Int32Array, into: Uint8Array): void {
   for (let i = 0; i < STATE; i++) {
-    const word = state[i]!;
+    const word = wordAt(state, i);
     into[4 * i] = word >>> 24;
     into[4 * i + 1] = (word >>> 16) & 0xff;
     into[4 * i + 2] = (word >>> 8) & 0xff;

@@ -1,4 +1,5 @@
 import { createHmac } from "node:crypto";
+import { byteAt } from "../byte_access.ts";
 import { type HmacKey, HmacSha1, SHORT_CONTENT } from "./sha1.ts";
 
 /** Names of the fields that carry a signature (RocketMQ's AclClientRPCHook, SessionCredentials). */
@@ -108,7 +109,9 @@ export class Signatures {
       const computed = this.#compute(request, key, withoutZone, withoutToken);
       // All bytes are looked at, wherever they differ: the time must not tell where.
       let difference = 0;
-      for (let i = 0; i < SIGNATURE_LENGTH; i++) difference |= computed[i]! ^ given[i]!;
+      for (let i = 0; i < SIGNATURE_LENGTH; i++) {
+        difference |= byteAt(computed, i) ^ byteAt(given, i);
+      }
       if (difference === 0) matches = true;
     }
     return matches;
@@ -127,7 +130,7 @@ export class Signatures {
       if (name === SignatureField.SIGNATURE) continue;
       if (withoutZone && (name === ZONE_FIELDS[0] || name === ZONE_FIELDS[1])) continue;
       if (withoutToken && name === SignatureField.SECURITY_TOKEN) continue;
-      text += extFields.get(name)!;
+      text += extFields.get(name) ?? "";
     }
     const bodyLength = body?.length ?? 0;
     // A UTF-16 code unit takes three bytes of UTF-8 at the most.

@@ -42,9 +42,9 @@ export class AppendFile {
   }
 
   /** Makes place for so many bytes, and opens the file where it is not open. */
-  async prepare(bytes: number): Promise<void> {
-    await this.#open();
-    if (this.#size === 0 || this.#size + bytes <= this.#maxBytes) return;
+  async prepare(bytes: number): Promise<OpenAppendFile> {
+    const file = await this.#open();
+    if (this.#size === 0 || this.#size + bytes <= this.#maxBytes) return file;
     this.close();
     for (let i = this.#count; i > 0; i--) {
       try {
@@ -53,7 +53,7 @@ export class AppendFile {
         if (!(error instanceof Deno.errors.NotFound)) throw error;
       }
     }
-    await this.#open();
+    return await this.#open();
   }
 
   /**
@@ -62,8 +62,7 @@ export class AppendFile {
    * @param sync whether it has to survive a power failure when this resolves
    */
   async append(bytes: Uint8Array, sync: boolean): Promise<void> {
-    await this.prepare(bytes.length);
-    const file = this.#file!;
+    const file = await this.prepare(bytes.length);
     try {
       for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
       if (sync) await file.sync();
@@ -82,8 +81,8 @@ export class AppendFile {
     this.#file = undefined;
   }
 
-  async #open(): Promise<void> {
-    if (this.#file !== undefined) return;
+  async #open(): Promise<OpenAppendFile> {
+    if (this.#file !== undefined) return this.#file;
     const options = { read: true, append: true, create: true, mode: NEW_FILE_MODE };
     const file = await this.#fs.open(this.#path, options);
     try {
@@ -100,7 +99,7 @@ export class AppendFile {
       file.close();
       throw error;
     }
-    this.#file = file;
+    return this.#file = file;
   }
 
   #backup(number: number): string {

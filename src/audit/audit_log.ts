@@ -152,13 +152,10 @@ export class AuditLog {
 
   /** The last records that pass a filter, the latest first. */
   recent(filter: AuditFilter, limit: number): AuditRecord[] {
-    const found: AuditRecord[] = [];
-    const oldest = Math.max(0, this.#recent.length - this.#options.auditRecentRecords);
-    for (let i = this.#recent.length - 1; i >= oldest && found.length < limit; i--) {
-      const record = this.#recent[i]!;
-      if (passes(record, filter)) found.push(record);
-    }
-    return found;
+    return this.#recent.slice(Math.max(0, this.#recent.length - this.#options.auditRecentRecords))
+      .reverse()
+      .filter((record) => passes(record, filter))
+      .slice(0, limit);
   }
 
   /** Opens the file anew before the next record: another program may have moved it away. */
@@ -178,12 +175,12 @@ export class AuditLog {
   }
 
   #start(): void {
-    if (this.#waiting.length > 0) this.#working ??= this.#writeAll();
+    const file = this.#file;
+    if (file !== undefined && this.#waiting.length > 0) this.#working ??= this.#writeAll(file);
   }
 
-  async #writeAll(): Promise<void> {
+  async #writeAll(file: AppendFile): Promise<void> {
     this.#retry = undefined;
-    const file = this.#file!;
     try {
       while (this.#waiting.length > 0) {
         const batch = this.#nextBatch();
