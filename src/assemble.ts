@@ -1,5 +1,7 @@
 import { AccessControl } from "./access/access_control.ts";
 import { AccessCounters } from "./access/counters.ts";
+import { AccessInfo } from "./access/access_info.ts";
+import { HttpAuthorization } from "./access/http_authorization.ts";
 import { Guard } from "./access/guard.ts";
 import { type PolicyFileSystem, PolicyStore } from "./access/policy_store.ts";
 import { Refusals } from "./access/refusals.ts";
@@ -130,7 +132,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     client,
     budget,
     lifecycle,
-    guard: access.guard,
+    access,
     log,
     clock,
     expire: (connection) => server.expire(connection),
@@ -197,9 +199,11 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
       listening: () => server.listening,
       stopping: () => lifecycle.leaving,
       serviceWait: () => answers.serviceWait(),
+      auditFailure: () => access.audit.failure,
       checkKvFile: () => kv.checkWritable(),
     },
     metrics,
+    access,
     log,
   });
   return {
@@ -226,6 +230,9 @@ export interface Access {
   readonly refusals: Refusals;
   readonly counters: AccessCounters;
   readonly audit: AuditLog;
+  readonly info: AccessInfo;
+  /** Absent without accessFile. */
+  readonly authorization?: HttpAuthorization;
   /** Absent when there is neither accessFile nor auditFile. */
   readonly guard?: Guard;
 }
@@ -243,7 +250,8 @@ async function assembleAccess(
   const counters = new AccessCounters();
   const parts = { refusals, counters, audit, log, now };
   if (accessFile === "") {
-    return { ...parts, ...(auditFile !== "" && { guard: new Guard(parts) }) };
+    const info = new AccessInfo(parts);
+    return { ...parts, info, ...(auditFile !== "" && { guard: new Guard(parts) }) };
   }
   const turn = () => new Promise<void>((resolve) => nextTurn(resolve));
   const store = await PolicyStore.load(accessFile, files, log, turn);
@@ -253,7 +261,14 @@ async function assembleAccess(
     now,
   });
   const rules = { store, control };
-  return { ...parts, rules, guard: new Guard({ ...parts, rules }) };
+  const guard = new Guard({ ...parts, rules });
+  return {
+    ...parts,
+    rules,
+    guard,
+    info: new AccessInfo({ ...parts, rules }),
+    authorization: new HttpAuthorization(rules, guard),
+  };
 }
 
 /** Builds the rooms that requests are answered in. */
@@ -264,8 +279,7 @@ export function assembleProcessing(parts: {
   client: Pick<RemotingClient, "invoke" | "invokeOneway">;
   budget: Pick<ByteBudget, "take" | "give">;
   lifecycle: Readonly<Lifecycle>;
-  /** Absent when everybody may do everything and nothing is audited. */
-  guard?: Guard;
+  access: Pick<Access, "guard" | "info">;
   log: Log;
   clock: Clock;
   /** Closes a connection whose broker was silent for too long. */
@@ -324,13 +338,14 @@ export function assembleProcessing(parts: {
     cache,
     kv,
     decoder,
+    access: parts.access.info,
     productEnvironment: new ProductEnvironment({ options, client, get: getText, log, now }),
     answers,
     log,
   });
   const dispatcher = new Dispatcher(table, log, (peer) => {
     if (!lifecycle.stopping) routes.disconnected(peer);
-  }, parts.guard);
+  }, parts.access.guard);
   return {
     cache,
     routes,

@@ -145,7 +145,7 @@ export class Namesrv {
 
   /** A port that can't be opened stops the start only if it was configured explicitly. */
   async #openHttp(): Promise<void> {
-    const { config, http, server, metrics, log } = this.#parts;
+    const { config, http, server, access, metrics, log } = this.#parts;
     const { httpBindAddress, httpPort: port } = config.values;
     if (http === undefined || port === 0) return;
     const host = hostOf(httpBindAddress);
@@ -163,6 +163,14 @@ export class Namesrv {
       log.warn("no HTTP port", { reason });
       config.settle("httpPort", 0);
       return;
+    }
+    if (access.rules === undefined && !isLoopback(host)) {
+      log.warn("the HTTP port is open to everyone", {
+        address: httpBindAddress,
+        reason:
+          "without accessFile, everyone who reaches it can read brokers, topics, addresses of " +
+          "clients, the KV table and the configuration",
+      });
     }
     this.#httpAddress = address;
     log.info("HTTP port open", { address: httpBindAddress, port });
@@ -217,4 +225,8 @@ function startSchedules(kv: KvConfig, queues: RequestQueues, log: Log) {
     setInterval(printKv, PRINT_KV_INTERVAL),
     setInterval(printWaterMarks, WATER_MARK_INTERVAL),
   ];
+}
+
+function isLoopback(address: string): boolean {
+  return address === "localhost" || address === "::1" || address.startsWith("127.");
 }

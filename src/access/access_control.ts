@@ -100,17 +100,8 @@ export class AccessControl {
     const policy = this.#policy();
     const sender = this.#identify(peer, policy);
     const accessKey = request.extFields.get(SignatureField.ACCESS_KEY);
-    for (const { authenticated, text, grants } of sender.identities) {
-      const rule = grants.find(action);
-      if (rule === undefined) continue;
-      return {
-        allowed: true,
-        authenticated,
-        identity: text,
-        rule,
-        account: accessKey === undefined ? undefined : claimed(accessKey),
-      };
-    }
+    const known = allowedByPeer(action, sender, accessKey);
+    if (known !== undefined) return known;
     if (accessKey === undefined) return { allowed: false, reason: "unsigned", authenticated: "no" };
     const account = policy.accounts.get(accessKey);
     if (account === undefined) return unproven("unknown_account", accessKey);
@@ -135,6 +126,25 @@ export class AccessControl {
       identity: account.identity,
       rule,
     };
+  }
+
+  /**
+   * What the rules say of a request to the HTTP port.
+   *
+   * @param account the one whose token the request carries
+   */
+  decideHttp(action: Action, peer: AccessPeer, account: Account | undefined): Decision {
+    const sender = this.#identify(peer, this.#policy());
+    const known = allowedByPeer(action, sender, account?.accessKey);
+    if (known !== undefined) return known;
+    if (account === undefined) return { allowed: false, reason: "unsigned", authenticated: "no" };
+    const { accessKey, identity } = account;
+    const proven = { account: accessKey, authenticated: "token" } as const;
+    const condition = this.#condition(account, sender);
+    if (condition !== undefined) return { ...proven, allowed: false, reason: condition };
+    const rule = account.grants.find(action);
+    if (rule === undefined) return { ...proven, allowed: false, reason: "no_grant" };
+    return { ...proven, allowed: true, identity, rule };
   }
 
   /** The identities of a request's sender and their rules, in words. */
@@ -203,6 +213,21 @@ export class AccessControl {
     this.#peers.set(peer, identity);
     return identity;
   }
+}
+
+/** What a peer may do whatever it has sent. */
+function allowedByPeer(
+  action: Action,
+  { identities }: PeerIdentity,
+  accessKey: string | undefined,
+): Decision | undefined {
+  for (const { authenticated, text, grants } of identities) {
+    const rule = grants.find(action);
+    if (rule === undefined) continue;
+    const account = accessKey === undefined ? undefined : claimed(accessKey);
+    return { allowed: true, authenticated, identity: text, rule, account };
+  }
+  return undefined;
 }
 
 /** A refusal of somebody who has not shown who he is. */

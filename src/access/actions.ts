@@ -9,6 +9,8 @@ export interface ActionOfCode {
   readonly permission: Permission;
   /** Whether it changes something that no peer renews by itself. */
   readonly writes: boolean;
+  /** Whether everyone may send it. */
+  readonly open: boolean;
   /** The names of all fields that such a request has (RocketMQ's request headers, 4.9 and 5.5). */
   readonly fields: ReadonlySet<string>;
   /** The field that names the cluster. */
@@ -25,10 +27,10 @@ const MAX_BODY = 1024 * 1024;
 function row(
   permission: Permission,
   fields: readonly string[] = [],
-  about: Partial<Pick<ActionOfCode, "cluster" | "name" | "names" | "writes">> = {},
+  about: Partial<Pick<ActionOfCode, "cluster" | "name" | "names" | "writes" | "open">> = {},
 ): ActionOfCode {
   const writes = permission.endsWith(":write");
-  return { permission, writes, fields: new Set(fields), ...about };
+  return { permission, writes, open: false, fields: new Set(fields), ...about };
 }
 
 const BROKER = { cluster: "clusterName", name: "brokerName" } as const;
@@ -83,6 +85,9 @@ export const ACTIONS: Readonly<Record<AnsweredRequest, ActionOfCode>> = {
     "heartbeatTimeoutMills",
     "electionPriority",
   ], BROKER),
+  WHO_AM_I: row("access:read", [], { open: true }),
+  LIST_ACCESS_ACCOUNTS: row("access:read"),
+  LIST_ACCESS_REFUSALS: row("access:read"),
 };
 
 /** The action of a request code; `undefined` for codes that are not answered. */

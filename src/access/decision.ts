@@ -1,7 +1,7 @@
 import { type Action, describeResource, type Rule } from "./permissions.ts";
 
 /** How somebody was known. */
-export type Authenticated = "signature" | "certificate" | "network" | "no";
+export type Authenticated = "signature" | "certificate" | "network" | "token" | "no";
 
 /** Why something is not allowed. */
 export type Refused =

@@ -8,7 +8,8 @@ import type { AccessControl } from "./access_control.ts";
 import { type ActionOfCode, RequestAction } from "./actions.ts";
 import { type Decision, refusalRemark } from "./decision.ts";
 import type { AccessCounters } from "./counters.ts";
-import { describeResource } from "./permissions.ts";
+import { type Action, describeResource } from "./permissions.ts";
+import type { Account } from "./policy.ts";
 import type { PolicyStore } from "./policy_store.ts";
 import type { Refusals } from "./refusals.ts";
 
@@ -40,6 +41,9 @@ export interface Admitted {
   readonly peer: Peer;
 }
 
+/** The part of a request's sender that records tell of. */
+export type RequestPeer = Pick<Peer, "socketAddress" | "proxiedAddress" | "tls">;
+
 /** Without rules, anybody may do anything. */
 const ANYBODY: Decision = { allowed: true, authenticated: "no" };
 const UNAUDITED = "the audit file can't be written, so nothing may be changed (auditRequired)";
@@ -63,6 +67,7 @@ export class Guard {
     request: Command,
     peer: Peer,
   ): { readonly refused: Reply } | Admitted | undefined {
+    if (row.open) return undefined;
     const { rules, counters, audit } = this.#parts;
     let decision = ANYBODY;
     let outcome: "done" | "would_deny" = "done";
@@ -72,7 +77,7 @@ export class Guard {
       decision = rules.control.decide(action, request, peer, row.fields);
       counters.count(action.permission, decision, enforcing, this.#parts.now());
       if (!decision.allowed) {
-        this.#refuse(code, row, action, decision, peer, enforcing);
+        this.#refuse(code, action, decision, peer, enforcing);
         if (enforcing) {
           const remark = refusalRemark(action, decision);
           return { refused: { code: ResponseCode.NO_PERMISSION, remark } };
@@ -113,30 +118,52 @@ export class Guard {
     return action.writes ? recorded : undefined;
   }
 
+  /**
+   * Decides about a request to the HTTP port.
+   *
+   * @param account the one whose token the request carries
+   * @param request method and path, for the records
+   * @returns the decision, if the request is to be refused
+   */
+  checkHttp(
+    action: Action,
+    peer: RequestPeer,
+    account: Account | undefined,
+    request: string,
+  ): Decision | undefined {
+    const { rules, counters } = this.#parts;
+    if (rules === undefined) return undefined;
+    const enforcing = rules.store.policy.mode === "enforce";
+    const decision = rules.control.decideHttp(action, peer, account);
+    counters.count(action.permission, decision, enforcing, this.#parts.now());
+    if (decision.allowed) return undefined;
+    this.#refuse(request, action, decision, peer, enforcing);
+    return enforcing ? decision : undefined;
+  }
+
   #refuse(
-    code: number,
-    row: ActionOfCode,
-    action: RequestAction,
+    code: number | string,
+    action: Action,
     decision: Decision,
-    peer: Peer,
+    peer: RequestPeer,
     enforcing: boolean,
   ): void {
     const { rules, refusals, log, now } = this.#parts;
     refusals.add(action, decision, rules!.control.addressOf(peer), now());
     const resource = describeResource(action);
-    const fields = this.#fields(code, row, decision, peer, resource);
+    const fields = this.#fields(code, action, decision, peer, resource);
     if (enforcing) log.warn("access denied", fields);
     else log.warn("access would be denied", fields);
     if (enforcing) {
-      void this.#add("denied", code, row, decision, peer, resource, { reason: decision.reason });
+      void this.#add("denied", code, action, decision, peer, resource, { reason: decision.reason });
     }
   }
 
   #fields(
-    code: number,
-    { permission }: ActionOfCode,
+    code: number | string,
+    { permission }: Pick<Action, "permission">,
     { account, authenticated, reason, identity, rule }: Decision,
-    peer: Peer,
+    peer: RequestPeer,
     resource: string,
   ) {
     return {
@@ -157,10 +184,10 @@ export class Guard {
 
   #add(
     outcome: Outcome,
-    code: number,
-    { permission }: ActionOfCode,
+    code: number | string,
+    { permission }: Pick<Action, "permission">,
     { account, authenticated, identity, rule }: Decision,
-    peer: Peer,
+    peer: RequestPeer,
     resource: string,
     { change, reason }: { change?: object; reason?: string },
   ): Promise<void> | undefined {

@@ -15,6 +15,7 @@ const RESOURCES = {
   "kv:write": "namespace",
   "config:read": undefined,
   "config:write": "key",
+  "access:read": undefined,
 } as const satisfies Record<string, ResourceKind | undefined>;
 
 /** The name of a permission. */

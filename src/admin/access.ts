@@ -15,9 +15,12 @@ import { AccessFileError, type LoadedPolicy, loadPolicy } from "../access/policy
 import { hashSecret } from "../access/secret_hash.ts";
 import { Signatures } from "../access/signature.ts";
 import { nearestName } from "../config/nearest.ts";
-import { CommandFailure, UsageError } from "./failures.ts";
+import type { AccessInfo, AccountView } from "../access/access_info.ts";
+import { RequestCode, ResponseCode } from "../protocol/codes.ts";
+import type { NameServer } from "./name_server.ts";
+import { CommandFailure, ServerFailure, UsageError } from "./failures.ts";
 import type { LocalSession, Registry } from "./registry.ts";
-import { ExitCode } from "./session.ts";
+import { ExitCode, outcomeFields, type Session } from "./session.ts";
 
 interface CheckOptions {
   as?: string;
@@ -51,7 +54,20 @@ export function addAccessCommands(registry: Registry): void {
     convert,
     access,
   );
-  registry.addLocal("token", "make a bearer token for the HTTP port, and its hash", token, access);
+  registry.addLocal(
+    "token <accessKey>",
+    "make a bearer token of an account for the HTTP port, and its hash",
+    token,
+    access,
+  );
+  registry.add("whoami", "show who the server takes you for, and what you may do", whoAmI, access);
+  registry.add("list", "list the accounts of a server and when they were last used", list, access);
+  registry.add(
+    "report",
+    "list what was refused, or would be with mode: enforce; exit code 1 if there is anything",
+    report,
+    access,
+  );
 }
 
 async function check(
@@ -170,8 +186,81 @@ async function convert({ out, runtime }: LocalSession, args: readonly string[]):
   }
 }
 
-async function token({ out }: LocalSession): Promise<void> {
-  const secret = randomBytes(32).toString("base64url");
+async function token({ out }: LocalSession, args: readonly string[]): Promise<void> {
+  // The account comes first, so that only its hashes have to be compared.
+  const secret = `${args[0]!}.${randomBytes(32).toString("base64url")}`;
   await out.line(`token: ${secret}`);
   await out.line(`hash, for tokens in the file: ${await hashSecret(secret)}`);
+}
+
+/** Answers of name servers that do not know our requests. */
+const UNKNOWN = "has no access control that could be asked: another kind of name server";
+
+async function ask<T>(server: NameServer, code: number): Promise<T> {
+  const { code: answered, body } = await server.ask(
+    { code, extFields: [] },
+    [ResponseCode.REQUEST_CODE_NOT_SUPPORTED],
+  );
+  if (answered !== ResponseCode.SUCCESS) throw new ServerFailure(server.address, UNKNOWN, true);
+  return server.decode(body, (bytes) => JSON.parse(new TextDecoder().decode(bytes)) as T);
+}
+
+async function whoAmI(session: Session): Promise<void> {
+  await session.report(
+    (server) => ask<ReturnType<AccessInfo["whoAmI"]>>(server, RequestCode.WHO_AM_I),
+    ({ mode, identities }) => {
+      const known = identities.map(({ identity, may }) =>
+        `${identity}: ${may.length === 0 ? "nothing" : may.join(", ")}`
+      );
+      return [`mode ${mode}`, ...known].join("; ");
+    },
+    (value) => value,
+  );
+}
+
+async function list(session: Session): Promise<void> {
+  const { mode, accounts } = await session.first((server) =>
+    ask<ReturnType<AccessInfo["accounts"]>>(server, RequestCode.LIST_ACCESS_ACCOUNTS)
+  );
+  if (session.json) return await session.out.json({ mode, accounts });
+  await session.out.line(`mode ${mode}`);
+  const rows = accounts.map((account) => [
+    account.accessKey,
+    account.may.join(", "),
+    conditionsOf(account),
+    account.requests,
+    account.lastSeen ?? "-",
+  ]);
+  await session.out.table(["ACCOUNT", "MAY", "CONDITIONS", "REQUESTS", "LAST SEEN"], rows);
+}
+
+function conditionsOf({ disabled, requireTls, expires, networks }: AccountView): string {
+  const conditions = [
+    ...(disabled ? ["disabled"] : []),
+    ...(requireTls ? ["TLS"] : []),
+    ...(networks === undefined ? [] : [`from ${networks}`]),
+    ...(expires === undefined ? [] : [`until ${expires}`]),
+  ];
+  return conditions.length === 0 ? "-" : conditions.join(", ");
+}
+
+async function report(session: Session): Promise<void> {
+  const { out, servers } = session;
+  const outcomes = await servers.each((server) =>
+    ask<ReturnType<AccessInfo["refusals"]>>(server, RequestCode.LIST_ACCESS_REFUSALS)
+  );
+  if (outcomes.some(({ failure, value }) => failure || value.refusals.length > 0)) {
+    session.exitCode = ExitCode.FAILED;
+  }
+  if (session.json) {
+    return await out.json(outcomes.map((outcome) => outcomeFields(outcome, (value) => value)));
+  }
+  const rows = outcomes.flatMap(({ server, value }) =>
+    (value?.refusals ?? []).map((
+      { who, permission, resource, reason, count, last },
+    ) => [server.address, who, permission, resource, reason, count, new Date(last).toISOString()])
+  );
+  for (const { failure } of outcomes) if (failure) await session.err.line(failure.message);
+  if (rows.length === 0) return;
+  await out.table(["SERVER", "WHO", "PERMISSION", "RESOURCE", "REASON", "COUNT", "LAST"], rows);
 }

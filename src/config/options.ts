@@ -412,6 +412,18 @@ const LOG = {
 } as const satisfies Record<string, Option>;
 
 const ACCESS = {
+  httpHealthOpen: flag({
+    default: true,
+    applies: "live",
+    doc:
+      "With accessFile: /livez, /readyz and /version are open to everyone. Otherwise they need " +
+      "cluster:read.",
+  }),
+  httpMetricsOpen: flag({
+    default: true,
+    applies: "live",
+    doc: "With accessFile: /metrics is open to everyone. Otherwise it needs cluster:read.",
+  }),
   accessFile: path({
     default: "",
     doc: "File of the rules of access control: YAML, or JSON. It is read again when it changes. " +

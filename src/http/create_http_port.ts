@@ -1,11 +1,15 @@
 import { setImmediate } from "node:timers";
+import type { HttpAuthorization } from "../access/http_authorization.ts";
+import type { Permission } from "../access/permissions.ts";
 import type { Log } from "../log/log.ts";
 import type { MetricsSource } from "../metrics/metrics_source.ts";
 import { SOFTWARE } from "../version.ts";
+import { accessRoutes, type AccessRoutesParts } from "./routes/access_routes.ts";
+import { HttpProblem } from "./server/answer.ts";
 import { type ApiParts, apiRoutes } from "./routes/api_routes.ts";
 import { type Condition, healthRoutes } from "./routes/health_routes.ts";
 import type { HttpListener } from "./server/http_listener.ts";
-import { HttpPort } from "./server/http_port.ts";
+import { type Authorize, HttpPort } from "./server/http_port.ts";
 import { Pager } from "./routes/pager.ts";
 import { metricsRoute } from "./routes/metrics_route.ts";
 
@@ -14,12 +18,22 @@ export interface HttpPortParts extends Omit<ApiParts, "pager"> {
   listener: HttpListener;
   condition: Condition;
   metrics?: MetricsSource;
+  access: AccessRoutesParts & { readonly authorization?: HttpAuthorization };
+  options: ApiParts["options"] & HttpAccessOptions;
   log: Log;
 }
 
+/** Which paths need no permission. */
+interface HttpAccessOptions {
+  readonly httpMetricsOpen: boolean;
+  readonly httpHealthOpen: boolean;
+}
+
+const HEALTH: readonly string[] = ["/livez", "/readyz", "/version"];
+
 /** Creates the HTTP port with all its routes, not listening yet. */
 export function createHttpPort(
-  { listener, condition, metrics, log, ...told }: HttpPortParts,
+  { listener, condition, metrics, access, log, ...told }: HttpPortParts,
 ): HttpPort {
   const now = () => performance.now();
   const pager = new Pager(now, (task) => void setImmediate(task));
@@ -28,10 +42,34 @@ export function createHttpPort(
     listener,
     log,
     now,
+    authorize: access.authorization && authorizeBy(access.authorization, told.options),
     routes: [
       ...healthRoutes(condition, { ...SOFTWARE, deno, v8 }, now),
       ...(metrics ? [metricsRoute(metrics, now)] : []),
       ...apiRoutes({ ...told, pager }),
+      ...accessRoutes(access),
     ],
   });
+}
+
+function authorizeBy(
+  authorization: HttpAuthorization,
+  options: Readonly<HttpAccessOptions>,
+): Authorize {
+  return async ({ path, permission, resource }, request, client) => {
+    if (permission === undefined) return;
+    if (options.httpHealthOpen && HEALTH.includes(path)) return;
+    if (options.httpMetricsOpen && path === "/metrics") return;
+    const refusal = await authorization.check(
+      { permission: permission as Permission, names: resource === undefined ? [] : [resource] },
+      { socketAddress: client },
+      request.headers.get("authorization"),
+      `${request.method} ${path}`,
+    );
+    if (refusal === undefined) return;
+    const headers = refusal.status === 401
+      ? { "www-authenticate": 'Bearer realm="rocketmq-namesrv", Basic realm="rocketmq-namesrv"' }
+      : undefined;
+    throw new HttpProblem(refusal.status, refusal.detail, { headers });
+  };
 }

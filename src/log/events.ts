@@ -492,6 +492,13 @@ const REQUEST_OF = [
 ] as const;
 
 const ACCESS = {
+  "the HTTP port is open to everyone": {
+    levels: ["WARN"],
+    fields: ["address", "reason"],
+    meaning:
+      "httpBindAddress is not a loopback address, and there is no accessFile. Use one, or let " +
+      "only monitoring reach the port.",
+  },
   "access denied": {
     levels: ["WARN"],
     fields: REQUEST_OF,

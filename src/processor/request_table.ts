@@ -1,3 +1,5 @@
+import type { AccessInfo } from "../access/access_info.ts";
+import { accessHandlers } from "./access_handlers.ts";
 import { type ActionOfCode, ACTIONS, type AnsweredRequest } from "../access/actions.ts";
 import { RequestCode } from "../protocol/codes.ts";
 import { brokerHandlers, type BrokerHandlersParts } from "./broker_handlers.ts";
@@ -22,6 +24,7 @@ export interface RequestTableParts
   config: LiveConfig;
   options: BrokerHandlersParts["options"] & RouteQueryParts["options"] & Readonly<TopicListOptions>;
   queues: RequestQueues;
+  access: AccessInfo;
 }
 
 /** The queues that requests wait in; the first two are named like thread pools of the reference. */
@@ -43,6 +46,7 @@ export function requestTable(parts: RequestTableParts): ReadonlyMap<number, Requ
   const topic = topicHandlers(parts.routes, parts.tables, parts.options);
   const kv = kvHandlers(parts.kv);
   const config = configHandlers(parts.config, parts.log);
+  const access = accessHandlers(parts.access);
   const { routeQuery } = routeQueryHandlers(parts);
 
   const rows: Record<AnsweredRequest, readonly [RequestQueue | undefined, Handler]> = {
@@ -74,6 +78,10 @@ export function requestTable(parts: RequestTableParts): ReadonlyMap<number, Requ
 
     GET_NAMESRV_CONFIG: [other, config.get],
     UPDATE_NAMESRV_CONFIG: [disk, config.update],
+
+    WHO_AM_I: [other, access.whoAmI],
+    LIST_ACCESS_ACCOUNTS: [other, access.accounts],
+    LIST_ACCESS_REFUSALS: [other, access.refusals],
   };
   return new Map(
     (Object.keys(rows) as AnsweredRequest[]).map((name) => {

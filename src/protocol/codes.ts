@@ -24,6 +24,10 @@ export const RequestCode = {
   GET_BROKER_MEMBER_GROUP: 901,
   BROKER_HEARTBEAT: 904,
   NOTIFY_MIN_BROKER_ID_CHANGE: 905,
+  /** Only here, as the two that follow: identity and rights of the sender. */
+  WHO_AM_I: 29901,
+  LIST_ACCESS_ACCOUNTS: 29902,
+  LIST_ACCESS_REFUSALS: 29903,
 } as const;
 
 /** Response codes of a name server (protocol: RocketMQ remoting, ResponseCode). */

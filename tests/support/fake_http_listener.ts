@@ -34,6 +34,10 @@ export class FakeHttpListener implements HttpListener {
 
   /** Sends a request; `sent` settles when the client has received the response. */
   ask(path: string, sent: Promise<void> = Promise.resolve(), method = "GET"): Promise<Response> {
-    return this.handler!(new Request(`http://127.0.0.1:9890${path}`, { method }), sent);
+    return this.handler!(
+      new Request(`http://127.0.0.1:9890${path}`, { method }),
+      sent,
+      "127.0.0.1:50000",
+    );
   }
 }

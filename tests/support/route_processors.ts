@@ -1,3 +1,6 @@
+import { AccessInfo } from "../../src/access/access_info.ts";
+import { AccessCounters } from "../../src/access/counters.ts";
+import { Refusals } from "../../src/access/refusals.ts";
 import { assembleProcessing } from "../../src/assemble.ts";
 import { systemClock } from "../../src/clock.ts";
 import { LiveConfig } from "../../src/config/live_config.ts";
@@ -104,6 +107,12 @@ export class Processors {
         invokeOneway: () => Promise.resolve(),
       },
       budget: { take: () => true, give: () => {} },
+      access: {
+        info: new AccessInfo({
+          refusals: new Refusals(() => 10),
+          counters: new AccessCounters(),
+        }),
+      },
       lifecycle: { leaving: false, stopping: false },
       log: this.log,
       clock: { ...systemClock, now: time, monotonic: time },

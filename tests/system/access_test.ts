@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
+import { hashSecret } from "../../src/access/secret_hash.ts";
 import type { AuditRecord } from "../../src/audit/record.ts";
 import { RequestCode } from "../../src/protocol/codes.ts";
 import { kvGet, kvPut, registration, routeQuery } from "../support/brokers.ts";
 import { encodeFrame, type Request } from "../support/frames.ts";
+import { runCommand } from "../support/command_process.ts";
+import { HttpServerProcess } from "../support/http_server.ts";
 import { Peer } from "../support/peer.ts";
 import { Home, itWithFlags, ServerProcess, START_FLAGS } from "../support/server_process.ts";
 import { signed } from "../support/signed.ts";
@@ -50,6 +53,8 @@ const EVERY_KIND: Request[] = [
   { code: 327, extFields: { brokerName: "b" } },
   { code: 901, extFields: { clusterName: "DefaultCluster", brokerName: "b" } },
   { code: 904, extFields: IDENTITY },
+  { code: RequestCode.LIST_ACCESS_ACCOUNTS },
+  { code: RequestCode.LIST_ACCESS_REFUSALS },
 ];
 
 /** Everything that the server tells of itself, by an account that may ask. */
@@ -112,7 +117,9 @@ describe("access control", () => {
     const before = await state(peer);
     await using stranger = await Peer.connect(server.port);
     const codes = EVERY_KIND.map(({ code }) => code);
-    const answered = Object.values(RequestCode).filter((code) => code !== 905);
+    const answered = Object.values(RequestCode).filter((code) =>
+      code !== RequestCode.NOTIFY_MIN_BROKER_ID_CHANGE && code !== RequestCode.WHO_AM_I
+    );
     assert.deepEqual([...codes].sort(), [...answered].sort());
     for (const request of EVERY_KIND) {
       const answer = await stranger.call(request);
@@ -220,6 +227,104 @@ describe("access control", () => {
       const update = signed({ code: 318, body: `${key}=/tmp/x\n` }, ADMIN);
       assert.equal((await guarded.peer.call(update)).code, 16);
     }
+  });
+});
+
+describe("the HTTP port under rules", () => {
+  it("answers tokens of accounts that may read, and tells of what it refused", async () => {
+    const token = "AK-view.some-token-of-enough-length";
+    const hash = await hashSecret(token);
+    await using home = await Home.make();
+    const accessFile = await home.write(
+      "access.yml",
+      `${RULES("enforce")}  - {accessKey: AK-view, tokens: ["${hash}"], may: [viewer]}\n` +
+        `  - {accessKey: AK-all, tokens: ["${await hashSecret("AK-all.x")}"], may: [admin]}\n`,
+    );
+    const args = ["-c", await home.configFile({ accessFile })];
+    await using http = await HttpServerProcess.start({ args });
+    const status = async (path: string, authorization?: string) => {
+      const headers = authorization === undefined ? undefined : { authorization };
+      const response = await http.get(path, { headers });
+      await response.body?.cancel();
+      return response.status;
+    };
+    for (const path of ["/livez", "/readyz", "/version", "/metrics", "/api/v1/openapi.json"]) {
+      assert.equal(await status(path), 200, path);
+    }
+    for (const path of ["/api/v1/brokers", "/api/v1/config", "/api/v1/kv", "/api/v1/audit"]) {
+      assert.equal(await status(path), 401, path);
+      assert.equal(await status(path, "Bearer AK-view.another-token"), 401, path);
+      assert.equal(await status(path, "Bearer AK-none.x"), 401, path);
+      assert.equal(await status(path, `Bearer ${token}`), path === "/api/v1/audit" ? 403 : 200);
+      assert.equal(await status(path, `Basic ${btoa("AK-all:AK-all.x")}`), 200, path);
+      assert.equal(await status(path, `Basic ${btoa("AK-view:AK-all.x")}`), 401, path);
+    }
+    const headers = { authorization: "Bearer AK-all.x" };
+    const answer = await http.get("/api/v1/access/refusals", { headers });
+    const { items } = await answer.json();
+    assert.deepEqual(
+      items.map(({ who, permission }: Record<string, string>) => `${who} ${permission}`).sort(),
+      [
+        "127.0.0.0/24 access:read",
+        "127.0.0.0/24 cluster:read",
+        "127.0.0.0/24 config:read",
+        "127.0.0.0/24 kv:read",
+        "AK-view access:read",
+      ],
+    );
+    const audit = await http.get("/api/v1/audit?account=AK-view&limit=1", { headers });
+    const [{ time: _, peer: __, ...record }] = (await audit.json()).items;
+    assert.deepEqual(record, {
+      outcome: "denied",
+      action: "access:read",
+      request: "GET /api/v1/audit",
+      resource: "-",
+      account: "AK-view",
+      authenticated: "token",
+      reason: "no_grant",
+    });
+  });
+
+  it("can close health checks and metrics, too", async () => {
+    await using home = await Home.make();
+    const accessFile = await home.write("access.yml", RULES("enforce"));
+    const options = { accessFile, httpMetricsOpen: "false", httpHealthOpen: "false" };
+    const args = ["-c", await home.configFile(options)];
+    await using http = await HttpServerProcess.start({ args });
+    for (const path of ["/livez", "/readyz", "/version", "/metrics"]) {
+      const response = await http.get(path);
+      await response.body?.cancel();
+      assert.equal(response.status, 401, path);
+    }
+  });
+});
+
+describe("access commands", () => {
+  it("tell who somebody is, what there is, and what was refused", async () => {
+    await using guarded = await Guarded.start(RULES("audit"));
+    const { server, peer, home } = guarded;
+    const address = `127.0.0.1:${server.port}`;
+    const credentials = await home.write(
+      "tools.yml",
+      `accessKey: AK-admin\nsecretKey: ${SECRET}\n`,
+    );
+    const admin = ["-n", address, "--credentials", credentials];
+    const empty = await runCommand(["access", "report", ...admin]);
+    assert.deepEqual([empty.code, empty.out, empty.err], [0, "", ""]);
+    await peer.call(kvPut("N", "K", "V"));
+    const report = await runCommand(["access", "report", ...admin]);
+    assert.equal(report.code, 1);
+    assert.match(report.out, /127\.0\.0\.0\/24 +kv:write +N +unsigned +1 /);
+    const me = await runCommand(["access", "whoami", ...admin]);
+    assert.match(me.out, /: mode audit; anonymous: nothing; account AK-admin: route:read, /);
+    const nobody = await runCommand(["access", "whoami", "-n", address]);
+    assert.match(nobody.out, /: mode audit; anonymous: nothing\n$/);
+    const list = await runCommand(["access", "list", ...admin]);
+    assert.match(list.out, /\nAK-broker +broker cluster DefaultCluster b, .* - +0 +-\n/);
+    assert.ok(!list.out.includes(SECRET));
+    await guarded.change(RULES("enforce"), 2);
+    const refused = await runCommand(["access", "list", "-n", address]);
+    assert.match(refused.err, /access denied: access:read on - needs an account .* \(code 16\)/);
   });
 });
 

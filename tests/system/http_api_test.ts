@@ -115,6 +115,8 @@ describe("the HTTP port of a server with brokers", () => {
       "/api/v1/kv/a%2Fb",
       "/api/v1/config",
       "/api/v1/connections",
+      "/api/v1/access/refusals",
+      "/api/v1/audit?outcome=done",
     ];
     for (const path of paths) {
       const response = await http.get(path);

@@ -39,18 +39,46 @@ export function apiRoutes(parts: ApiParts): Route[] {
   const { tables, answers, kv, config, server, options, pager } = parts;
   return [
     { path: `${ROOT}/openapi.json`, answer: () => json(openApi) },
-    { path: `${ROOT}/clusters`, query: PAGE_PARAMETERS, answer: clusters },
-    { path: `${ROOT}/brokers`, query: [...PAGE_PARAMETERS, "cluster"], answer: brokers },
-    { path: `${ROOT}/topics`, query: [...PAGE_PARAMETERS, "cluster", "broker"], answer: topics },
+    {
+      path: `${ROOT}/clusters`,
+      permission: "cluster:read",
+      query: PAGE_PARAMETERS,
+      answer: clusters,
+    },
+    {
+      path: `${ROOT}/brokers`,
+      permission: "cluster:read",
+      query: [...PAGE_PARAMETERS, "cluster"],
+      answer: brokers,
+    },
+    {
+      path: `${ROOT}/topics`,
+      permission: "topic:list",
+      query: [...PAGE_PARAMETERS, "cluster", "broker"],
+      answer: topics,
+    },
     {
       path: `${ROOT}/topics/:topic/route`,
+      permission: "route:read",
+      resource: "topic",
       query: ["version", "zone", "acceptStandardJsonOnly"],
       answer: topicRoute,
     },
-    { path: `${ROOT}/kv`, query: PAGE_PARAMETERS, answer: namespaces },
-    { path: `${ROOT}/kv/:namespace`, query: PAGE_PARAMETERS, answer: entries },
-    { path: `${ROOT}/config`, answer: configuration },
-    { path: `${ROOT}/connections`, query: PAGE_PARAMETERS, answer: connections },
+    { path: `${ROOT}/kv`, permission: "kv:read", query: PAGE_PARAMETERS, answer: namespaces },
+    {
+      path: `${ROOT}/kv/:namespace`,
+      permission: "kv:read",
+      resource: "namespace",
+      query: PAGE_PARAMETERS,
+      answer: entries,
+    },
+    { path: `${ROOT}/config`, permission: "config:read", answer: configuration },
+    {
+      path: `${ROOT}/connections`,
+      permission: "cluster:read",
+      query: PAGE_PARAMETERS,
+      answer: connections,
+    },
   ];
 
   function clusters({ query }: RouteRequest): Promise<Response> {

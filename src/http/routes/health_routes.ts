@@ -14,6 +14,8 @@ export interface Condition {
   stopping(): boolean;
   /** Milliseconds for which route queries are still refused (needWaitForService). */
   serviceWait(): number;
+  /** Why the audit file can't be written; `undefined` when it can, or there is none. */
+  auditFailure(): string | undefined;
   /** Rejects when the KV file can't be written. */
   checkKvFile(): Promise<void>;
 }
@@ -37,9 +39,14 @@ export function healthRoutes(condition: Condition, software: Software, now: () =
   let kvFile: Promise<string | undefined> | undefined;
   let kvFileUntil = Infinity;
   return [
-    { path: "/livez", priority: true, answer: () => json({ alive: true }) },
-    { path: "/readyz", priority: true, answer: ready },
-    { path: "/version", answer: () => json(software) },
+    {
+      path: "/livez",
+      priority: true,
+      permission: "cluster:read",
+      answer: () => json({ alive: true }),
+    },
+    { path: "/readyz", priority: true, permission: "cluster:read", answer: ready },
+    { path: "/version", permission: "cluster:read", answer: () => json(software) },
   ];
 
   async function ready(): Promise<Response> {
@@ -48,6 +55,7 @@ export function healthRoutes(condition: Condition, software: Software, now: () =
     const outcomes: [name: string, failure: string | undefined | false][] = [
       ["listening", !condition.listening() && "the remoting port is not open"],
       ["kvFile", await kvFileFailure()],
+      ["auditFile", condition.auditFailure()],
       ["notStopping", condition.stopping() && "the server is stopping"],
       [
         "waitForService",

@@ -15,6 +15,7 @@ export function metricsRoute(source: MetricsSource, now: () => number): Route {
   let servedUntil = Infinity;
   return {
     path: "/metrics",
+    permission: "cluster:read",
     answer: async () => {
       if (text === undefined || now() >= servedUntil) text = render();
       return answer(await text, source.contentType);

@@ -9,6 +9,8 @@ const TAKE_LIMIT = 60_000;
 
 const TITLES = new Map([
   [400, "Bad Request"],
+  [401, "Unauthorized"],
+  [403, "Forbidden"],
   [404, "Not Found"],
   [405, "Method Not Allowed"],
   [500, "Internal Server Error"],
@@ -23,7 +25,7 @@ export class HttpProblem extends Error {
   readonly headers: Readonly<Record<string, string>>;
 
   /**
-   * @param status 400, 404, 405, 500 or 503
+   * @param status 400, 401, 403, 404, 405, 500 or 503
    * @param more the invalid parameter, and headers for the response
    */
   constructor(

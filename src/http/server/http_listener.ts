@@ -4,8 +4,13 @@ import { checkListenPermission } from "../../remoting/transport/net_permission.t
  * Handles a request.
  *
  * @param sent settles when the response has been sent, or the client has gone
+ * @param client "address:port" of the client
  */
-export type HttpHandler = (request: Request, sent: Promise<void>) => Promise<Response>;
+export type HttpHandler = (
+  request: Request,
+  sent: Promise<void>,
+  client: string,
+) => Promise<Response>;
 
 /** A listening HTTP server. */
 export interface HttpServer {
@@ -34,7 +39,7 @@ export const denoHttpListener: HttpListener = {
     const aborter = new AbortController();
     const server = Deno.serve(
       { hostname, port, signal: aborter.signal, onListen: () => {} },
-      (request, info) => handler(request, info.completed),
+      (request, info) => handler(request, info.completed, addressOf(info.remoteAddr)),
     );
     return {
       port: server.addr.port,
@@ -46,3 +51,7 @@ export const denoHttpListener: HttpListener = {
     };
   },
 };
+
+function addressOf({ hostname, port }: Deno.NetAddr): string {
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}

@@ -23,6 +23,13 @@ const MAX_OPEN = 256;
 /** Most bytes of unsent responses; beyond that, requests are refused. */
 const MAX_UNSENT = 64 * 1024 * 1024;
 
+/**
+ * Decides whether a request may be answered; throws an {@link HttpProblem} when not.
+ *
+ * @param client "address:port" of the client
+ */
+export type Authorize = (match: RouteMatch, request: Request, client: string) => Promise<void>;
+
 /** The HTTP port for people and monitoring. It is read-only. */
 export class HttpPort {
   readonly #listener: HttpListener;
@@ -31,6 +38,7 @@ export class HttpPort {
   readonly #throttle: Throttle;
   /** Health checks do not queue behind other requests. */
   readonly #priorityThrottle: Throttle;
+  readonly #authorize: Authorize | undefined;
   #servers: readonly HttpServer[] = [];
   #reopening: ReturnType<typeof setTimeout> | undefined;
   /** Requests without priority are handled one after another. */
@@ -44,11 +52,14 @@ export class HttpPort {
     listener: HttpListener;
     routes: readonly Route[];
     log: Log;
+    /** Without it, everyone may read everything. */
+    authorize?: Authorize;
     now(): number;
   }) {
     this.#listener = parts.listener;
     this.#router = new Router(parts.routes);
     this.#log = parts.log;
+    this.#authorize = parts.authorize;
     this.#throttle = new Throttle(GAP, parts.now);
     this.#priorityThrottle = new Throttle(GAP, parts.now, LONGEST_PRIORITY_WAIT);
   }
@@ -65,7 +76,10 @@ export class HttpPort {
       hostname,
       port,
       (hostname, port) =>
-        this.#listener.listen({ hostname, port }, (request, sent) => this.#answer(request, sent)),
+        this.#listener.listen(
+          { hostname, port },
+          (request, sent, client) => this.#answer(request, sent, client),
+        ),
       (address, error) => this.#log.info("address skipped", { address, port, error }),
     );
     this.#servers = servers;
@@ -113,10 +127,10 @@ export class HttpPort {
     else this.#log.info("HTTP port open again", { address: hostname, port });
   }
 
-  async #answer(request: Request, sent: Promise<void>): Promise<Response> {
+  async #answer(request: Request, sent: Promise<void>, client: string): Promise<Response> {
     const over = sent.catch(() => {});
     this.#open++;
-    const response = await this.#find(request);
+    const response = await this.#find(request, client);
     const size = Number(response.headers.get("content-length"));
     this.#unsent += size;
     // Subtracted here even if the client left earlier, because it was not added until now.
@@ -127,12 +141,16 @@ export class HttpPort {
     return response;
   }
 
-  async #find(request: Request): Promise<Response> {
+  async #find(request: Request, client: string): Promise<Response> {
     try {
       const found = this.#router.find(request.method, request.url);
-      if (!found.priority) return await this.#inLine(found);
+      const answer = async () => {
+        await this.#authorize?.(found, request, client);
+        return await found.answer();
+      };
+      if (!found.priority) return await this.#inLine(answer);
       await this.#priorityThrottle.turn();
-      return await found.answer();
+      return await answer();
     } catch (error) {
       if (error instanceof HttpProblem) return error.toResponse();
       this.#log.error("HTTP request failed", { url: request.url, error });
@@ -140,12 +158,12 @@ export class HttpPort {
     }
   }
 
-  #inLine(found: RouteMatch): Promise<Response> {
+  #inLine(respond: () => Promise<Response>): Promise<Response> {
     if (this.#open > MAX_OPEN) throw busy(`more than ${MAX_OPEN} requests are open`);
     const answer = this.#line.then(async () => {
       await this.#throttle.turn();
       if (this.#unsent > MAX_UNSENT) throw busy("too many answers wait for their clients");
-      return await found.answer();
+      return await respond();
     });
     this.#line = answer.catch(() => {});
     return answer;

@@ -16,6 +16,10 @@ export interface Route {
   readonly query?: readonly string[];
   /** Whether it is answered even when too many other requests are open. */
   readonly priority?: boolean;
+  /** What it takes to read it, in the words of `authorize` of the port; absent: it is open. */
+  readonly permission?: string;
+  /** The `:name` segment that says what the permission is needed for. */
+  readonly resource?: string;
   /** Handles the request. Errors that it throws become responses. */
   answer(asked: RouteRequest): Response | Promise<Response>;
 }
@@ -23,6 +27,11 @@ export interface Route {
 /** The result of routing a request. */
 export interface RouteMatch {
   readonly priority: boolean;
+  /** The route's path, as it is declared. */
+  readonly path: string;
+  readonly permission?: string;
+  /** What the permission is needed for. */
+  readonly resource?: string;
   /** Rejects with an {@link HttpProblem} when the request is refused. */
   answer(): Promise<Response>;
 }
@@ -50,7 +59,7 @@ export class Router {
     try {
       return this.#find(method, address);
     } catch (error) {
-      return { priority: false, answer: () => Promise.reject(error) };
+      return { priority: false, path: "", answer: () => Promise.reject(error) };
     }
   }
 
@@ -66,6 +75,9 @@ export class Router {
     const query = new Query(url.searchParams, route.query ?? []);
     return {
       priority: route.priority ?? false,
+      path: route.path,
+      permission: route.permission,
+      resource: route.resource === undefined ? undefined : path.get(route.resource),
       answer: async () => await route.answer({ path, query }),
     };
   }

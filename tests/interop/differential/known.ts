@@ -155,7 +155,7 @@ export const KNOWN: KnownDifference[] = [
     why: "see the table of options",
     where: /^live configuration \/ configuration/,
     path:
-      /^body\.(access\w+|addressServiceDomain|audit\w+|detectCompressedRegistration|frameMaxLength|http\w+|log\w+|maxBufferedRequestBytes|maxInflatedBodyBytes|metricsPer\w+|productEnvNamesrvAddr|routeCacheMaxBytes|tlsHandshakeTimeoutMillis|tlsMaxHandshakes|transport|tls\..*)$/,
+      /^body\.(access\w+|addressServiceDomain|audit\w+|detectCompressedRegistration|frameMaxLength|http\w+|log\w+|max\w+|metricsPer\w+|productEnvNamesrvAddr|routeCacheMaxBytes|tlsHandshakeTimeoutMillis|tlsMaxHandshakes|transport|tls\..*)$/,
     reference: ABSENT,
   },
   {

@@ -116,7 +116,8 @@ accounts:
 
 describe("access token", () => {
   it("makes a token whose hash the rules take", async () => {
-    const { out } = await access(["token"]);
+    const { out } = await access(["token", "A"]);
+    assert.match(out, /^token: A\.[\w-]{43}\n/);
     const hash = /hash, for tokens in the file: (\S+)\n/.exec(out)![1];
     const file = `mode: audit\naccounts: [{accessKey: A, tokens: ["${hash}"], may: viewer}]`;
     assert.equal((await access(["check", "a.yml"], { "a.yml": file })).code, 0);

@@ -105,11 +105,8 @@ describe("AuditLog", () => {
   it("rotates by size, and keeps so many files", async () => {
     await withFile(async (path, open) => {
       const size = JSON.stringify(record("0")).length + 1;
-      const audit = await open({ auditFileMaxBytes: 2 * size });
-      for (let i = 0; i < 9; i++) {
-        audit.add(record(`${i}`));
-        await new Promise((resolve) => setTimeout(resolve, 1));
-      }
+      const audit = await open({ auditFileMaxBytes: 2 * size, auditSync: true });
+      for (let i = 0; i < 9; i++) await audit.add(record(`${i}`));
       await audit.close();
       assert.deepEqual(resources(path), ["8"]);
       assert.deepEqual(resources(`${path}.1`), ["6", "7"]);

@@ -60,6 +60,8 @@ const OURS = [
   "detectCompressedRegistration",
   "frameMaxLength",
   "httpBindAddress",
+  "httpHealthOpen",
+  "httpMetricsOpen",
   "httpPort",
   "logConsole",
   "logFileCount",

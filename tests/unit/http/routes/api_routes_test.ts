@@ -2,6 +2,7 @@ import { beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
 import { HttpProblem } from "../../../../src/http/server/answer.ts";
+import { accessRoutes } from "../../../../src/http/routes/access_routes.ts";
 import { apiRoutes } from "../../../../src/http/routes/api_routes.ts";
 import { Pager } from "../../../../src/http/routes/pager.ts";
 import { type Route, Router } from "../../../../src/http/server/router.ts";
@@ -39,6 +40,8 @@ async function setUp(): Promise<void> {
     },
     pager: new Pager(() => performance.now(), (task) => void setImmediate(task)),
   });
+  const audit = { recent: () => [] };
+  routes.push(...accessRoutes({ refusals: { rows: () => [], forgotten: 0 }, audit }));
   router = new Router(routes);
 }
 

@@ -12,17 +12,20 @@ let condition: { listening: boolean; stopping: boolean; wait: number };
 let checks: number;
 let checkKvFile: () => Promise<void>;
 let routes: Route[];
+let auditFailure: string | undefined;
 
 function setUp(): void {
   time = new FakeTime(0);
   condition = { listening: true, stopping: false, wait: 0 };
   checks = 0;
+  auditFailure = undefined;
   checkKvFile = () => Promise.resolve();
   routes = healthRoutes(
     {
       listening: () => condition.listening,
       stopping: () => condition.stopping,
       serviceWait: () => condition.wait,
+      auditFailure: () => auditFailure,
       checkKvFile: () => {
         checks++;
         return checkKvFile();
@@ -44,7 +47,7 @@ async function ready(): Promise<[number, Record<string, string>]> {
   const { ready, checks } = await response.json();
   assert.equal(ready, response.status === 200);
   const failed = checks.filter(({ ok }: { ok: boolean }) => !ok);
-  assert.equal(checks.length, 4);
+  assert.equal(checks.length, 5);
   return [
     response.status,
     Object.fromEntries(failed.map((it: { name: string; reason: string }) => [it.name, it.reason])),
@@ -54,6 +57,11 @@ async function ready(): Promise<[number, Record<string, string>]> {
 describe("/livez", () => {
   beforeEach(setUp);
   afterEach(() => time.restore());
+
+  it("says when the audit file can't be written", async () => {
+    auditFailure = "No space left on device";
+    assert.deepEqual(await ready(), [503, { auditFile: "No space left on device" }]);
+  });
 
   it("says yes whatever else is, and is priority", async () => {
     Object.assign(condition, { listening: false, stopping: true, wait: 1 });

@@ -1,0 +1,87 @@
+import { createHash } from "node:crypto";
+import type { Account } from "./policy.ts";
+import type { Action } from "./permissions.ts";
+import type { Guard, RequestPeer, Rules } from "./guard.ts";
+import { verifySecret } from "./secret_hash.ts";
+
+/** Tokens whose hashes were compared, and need not be again: that takes 50 ms. */
+const MAX_PROVEN = 1000;
+/** Characters of a credential: longer ones are none. */
+const MAX_CREDENTIAL = 1024;
+
+/** Why a request to the HTTP port is refused. */
+export interface HttpRefusal {
+  /** 401: an account could be allowed it. 403: this one is not. */
+  readonly status: 401 | 403;
+  readonly detail: string;
+}
+
+/**
+ * Decides about requests to the HTTP port by the same rules: anonymous, networks, and the accounts of
+ * bearer tokens. A token begins with its account: `AK-ops.secret`. Browsers send account and token as
+ * name and password.
+ */
+export class HttpAuthorization {
+  readonly #rules: Rules;
+  readonly #guard: Pick<Guard, "checkHttp">;
+  /** By the SHA-256 of a token: the account that it was good for. */
+  readonly #proven = new Map<string, Account>();
+
+  constructor(rules: Rules, guard: Pick<Guard, "checkHttp">) {
+    this.#rules = rules;
+    this.#guard = guard;
+  }
+
+  /**
+   * Decides about a request.
+   *
+   * @param authorization the header, if there is one
+   * @param request method and path, for the audit log
+   * @returns why it is refused; `undefined` when it is allowed, or the rules only audit
+   */
+  async check(
+    action: Action,
+    peer: RequestPeer,
+    authorization: string | null,
+    request: string,
+  ): Promise<HttpRefusal | undefined> {
+    const account = authorization === null ? undefined : await this.#prove(authorization);
+    const decision = this.#guard.checkHttp(action, peer, account, request);
+    if (decision === undefined) return undefined;
+    return account === undefined
+      ? { status: 401, detail: `${action.permission} needs an account that may do it` }
+      : { status: 403, detail: `${account.accessKey} may not ${action.permission}` };
+  }
+
+  async #prove(authorization: string): Promise<Account | undefined> {
+    const token = tokenOf(authorization);
+    if (token === undefined) return undefined;
+    const accessKey = token.slice(0, token.lastIndexOf("."));
+    const account = this.#rules.store.policy.accounts.get(accessKey);
+    if (account === undefined) return undefined;
+    const key = createHash("sha256").update(token).digest("base64");
+    // An account is an object of its policy: one of other rules is another one.
+    if (this.#proven.get(key) === account) return account;
+    for (const hash of account.tokens) {
+      if (!await verifySecret(token, hash)) continue;
+      if (this.#proven.size >= MAX_PROVEN) this.#proven.delete(this.#proven.keys().next().value!);
+      this.#proven.set(key, account);
+      return account;
+    }
+    return undefined;
+  }
+}
+
+function tokenOf(authorization: string): string | undefined {
+  const [, scheme = "", credential = ""] = /^(\w+) +(\S+)$/.exec(authorization) ?? [];
+  if (credential === "" || credential.length > MAX_CREDENTIAL) return undefined;
+  if (scheme.toLowerCase() === "bearer") return credential;
+  if (scheme.toLowerCase() !== "basic") return undefined;
+  try {
+    const text = new TextDecoder().decode(Uint8Array.fromBase64(credential));
+    const [name, password] = text.split(/:(.*)/s);
+    return password !== undefined && password.startsWith(`${name}.`) ? password : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,25 @@
+import type { AccessInfo } from "../access/access_info.ts";
+import { ResponseCode } from "../protocol/codes.ts";
+import type { Peer } from "../remoting/peer.ts";
+import type { Command, Reply } from "../remoting/wire/command.ts";
+
+/** Requests of this program's own commands about access control. */
+export function accessHandlers(info: AccessInfo) {
+  return { whoAmI, accounts, refusals };
+
+  function whoAmI(request: Command, peer: Peer): Reply {
+    return reply(info.whoAmI(request, peer));
+  }
+
+  function accounts(): Reply {
+    return reply(info.accounts());
+  }
+
+  function refusals(): Reply {
+    return reply(info.refusals());
+  }
+}
+
+function reply(value: object): Reply {
+  return { code: ResponseCode.SUCCESS, body: new TextEncoder().encode(JSON.stringify(value)) };
+}
