@@ -102,7 +102,7 @@ export function packedPage(text: string, from: string): string {
 export const COMMAND = `#!/bin/sh
 DENO_DIR=/dev/null/none DENO_NO_UPDATE_CHECK=1 \\
   exec /${LIB}/deno run --no-config --no-lock --no-npm --no-remote \\
-  ${PERMISSIONS.join(" ")} \\
+  ${PERMISSIONS.map((flag) => flag.includes("*") ? `'${flag}'` : flag).join(" ")} \\
   /${LIB}/rocketmq-namesrv.js "$@"
 `;
 

@@ -32,9 +32,12 @@ Later sources override earlier ones:
 1. Defaults, and the environment variable \`ROCKETMQ_HOME\` for \`rocketmqHome\`.
 2. The configuration file: the one given with \`-c\`, or else \`~/namesrv/namesrv.properties\` if it exists. The reference does not read the latter at start; this server does, so that live updates survive a restart.
 3. The \`tls.*\` keys of \`tls.config.file\`.
-4. The command line: \`--listenPort\`, \`--bindAddress\`, \`--httpPort\`, \`--httpBindAddress\`, \`-n\`.
+4. Environment variables: \`NAMESRV_\` and the option's name in capitals, with \`_\` between its words. \`listenPort\` has \`NAMESRV_LISTEN_PORT\`, \`tls.server.mode\` has \`NAMESRV_TLS_SERVER_MODE\`. An empty variable counts as not set.
+5. The command line: \`--OPTION VALUE\` or \`--OPTION=VALUE\` for every option, by its own name, as in \`--logLevel WARN --tls.server.mode=enforcing\`. Secrets are refused there, because other users can read arguments.
 
-\`~\` is \`HOME\`, or \`USERPROFILE\`. Without both, it is the current folder, and the log says so.
+So a container needs no mounted file: \`docker run --env NAMESRV_ORDER_MESSAGE_ENABLE=true ...\`. Live updates are then stored in \`configStorePath\`, which is also read at the next start; without \`-c\` it can be set by a variable or argument. A value that a variable or argument sets overrides a live update of it after a restart.
+
+\`~/\` at the start of a path is the home folder: \`-Duser.home\`, \`HOME\` or \`USERPROFILE\`. Without them, it is the current folder, and the log says so.
 
 \`-p\` prints every option with the resulting value; of a running server, [\`/api/v1/config\`](http.md#the-configuration) shows it.
 
@@ -45,11 +48,10 @@ Later sources override earlier ones:
 | \`-c, --configFile FILE\` | reads options from a \`.properties\` or \`.yaml\` file |
 | \`-n, --namesrvAddr ADDR\` | accepted and reported, but without effect, as in \`mqnamesrv\` |
 | \`-p, --printConfigItem\` | prints every option with its value, then exits |
-| \`--listenPort PORT\` | sets \`listenPort\` |
-| \`--bindAddress ADDR\` | sets \`bindAddress\` |
-| \`--httpPort PORT\` | sets \`httpPort\`; 0 for none |
-| \`--httpBindAddress ADDR\` | sets \`httpBindAddress\` |
+| \`--OPTION VALUE\` | sets any option |
 | \`-Dtls.KEY=VALUE\` | sets a TLS option, as for the JVM |
+| \`-Duser.home=FOLDER\`, \`-Drocketmq.home.dir=FOLDER\`, \`-Drocketmq.namesrv.domain=HOST\`, \`-Dcom.rocketmq.remoting.frameMaxLength=BYTES\` | as for the JVM: the home folder, \`rocketmqHome\`, \`addressServiceDomain\`, \`frameMaxLength\` |
+| \`-D...\`, \`-X...\`, \`-server\` | other options of a JVM are ignored, and a warning names each |
 | \`--version\`, \`-h, --help\` | print the version / this help, then exit |
 
 An invalid argument ends the program with exit code 1 and a one-line error. If the first argument is not an option, it is an admin command: see [admin.md](admin.md).
@@ -60,6 +62,7 @@ A file whose name ends in \`.yaml\` or \`.yml\` is YAML: keys and single values;
 
 - The server does not start with an invalid value. The errors name the file, the key, the value and the allowed values. The reference would ignore it.
 - An unknown key is reported with the closest option name. It is kept, and GET_NAMESRV_CONFIG returns it.
+- In a properties file, \`\\\` begins an escape: write Windows paths with \`/\` or \`\\\\\`. A comment needs a line of its own. The log warns of values that look otherwise.
 - \`true\`, \`false\` and values from a list are not case-sensitive. Blanks around values are ignored, except in a password.
 
 ## Addresses

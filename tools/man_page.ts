@@ -55,6 +55,13 @@ ${OPTION_GROUPS.map(configurationGroup).join("")}\
 .SH ENVIRONMENT
 ${entry(bold("HOME"), "the home folder; where it is not set, `USERPROFILE`")}\
 ${entry(bold("ROCKETMQ_HOME"), "the default of `rocketmqHome`")}\
+${
+    entry(
+      bold("NAMESRV_..."),
+      "an option of the configuration: `NAMESRV_LISTEN_PORT` for `listenPort`, " +
+        "`NAMESRV_TLS_SERVER_MODE` for `tls.server.mode`",
+    )
+  }\
 ${entry(bold("NO_COLOR"), "if it is set, commands write no colours")}\
 .SH FILES
 ${

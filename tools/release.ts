@@ -21,7 +21,8 @@ export const LICENCES = `${DIST}/rocketmq-namesrv.licenses.txt`;
  * The flags of `deno run` in the task `start`: the only place that defines the server's
  * permissions. All release files and packages use them or are compared with them.
  */
-export const PERMISSIONS: readonly string[] = denoJson.tasks.start.command.split(" ").slice(2, -1);
+export const PERMISSIONS: readonly string[] = denoJson.tasks.start.command
+  .replaceAll("'", "").split(" ").slice(2, -1);
 
 /** Modification time of release files and their contents, in seconds since 1970: constant. */
 export const SOURCE_DATE = 1_767_225_600;

@@ -1,5 +1,7 @@
 import { parseArgs } from "@std/cli/parse-args";
-import { isOptionName, type OptionName, optionOf } from "../config/options.ts";
+import { variableOf } from "../config/environment.ts";
+import { nearestName } from "../config/nearest.ts";
+import { OPTION_NAMES, type OptionName, optionOf, resolveOptionName } from "../config/options.ts";
 import { allowedValues, isSecret, parseValue, quoteValue } from "../config/values.ts";
 
 /** The parsed command line. */
@@ -10,6 +12,10 @@ export interface CommandLine {
   readonly configFile?: string;
   /** Options set by arguments, as validated text. */
   readonly overrides: ReadonlyMap<OptionName, string>;
+  /** The home folder of -Duser.home. */
+  readonly userHome?: string;
+  /** Options of a JVM that have no effect here. */
+  readonly ignored: readonly string[];
 }
 
 /** An invalid argument. The message is one line and names it. */
@@ -47,13 +53,13 @@ const ARGUMENTS: readonly Argument[] = [
     name: "listenPort",
     value: "PORT",
     option: "listenPort",
-    doc: "TCP port; overrides all files",
+    doc: "TCP port",
   },
   {
     name: "bindAddress",
     value: "ADDR",
     option: "bindAddress",
-    doc: "address or host name to listen on; overrides all files",
+    doc: "address or host name to listen on",
   },
   {
     name: "httpPort",
@@ -69,21 +75,30 @@ const ARGUMENTS: readonly Argument[] = [
   },
 ];
 
-/** TLS options as the reference takes them: as JVM properties. */
-const TLS_PROPERTY = /^-D(tls\.[^=]*)(?:=(.*))?$/s;
+/** Options of a JVM, which the reference's scripts pass to it. */
+const JVM_OPTION = /^-(?:D.|X.|server$|client$|verbose:|ea$|da$)/;
+const JVM_PROPERTY = /^-D([^=]+)(?:=(.*))?$/s;
+
+/** Properties of the reference that are options here, by names of their own. */
+const PROPERTIES: ReadonlyMap<string, OptionName> = new Map([
+  ["rocketmq.home.dir", "rocketmqHome"],
+  ["rocketmq.namesrv.domain", "addressServiceDomain"],
+]);
 
 /**
  * Parses the arguments of mqnamesrv and our own. Besides the usual forms (`-c FILE`, `--configFile
  * FILE`, `--configFile=FILE`) it accepts those of commons-cli, which the reference uses: `-cFILE`,
- * `-c=FILE`, `-configFile FILE`, and prefixes of long names; and for TLS options
- * `-Dtls.server.mode=enforcing`, which the reference's scripts pass to the JVM.
+ * `-c=FILE`, `-configFile FILE`, and prefixes of long names; `--OPTION VALUE` and `--OPTION=VALUE` for
+ * each option of the configuration; and options of a JVM, as the reference's scripts pass them:
+ * `-Dtls.server.mode=enforcing` and other properties that mean something here are taken, the rest is
+ * ignored.
  *
  * @throws CommandLineError for anything else
  */
 export function parseCommandLine(args: readonly string[]): CommandLine {
   const strange: string[] = [];
-  const properties = args.filter((arg) => TLS_PROPERTY.test(arg));
-  const others = args.filter((arg) => !TLS_PROPERTY.test(arg));
+  const jvm = readJvmOptions(args.filter((arg) => JVM_OPTION.test(arg)));
+  const { options, others } = takeOptions(args.filter((arg) => !JVM_OPTION.test(arg)));
   const parsed = parseArgs(others.map(normalize), {
     boolean: ARGUMENTS.filter(({ value }) => !value).map(({ name }) => name),
     string: ["_", ...ARGUMENTS.filter(({ value }) => value).map(({ name }) => name)],
@@ -91,7 +106,9 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       ARGUMENTS.flatMap(({ name, letter }) => letter ? [[name, letter]] : []),
     ),
     unknown: (arg, key) => {
-      strange.push(key === undefined ? `unexpected argument: ${arg}` : `unknown option: ${arg}`);
+      strange.push(
+        key === undefined ? `unexpected argument: ${arg}` : `unknown option: ${arg}${hint(arg)}`,
+      );
       return false;
     },
   });
@@ -111,7 +128,9 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     version: parsed.version === true,
     printConfigItem: parsed.printConfigItem === true,
     configFile: values.get("configFile"),
-    overrides: new Map([...readOverrides(values), ...readProperties(properties)]),
+    overrides: new Map([...readOverrides(values), ...options, ...jvm.overrides]),
+    userHome: jvm.userHome,
+    ignored: jvm.ignored,
   };
 }
 
@@ -137,45 +156,106 @@ function normalize(arg: string): string {
   return glued ? `--${glued.name}=${arg.slice(2)}` : arg;
 }
 
+/** Suggests the option that an unknown one may stand for. */
+function hint(arg: string): string {
+  const [, key] = /^--([^=]+)/.exec(arg) ?? [];
+  const nearest = key && nearestName(key, [...ARGUMENTS.map(({ name }) => name), ...OPTION_NAMES]);
+  return nearest ? `; did you mean --${nearest}?` : "";
+}
+
 function readOverrides(values: ReadonlyMap<string, string>): ReadonlyMap<OptionName, string> {
   const overrides = new Map<OptionName, string>();
   for (const { name, option } of ARGUMENTS) {
     const text = values.get(name);
-    if (option === undefined || text === undefined) continue;
-    if (parseValue(option, text) === undefined) {
-      const allowed = allowedValues(optionOf(option));
-      throw new CommandLineError(`--${quoteValue(name, text)}: must be ${allowed}`);
+    if (option !== undefined && text !== undefined) {
+      overrides.set(option, checked(option, text, `--${name}`));
     }
-    overrides.set(option, text);
   }
   return overrides;
 }
 
-function readProperties(args: readonly string[]): ReadonlyMap<OptionName, string> {
-  const overrides = new Map<OptionName, string>();
-  for (const arg of args) {
-    const [, name = "", text] = TLS_PROPERTY.exec(arg) ?? [];
-    if (!isOptionName(name)) throw new CommandLineError(`unknown option: -D${name}`);
-    if (isSecret(optionOf(name))) {
-      throw new CommandLineError(
-        `-D${name}: set it in a file, because other users can read arguments`,
-      );
+/** Takes `--OPTION VALUE` and `--OPTION=VALUE` out of the arguments, but for those of ARGUMENTS. */
+function takeOptions(
+  args: readonly string[],
+): { options: ReadonlyMap<OptionName, string>; others: readonly string[] } {
+  const options = new Map<OptionName, string>();
+  const others: string[] = [];
+  const rest = [...args];
+  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
+    if (arg === "--") return { options, others: [...others, arg, ...rest] };
+    const [, key = "", assigned] = /^--([^=]+)(?:=(.*))?$/s.exec(arg) ?? [];
+    const option = resolveOptionName(key);
+    if (option === undefined || ARGUMENTS.some(({ name }) => name === key)) {
+      others.push(arg);
+      continue;
     }
-    if (text === undefined || parseValue(name, text) === undefined) {
-      const allowed = allowedValues(optionOf(name));
-      throw new CommandLineError(`-D${quoteValue(name, text ?? "")}: must be ${allowed}`);
-    }
-    overrides.set(name, text);
+    const text = assigned ?? (rest[0]?.startsWith("-") ? undefined : rest.shift());
+    if (text === undefined) throw new CommandLineError(`missing VALUE after --${key}`);
+    options.set(option, checked(option, text, `--${key}`));
   }
-  return overrides;
+  return { options, others };
+}
+
+function readJvmOptions(
+  args: readonly string[],
+): Required<Pick<CommandLine, "overrides" | "ignored">> & Pick<CommandLine, "userHome"> {
+  const overrides = new Map<OptionName, string>();
+  const ignored: string[] = [];
+  let userHome: string | undefined;
+  for (const arg of args) {
+    const [, key = "", text = ""] = JVM_PROPERTY.exec(arg) ?? [];
+    const option = PROPERTIES.get(key) ?? resolveProperty(key);
+    if (option !== undefined) overrides.set(option, checked(option, text, `-D${key}`));
+    else if (key === "user.home" && text !== "") userHome = text;
+    else if (/^tls\.(?!client\.|enable$)/.test(key)) {
+      throw new CommandLineError(`unknown option: -D${key}`);
+    } else ignored.push(arg);
+  }
+  return { overrides, ignored, userHome };
+}
+
+/** The option that the reference also reads as a JVM property of this name. */
+function resolveProperty(key: string): OptionName | undefined {
+  return key.includes(".") ? resolveOptionName(key) : undefined;
+}
+
+/**
+ * Returns a value if the option may have it.
+ *
+ * @param form the argument without its value, for messages
+ */
+function checked(option: OptionName, text: string, form: string): string {
+  const row = optionOf(option);
+  if (isSecret(row)) {
+    throw new CommandLineError(
+      `${form}: set it in a file or in ${
+        variableOf(option)
+      }, because other users can read arguments`,
+    );
+  }
+  if (parseValue(option, text) === undefined) {
+    throw new CommandLineError(`${quoteValue(form, text)}: must be ${allowedValues(row)}`);
+  }
+  return text;
 }
 
 /** Every form of every argument, e.g. `-c` and `--configFile`. */
 export function serverOptions(): { form: string; doc: string }[] {
-  return ARGUMENTS.flatMap(({ name, letter, doc }) => [
-    ...(letter ? [{ form: `-${letter}`, doc }] : []),
-    { form: `--${name}`, doc },
-  ]);
+  const options = OPTION_NAMES.filter((name) =>
+    !ARGUMENTS.some((argument) => argument.name === name) && !isSecret(optionOf(name))
+  );
+  return [
+    ...ARGUMENTS.flatMap(({ name, letter, doc }) => [
+      ...(letter ? [{ form: `-${letter}`, doc }] : []),
+      { form: `--${name}`, doc },
+    ]),
+    ...options.map((name) => ({ form: `--${name}`, doc: firstSentence(optionOf(name).doc) })),
+  ];
+}
+
+function firstSentence(text: string): string {
+  const [first = text] = text.split(/\.(?: |$)/);
+  return first;
 }
 
 /** Every argument once, as in `-c, --configFile FILE`. */
@@ -184,7 +264,11 @@ export function argumentRows(): { forms: string; doc: string }[] {
     const short = letter ? `-${letter}, ` : "";
     return { forms: `${short}--${name}${value ? ` ${value}` : ""}`, doc };
   });
-  return [...rows, { forms: "-Dtls.KEY=VALUE", doc: "a TLS option; overrides all files" }];
+  return [
+    ...rows,
+    { forms: "--OPTION VALUE", doc: "any other option of the configuration, by its name" },
+    { forms: "-Dtls.KEY=VALUE", doc: "a TLS option, as for a JVM" },
+  ];
 }
 
 /** The text of `--help`. */
@@ -198,5 +282,8 @@ export function usage(): string {
     "       rocketmq-namesrv <command>    admin commands; see `rocketmq-namesrv help`",
     "",
     ...rows.map(({ forms, doc }) => forms.padEnd(width) + doc),
+    "",
+    "An option also has an environment variable: listenPort has NAMESRV_LISTEN_PORT.",
+    "Defaults, files, environment, command line: later ones override earlier ones.",
   ].join("\n");
 }

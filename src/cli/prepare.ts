@@ -1,6 +1,7 @@
 import type { FileReader } from "../config/config_file.ts";
 import { ConfigError } from "../config/errors.ts";
-import { type Environment, loadConfiguration, type LoadedConfiguration } from "../config/load.ts";
+import type { Environment } from "../config/environment.ts";
+import { loadConfiguration, type LoadedConfiguration } from "../config/load.ts";
 import { formatAllOptions } from "../config/report.ts";
 import { formatEvent } from "../log/format.ts";
 import { SOFTWARE } from "../version.ts";

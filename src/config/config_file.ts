@@ -1,7 +1,7 @@
 import { osReason } from "../os_error.ts";
 import { type FileKinds, requireRegularFile } from "../regular_file.ts";
 import { ConfigFileError, ConfigSyntaxError } from "./errors.ts";
-import { editProperties, parseProperties } from "./properties.ts";
+import { editProperties, parseProperties, readRawValues } from "./properties.ts";
 import { editYaml, parseYaml } from "./yaml.ts";
 
 /** The part of Deno that reads files. */
@@ -15,6 +15,8 @@ export interface ConfigFormat {
   decode(bytes: Uint8Array, source: string): string;
   /** @throws ConfigSyntaxError naming `source` */
   parse(text: string, source: string): Map<string, string>;
+  /** Values as the text spells them, where the syntax has escapes that are easily overlooked. */
+  rawValues(text: string, source: string): ReadonlyMap<string, string>;
   /** Returns the text with `changes` applied. @throws ConfigSyntaxError naming `source` */
   edit(text: string, changes: ReadonlyMap<string, string>, source: string): string;
 }
@@ -22,6 +24,7 @@ export interface ConfigFormat {
 const PROPERTIES: ConfigFormat = {
   decode: (bytes) => decodeUtf8(bytes) ?? decodeLatin1(bytes),
   parse: (text, source) => parseProperties(text, source),
+  rawValues: readRawValues,
   edit: editProperties,
 };
 
@@ -32,12 +35,20 @@ const YAML: ConfigFormat = {
     return text;
   },
   parse: parseYaml,
+  rawValues: () => new Map(),
   edit: editYaml,
 };
 
 /** YAML for the endings .yaml and .yml, properties for all others. */
 export function formatOf(path: string): ConfigFormat {
   return /\.ya?ml$/i.test(path) ? YAML : PROPERTIES;
+}
+
+/** The content of a configuration file, by key. */
+export interface ConfigEntries {
+  readonly values: ReadonlyMap<string, string>;
+  /** See {@link ConfigFormat.rawValues}. */
+  readonly raw: ReadonlyMap<string, string>;
 }
 
 /**
@@ -49,7 +60,7 @@ export function formatOf(path: string): ConfigFormat {
 export async function readConfigFile(
   path: string,
   files: FileReader,
-): Promise<Map<string, string>> {
+): Promise<ConfigEntries> {
   const format = formatOf(path);
   let bytes: Uint8Array;
   try {
@@ -61,7 +72,8 @@ export async function readConfigFile(
       cause: error,
     });
   }
-  return format.parse(format.decode(bytes, path), path);
+  const text = format.decode(bytes, path);
+  return { values: format.parse(text, path), raw: format.rawValues(text, path) };
 }
 
 /** Whether a ConfigFileError was caused by a missing file. */

@@ -1,8 +1,16 @@
 import { join } from "node:path";
 import type { EventAt } from "../log/events.ts";
 import { osReason } from "../os_error.ts";
-import { type FileReader, isNotFound, readConfigFile } from "./config_file.ts";
+import { type ConfigEntries, type FileReader, isNotFound, readConfigFile } from "./config_file.ts";
+import {
+  type Environment,
+  OPTIONS_FLAG,
+  readOptions,
+  readVariable,
+  variableOf,
+} from "./environment.ts";
 import { ConfigFileError, ConfigValueError } from "./errors.ts";
+import { HomeFolder } from "./home_folder.ts";
 import { nearestName } from "./nearest.ts";
 import {
   defaultOptions,
@@ -13,19 +21,26 @@ import {
   type Options,
   resolveOptionName,
 } from "./options.ts";
-import { allowedValues, findContradictions, parseValue, quoteValue, setValue } from "./values.ts";
-
-/** The part of Deno that reads the environment. */
-export interface Environment {
-  get(name: string): string | undefined;
-}
+import { COMMENT_HINT, hasComment, losesBackslashes, WINDOWS_PATH_HINT } from "./spelling.ts";
+import {
+  allowedValues,
+  findContradictions,
+  isSecret,
+  parseValue,
+  quoteValue,
+  setValue,
+} from "./values.ts";
 
 /** The command line's part of the configuration. */
 export interface ConfigurationRequest {
   /** The file given with -c. */
   readonly configFile?: string;
-  /** Options given on the command line, as text. They override all files. */
+  /** Options given on the command line, as text. They override all else. */
   readonly overrides?: ReadonlyMap<OptionName, string>;
+  /** The home folder, if it is not that of the environment. */
+  readonly userHome?: string;
+  /** Arguments for a JVM, which have no effect. */
+  readonly ignored?: readonly string[];
 }
 
 /** A message for the log, which does not exist yet while the configuration is read. */
@@ -39,7 +54,7 @@ export type Notice =
 /** A configuration with which a server can start. */
 export interface LoadedConfiguration {
   readonly options: Readonly<Options>;
-  /** The options set by a file or the command line. */
+  /** The options set by a file, the environment or the command line. */
   readonly given: ReadonlySet<OptionName>;
   /** Keys of the configuration file that name no option: kept and reported. */
   readonly extras: ReadonlyMap<string, string>;
@@ -49,9 +64,9 @@ export interface LoadedConfiguration {
 }
 
 /**
- * Loads the configuration. Later sources override earlier ones: defaults and environment; the
- * configuration file, which is the one given with -c or else the default store of live updates if
- * it exists; the tls.* keys of tls.config.file; the command line.
+ * Loads the configuration. Later sources override earlier ones: defaults and ROCKETMQ_HOME; the
+ * configuration file, which is the one given with -c or else the store of live updates if it exists;
+ * the tls.* keys of tls.config.file; environment variables of options; the command line.
  *
  * @throws ConfigFileError when a file or an environment variable can't be read
  * @throws ConfigSyntaxError for a file that is not valid properties or YAML
@@ -62,36 +77,49 @@ export async function loadConfiguration(
   environment: Environment,
   files: FileReader,
 ): Promise<LoadedConfiguration> {
-  const loading = new Loading();
+  const notices: Notice[] = [];
+  const home = new HomeFolder(environment, request.userHome, () =>
+    void notices.push({
+      level: "warn",
+      event: "no home folder, using the current folder",
+      fields: { variable: "HOME", folder: "./namesrv" },
+    }));
+  const loading = new Loading(home, notices);
   loading.put("rocketmqHome", readVariable(environment, "ROCKETMQ_HOME") ?? "", "ROCKETMQ_HOME");
+  for (const option of request.ignored ?? []) {
+    notices.push({ level: "warn", event: "JVM option ignored", fields: { option } });
+  }
 
-  const { configFile } = request;
-  const home = new HomeFolder(environment, loading.notices);
-  const storePath = configFile ?? home.path("namesrv.properties");
+  const overrides = collectOverrides(request, environment, notices);
+  const configFile = request.configFile && home.expand(request.configFile);
+  const store = overrides.findLast(({ name }) => name === "configStorePath");
+  const storePath = configFile ?? home.expand(store?.text ?? home.path("namesrv.properties"));
   loading.put("configStorePath", storePath, configFile ? "-c" : "default");
+  if (store && configFile) loading.refuseOtherStore(store, configFile);
 
   const entries = configFile
     ? await readConfigFile(configFile, files)
     : await readIfThere(storePath, files);
   if (entries) {
-    loading.notices.push({
+    notices.push({
       level: "info",
       event: "configuration file loaded",
       fields: { file: storePath },
     });
     loading.takeConfigFile(entries, storePath);
   }
-  if (loading.options.kvConfigPath === "") {
-    loading.put("kvConfigPath", home.path("kvConfig.json"), "default");
-  }
 
-  // The command line may name the file with the TLS options, and overrides them.
+  // They may name the file with the TLS options, and override it.
   const takeOverrides = () => {
-    for (const [name, text] of request.overrides ?? []) {
-      if (loading.put(name, text, "command line")) loading.given.add(name);
+    for (const { name, text, source } of overrides) {
+      if (name === "configStorePath") continue;
+      if (loading.put(name, text, source)) loading.given.add(name);
     }
   };
   takeOverrides();
+  if (loading.options.kvConfigPath === "") {
+    loading.put("kvConfigPath", home.path("kvConfig.json"), "default");
+  }
   await loadTlsFile(loading, files);
   takeOverrides();
   const { logDir, rocketmqHome } = loading.options;
@@ -105,7 +133,7 @@ async function loadTlsFile(loading: Loading, files: FileReader): Promise<void> {
   const path = loading.options["tls.config.file"];
   if (path === "") return;
   const isDefault = !loading.given.has("tls.config.file");
-  let entries: ReadonlyMap<string, string>;
+  let entries: ConfigEntries;
   try {
     entries = await readConfigFile(path, files);
   } catch (error) {
@@ -132,7 +160,7 @@ async function loadTlsFile(loading: Loading, files: FileReader): Promise<void> {
 async function readIfThere(
   path: string,
   files: FileReader,
-): Promise<ReadonlyMap<string, string> | undefined> {
+): Promise<ConfigEntries | undefined> {
   try {
     return await readConfigFile(path, files);
   } catch (error) {
@@ -145,42 +173,41 @@ function isNotCapable(error: unknown): boolean {
   return error instanceof Deno.errors.NotCapable;
 }
 
-/** An environment variable that is set and not empty. */
-function readVariable(environment: Environment, name: string): string | undefined {
-  try {
-    return environment.get(name) || undefined;
-  } catch (error) {
-    const reason = osReason(error, `--allow-env=${name}`);
-    throw new ConfigFileError(`cannot read the environment variable ${name}: ${reason}`, {
-      cause: error,
-    });
-  }
+/** An option set outside of files. */
+interface Override {
+  readonly name: OptionName;
+  readonly text: string;
+  readonly source: string;
 }
 
-/** Resolves the default paths, on first use. */
-class HomeFolder {
-  #folder: string | undefined;
-
-  constructor(readonly environment: Environment, readonly notices: Notice[]) {}
-
-  /** `~/namesrv/<file>`; relative to the current folder when there is no home folder. */
-  path(file: string): string {
-    this.#folder ??= this.#find();
-    return `${this.#folder}namesrv/${file}`;
+/** The options of the environment, then those of the command line. */
+function collectOverrides(
+  request: ConfigurationRequest,
+  environment: Environment,
+  notices: Notice[],
+): Override[] {
+  const { texts, refusal } = readOptions(environment);
+  if (refusal !== undefined) {
+    const reason = osReason(refusal, OPTIONS_FLAG);
+    notices.push({ level: "warn", event: "environment not read", fields: { reason } });
   }
-
-  #find(): string {
-    const home = readVariable(this.environment, "HOME") ??
-      readVariable(this.environment, "USERPROFILE");
-    if (home) return home.replace(/[\\/]*$/, "/");
-    this.notices.push({
-      level: "warn",
-      event: "no home folder, using the current folder",
-      fields: { variable: "HOME", folder: "./namesrv" },
-    });
-    return "./";
-  }
+  return [
+    ...Array.from(texts, ([name, text]) => ({ name, text, source: variableOf(name) })),
+    ...Array.from(request.overrides ?? [], ([name, text]) => ({
+      name,
+      text,
+      source: "command line",
+    })),
+  ];
 }
+
+/** Names under which some options are looked for. */
+const MISNAMED: ReadonlyMap<string, OptionName> = new Map([
+  ["port", "listenPort"],
+  ["host", "bindAddress"],
+  ["ip", "bindAddress"],
+  ["address", "bindAddress"],
+]);
 
 /** Options without effect when the certificate is generated for tests. */
 const TEST_MODE_IGNORES = [
@@ -196,26 +223,42 @@ class Loading {
   readonly options = defaultOptions();
   readonly given = new Set<OptionName>();
   readonly extras = new Map<string, string>();
-  readonly notices: Notice[] = [];
+  readonly notices: Notice[];
+  readonly #home: HomeFolder;
   /** The source of each value. */
   readonly #sources = new Map<OptionName, string>();
-  readonly #problems: string[] = [];
+  /** Each once, although the environment and the command line are taken twice. */
+  readonly #problems = new Set<string>();
+
+  constructor(home: HomeFolder, notices: Notice[]) {
+    this.#home = home;
+    this.notices = notices;
+  }
 
   /** Sets an option from text. Returns whether the value is allowed. */
-  put(name: OptionName, text: string, source: string): boolean {
+  put(name: OptionName, text: string, source: string, hint = ""): boolean {
+    const option = optionOf(name);
     const value = parseValue(name, text);
     if (value === undefined) {
-      const allowed = allowedValues(optionOf(name));
-      this.#problems.push(`${source}: ${quoteValue(name, text)}: must be ${allowed}`);
+      const allowed = allowedValues(option);
+      this.#problems.add(`${source}: ${quoteValue(name, text)}: must be ${allowed}${hint}`);
       return false;
     }
-    setValue(this.options, name, value);
+    const isPath = option.type === "path" && typeof value === "string";
+    setValue(this.options, name, isPath ? this.#home.expand(value) : value);
     this.#sources.set(name, source);
     return true;
   }
 
-  takeConfigFile(entries: ReadonlyMap<string, string>, file: string): void {
-    for (const [key, text] of entries) {
+  /** Reports a store of live updates that is not the file given with -c. */
+  refuseOtherStore({ text, source }: Override, configFile: string): void {
+    if (this.#home.expand(text) === configFile) return;
+    const value = quoteValue("configStorePath", text);
+    this.#problems.add(`${source}: ${value}: must be the file given with -c, or without -c`);
+  }
+
+  takeConfigFile({ values, raw }: ConfigEntries, file: string): void {
+    for (const [key, text] of values) {
       const name = resolveOptionName(key);
       if (name === undefined) {
         this.extras.set(key, text);
@@ -224,21 +267,35 @@ class Loading {
         if (text.trim() !== file) {
           this.#warn("option has no effect in a file", { file, key, used: file });
         }
-      } else if (key !== name && entries.has(name)) {
+      } else if (key !== name && values.has(name)) {
         this.#warn("option given twice", { file, key, used: name });
-      } else if (this.put(name, text, file)) {
-        this.given.add(name);
+      } else {
+        this.#putFromFile(name, text, file, raw.get(key));
       }
     }
   }
 
-  takeTlsFile(entries: ReadonlyMap<string, string>, file: string): void {
+  /** @param raw the value as the file spells it, where that may be a mistake */
+  #putFromFile(name: OptionName, text: string, file: string, raw: string | undefined): void {
+    const commented = raw !== undefined && hasComment(text);
+    if (!this.put(name, text, file, commented ? `; ${COMMENT_HINT}` : "")) return;
+    this.given.add(name);
+    const option = optionOf(name);
+    if (isSecret(option)) return;
+    const fields = { file, key: name, value: String(this.options[name]) };
+    if (commented) this.#warn("suspicious value", { ...fields, reason: COMMENT_HINT });
+    if (raw !== undefined && option.type === "path" && losesBackslashes(raw)) {
+      this.#warn("suspicious value", { ...fields, reason: WINDOWS_PATH_HINT });
+    }
+  }
+
+  takeTlsFile({ values, raw }: ConfigEntries, file: string): void {
     const names = OPTION_NAMES.filter((name) =>
       name.startsWith("tls.") && name !== "tls.config.file"
     );
-    for (const [key, text] of entries) {
+    for (const [key, text] of values) {
       if (isOptionName(key) && names.includes(key)) {
-        if (this.put(key, text, file)) this.given.add(key);
+        this.#putFromFile(key, text, file, raw.get(key));
       } else if (!key.startsWith("tls.client.") && key !== "tls.enable") {
         // Brokers and clients use the same file, so other keys may be theirs.
         this.#warnUnknown(key, file, names);
@@ -249,15 +306,15 @@ class Loading {
   /** @throws ConfigValueError */
   finish(): LoadedConfiguration {
     const { options, given, extras, notices } = this;
-    if (this.#problems.length === 0) {
+    if (this.#problems.size === 0) {
       for (const { name, reason } of findContradictions(options)) {
         const source = this.#sources.get(name) ?? "default";
         const value = quoteValue(name, String(options[name]));
-        this.#problems.push(`${source}: ${value}: ${reason}`);
+        this.#problems.add(`${source}: ${value}: ${reason}`);
       }
     }
     this.#warnOfUnusedCertificates();
-    if (this.#problems.length > 0) throw new ConfigValueError(this.#problems);
+    if (this.#problems.size > 0) throw new ConfigValueError([...this.#problems]);
     return { options, given, extras, notices };
   }
 
@@ -272,7 +329,7 @@ class Loading {
   }
 
   #warnUnknown(key: string, file: string, names: readonly OptionName[]): void {
-    const nearest = nearestName(key, names);
+    const nearest = MISNAMED.get(key.toLowerCase()) ?? nearestName(key, names);
     this.#warn("unknown option", { file, key, ...(nearest !== undefined && { nearest }) });
   }
 

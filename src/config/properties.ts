@@ -1,9 +1,12 @@
 import { ConfigSyntaxError } from "./errors.ts";
+import { isWindowsPath, WINDOWS_PATH_HINT } from "./spelling.ts";
 
 /** An entry of a properties text and its position. */
 interface Entry {
   readonly key: string;
   readonly value: string;
+  /** The value with escapes unprocessed. */
+  readonly raw: string;
   /** Index of the key's first character. */
   readonly start: number;
   /** Index after the value's last character, before the end of the line. */
@@ -48,6 +51,15 @@ export function parseProperties(
     }
   }
   return properties;
+}
+
+/**
+ * Returns the values as the text spells them, with escapes unprocessed.
+ *
+ * @throws ConfigSyntaxError when `text` is malformed
+ */
+export function readRawValues(text: string, source: string): Map<string, string> {
+  return new Map(Array.from(readEntries(text, source), ({ key, raw }) => [key, raw]));
 }
 
 /**
@@ -120,6 +132,7 @@ function* readEntries(text: string, source: string): Generator<Entry> {
     yield {
       key: unescape(keyText, where),
       value: unescape(valueText, where),
+      raw: valueText,
       start: line.start,
       end: line.end,
     };
@@ -183,7 +196,11 @@ function unescape(text: string, where: string): string {
       case "f":
         return "\f";
       case "u":
-        throw new ConfigSyntaxError(`${where}: ${sequence} needs four hexadecimal digits`);
+        throw new ConfigSyntaxError(
+          `${where}: ${
+            isWindowsPath(text) ? WINDOWS_PATH_HINT : `${sequence} needs four hexadecimal digits`
+          }`,
+        );
       default:
         return char;
     }

@@ -1,6 +1,5 @@
 import { ADDRESS_LIST, parseAddress, parseAddressList, parseHost } from "../address.ts";
 import { isOptionName, type Option, type OptionName, optionOf, type Options } from "./options.ts";
-import { formatProperty } from "./properties.ts";
 
 /** Shown in place of a secret. */
 export const HIDDEN = "******";
@@ -77,8 +76,23 @@ export function formatValue(name: OptionName, value: Options[OptionName]): strin
 export function quoteValue(key: string, text: string): string {
   const hidden = isOptionName(key) && isSecret(optionOf(key));
   const shown = text.length > 200 ? `${text.slice(0, 200)}...` : text;
-  return formatProperty(key, hidden ? HIDDEN : shown);
+  return `${oneLine(key)}=${oneLine(hidden ? HIDDEN : shown)}`;
 }
+
+/** Escapes characters that would break a line. */
+function oneLine(text: string): string {
+  return text.replace(
+    // deno-lint-ignore no-control-regex
+    /[\x00-\x1f\x7f-\x9f\u2028\u2029]/g,
+    (char) => CONTROLS.get(char) ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+const CONTROLS: ReadonlyMap<string, string> = new Map([
+  ["\t", "\\t"],
+  ["\n", "\\n"],
+  ["\r", "\\r"],
+]);
 
 /** Sets an option to a value returned by parseValue. */
 export function setValue(options: Options, name: OptionName, value: Options[OptionName]): void {

@@ -45,6 +45,23 @@ const START_AND_STOP = {
     fields: ["variable", "folder"],
     meaning: "Neither HOME nor USERPROFILE is set. Default paths are below the current folder.",
   },
+  "environment not read": {
+    levels: ["WARN"],
+    fields: ["reason"],
+    meaning: "Deno's permissions do not cover environment variables of options, such as " +
+      "NAMESRV_LISTEN_PORT. If you set some, grant the flag that the reason names.",
+  },
+  "JVM option ignored": {
+    levels: ["WARN"],
+    fields: ["option"],
+    meaning: "An argument is for a JVM and has no effect here. It can be removed.",
+  },
+  "suspicious value": {
+    levels: ["WARN"],
+    fields: ["file", "key", "value", "reason"],
+    meaning: "A file has probably not spelled a value as it is meant: its syntax has dropped " +
+      "backslashes of a Windows path, or taken a comment as part of the value. `value` is in effect.",
+  },
   "unknown option": {
     levels: ["WARN"],
     fields: ["file", "key", "nearest"],

@@ -1,5 +1,5 @@
 import type { FileReader } from "../../src/config/config_file.ts";
-import type { Environment } from "../../src/config/load.ts";
+import type { Environment } from "../../src/config/environment.ts";
 
 /** The result of reading a path: bytes, text as UTF-8, or an error. */
 export type FileContent = string | Uint8Array | Error;

@@ -19,8 +19,8 @@ const IS_EXECUTABLE = !/\.[jt]s$/.test(PROGRAM);
 const ALONE = ["--no-config", "--no-lock", "--no-npm", "--no-remote"];
 
 /** The flags between `deno` and `main.ts` of the task `start`. */
-export const START_FLAGS: readonly string[] = denoJson.tasks.start.command.split(" ")
-  .slice(1, -1).concat(GIVEN === undefined ? [] : ALONE);
+export const START_FLAGS: readonly string[] = denoJson.tasks.start.command
+  .replaceAll("'", "").split(" ").slice(1, -1).concat(GIVEN === undefined ? [] : ALONE);
 
 /**
  * The words that start the program, before its own arguments.

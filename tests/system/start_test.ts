@@ -91,6 +91,21 @@ describe("a start", () => {
     }
   });
 
+  it("takes options from the environment, and from the command line before it", async () => {
+    await using home = await Home.make();
+    await using server = await ServerProcess.start({
+      home,
+      env: {
+        NAMESRV_BIND_ADDRESS: "127.0.0.1",
+        NAMESRV_LOG_LEVEL: "ERROR",
+        NAMESRV_LISTEN_PORT: "1",
+      },
+      args: ["--logLevel", "INFO"],
+    });
+    assert.equal(server.host, "127.0.0.1");
+    assert.ok(server.err.all.some((line) => line.includes(" INFO started ")));
+  });
+
   it("warns of an unknown key and names the nearest one", async () => {
     await using home = await Home.make();
     const file = await home.configFile({ suportActingMaster: "true" });

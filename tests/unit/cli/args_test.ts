@@ -1,5 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import { OPTION_NAMES, optionOf } from "../../../src/config/options.ts";
+import { isSecret } from "../../../src/config/values.ts";
 import { CommandLineError, parseCommandLine, usage } from "../../../src/cli/args.ts";
 
 describe("parseCommandLine", () => {
@@ -10,6 +12,8 @@ describe("parseCommandLine", () => {
       printConfigItem: false,
       configFile: undefined,
       overrides: new Map(),
+      userHome: undefined,
+      ignored: [],
     });
   });
 
@@ -73,27 +77,68 @@ describe("parseCommandLine", () => {
     assert.deepEqual([configFile, printConfigItem], ["a.conf", true]);
   });
 
+  it("finds every option by its own name", () => {
+    const args = ["--clusterTest", "true", "--tls.server.mode=enforcing", "-p"];
+    const { overrides, printConfigItem } = parseCommandLine([...args, "--logDir=/a=b"]);
+    assert.deepEqual(
+      overrides,
+      new Map([["clusterTest", "true"], ["tls.server.mode", "enforcing"], ["logDir", "/a=b"]]),
+    );
+    assert.equal(printConfigItem, true);
+    for (const name of OPTION_NAMES) {
+      const option = optionOf(name);
+      if (isSecret(option)) continue;
+      const text = option.type === "enum" ? option.values[0]! : `${option.default}` || "x";
+      assert.equal(parseCommandLine([`--${name}`, text]).overrides.get(name), text);
+    }
+  });
+
+  it("takes properties of a JVM that mean something here, and reports the rest as ignored", () => {
+    const { overrides, userHome, ignored } = parseCommandLine([
+      ...["-server", "-Xms4g", "-XX:+UseG1GC", "-Djava.ext.dirs=/lib", "-Dtls.client.keyPath=/k"],
+      ...["-Duser.home=/srv/mq", "-Drocketmq.home.dir=/opt/mq", "-Drocketmq.namesrv.domain=ns:80"],
+      "-Dcom.rocketmq.remoting.frameMaxLength=2000",
+    ]);
+    assert.deepEqual([...overrides], [
+      ["rocketmqHome", "/opt/mq"],
+      ["addressServiceDomain", "ns:80"],
+      ["frameMaxLength", "2000"],
+    ]);
+    assert.equal(userHome, "/srv/mq");
+    assert.deepEqual(
+      ignored,
+      ["-server", "-Xms4g", "-XX:+UseG1GC", "-Djava.ext.dirs=/lib", "-Dtls.client.keyPath=/k"],
+    );
+  });
+
   const refused: [args: string[], message: string][] = [
     [["-Dtls.server.mod=x"], "unknown option: -Dtls.server.mod"],
-    [["-Dother=x"], "unknown option: -Dother=x"],
     [
       ["-Dtls.server.mode=x"],
       "-Dtls.server.mode=x: must be one of disabled, permissive, enforcing",
     ],
     [
       ["-Dtls.server.keyPassword=hush"],
-      "-Dtls.server.keyPassword: set it in a file, because other users can read arguments",
+      "-Dtls.server.keyPassword: set it in a file or in NAMESRV_TLS_SERVER_KEY_PASSWORD, because other users can read arguments",
     ],
     [["-x"], "unknown option: -x"],
     [["-l", "1"], "unknown option: -l"],
     [["-px"], "unknown option: -px"],
     [["--wrong"], "unknown option: --wrong"],
     [["--wrong=1"], "unknown option: --wrong=1"],
-    [["--helpme"], "unknown option: --helpme"],
-    [["--listenPort.x=1"], "unknown option: --listenPort.x=1"],
+    [["--helpme"], "unknown option: --helpme; did you mean --help?"],
+    [["--loglevel=INFO"], "unknown option: --loglevel=INFO; did you mean --logLevel?"],
+    [["--logLevel"], "missing VALUE after --logLevel"],
+    [["--clusterTest", "-p"], "missing VALUE after --clusterTest"],
+    [["--clusterTest", "yes"], "--clusterTest=yes: must be true or false"],
+    [
+      ["--tls.server.keyPassword=hush"],
+      "--tls.server.keyPassword: set it in a file or in NAMESRV_TLS_SERVER_KEY_PASSWORD, because other users can read arguments",
+    ],
+    [["--listenPort.x=1"], "unknown option: --listenPort.x=1; did you mean --listenPort?"],
     [["--__proto__=1"], "unknown option: --__proto__=1"],
     [["--constructor"], "unknown option: --constructor"],
-    [["--no-help"], "unknown option: --no-help"],
+    [["--no-help"], "unknown option: --no-help; did you mean --help?"],
     [["start"], "unexpected argument: start"],
     [["-p", "start"], "unexpected argument: start"],
     [["--", "start"], "unexpected argument: start"],
@@ -134,6 +179,8 @@ describe("usage", () => {
         "--httpPort PORT",
         "--httpBindAddress ADDR",
         "-Dtls.KEY=VALUE ",
+        "--OPTION VALUE ",
+        "NAMESRV_LISTEN_PORT",
       ]
     ) assert.ok(text.includes(form), form);
   });

@@ -25,7 +25,7 @@ describe("the files in conf", () => {
   const samples = generate().filter(({ path }) => path.startsWith("conf/"));
   for (const { path, text } of samples) {
     it(`${path} starts a server as no file does`, async () => {
-      assert.equal((await readConfigFile(path, filesWith({ [path]: text }))).size, 0);
+      assert.equal((await readConfigFile(path, filesWith({ [path]: text }))).values.size, 0);
     });
 
     it(`${path} has every option at its default`, async () => {

@@ -224,7 +224,14 @@ describe("LiveConfig.update, refused", () => {
   });
 
   it("says which options need a restart, and where to change them", async () => {
-    for (const key of ["listenPort", "frameMaxLength", "com.rocketmq.remoting.frameMaxLength"]) {
+    for (
+      const key of [
+        "listenPort",
+        "serverSocketBacklog",
+        "frameMaxLength",
+        "com.rocketmq.remoting.frameMaxLength",
+      ]
+    ) {
       const error = await refusedWhole("", `${key}=2000`);
       assert.ok(error instanceof ConfigValueError);
       assert.equal(

@@ -6,7 +6,8 @@ import {
   ConfigValueError,
 } from "../../../src/config/errors.ts";
 import { loadConfiguration, type LoadedConfiguration } from "../../../src/config/load.ts";
-import { defaultOptions, type OptionName } from "../../../src/config/options.ts";
+import { variableOf } from "../../../src/config/environment.ts";
+import { defaultOptions, OPTION_NAMES, type OptionName } from "../../../src/config/options.ts";
 import {
   environmentWith,
   type FileContent,
@@ -21,13 +22,18 @@ const TLS_FILE = "/etc/rocketmq/tls.properties";
 interface Given {
   configFile?: string;
   overrides?: [OptionName, string][];
+  userHome?: string;
   files?: Record<string, FileContent>;
   environment?: Record<string, string>;
 }
 
 function load(given: Given = {}): Promise<LoadedConfiguration> {
   return loadConfiguration(
-    { configFile: given.configFile, overrides: new Map(given.overrides) },
+    {
+      configFile: given.configFile,
+      overrides: new Map(given.overrides),
+      userHome: given.userHome,
+    },
     environmentWith(given.environment ?? HOME),
     filesWith(given.files),
   );
@@ -87,7 +93,7 @@ describe("loadConfiguration without any file", () => {
   it("does not ask for a home folder that no path needs", async () => {
     const environment = {
       get(name: string) {
-        if (name !== "ROCKETMQ_HOME") throw notCapable("env", name);
+        if (/^(HOME|USERPROFILE)$/.test(name)) throw notCapable("env", name);
         return undefined;
       },
     };
@@ -212,6 +218,139 @@ describe("loadConfiguration from files", () => {
     const { options } = await loadFile("x.conf", "kvConfigPath=");
     assert.equal(options.kvConfigPath, "/home/mq/namesrv/kvConfig.json");
   });
+});
+
+describe("loadConfiguration from the environment", () => {
+  it("has a variable for each option", () => {
+    const names = OPTION_NAMES.map(variableOf);
+    assert.equal(new Set(names).size, OPTION_NAMES.length);
+    assert.equal(variableOf("listenPort"), "NAMESRV_LISTEN_PORT");
+    assert.equal(variableOf("tls.server.mode"), "NAMESRV_TLS_SERVER_MODE");
+    for (const name of names) assert.match(name, /^NAMESRV_[A-Z][A-Z\d_]*$/);
+  });
+
+  it("lets a variable override the files, and the command line override it", async () => {
+    const environment = {
+      ...HOME,
+      NAMESRV_LISTEN_PORT: "2",
+      NAMESRV_LOG_LEVEL: "WARN",
+      NAMESRV_TLS_CONFIG_FILE: "/t",
+      NAMESRV_TLS_SERVER_MODE: "disabled",
+      NAMESRV_CLUSTER_TEST: "",
+    };
+    const { options, given } = await load({
+      environment,
+      configFile: "x.conf",
+      files: { "x.conf": "listenPort=1\nlogLevel=DEBUG", "/t": "tls.server.mode=enforcing" },
+      overrides: [["listenPort", "3"]],
+    });
+    assert.equal(options.listenPort, 3);
+    assert.equal(options.logLevel, "WARN");
+    assert.equal(options["tls.server.mode"], "disabled");
+    assert.equal(options.clusterTest, false);
+    assert.ok(given.has("logLevel"));
+    assert.ok(!given.has("clusterTest"));
+  });
+
+  it("names the variable of a wrong value", async () => {
+    const environment = { ...HOME, NAMESRV_LISTEN_PORT: "x" };
+    assert.deepEqual(await problemsOf(load({ environment })), [
+      "NAMESRV_LISTEN_PORT: listenPort=x: must be a whole number from 0 to 65535",
+    ]);
+  });
+
+  it("reads the store of live updates that a variable names", async () => {
+    const environment = { ...HOME, NAMESRV_CONFIG_STORE_PATH: "/data/ns.properties" };
+    const files = { "/data/ns.properties": "listenPort=1", "x.conf": "" };
+    const { options } = await load({ environment, files });
+    assert.deepEqual([options.configStorePath, options.listenPort], ["/data/ns.properties", 1]);
+    assert.deepEqual(await problemsOf(load({ environment, files, configFile: "x.conf" })), [
+      "NAMESRV_CONFIG_STORE_PATH: configStorePath=/data/ns.properties: " +
+      "must be the file given with -c, or without -c",
+    ]);
+  });
+
+  it("goes on without variables that it may not read, and says so", async () => {
+    const environment = {
+      get(name: string) {
+        if (name.startsWith("NAMESRV_") && name !== "NAMESRV_LISTEN_PORT") {
+          throw notCapable("env", name);
+        }
+        return new Map([["HOME", "/h"], ["NAMESRV_LISTEN_PORT", "1"]]).get(name);
+      },
+    };
+    const loaded = await loadConfiguration({}, environment, filesWith());
+    assert.equal(loaded.options.listenPort, 1);
+    const [warning, ...others] = warnings(loaded);
+    assert.deepEqual(others, []);
+    assert.equal(warning?.event, "environment not read");
+    assert.match(warning?.reason ?? "", /--allow-env=NAMESRV_\*$/);
+  });
+});
+
+describe("loadConfiguration from files as people write them", () => {
+  it("warns of Windows paths whose backslashes are lost", async () => {
+    const loaded = await loadFile("x.conf", "kvConfigPath=C:\\Users\\me\nlogDir=..\\logs");
+    assert.deepEqual(warnings(loaded), [
+      {
+        event: "suspicious value",
+        file: "x.conf",
+        key: "kvConfigPath",
+        value: "C:Usersme",
+        reason: "looks like a Windows path: write / or \\\\ in it",
+      },
+      {
+        event: "suspicious value",
+        file: "x.conf",
+        key: "logDir",
+        value: "..logs",
+        reason: "looks like a Windows path: write / or \\\\ in it",
+      },
+    ]);
+    await assert.rejects(
+      loadFile("x.conf", "a=b\nkvConfigPath=C:\\users\\me"),
+      { message: "x.conf, line 2: looks like a Windows path: write / or \\\\ in it" },
+    );
+    const right = "kvConfigPath=C:\\\\Users\\\\me\nlogDir=/a\\ b/caf\\u00e9";
+    assert.deepEqual(warnings(await loadFile("x.conf", right)), []);
+    assert.deepEqual(warnings(await loadFile("x.yaml", "kvConfigPath: C:\\Users\\me")), []);
+  });
+
+  it("says that a comment needs a line of its own", async () => {
+    assert.deepEqual(await problemsOf(loadFile("x.conf", "listenPort=9876\t# the port")), [
+      "x.conf: listenPort=9876\\t# the port: must be a whole number from 0 to 65535; " +
+      "a comment needs a line of its own",
+    ]);
+    const [warning] = warnings(await loadFile("x.conf", "productEnvName=é # where"));
+    assert.equal(warning?.value, "é # where");
+    assert.equal(warning?.reason, "a comment needs a line of its own");
+    assert.deepEqual(warnings(await loadFile("x.conf", "productEnvName=a#b")), []);
+    assert.deepEqual(warnings(await loadFile("x.yaml", "productEnvName: a # where")), []);
+  });
+
+  it("shows values as they are written", async () => {
+    const [problem] = await problemsOf(loadFile("x.conf", "listenPort=é: \\\\1"));
+    assert.equal(problem, "x.conf: listenPort=é: \\1: must be a whole number from 0 to 65535");
+  });
+
+  it("names the option that a short word stands for", async () => {
+    const nearest = (await warningsOf("port=1\nPort=1\nhost=a\n")).map(({ nearest }) => nearest);
+    assert.deepEqual(nearest, ["listenPort", "listenPort", "bindAddress"]);
+  });
+
+  it("takes ~/ for the home folder", async () => {
+    const { options } = await load({
+      files: { [STORE]: "kvConfigPath=~/kv.json\nlogDir=~user/logs\nproductEnvName=~/x" },
+    });
+    assert.equal(options.kvConfigPath, "/home/mq/kv.json");
+    assert.equal(options.logDir, "~user/logs");
+    assert.equal(options.productEnvName, "~/x");
+    const given = await load({ userHome: "/srv", configFile: "~/x", files: { "/srv/x": "" } });
+    assert.equal(given.options.configStorePath, "/srv/x");
+    assert.equal(given.options.kvConfigPath, "/srv/namesrv/kvConfig.json");
+  });
+
+  const warningsOf = async (text: string) => warnings(await loadFile("x.conf", text));
 });
 
 describe("loadConfiguration with wrong values", () => {
