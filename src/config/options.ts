@@ -502,7 +502,7 @@ const OWN = {
   }),
   transport: choice({
     values: ["deno", "node"],
-    default: "node",
+    default: "deno",
     applies: "restart",
     doc:
       "Runtime interface that carries the connections: Deno.listen, or node:net. docs/transport.md says " +

@@ -3,7 +3,7 @@
 import { loadConfiguration } from "../../src/config/load.ts";
 import type { Log } from "../../src/log/log.ts";
 import { Namesrv } from "../../src/namesrv.ts";
-import { NodeTransport } from "../../src/remoting/transport/node_transport.ts";
+import { DenoTransport } from "../../src/remoting/transport/deno_transport.ts";
 import type { Socket, Transport } from "../../src/remoting/transport/transport.ts";
 
 /** A frame that the server sent to a broker. */
@@ -38,7 +38,7 @@ export async function startServer(options: Record<string, string> = {}): Promise
   const notifications: Notification[] = [];
   const namesrv = await Namesrv.start({
     configuration: await loadConfiguration({ configFile }, environment, Deno),
-    transport: withoutOutside(new NodeTransport(), notifications),
+    transport: withoutOutside(new DenoTransport(() => {}), notifications),
     files: Deno,
     log: silent,
     setLogLevel: () => {},

@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import { isWholeClientHello } from "../tls/client_hello.ts";
 import { HIGH_WATER, NodeSocket } from "./node_socket.ts";
 import { peerAddress } from "./peer_address.ts";
 import type { Reader, ReadGate } from "./read_gate.ts";
@@ -23,6 +24,10 @@ interface Piece {
   buffer?: Uint8Array<ArrayBuffer>;
 }
 
+/** Bytes read at once when a hello is not whole. */
+const HELLO_READ = 2048;
+const CLOSED = "closed by the peer";
+
 /** What all sockets share. */
 export interface Shared {
   gate: ReadGate;
@@ -45,7 +50,9 @@ export class DenoSocket implements Socket, Reader {
 
   /** A read waits for the gate, is under way, or is being handled. */
   #reading = false;
-  #underWay = false;
+  /** The buffer of the read that is under way, and the gate's tick in which it was issued. */
+  #buffer: Uint8Array<ArrayBuffer> | undefined;
+  #issuedIn = 0;
   #paused = false;
   /** Came while paused: bytes, or the end. */
   #held: Uint8Array | null | undefined;
@@ -60,9 +67,9 @@ export class DenoSocket implements Socket, Reader {
   /** Bytes read in a row. */
   #burst = 0;
 
-  /** Behind the piece that is being written. */
+  /** What is being written, and what has to wait for it. */
+  #writing: Piece | undefined;
   #queue: Piece[] = [];
-  #writing = false;
   #unsent = 0;
   #full = false;
   #ending = false;
@@ -107,8 +114,10 @@ export class DenoSocket implements Socket, Reader {
   }
 
   async secure(accept: TlsAccept, received: Uint8Array): Promise<TlsSession> {
-    if (this.#closed) throw new Error("closed by the peer");
-    if (this.#underWay) throw new Error("a read is under way: pause first");
+    if (this.#buffer !== undefined) throw new Error("a read is under way: pause first");
+    // node:tls could take what it reads itself before what was received, if there were more to read.
+    const hello = await this.#readHello(received);
+    if (this.#closed) throw new Error(CLOSED);
     const handler = this.#handler;
     if (handler === undefined) throw new Error("not started");
     const socket = adoptConnection(this.#conn, HIGH_WATER);
@@ -127,7 +136,22 @@ export class DenoSocket implements Socket, Reader {
     });
     // The alert of a handshake that fails at once would be lost.
     await setImmediate();
-    return secured.secure(accept, received);
+    return secured.secure(accept, hello);
+  }
+
+  /** Reads on until the client's hello is whole. */
+  async #readHello(received: Uint8Array): Promise<Uint8Array> {
+    let hello = received;
+    const buffer = new Uint8Array(HELLO_READ);
+    while (!isWholeClientHello(hello)) {
+      const count = this.#closed ? null : await this.#conn.read(buffer);
+      if (count === null) throw new Error(CLOSED);
+      const longer = new Uint8Array(hello.length + count);
+      longer.set(hello);
+      longer.set(buffer.subarray(0, count), hello.length);
+      hello = longer;
+    }
+    return hello;
   }
 
   write(bytes: Uint8Array): boolean {
@@ -135,8 +159,8 @@ export class DenoSocket implements Socket, Reader {
     if (this.#closed || bytes.length === 0) return true;
     const piece = this.#pieceOf(bytes);
     this.#unsent += bytes.length;
-    if (this.#writing) this.#queue.push(piece);
-    else this.#writeOut(piece);
+    if (this.#writing === undefined) this.#writeOut(piece);
+    else this.#queue.push(piece);
     if (this.#unsent > this.#waterMarks.high()) this.#full = true;
     return piece.buffer !== undefined;
   }
@@ -144,7 +168,7 @@ export class DenoSocket implements Socket, Reader {
   end(): void {
     if (this.#secured !== undefined) return this.#secured.end();
     this.#ending = true;
-    if (!this.#writing) this.#close();
+    if (this.#writing === undefined) this.#close();
   }
 
   destroy(): void {
@@ -153,24 +177,37 @@ export class DenoSocket implements Socket, Reader {
   }
 
   /** For the gate alone: reads once, if that is still wanted. */
-  async read(): Promise<void> {
+  read(): void {
     if (this.#closed || this.#paused) return this.#readDone();
-    const issuedIn = this.#gate.tick;
+    this.#issuedIn = this.#gate.tick;
     const buffer = this.#takeBuffer();
-    let count;
-    this.#underWay = true;
-    try {
-      count = await this.#conn.read(buffer);
-    } catch (error) {
-      this.#reason = messageOf(error);
+    this.#buffer = buffer;
+    this.#conn.read(buffer).then(this.#onRead, this.#onReadFailed);
+  }
+
+  // Bound once, and no async function: these run for every request.
+  readonly #onRead = (count: number | null) => {
+    const buffer = this.#readOver();
+    if (this.#issuedIn !== this.#gate.tick) this.#burst = 0;
+    if (buffer !== undefined && !this.#closed) {
+      this.#take(count === null ? null : buffer.subarray(0, count));
     }
-    this.#underWay = false;
-    this.#gate.completed(issuedIn);
-    if (issuedIn !== this.#gate.tick) this.#burst = 0;
-    if (count === undefined) this.#close();
-    else if (!this.#closed) this.#take(count === null ? null : buffer.subarray(0, count));
     this.#giveBuffer(buffer);
     this.#readDone();
+  };
+
+  readonly #onReadFailed = (error: unknown) => {
+    this.#giveBuffer(this.#readOver());
+    this.#fail(error);
+    this.#readDone();
+  };
+
+  /** Returns the read's buffer. */
+  #readOver(): Uint8Array<ArrayBuffer> | undefined {
+    const buffer = this.#buffer;
+    this.#buffer = undefined;
+    this.#gate.completed(this.#issuedIn);
+    return buffer;
   }
 
   /** @param bytes null: the peer sends no more */
@@ -229,8 +266,8 @@ export class DenoSocket implements Socket, Reader {
     return this.#ownBuffer ??= this.#buffers.take(READ_SIZES[0]);
   }
 
-  #giveBuffer(buffer: Uint8Array<ArrayBuffer>): void {
-    if (buffer !== this.#ownBuffer) this.#buffers.give(buffer);
+  #giveBuffer(buffer: Uint8Array<ArrayBuffer> | undefined): void {
+    if (buffer !== undefined && buffer !== this.#ownBuffer) this.#buffers.give(buffer);
   }
 
   #giveOwnBuffer(): void {
@@ -246,25 +283,32 @@ export class DenoSocket implements Socket, Reader {
     return { bytes: buffer.subarray(0, bytes.length), buffer };
   }
 
-  /** Writes a piece, and then what has joined the queue meanwhile. */
-  async #writeOut(first: Piece): Promise<void> {
-    this.#writing = true;
-    try {
-      for (let piece: Piece | undefined = first; piece !== undefined; piece = this.#queue.shift()) {
-        const { bytes, buffer } = piece;
-        for (let at = 0; at < bytes.length && !this.#closed;) {
-          const count: number = await this.#conn.write(at === 0 ? bytes : bytes.subarray(at));
-          at += count;
-          this.#sent(count);
-        }
-        if (buffer !== undefined) this.#buffers.give(buffer);
-      }
-    } catch (error) {
-      this.#reason = messageOf(error);
-      this.#close();
+  #writeOut(piece: Piece): void {
+    this.#writing = piece;
+    this.#conn.write(piece.bytes).then(this.#onWritten, this.#onWriteFailed);
+  }
+
+  readonly #onWritten = (count: number) => {
+    this.#sent(count);
+    const piece = this.#writing;
+    if (piece !== undefined && count < piece.bytes.length && !this.#closed) {
+      return this.#writeOut({ bytes: piece.bytes.subarray(count), buffer: piece.buffer });
     }
-    this.#writing = false;
-    if (this.#ending) this.#close();
+    this.#writeDone();
+    const next = this.#queue.shift();
+    if (next !== undefined) this.#writeOut(next);
+    else if (this.#ending) this.#close();
+  };
+
+  readonly #onWriteFailed = (error: unknown) => {
+    this.#writeDone();
+    this.#fail(error);
+  };
+
+  #writeDone(): void {
+    const buffer = this.#writing?.buffer;
+    if (buffer !== undefined) this.#buffers.give(buffer);
+    this.#writing = undefined;
   }
 
   #sent(count: number): void {
@@ -273,6 +317,11 @@ export class DenoSocket implements Socket, Reader {
     if (!this.#full || this.#unsent > this.#waterMarks.low()) return;
     this.#full = false;
     this.#handler?.onDrain();
+  }
+
+  #fail(error: unknown): void {
+    this.#reason ??= error instanceof Error ? error.message : String(error);
+    this.#close();
   }
 
   #close(): void {
@@ -288,8 +337,4 @@ export class DenoSocket implements Socket, Reader {
     const reason = this.#reason;
     queueMicrotask(() => this.#handler?.onClose(reason));
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -6,8 +6,9 @@ import type { Beat } from "./read_gate.ts";
 /** Milliseconds in which this process must reach itself, and after which that is tried again. */
 const CONNECT_LIMIT = 500;
 const AGAIN_AFTER = 10_000;
-/** Milliseconds in which a beat must come, or the connection counts as broken. */
-const BEAT_LIMIT = 1000;
+/** Milliseconds between two looks at a beat that is due, and the looks until it counts as lost. */
+const LOOK_INTERVAL = 1000;
+const LOOKS = 5;
 
 interface Address {
   hostname: string;
@@ -32,9 +33,9 @@ export class LoopbackBeat implements Beat {
   readonly #byte = new Uint8Array(1);
   readonly #received = new Uint8Array(1);
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** A beat is due, and was already when the timer last looked. */
+  /** A beat is due, and how often the timer has seen that one. */
   #due = false;
-  #late = false;
+  #seen = 0;
 
   /** @param warn hears why there is no beat for the time being */
   constructor(warn: (reason: string) => void) {
@@ -59,11 +60,12 @@ export class LoopbackBeat implements Beat {
 
   /** Takes an accepted connection if it is the other end of this one. */
   async claims(accepted: Deno.TcpConn): Promise<boolean> {
+    if (accepted.remoteAddr.hostname !== accepted.localAddr.hostname) return false;
     await this.#connecting;
     if (this.#in !== undefined || this.#out === undefined) return false;
     if (addressOf(accepted.remoteAddr) !== addressOf(this.#out.localAddr)) return false;
     this.#in = accepted;
-    this.#timer = setInterval(() => this.#look(), BEAT_LIMIT);
+    this.#timer = setInterval(() => this.#look(), LOOK_INTERVAL);
     Deno.unrefTimer(this.#timer);
     return true;
   }
@@ -72,7 +74,7 @@ export class LoopbackBeat implements Beat {
     const [out, accepted] = [this.#out, this.#in];
     if (out === undefined || accepted === undefined) throw new Error("not open");
     this.#due = true;
-    this.#late = false;
+    this.#seen = 0;
     try {
       // The read has to be waiting when the byte is sent, or it could find it there at once.
       const read = accepted.read(this.#received);
@@ -104,10 +106,9 @@ export class LoopbackBeat implements Beat {
     if (address === this.#address) this.#connecting = undefined;
   }
 
-  /** A loop that was busy all the time is given one more interval. */
+  /** Looks, not time: a process that hardly gets the CPU, or was stopped, is given as many turns. */
   #look(): void {
-    if (this.#due && this.#late) this.#disconnect();
-    else this.#late = this.#due;
+    if (this.#due && ++this.#seen === LOOKS) this.#disconnect();
   }
 
   #lose(error: unknown): void {

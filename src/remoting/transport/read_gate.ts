@@ -16,6 +16,8 @@ export interface Beat {
 
 /** Reads of one tick from which on others may have been put off. The runtime's limit is 128. */
 const FULL = 100;
+/** Reads after which the end of a tick is looked for. That costs more than counting. */
+const READS_TO_LOOK = 16;
 /** Reads issued at once in one tick: with the write that each brings they reach the limit of 128. */
 const ISSUED_AT_ONCE = 64;
 /** What is issued at one beat, and the number of completed reads, twice counted, that it leaves room for. */
@@ -55,6 +57,8 @@ export class ReadGate {
   readonly #beat: Beat;
   #tick = 0;
   #ticking = false;
+  /** Reads completed in this tick, and, as long as they are few, in those before. */
+  #completed = 0;
   /** Reads completed in this tick, or under pressure since the last beat, that others had to wait for. */
   #driven = 0;
   /** Reads issued at once in this tick. */
@@ -65,7 +69,7 @@ export class ReadGate {
     this.#beat = beat;
   }
 
-  /** Counts the ticks of the event loop in which a read completed. */
+  /** Counts the ticks of the event loop. Ticks with few reads count as one. */
   get tick(): number {
     return this.#tick;
   }
@@ -73,9 +77,7 @@ export class ReadGate {
   /** @param issuedIn the {@link tick} in which the read was issued */
   completed(issuedIn: number): void {
     if (issuedIn !== this.#tick) this.#driven++;
-    if (this.#ticking) return;
-    this.#ticking = true;
-    nextTick(() => this.#endTick());
+    if (++this.#completed === READS_TO_LOOK) this.#awaitTick();
   }
 
   /** Lets a reader read: at once, or when it is its turn. It must not be waiting already. */
@@ -88,22 +90,27 @@ export class ReadGate {
   /** Lets a reader read after all those that wait. */
   defer(reader: Reader): void {
     this.#queue.push(reader);
-    if (this.#ticking || this.#pressed) return;
+    if (!this.#pressed) this.#awaitTick();
+  }
+
+  #awaitTick(): void {
+    if (this.#ticking) return;
     this.#ticking = true;
-    nextTick(() => this.#endTick());
+    nextTick(this.#endTick);
   }
 
   /** All that was read in this tick has been handled. */
-  #endTick(): void {
+  readonly #endTick = () => {
     this.#ticking = false;
     this.#tick++;
+    this.#completed = 0;
     this.#issued = 0;
     if (this.#pressed) return;
     const driven = this.#driven;
     this.#driven = 0;
     if (driven >= FULL && this.#beat.ready) this.#relieve();
     else this.#issue(Infinity);
-  }
+  };
 
   /** Holds back those that were served until nothing that was put off is left, then lets them in. */
   async #relieve(): Promise<void> {

@@ -6,9 +6,9 @@ export const MAX_BUFFER = 512 * 1024;
 const CLASSES = [
   { size: SMALLEST, kept: Infinity },
   { size: 2 * 1024, kept: 1024 },
-  { size: 8 * 1024, kept: 128 },
-  { size: 32 * 1024, kept: 32 },
-  { size: 128 * 1024, kept: 8 },
+  { size: 8 * 1024, kept: 512 },
+  { size: 32 * 1024, kept: 96 },
+  { size: 128 * 1024, kept: 12 },
   { size: MAX_BUFFER, kept: 2 },
 ];
 

@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import { RemotingClient } from "../../../src/remoting/client.ts";
 import { FrameError } from "../../../src/remoting/wire/command.ts";
 import { RequestSigner } from "../../../src/access/request_signer.ts";
-import { NodeTransport } from "../../../src/remoting/transport/node_transport.ts";
+import { DenoTransport } from "../../../src/remoting/transport/deno_transport.ts";
 import { concat, int32, text, utf8 } from "../../support/bytes.ts";
 import { cutFrames, frame } from "../../support/request_bytes.ts";
 import { BINARY_UNREGISTER, REGISTERED } from "../../support/recorded_frames.ts";
 
 const client = new RemotingClient(
-  new NodeTransport(),
+  new DenoTransport(() => {}),
   100_000,
   new RequestSigner(() => undefined),
 );

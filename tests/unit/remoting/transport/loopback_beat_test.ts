@@ -65,11 +65,13 @@ describe("LoopbackBeat", () => {
   });
 
   it("rejects when a beat does not come", async () => {
+    using time = new FakeTime();
     const accepted = await open();
     // Somebody else takes the byte.
     const thief = accepted.read(new Uint8Array(1));
     const beaten = beat.next();
     await thief;
+    time.tick(5000);
     await assert.rejects(beaten);
     assert.equal(warnings.length, 1);
   });
