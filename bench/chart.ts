@@ -20,9 +20,11 @@ const GROUP_GAP = 16;
 const TOP = 92;
 const COLOURS: Record<ServerKind, string> = {
   "ours": "#2f7ed8",
+  "ours on node:net": "#8cb8ea",
   "reference": "#d9734e",
   "bare node:net": "#9aa5b1",
   "bare Deno.listen": "#c3cbd3",
+  "bare C": "#5a6570",
 };
 
 /** The chart of a run. Each group of bars has its own scale. */
@@ -45,8 +47,8 @@ export function drawChart(results: Results): string {
     text(20, 48, Object.values(results.machine).join(" · "), { colour: "#66707a" }),
     ...SERVER_KINDS.filter((kind) => groups.some((group) => kindsOf(group).includes(kind)))
       .map((kind, index) =>
-        `<rect x="${20 + index * 150}" y="62" width="10" height="10" fill="${COLOURS[kind]}"/>` +
-        text(36 + index * 150, 71, kind)
+        `<rect x="${20 + index * 112}" y="62" width="10" height="10" fill="${COLOURS[kind]}"/>` +
+        text(36 + index * 112, 71, kind)
       ),
     text(WIDTH - 20, 71, "how many times better than the reference", {
       anchor: "end",

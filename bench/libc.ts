@@ -11,8 +11,11 @@ const SOCK_STREAM = 1;
 const SOCK_CLOEXEC = 0o2000000;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
+const SOCK_NONBLOCK = 0o4000;
 const EPOLL_CTL_ADD = 1;
+const EPOLL_CTL_MOD = 3;
 const EPOLLIN = 1;
+const EPOLLOUT = 4;
 const CLOCK_MONOTONIC = 1;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
@@ -35,7 +38,7 @@ const symbols = {
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
 } as const;
 
-/** Blocking TCP connections over IPv4, one epoll set and a clock. One instance, one thread. */
+/** TCP connections over IPv4, one epoll set and a clock. One instance, one thread. */
 export class Libc {
   readonly #c = Deno.dlopen("libc.so.6", symbols);
   readonly #clock = new BigInt64Array(2);
@@ -80,23 +83,52 @@ export class Libc {
    * @throws {Error} when the connection is refused
    */
   connect(host: string, port: number, tag: number): number {
-    const fd = this.#c.symbols.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const fd = this.#socket(0);
+    if (this.#connectSocket(fd, host, port) !== 0) {
+      throw new Error(`cannot connect to ${host}:${port}`);
+    }
+    this.#watch(EPOLL_CTL_ADD, fd, tag, EPOLLIN);
+    return fd;
+  }
+
+  /**
+   * Starts to connect, as {@linkcode connect} does. The connection becomes ready when it is
+   * established; {@linkcode connected} must follow.
+   */
+  startConnecting(host: string, port: number, tag: number): number {
+    const fd = this.#socket(SOCK_NONBLOCK);
+    this.#connectSocket(fd, host, port);
+    this.#watch(EPOLL_CTL_ADD, fd, tag, EPOLLOUT);
+    return fd;
+  }
+
+  /** From now on, the connection is ready when it is readable. */
+  connected(fd: number, tag: number): void {
+    this.#watch(EPOLL_CTL_MOD, fd, tag, EPOLLIN);
+  }
+
+  #socket(flags: number): number {
+    const fd = this.#c.symbols.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
     if (fd < 0) throw new Error("socket failed: is the limit of open files (ulimit -n) too low?");
+    this.#c.symbols.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, new Int32Array([1]), 4);
+    return fd;
+  }
+
+  #connectSocket(fd: number, host: string, port: number): number {
     const address = new Uint8Array(16);
     new DataView(address.buffer).setUint16(0, AF_INET, true);
     new DataView(address.buffer).setUint16(2, port);
     address.set(host.split(".").map(Number), 4);
-    if (this.#c.symbols.connect(fd, address, address.length) !== 0) {
-      throw new Error(`cannot connect to ${host}:${port}`);
-    }
-    this.#c.symbols.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, new Int32Array([1]), 4);
+    return this.#c.symbols.connect(fd, address, address.length);
+  }
+
+  #watch(operation: number, fd: number, tag: number, events: number): void {
     const event = new Int32Array(EVENT_WORDS);
-    event[0] = EPOLLIN;
+    event[0] = events;
     event[EVENT_WORDS - 2] = tag;
-    if (this.#c.symbols.epoll_ctl(this.#epoll, EPOLL_CTL_ADD, fd, event) !== 0) {
+    if (this.#c.symbols.epoll_ctl(this.#epoll, operation, fd, event) !== 0) {
       throw new Error("epoll_ctl failed");
     }
-    return fd;
   }
 
   /**

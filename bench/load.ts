@@ -21,6 +21,11 @@ export interface LoadOptions {
    * Queried in turn. Their names should have equal lengths: a frame template is patched in place.
    */
   topics: string[];
+  /**
+   * Closed loop, measured from the first moment: all connect at once, and each sends as soon as it is
+   * connected. There is no warm-up then.
+   */
+  fresh?: boolean;
   warmupSeconds: number;
   seconds: number;
   /**
@@ -49,6 +54,9 @@ export interface LoadResult {
   lost: number;
   /** Responses on the connection with the fewest, the median one and the one with the most. */
   perConnection: { min: number; median: number; max: number };
+  /** With `fresh`: the slowest first response, in milliseconds, and the connections without any. */
+  slowestFirst?: number;
+  neverServed?: number;
   /** CPU seconds of the server process, all threads, in the measured time. */
   serverCpu: number;
   /**
@@ -74,6 +82,9 @@ class Connection {
   opaque = FIRST_OPAQUE;
   answers = 0;
   open = true;
+  connecting = false;
+  /** When its first response came. */
+  first: number | undefined;
   /** Remaining bytes of the current response's body, and its opaque. */
   bodyLeft = 0;
   bodyOpaque = 0;
@@ -135,15 +146,14 @@ class Load {
   }
 
   run(): LoadResult {
-    const { host, port, connections, warmupSeconds, seconds, serverPid, rate } = this.#options;
-    for (let tag = 0; tag < connections; tag++) {
-      this.#connections.push(new Connection(this.#libc.connect(host, port, tag), this.#window));
-    }
+    const { connections, warmupSeconds, seconds, serverPid, rate, fresh } = this.#options;
+    const started = this.#libc.now();
+    for (let tag = 0; tag < connections; tag++) this.#connections.push(this.#connect(tag));
     this.#alive = connections;
 
     const drive = rate > 0 ? this.#openLoop() : this.#closedLoop();
     const start = this.#libc.now();
-    drive(start, start + warmupSeconds * 1000);
+    if (!fresh) drive(start, start + warmupSeconds * 1000);
 
     this.#latencies.reset();
     for (const connection of this.#connections) connection.answers = 0;
@@ -181,6 +191,23 @@ class Load {
       },
       serverCpu: serverCpuUsed,
       generatorCpu,
+      ...(fresh && this.#firstAnswers(started)),
+    };
+  }
+
+  #connect(tag: number): Connection {
+    const { host, port, fresh } = this.#options;
+    if (!fresh) return new Connection(this.#libc.connect(host, port, tag), this.#window);
+    const connection = new Connection(this.#libc.startConnecting(host, port, tag), this.#window);
+    connection.connecting = true;
+    return connection;
+  }
+
+  #firstAnswers(started: number): Pick<LoadResult, "slowestFirst" | "neverServed"> {
+    const firsts = this.#connections.map(({ first }) => first);
+    return {
+      slowestFirst: Math.max(...firsts.map((first) => first ?? Infinity)) - started,
+      neverServed: firsts.filter((first) => first === undefined).length,
     };
   }
 
@@ -189,13 +216,22 @@ class Load {
    */
   #closedLoop(): (from: number, until: number) => void {
     const start = this.#libc.now();
-    for (const connection of this.#connections) this.#send(connection, this.#options.depth, start);
+    for (const connection of this.#connections) {
+      if (!connection.connecting) this.#send(connection, this.#options.depth, start);
+    }
     return (_from, until) => {
       let now = this.#libc.now();
       while (now < until && this.#alive > 0) {
         const ready = this.#libc.wait(Math.ceil(until - now));
         for (let index = 0; index < ready; index++) {
-          const connection = this.#connections[this.#libc.readyTag(index)]!;
+          const tag = this.#libc.readyTag(index);
+          const connection = this.#connections[tag]!;
+          if (connection.connecting) {
+            connection.connecting = false;
+            this.#libc.connected(connection.fd, tag);
+            this.#send(connection, this.#options.depth, this.#libc.now());
+            continue;
+          }
           const answered = this.#receive(connection);
           if (answered > 0) this.#send(connection, answered, this.#libc.now());
         }
@@ -347,6 +383,7 @@ class Load {
     this.#latencies.record(now - connection.pendingSince[slot]!);
     connection.pendingOpaque[slot] = 0;
     connection.answers++;
+    connection.first ??= now;
   }
 
   #fail(reason: string): void {

@@ -96,6 +96,9 @@ const SPEAKING: MetricName[] = [
 /** The numbers of a scenario shown where there is only room for a line or two. */
 export function headlinesOf(outcome: Outcome): Headline[] {
   const measured = metricsOf(outcome);
+  if (measured.includes("slowestFirst")) {
+    return [{ outcome, metric: "slowestFirst" }, { outcome, metric: "fewest" }];
+  }
   if (measured.includes("cpuUs")) {
     const metrics: MetricName[] = measured.includes("loadPercent")
       ? ["throughput", "cpuUs"]

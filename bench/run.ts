@@ -18,6 +18,7 @@ import type { Context, Scale, Scenario } from "./scenario.ts";
 import { registerSmallCluster, SCENARIOS, warmUp } from "./scenarios.ts";
 import {
   canPin,
+  compileCLoop,
   findReference,
   type Machine,
   pinSelf,
@@ -44,8 +45,7 @@ const HELP = `Usage: deno task bench [options]
 
 const FULL: Scale = { warmupSeconds: 1, seconds: 4, jvmWarmUpSeconds: 20 };
 const SHORT: Scale = { warmupSeconds: 0.5, seconds: 1.2, jvmWarmUpSeconds: 8 };
-/** The two bare loops hardly differ: one is enough for a short run. */
-const SHORT_KINDS: ServerKind[] = ["ours", "reference", "bare node:net"];
+const SHORT_KINDS: ServerKind[] = ["ours", "ours on node:net", "reference", "bare C"];
 
 const flags = parseArgs(Deno.args, {
   boolean: ["short", "help"],
@@ -58,6 +58,7 @@ if (flags.help) {
 }
 
 const chosen = chooseScenarios();
+const compiled = await Deno.makeTempDir();
 const machine = await prepareMachine();
 const kinds = chooseKinds();
 const warnings: string[] = [];
@@ -79,6 +80,7 @@ if (!Number.isInteger(rounds) || rounds < 1) fail(`--rounds ${flags.rounds}: a n
 await runShared();
 await runOwn();
 if (tlsFolder !== undefined) await Deno.remove(tlsFolder, { recursive: true });
+await Deno.remove(compiled, { recursive: true });
 
 const results: Results = {
   date: new Date().toISOString(),
@@ -167,23 +169,30 @@ function chooseKinds(): ServerKind[] {
     }
   }
   const found = SERVER_KINDS.filter((kind) => wanted.includes(kind));
-  if (machine.referenceJars || !found.includes("reference")) return found;
-  console.error("Without Java and Maven (or --reference DIR) the reference is left out.");
-  return found.filter((kind) => kind !== "reference");
+  return found.filter((kind) => {
+    const missing = kind === "reference" && !machine.referenceJars
+      ? "Java and Maven (or --reference DIR)"
+      : kind === "bare C" && !machine.cLoop
+      ? "gcc"
+      : undefined;
+    if (missing !== undefined) console.error(`Without ${missing} "${kind}" is left out.`);
+    return missing === undefined;
+  });
 }
 
 async function prepareMachine(): Promise<Machine> {
   const referenceJars = await findReference(flags.reference);
   const heap = flags.heap ?? "1g";
+  const cLoop = await compileCLoop(compiled);
   const cpus = navigator.hardwareConcurrency;
   if (cpus < 2 || !await canPin()) {
     console.error("Without taskset, or with one CPU, nothing is pinned: expect a wide spread.");
-    return { heap, referenceJars };
+    return { heap, referenceJars, cLoop };
   }
   const serverCpus = flags["server-cpus"] ?? (cpus > 2 ? `0-${cpus - 2}` : "0");
   const loadCpu = flags["load-cpu"] ?? String(cpus - 1);
   await pinSelf(loadCpu);
-  return { heap, referenceJars, serverCpus, loadCpu };
+  return { heap, referenceJars, cLoop, serverCpus, loadCpu };
 }
 
 async function describeMachine(): Promise<Record<string, string>> {

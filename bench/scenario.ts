@@ -19,6 +19,8 @@ export const METRICS = {
   fairness: { label: "p99.9 / p50", unit: "", better: "less" },
   fewest: { label: "fewest / median answers of a connection", unit: "", better: "more" },
   most: { label: "most / median", unit: "", better: "less" },
+  slowestFirst: { label: "slowest first answer of a connection", unit: "ms", better: "less" },
+  neverServed: { label: "connections without an answer", unit: "", better: "less" },
   rssMb: { label: "RSS", unit: "MB", better: "less" },
   heapMb: { label: "heap (the reference's collected)", unit: "MB", better: "less" },
   firstMs: { label: "first", unit: "ms", better: "less" },

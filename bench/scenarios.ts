@@ -5,11 +5,11 @@ import type { LoadOptions, LoadResult } from "./load.ts";
 import { residentBytes } from "./proc.ts";
 import { measureRegistrations } from "./register.ts";
 import type { Context, Sample, Scenario } from "./scenario.ts";
-import { runHelper, type Server } from "./servers.ts";
+import { runHelper, type Server, SERVER_KINDS } from "./servers.ts";
 import { tlsScenarios } from "./tls.ts";
 
-const ALL = ["ours", "reference", "bare node:net", "bare Deno.listen"] as const;
-const REAL = ["ours", "reference"] as const;
+const ALL = SERVER_KINDS;
+const REAL = ["ours", "ours on node:net", "reference"] as const;
 
 /** The small cluster: 2 brokers, one with a slave, 100 topics: responses of about 560 bytes. */
 export const SMALL_CLUSTER_TOPICS = topicNames(100);
@@ -47,7 +47,10 @@ export const SCENARIOS: readonly Scenario[] = [
   closedLoop(50, 1),
   closedLoop(50, 8),
   closedLoop(50, 32),
+  closedLoop(300, 1),
   closedLoop(1000, 1),
+  newConnections(1000, 3),
+  newConnections(10_000, 6),
   openLoop(20_000, 1000),
   { ...openLoop(20_000, 5000), short: false },
   {
@@ -141,6 +144,29 @@ function closedLoop(connections: number, depth: number): Scenario {
       sample.fewest = min / median;
       sample.most = max / median;
       return sample;
+    },
+  };
+}
+
+/** All connect at once, as clients do after a restart, and are busy from their first moment. */
+function newConnections(connections: number, seconds: number): Scenario {
+  return {
+    name: `new-${connections}`,
+    title: `${connections} new connections, busy from their first moment`,
+    server: "shared",
+    kinds: ALL,
+    short: connections === 1000,
+    run: async (server, context) => {
+      const result = await load(server, context, { connections, fresh: true, seconds });
+      const { min, median, max } = result.perConnection;
+      return {
+        ...closedSample(result),
+        fewest: min / median,
+        most: max / median,
+        // Infinite when some were never served.
+        slowestFirst: Math.min(result.slowestFirst!, 1000 * seconds),
+        neverServed: result.neverServed,
+      };
     },
   };
 }

@@ -2,8 +2,18 @@
 import { Client } from "./brokers.ts";
 import { Code, encodeRequest } from "./frames.ts";
 
-/** `ours`, Apache RocketMQ's own, and the two bare loops that show the limit of Deno. */
-export const SERVER_KINDS = ["ours", "reference", "bare node:net", "bare Deno.listen"] as const;
+/**
+ * `ours`, the same with transport=node, Apache RocketMQ's own, the two bare loops that show the limit of
+ * Deno, and one in C that shows the limit of the kernel.
+ */
+export const SERVER_KINDS = [
+  "ours",
+  "ours on node:net",
+  "reference",
+  "bare node:net",
+  "bare Deno.listen",
+  "bare C",
+] as const;
 export type ServerKind = typeof SERVER_KINDS[number];
 
 /** CPUs for the processes, and how the reference is started. */
@@ -15,6 +25,8 @@ export interface Machine {
   referenceJars?: string;
   /** `-Xms` and `-Xmx` of the reference. */
   heap: string;
+  /** The compiled limit.c; undefined without a C compiler. */
+  cLoop?: string;
   /** The checkout whose server is `ours`, with a slash at its end; this one by default. */
   project?: string;
 }
@@ -59,7 +71,9 @@ export class Server {
     const home = await Deno.makeTempDir({ prefix: "namesrv-bench-" });
     const port = freePort();
     // Another checkout may predate this option.
-    const httpPort = kind === "ours" && machine.project === undefined ? freePort() : undefined;
+    const httpPort = kind.startsWith("ours") && machine.project === undefined
+      ? freePort()
+      : undefined;
     const command = await commandOf(kind, machine, port, home, tlsConfig, httpPort);
     const pinned = machine.serverCpus ? ["taskset", "-c", machine.serverCpus, ...command] : command;
     const log = await Deno.open(`${home}/output`, { create: true, write: true });
@@ -141,6 +155,13 @@ export async function findReference(given?: string): Promise<string | undefined>
   return jars;
 }
 
+/** Compiles the C loop into a folder. Returns undefined without gcc. */
+export async function compileCLoop(folder: string): Promise<string | undefined> {
+  if (!await runs("gcc", "--version")) return undefined;
+  await output("gcc", ["-O2", "-o", `${folder}/limit`, `${HERE}limit.c`]);
+  return `${folder}/limit`;
+}
+
 /** Whether programs can be pinned to CPUs here. */
 export function canPin(): Promise<boolean> {
   return runs("taskset", "--version");
@@ -180,7 +201,10 @@ async function commandOf(
       return bare("node");
     case "bare Deno.listen":
       return bare("listen");
-    case "ours": {
+    case "bare C":
+      return [machine.cLoop!, String(port), CANNED_BODY_BYTES];
+    case "ours":
+    case "ours on node:net": {
       // Same flags as `deno task start`.
       const { tasks } = JSON.parse(
         await Deno.readTextFile(
@@ -188,9 +212,11 @@ async function commandOf(
         ),
       );
       const [, ...args] = String(tasks.start.command).split(" ");
-      const file = tlsConfig === undefined ? [] : ["-c", tlsConfig];
+      const file = `${home}/bench.properties`;
+      const tls = tlsConfig === undefined ? "" : await Deno.readTextFile(tlsConfig);
+      await Deno.writeTextFile(file, kind === "ours" ? tls : `${tls}\ntransport=node\n`);
       const http = httpPort === undefined ? [] : ["--httpPort", String(httpPort)];
-      return [Deno.execPath(), ...args, ...file, "--listenPort", String(port), ...http];
+      return [Deno.execPath(), ...args, "-c", file, "--listenPort", String(port), ...http];
     }
     case "reference": {
       const configuration = `${home}/namesrv.properties`;

@@ -26,7 +26,7 @@ export async function makeTlsFiles(folder: string): Promise<TlsFiles> {
 
 /** @param topics topics to query in turn */
 export function tlsScenarios(topics: readonly string[]): Scenario[] {
-  const real = ["ours", "reference"] as const;
+  const real = ["ours", "ours on node:net", "reference"] as const;
   return [
     {
       name: "tls-handshakes",
