@@ -15,7 +15,7 @@ export async function listenEverywhere<L extends { readonly port: number }>(
   port: number,
   open: (hostname: string, port: number) => L | Promise<L>,
   skipped: (hostname: string, error: unknown) => void,
-): Promise<L[]> {
+): Promise<readonly [L, ...L[]]> {
   if (hostname !== ANY_IPV4 && hostname !== ANY_IPV6) return [await open(hostname, port)];
   let first: L;
   try {

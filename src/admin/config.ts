@@ -1,15 +1,12 @@
 import { nearestName } from "../config/nearest.ts";
-import { formatProperty, parseProperties } from "../config/properties.ts";
-import { ConfigSyntaxError } from "../config/errors.ts";
+import { formatProperty } from "../config/properties.ts";
 import { RequestCode } from "../protocol/codes.ts";
 import { CommandFailure, ServerFailure } from "./failures.ts";
 import type { NameServer } from "./name_server.ts";
+import { reportedOptions } from "./queries.ts";
 import type { Registry } from "./registry.ts";
 import type { Session } from "./session.ts";
 import { printable } from "./text.ts";
-
-/** Limits on a server's response. */
-const LIMITS = { maxLength: 1_000_000, maxKeys: 10_000 };
 
 /** Adds the `config` command. */
 export function addConfigCommands(registry: Registry): void {
@@ -31,7 +28,7 @@ export function addConfigCommands(registry: Registry): void {
 async function get(session: Session, keys: readonly string[]): Promise<void> {
   const { out, json } = session;
   const options = await session.first(async (server) => {
-    const all = await stated(server);
+    const all = await reportedOptions(server);
     const missing = keys.find((key) => !all.has(key));
     if (missing !== undefined) throw unknownOption(server, missing, all);
     return [...all].filter(([key]) => keys.length === 0 || keys.includes(key));
@@ -47,11 +44,11 @@ async function set(session: Session, args: readonly string[]): Promise<void> {
   if (key === "") throw new CommandFailure("config set: the key is empty");
   await session.report(
     async (server) => {
-      const before = await stated(server);
+      const before = await reportedOptions(server);
       const body = new TextEncoder().encode(`${formatProperty(key, value)}\n`);
       await server.ask({ code: RequestCode.UPDATE_NAMESRV_CONFIG, extFields: [], body });
       // The reference reports success even when it has ignored the change.
-      const after = await stated(server);
+      const after = await reportedOptions(server);
       const now = after.get(key);
       if (now === undefined) throw unknownOption(server, key, after);
       if (now === before.get(key) && !sameValue(now, value)) {
@@ -63,19 +60,6 @@ async function set(session: Session, args: readonly string[]): Promise<void> {
     ({ now }) => `${key} is ${now}`,
     ({ before, now }) => ({ key, value: now, before }),
   );
-}
-
-/** The options as the server reports them. */
-async function stated(server: NameServer): Promise<Map<string, string>> {
-  const request = { code: RequestCode.GET_NAMESRV_CONFIG, extFields: [] };
-  const { body } = await server.ask(request);
-  const text = new TextDecoder().decode(body ?? new Uint8Array(0));
-  try {
-    return parseProperties(text, "its configuration", LIMITS);
-  } catch (error) {
-    if (!(error instanceof ConfigSyntaxError)) throw error;
-    throw new ServerFailure(server.address, printable(error.message));
-  }
 }
 
 /** Servers may format a value differently. */

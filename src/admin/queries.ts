@@ -1,3 +1,5 @@
+import { ConfigSyntaxError } from "../config/errors.ts";
+import { parseProperties } from "../config/properties.ts";
 import { RequestCode, ResponseCode } from "../protocol/codes.ts";
 import {
   type ClusterInfo,
@@ -9,11 +11,28 @@ import {
 import type { TopicRouteData } from "../protocol/route_data.ts";
 import { ServerFailure } from "./failures.ts";
 import type { NameServer } from "./name_server.ts";
+import { printable } from "./text.ts";
 
 /** Number of concurrent route requests. */
 const IN_FLIGHT = 64;
 /** Most bytes of routes kept: enough for a million topics. */
 const MAX_ROUTES = 512 * 1024 * 1024;
+
+/** Limits on a server's configuration. */
+const CONFIG_LIMITS = { maxLength: 1_000_000, maxKeys: 10_000 };
+
+/** Returns a server's options as it reports them. */
+export async function reportedOptions(server: NameServer): Promise<ReadonlyMap<string, string>> {
+  const request = { code: RequestCode.GET_NAMESRV_CONFIG, extFields: [] };
+  const { body } = await server.ask(request);
+  const text = new TextDecoder().decode(body ?? new Uint8Array(0));
+  try {
+    return parseProperties(text, "its configuration", CONFIG_LIMITS);
+  } catch (error) {
+    if (!(error instanceof ConfigSyntaxError)) throw error;
+    throw new ServerFailure(server.address, printable(error.message));
+  }
+}
 
 /** Returns the clusters and brokers that a server knows. */
 export function clusterInfo(server: NameServer): Promise<ClusterInfo> {

@@ -8,7 +8,8 @@ export type Fetch = (url: string, init: { signal: AbortSignal }) => Promise<Resp
 
 /** Reads the number of answered requests from a name server's metrics. */
 export class RequestCounter {
-  readonly #url: string;
+  /** "host:port" */
+  readonly address: string;
   readonly #timeout: number;
   readonly #fetch: Fetch;
 
@@ -17,7 +18,7 @@ export class RequestCounter {
    * @param timeout milliseconds
    */
   constructor(address: string, timeout: number, get: Fetch = fetch) {
-    this.#url = `http://${address}/metrics`;
+    this.address = address;
     this.#timeout = timeout;
     this.#fetch = get;
   }
@@ -28,7 +29,9 @@ export class RequestCounter {
    */
   async read(): Promise<number | undefined> {
     try {
-      const response = await this.#fetch(this.#url, { signal: AbortSignal.timeout(this.#timeout) });
+      const response = await this.#fetch(`http://${this.address}/metrics`, {
+        signal: AbortSignal.timeout(this.#timeout),
+      });
       return sumOf(REQUESTS, await textOf(response));
     } catch {
       // Nothing listens there, or it is no name server.

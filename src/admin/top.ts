@@ -1,5 +1,5 @@
 import type { NameServer } from "./name_server.ts";
-import { formatAddress, parseAddress } from "../address.ts";
+import { findMetricsPort } from "./metrics_port.ts";
 import { CommandFailure, UsageError } from "./failures.ts";
 import { parseCount, parseDuration, parseServers, type ServerOptions } from "./options.ts";
 import { type Cell, type Output, styled } from "./output.ts";
@@ -17,8 +17,6 @@ interface TopOptions extends ServerOptions {
   http?: string;
 }
 
-/** The default port of a name server's metrics. */
-const HTTP_PORT = 9890;
 /** Milliseconds to wait for metrics in each round. */
 const HTTP_TIMEOUT = 1000;
 const MAX_COUNT = 1_000_000;
@@ -41,7 +39,7 @@ export function addTop(registry: Registry): void {
     .option("--count <n>", "number of updates; by default until q or Ctrl-C")
     .option(
       "--http <host:port[;host:port]>",
-      `HTTP addresses of the servers, for metrics (default: port ${HTTP_PORT} of each host)`,
+      "HTTP addresses of the servers, for metrics (default: httpPort of each server)",
     );
 }
 
@@ -82,14 +80,12 @@ function watchesOf(servers: readonly NameServer[], http: string | undefined): Wa
     throw new UsageError(`--http ${http}: needs one address for each in -n, in the same order`);
   }
   return servers.map((server, i) => {
-    const counter = new RequestCounter(given?.[i] ?? httpAddressOf(server), HTTP_TIMEOUT);
-    return new Watch(server, counter, Date.now);
+    const address = given?.[i];
+    return new Watch(server, {
+      find: () => address === undefined ? findMetricsPort(server) : Promise.resolve({ address }),
+      counter: (address) => new RequestCounter(address, HTTP_TIMEOUT),
+    }, Date.now);
   });
-}
-
-function httpAddressOf({ address }: NameServer): string {
-  const { hostname } = parseAddress(address);
-  return formatAddress(hostname, HTTP_PORT);
 }
 
 /** Ends `top` on a signal or when q is pressed. */
@@ -162,6 +158,9 @@ class JsonView implements View {
 
 /** One line for each server and round, and one for each change. */
 class Lines implements View {
+  /** The reasons shown last, by server. */
+  readonly #reasons = new Map<string, string | null>();
+
   constructor(readonly out: Output) {}
 
   async enter(): Promise<void> {}
@@ -171,6 +170,11 @@ class Lines implements View {
       const start = `${new Date(sight.time).toISOString()} ${sight.server}`;
       await this.out.line(`${start} ${summary(sight)}`);
       for (const change of sight.changes) await this.out.line(`${start} ${change}`);
+      const { server, noMetrics } = sight;
+      if (noMetrics !== null && this.#reasons.get(server) !== noMetrics) {
+        await this.out.line(`${start} no requests/s: ${noMetrics}`);
+      }
+      this.#reasons.set(server, noMetrics);
     }
   }
 
@@ -220,6 +224,11 @@ class Screen implements View {
       ...sights.flatMap(({ failure }) =>
         failure === null ? [] : this.out.styled("red", failure.message.slice(0, columns - 1))
       ),
+      ...sights.flatMap(({ server, failure, noMetrics }) => {
+        if (noMetrics === null || failure !== null) return [];
+        const text = `${printable(server)}: no requests/s: ${noMetrics}`;
+        return this.out.styled("dim", text.slice(0, columns - 1));
+      }),
       "",
       this.out.styled("bold", "CHANGES"),
       ...changes,

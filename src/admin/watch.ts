@@ -2,6 +2,7 @@ import { RefusedError, ServerFailure } from "./failures.ts";
 import type { NameServer } from "./name_server.ts";
 import { probe } from "./ping.ts";
 import { clusterInfo, topicNames } from "./queries.ts";
+import { type MetricsPort, silentPort } from "./metrics_port.ts";
 import type { RequestCounter } from "./request_counter.ts";
 
 /** The state of a name server at one moment. */
@@ -19,6 +20,8 @@ export interface Sight {
   readonly topics: number | null;
   /** From the server's metrics, since the last round; `null` where they are unavailable. */
   readonly requestsPerSecond: number | null;
+  /** Why the metrics are unavailable, and what to do; `null` while they are available. */
+  readonly noMetrics: string | null;
   /** Brokers added (`+`) and removed (`-`) since the last round. */
   readonly changes: readonly string[];
 }
@@ -32,27 +35,36 @@ interface Seen {
   readonly topics: ReadonlySet<string> | undefined;
 }
 
+/** How to get at a server's metrics. */
+export interface MetricsAccess {
+  find(): Promise<MetricsPort>;
+  counter(address: string): RequestCounter;
+}
+
 /** Polls one name server. */
 export class Watch {
   readonly #server: NameServer;
-  readonly #counter: RequestCounter;
+  readonly #metrics: MetricsAccess;
   /** Milliseconds since 1970. */
   readonly #now: () => number;
   #seen: Seen | undefined;
   #up: boolean | undefined;
+  #counter: RequestCounter | undefined;
+  #noMetrics: string | null = null;
   #counted: { requests: number; time: number } | undefined;
   #nextCount = 0;
 
-  constructor(server: NameServer, counter: RequestCounter, now: () => number) {
+  constructor(server: NameServer, metrics: MetricsAccess, now: () => number) {
     this.#server = server;
-    this.#counter = counter;
+    this.#metrics = metrics;
     this.#now = now;
   }
 
   /** Reads the current state. */
   async look(): Promise<Sight> {
     const server = this.#server.address;
-    const rate = this.#rate();
+    // While the port is unknown, the server is asked for it after the latency was measured.
+    const rate = this.#counter && this.#rate(this.#counter);
     try {
       await this.#server.connect();
       const asked = performance.now();
@@ -60,6 +72,7 @@ export class Watch {
       const latencyMillis = Math.round((performance.now() - asked) * 1000) / 1000;
       const seen = await this.#see();
       const changes = this.#changes(seen);
+      const requestsPerSecond = await (rate ?? this.#firstRate());
       return {
         server,
         time: this.#now(),
@@ -67,7 +80,8 @@ export class Watch {
         latencyMillis,
         brokers: seen.brokers.size,
         topics: seen.topics?.size ?? null,
-        requestsPerSecond: await rate,
+        requestsPerSecond,
+        noMetrics: this.#noMetrics,
         changes,
       };
     } catch (failure) {
@@ -83,6 +97,7 @@ export class Watch {
         brokers: null,
         topics: null,
         requestsPerSecond: null,
+        noMetrics: this.#noMetrics,
         changes,
       };
     }
@@ -114,18 +129,34 @@ export class Watch {
     return changes.concat(changed(before.brokers, seen.brokers, ""), topics);
   }
 
-  async #rate(): Promise<number | null> {
+  async #firstRate(): Promise<number | null> {
     if (this.#now() < this.#nextCount) return null;
+    const found = await this.#metrics.find();
+    if ("reason" in found) return this.#withoutMetrics(found.reason);
+    this.#counter = this.#metrics.counter(found.address);
+    return await this.#rate(this.#counter);
+  }
+
+  async #rate(counter: RequestCounter): Promise<number | null> {
     const before = this.#counted;
-    const requests = await this.#counter.read();
+    const requests = await counter.read();
+    if (requests === undefined) return this.#withoutMetrics(silentPort(counter.address));
     const time = this.#now();
-    // A port that never answers must not slow down each round.
-    if (requests === undefined) this.#nextCount = time + METRICS_RETRY;
-    this.#counted = requests === undefined ? undefined : { requests, time };
+    this.#noMetrics = null;
+    this.#counted = { requests, time };
     // A restarted server counts from zero.
-    if (before === undefined || requests === undefined || requests < before.requests) return null;
+    if (before === undefined || requests < before.requests) return null;
     const seconds = (time - before.time) / 1000;
     return seconds > 0 ? Math.round((requests - before.requests) / seconds) : null;
+  }
+
+  /** Looks for the metrics again later: a port that never answers must not slow down each round. */
+  #withoutMetrics(reason: string): null {
+    this.#noMetrics = reason;
+    this.#counter = undefined;
+    this.#counted = undefined;
+    this.#nextCount = this.#now() + METRICS_RETRY;
+    return null;
   }
 }
 

@@ -107,7 +107,7 @@ export class RemotingServer {
     );
     this.#listeners = listeners;
     this.#idleScan.start();
-    return listeners[0]!.port;
+    return listeners[0].port;
   }
 
   #open(hostname: string, port: number): Promise<Listener> {

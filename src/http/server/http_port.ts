@@ -83,7 +83,7 @@ export class HttpPort {
       (address, error) => this.#log.info("address skipped", { address, port, error }),
     );
     this.#servers = servers;
-    const opened = servers[0]!.port;
+    const opened = servers[0].port;
     for (const { ended } of servers) {
       void ended.then((error) => {
         if (this.#servers !== servers) return;

@@ -490,16 +490,18 @@ describe("top", () => {
     const { code, out } = await top(one(changing), "--count", "2");
     assert.equal(code, 0);
     const lines = out.trimEnd().split("\n").map((line) => line.replace(/^\S+Z /, ""));
-    assert.equal(lines.length, 4, out);
+    assert.equal(lines.length, 5, out);
+    assert.match(lines[1]!, /^10\.0\.0\.1:9876 no requests\/s: 127\.0\.0\.1:1 does not answer: /);
     assert.match(lines[0]!, /^10\.0\.0\.1:9876 up latency=\S+ms requests\/s=- brokers=4 topics=1$/);
-    assert.deepEqual(lines.slice(2), [`${A} + topic T2`, `${A} - topic T1`]);
+    assert.deepEqual(lines.slice(3), [`${A} + topic T2`, `${A} - topic T1`]);
   });
 
   it("writes JSON lines", async () => {
     const { out } = await top(one(), "--count", "2", "--json");
     const looks = out.trimEnd().split("\n").map((line) => JSON.parse(line));
     assert.equal(looks.length, 2);
-    const { time, latencyMillis, ...rest } = looks[1];
+    const { time, latencyMillis, noMetrics, ...rest } = looks[1];
+    assert.match(noMetrics, /127\.0\.0\.1:1 does not answer/);
     assert.ok(!Number.isNaN(Date.parse(time)) && latencyMillis >= 0);
     assert.deepEqual(rest, {
       server: A,
@@ -522,7 +524,7 @@ describe("top", () => {
     assert.equal(code, 0);
     assert.match(
       out,
-      / up .*\n.* down: closed the connection.*\n.* - server\n.* up .*\n.* \+ server\n$/,
+      / up .*\n.* no requests.*\n.* down: closed the connection.*\n.* - server\n.* up .*\n.* \+ server\n$/,
     );
   });
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { RequestSigner } from "../../../src/access/request_signer.ts";
 import { NameServer } from "../../../src/admin/name_server.ts";
+import { findMetricsPort } from "../../../src/admin/metrics_port.ts";
 import { RequestCounter } from "../../../src/admin/request_counter.ts";
 import { Watch } from "../../../src/admin/watch.ts";
 import { type Behaviour, FakeNameServers, run } from "../../support/fake_name_servers.ts";
@@ -12,17 +13,20 @@ const A = "10.0.0.1:9876";
 function watchOf(counts: (number | undefined)[]) {
   const clock = { now: 1_000_000 };
   let fetched = 0;
-  const counter = new RequestCounter("10.0.0.1:9890", 1000, () => {
+  const get = () => {
     const count = counts[fetched++];
     return count === undefined
       ? Promise.reject(new TypeError("refused"))
       : Promise.resolve(new Response(`rocketmq_namesrv_requests_total ${count}\n`));
-  });
+  };
   const body = '{"brokerAddrTable":{},"clusterAddrTable":{},"topicList":[]}';
   const transport = new FakeNameServers(new Map([[A, () => ({ body })]]));
   const watch = new Watch(
     new NameServer(A, { transport, timeout: 1000, signer: new RequestSigner(() => undefined) }),
-    counter,
+    {
+      find: () => Promise.resolve({ address: "10.0.0.1:9890" }),
+      counter: (address) => new RequestCounter(address, 1000, get),
+    },
     () => clock.now,
   );
   const rate = async () => (await watch.look()).requestsPerSecond;
@@ -55,6 +59,46 @@ describe("a watch", () => {
     assert.deepEqual([await rate(), fetched()], [null, 2]);
     clock.now += 1000;
     assert.equal(await rate(), 10);
+  });
+
+  it("finds the metrics at the httpPort that the server reports", async () => {
+    const server = (body: string): Behaviour => ({ code }) =>
+      code === 319 ? body === "" ? { code: 16, remark: "denied" } : { body } : { body: "{}" };
+    const cases: [body: string, found: RegExp][] = [
+      ["httpPort=1234\n", /^10\.0\.0\.1:1234$/],
+      ["httpPort=0\n", /has no HTTP port \(httpPort=0\)/],
+      ["listenPort=9876\n", /this kind of name server has none/],
+      ["httpPort=x\n", /httpPort=x; name its HTTP port with --http/],
+      ["", /does not report its configuration .*denied.*; name its HTTP port with --http/],
+    ];
+    for (const [body, expected] of cases) {
+      const transport = new FakeNameServers(new Map([[A, server(body)]]));
+      const signer = new RequestSigner(() => undefined);
+      const found = await findMetricsPort(new NameServer(A, { transport, timeout: 1000, signer }));
+      assert.match("address" in found ? found.address : found.reason, expected);
+    }
+  });
+
+  it("says once on lines why there are no requests a second, and what to do", async () => {
+    const server: Behaviour = ({ code }) => ({
+      body: code === 319
+        ? "httpPort=1\n"
+        : '{"brokerAddrTable":{},"clusterAddrTable":{},"topicList":[]}',
+    });
+    const address = "127.0.0.1:9876";
+    const servers = new FakeNameServers(new Map([[address, server]]));
+    const { out } = await run(servers, [
+      "top",
+      "-n",
+      address,
+      "--count",
+      "2",
+      "--interval",
+      "100ms",
+    ]);
+    const reasons = out.split("\n").filter((line) => line.includes("no requests/s: "));
+    assert.equal(reasons.length, 1, out);
+    assert.match(reasons[0]!, /127\.0\.0\.1:1 does not answer: .*--http$/);
   });
 
   it("tells of more changes at once than a call may have arguments", async () => {

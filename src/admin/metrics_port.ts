@@ -1,0 +1,32 @@
+import { formatAddress, parseAddress } from "../address.ts";
+import { ServerFailure } from "./failures.ts";
+import type { NameServer } from "./name_server.ts";
+import { reportedOptions } from "./queries.ts";
+import { printable } from "./text.ts";
+
+const WITH_HTTP = "name its HTTP port with --http";
+
+/** Where a name server's metrics are, or why that is unknown and what to do. */
+export type MetricsPort = { readonly address: string } | { readonly reason: string };
+
+/** Asks a server for its HTTP port. */
+export async function findMetricsPort(server: NameServer): Promise<MetricsPort> {
+  let port: string | undefined;
+  try {
+    port = (await reportedOptions(server)).get("httpPort");
+  } catch (error) {
+    if (!(error instanceof ServerFailure)) throw error;
+    return { reason: `the server does not report its configuration (${error.what}); ${WITH_HTTP}` };
+  }
+  if (port === undefined) return { reason: "this kind of name server has none" };
+  if (port === "0") return { reason: "the server has no HTTP port (httpPort=0)" };
+  if (!/^[1-9]\d{0,4}$/.test(port)) {
+    return { reason: `the server reports httpPort=${printable(port)}; ${WITH_HTTP}` };
+  }
+  return { address: formatAddress(parseAddress(server.address).hostname, Number(port)) };
+}
+
+/** The reason for a port that does not answer. */
+export function silentPort(address: string): string {
+  return `${address} does not answer: check httpBindAddress, or name another address with --http`;
+}
