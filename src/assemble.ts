@@ -19,6 +19,7 @@ import type { HttpListener } from "./http/server/http_listener.ts";
 import type { HttpPort } from "./http/server/http_port.ts";
 import { KvConfig } from "./kv/kv_config.ts";
 import type { Log, LogLevel } from "./log/log.ts";
+import type { RepeatLimits } from "./log/repeats.ts";
 import { LoopLag } from "./metrics/loop_lag.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { denoRuntime } from "./metrics/runtime.ts";
@@ -58,7 +59,7 @@ export interface NamesrvParts {
   disk?: FileSystem;
   log: Log;
   setLogLevel(level: LogLevel): void;
-  setLogRepeatLimit(limit: number): void;
+  setLogLimits(limits: Readonly<Partial<RepeatLimits>>): void;
   /** Opens the HTTP port. If absent, there is none. */
   http?: HttpListener;
   clock?: Clock;
@@ -140,7 +141,8 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
   const { cache, routes, tables, answers, decoder, queues, dispatcher } = processing;
 
   config.subscribe("logLevel", parts.setLogLevel);
-  config.subscribe("logRepeatLimit", parts.setLogRepeatLimit);
+  config.subscribe("logRepeatLimit", (kind) => parts.setLogLimits({ kind }));
+  config.subscribe("logPeerLimit", (peers) => parts.setLogLimits({ peers }));
 
   const acceptor = tls && new TlsAcceptor({
     enforcing: options["tls.server.mode"] === "enforcing",

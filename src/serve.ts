@@ -22,11 +22,13 @@ export async function serve(args: readonly string[]): Promise<void> {
     await write(Deno.stderr, prepared.err);
     Deno.exit(prepared.code);
   }
+  // Without a listener the signal ends the process; with one, the write fails.
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGXFSZ", () => {});
   let { configuration } = prepared;
   let opened: OpenedLog | undefined;
   try {
     ({ opened, configuration } = openLog(configuration));
-    const { setLevel, setRepeatLimit, close } = opened;
+    const { setLevel, setLimits, close } = opened;
     const log: Log = opened.log;
     for (const { level, event, fields } of configuration.notices) opened.log[level](event, fields);
     const transport = createTransport(configuration.options.transport, log);
@@ -37,7 +39,7 @@ export async function serve(args: readonly string[]): Promise<void> {
       log,
       setLogLevel: setLevel,
       http: denoHttpListener,
-      setLogRepeatLimit: setRepeatLimit,
+      setLogLimits: setLimits,
     });
 
     let stopping = false;
@@ -101,7 +103,7 @@ function openLog(
     const opened = createLog({
       level: options.logLevel,
       format: options.logFormat,
-      repeatLimit: options.logRepeatLimit,
+      limits: { kind: options.logRepeatLimit, peers: options.logPeerLimit },
       console: options.logConsole,
       dir: options.logDir,
       maxBytes: options.logFileMaxBytes,

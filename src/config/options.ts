@@ -392,6 +392,14 @@ const LOG = {
     doc:
       "Number of events of a kind that are logged per minute; a line reports how many were omitted. 0: all.",
   }),
+  logPeerLimit: int({
+    default: 10_000,
+    range: ANY,
+    applies: "live",
+    doc:
+      "Number of events of all kinds together that are logged per minute and level, of those that " +
+      "peers can cause; a line reports how many were omitted. 0: all.",
+  }),
   logConsole: flag({
     default: true,
     applies: "restart",

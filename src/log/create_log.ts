@@ -1,16 +1,16 @@
 import { type BaseHandler, Logger, LogLevels } from "@std/log";
 import { ConsoleLog } from "./console.ts";
 import { type LogFileOptions, openLogFile } from "./file.ts";
-import { APART } from "./events.ts";
+import { APART, OF_PEERS } from "./events.ts";
 import { type formatEvent, FORMATS } from "./format.ts";
 import type { Fields, LogLevel, UncheckedLog } from "./log.ts";
-import { RepeatLimit } from "./repeats.ts";
+import { RepeatLimit, type RepeatLimits } from "./repeats.ts";
 
 /** Options of {@linkcode createLog}. */
 export interface LogOptions extends LogFileOptions {
   level: LogLevel;
-  /** Most lines per minute for each kind of event; 0 for no limit. */
-  repeatLimit: number;
+  /** Most lines per minute. */
+  limits: Readonly<RepeatLimits>;
   /** Whether events go to stderr. */
   console: boolean;
   /** Folder of `namesrv.log`, created if missing; empty for no file. */
@@ -19,7 +19,7 @@ export interface LogOptions extends LogFileOptions {
 
 /**
  * Opens the server's log: one line per event on stderr and in a rotating file. Repeated events
- * beyond repeatLimit are only counted, and reported at the end of the minute. The file is at most a
+ * beyond the limits are only counted, and reported at the end of the minute. The file is at most a
  * second behind, and up to date after WARN and above. If the disk fails later, lines are lost but
  * the server goes on; stderr then reports it once a minute.
  *
@@ -27,8 +27,9 @@ export interface LogOptions extends LogFileOptions {
  *
  * @example
  * ```ts
- * const options = { level: "INFO", format: "text", repeatLimit: 1000, console: true } as const;
- * const { log, close } = createLog({ ...options, dir: "", maxBytes: 1e8, fileCount: 10 });
+ * const options = { level: "INFO", format: "text", console: true, dir: "" } as const;
+ * const limits = { kind: 1000, peers: 10_000 };
+ * const { log, close } = createLog({ ...options, limits, maxBytes: 1e8, fileCount: 10 });
  * log.info("broker registered", { broker: "broker-a", id: 0 });
  * close();
  * ```
@@ -36,7 +37,7 @@ export interface LogOptions extends LogFileOptions {
 export function createLog(options: LogOptions): {
   log: UncheckedLog;
   setLevel(level: LogLevel): void;
-  setRepeatLimit(limit: number): void;
+  setLimits(limits: Readonly<Partial<RepeatLimits>>): void;
   close(): void;
 } {
   const handlers: BaseHandler[] = [];
@@ -50,7 +51,7 @@ export function createLog(options: LogOptions): {
   return {
     log,
     setLevel: (level) => log.setLevel(level),
-    setRepeatLimit: (limit) => log.setRepeatLimit(limit),
+    setLimits: (limits) => log.setLimits(limits),
     close() {
       log.close();
       logger.handlers = handlers.filter((handler) => handler !== file);
@@ -65,11 +66,11 @@ class EventLog implements UncheckedLog {
   readonly #format: typeof formatEvent;
   readonly #repeats: RepeatLimit;
 
-  constructor(logger: Logger, { format, repeatLimit }: LogOptions) {
+  constructor(logger: Logger, { format, limits }: LogOptions) {
     this.#logger = logger;
     this.#format = FORMATS[format].event;
     this.debugEnabled = logger.levelName === "DEBUG";
-    this.#repeats = new RepeatLimit(repeatLimit, ({ level, event, count, seconds }) => {
+    this.#repeats = new RepeatLimit(limits, ({ level, event, count, seconds }) => {
       this.#write(level as LogLevel, "log lines omitted", { of: event, count, seconds });
     });
   }
@@ -82,8 +83,8 @@ class EventLog implements UncheckedLog {
     this.debugEnabled = level === "DEBUG";
   }
 
-  setRepeatLimit(limit: number): void {
-    this.#repeats.limit = limit;
+  setLimits(limits: Readonly<Partial<RepeatLimits>>): void {
+    Object.assign(this.#repeats.limits, limits);
   }
 
   close(): void {
@@ -109,7 +110,7 @@ class EventLog implements UncheckedLog {
   #tell(level: LogLevel, event: string, fields?: Fields): void {
     if (
       this.#logger.level > LogLevels[level] ||
-      !this.#repeats.passes(level, event, apart(event, fields))
+      !this.#repeats.passes(level, event, OF_PEERS.has(event), apart(event, fields))
     ) return;
     this.#write(level, event, fields);
   }

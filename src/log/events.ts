@@ -592,8 +592,8 @@ const THE_LOG_ITSELF = {
     levels: ["DEBUG", "INFO", "WARN", "ERROR"],
     fields: ["of", "count", "seconds"],
     meaning:
-      "The event in `of` was logged more than logRepeatLimit times in a minute. `count` lines " +
-      "were omitted.",
+      "The event in `of` was logged more than logRepeatLimit times in a minute, or all events " +
+      "that peers cause more than logPeerLimit times. `count` lines were omitted.",
   },
   "log lines lost": {
     levels: ["ERROR"],
@@ -634,6 +634,18 @@ export type EventAt<L extends LogLevel> = {
 export type FieldsOf<E extends EventName> = {
   readonly [F in Events[E]["fields"][number]]?: unknown;
 };
+
+/** Fields of what peers send. */
+const SENT = ["peer", "broker", "topic", "namespace", "code", "url"];
+
+/** The events that peers can cause. All of them together are limited by logPeerLimit. */
+export const OF_PEERS: ReadonlySet<string> = new Set(
+  LOG_EVENT_GROUPS.flatMap(({ events }) =>
+    Object.entries(events).flatMap(([event, { fields }]) =>
+      SENT.some((name) => fields.includes(name)) ? [event] : []
+    )
+  ),
+);
 
 /** The fields by which repeats of some events are counted apart, by event. */
 export const APART: ReadonlyMap<string, readonly string[]> = new Map(

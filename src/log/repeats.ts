@@ -20,29 +20,53 @@ interface Window {
   timer?: ReturnType<typeof setTimeout>;
 }
 
-/** Passes a limited number of events of each kind per minute, and reports how many it omitted. */
+/** Most events per minute; 0 for no limit. */
+export interface RepeatLimits {
+  /** Of each kind. */
+  kind: number;
+  /** Of all kinds together that peers can cause, for each level: a flood of one hides no other. */
+  peers: number;
+}
+
+/** The name under which omitted events of all kinds are reported. */
+const ALL_OF_PEERS = "(all that peers cause)";
+
+/**
+ * Passes a limited number of events per minute, of each kind and of all kinds that peers can cause,
+ * and reports how many it omitted.
+ */
 export class RepeatLimit {
-  /** Most events of a kind per minute; 0 for no limit. */
-  limit: number;
+  readonly limits: RepeatLimits;
   readonly #report: (leftOut: LeftOut) => void;
   /** By level and event. */
   readonly #windows = new Map<string, Window>();
 
   /** @param report called at the end of a minute in which events were omitted */
-  constructor(limit: number, report: (leftOut: LeftOut) => void) {
-    this.limit = limit;
+  constructor(limits: Readonly<RepeatLimits>, report: (leftOut: LeftOut) => void) {
+    this.limits = { ...limits };
     this.#report = report;
   }
 
   /**
    * Counts an event. Returns whether it should be written.
    *
+   * @param ofPeers whether peers can cause such events
    * @param apart counts events with another one of these separately
    */
-  passes(level: string, event: string, apart = ""): boolean {
-    if (this.limit === 0) return true;
-    const window = this.#windowOf(level, apart === "" ? event : `${event} (${apart})`);
-    if (window.passed < this.limit) {
+  passes(level: string, event: string, ofPeers: boolean, apart = ""): boolean {
+    const { kind, peers } = this.limits;
+    const name = apart === "" ? event : `${event} (${apart})`;
+    if (kind !== 0 && !this.#count(this.#windowOf(level, name), kind)) return false;
+    return !ofPeers || peers === 0 || this.#count(this.#windowOf(level, ALL_OF_PEERS), peers);
+  }
+
+  /** Reports the events omitted so far. */
+  close(): void {
+    for (const window of [...this.#windows.values()]) this.#end(window);
+  }
+
+  #count(window: Window, limit: number): boolean {
+    if (window.passed < limit) {
       window.passed++;
       return true;
     }
@@ -55,11 +79,6 @@ export class RepeatLimit {
     return false;
   }
 
-  /** Reports the events omitted so far. */
-  close(): void {
-    for (const window of [...this.#windows.values()]) this.#end(window);
-  }
-
   #windowOf(level: string, event: string): Window {
     const now = Date.now();
     const known = this.#windows.get(keyOf(level, event));
@@ -68,7 +87,8 @@ export class RepeatLimit {
       this.#end(known);
     }
     if (this.#windows.size >= MAX_EVENTS) this.#forget(now);
-    const name = this.#windows.size < MAX_EVENTS ? event : "(others)";
+    const isFull = this.#windows.size >= MAX_EVENTS && event !== ALL_OF_PEERS;
+    const name = isFull ? "(others)" : event;
     const shared = this.#windows.get(keyOf(level, name));
     if (shared !== undefined) return shared;
     const window = { level, event: name, since: now, passed: 0, leftOut: 0 };

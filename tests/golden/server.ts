@@ -42,7 +42,7 @@ export async function startServer(options: Record<string, string> = {}): Promise
     files: Deno,
     log: silent,
     setLogLevel: () => {},
-    setLogRepeatLimit: () => {},
+    setLogLimits: () => {},
   });
   return {
     port: namesrv.port,

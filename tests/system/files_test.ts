@@ -65,6 +65,33 @@ describe("a KV file that is mounted by itself", () => {
   });
 });
 
+describe("a limit on the size of files", () => {
+  it("fails the write, not the process", async () => {
+    await using home = await Home.make();
+    // Deno's own cache has larger files: it must be warm, so that only the server writes.
+    await ServerProcess.run({ home, args: ["--version"] });
+    const through = ["prlimit", "--fsize=65536:65536"];
+    await using server = await ServerProcess.start({ home, through });
+    await using peer = await Peer.connect(server.port);
+    assert.equal((await peer.call(PUT)).code, 0);
+    const value = "v".repeat(40_000);
+    const put = (key: string) =>
+      peer.call({ code: 100, extFields: { namespace: "n", key, value } });
+    assert.equal((await put("a")).code, 0);
+    const { code, remark } = await put("b");
+    assert.equal(code, 1);
+    assert.match(
+      remark!,
+      /^the KV table can't be written \(kvConfigPath\): writing aside: File too large/,
+    );
+    assert.equal((await peer.call(PUT)).code, 0);
+    assert.equal((await peer.call({ ...PUT, code: 101 })).extFields!.get("value"), "v");
+    const file = await Deno.readTextFile(home.file("namesrv/kvConfig.json"));
+    assert.deepEqual(Object.keys(JSON.parse(file).configTable.n), ["k", "a"]);
+    assert.equal((await server.stop()).code, 0);
+  });
+});
+
 describe("a start with a named pipe or a folder in the place of a file", () => {
   const configured = async (home: Home, options: Record<string, string>) => {
     return ["-c", await home.configFile(options)];

@@ -81,6 +81,31 @@ describe("the log", () => {
     );
   });
 
+  it("has at most logPeerLimit lines a minute and level of all that a stranger can cause", async () => {
+    await using home = await Home.make();
+    const options = { logLevel: "DEBUG", logRepeatLimit: "0", logPeerLimit: "50" };
+    await using server = await start(home, options);
+    await using peer = await Peer.connect(server.port);
+    // Each of them is several lines of different kinds: opened, refused, closed, and a value.
+    for (let i = 0; i < 100; i++) {
+      await spoil(server);
+      await peer.call({ code: 105, extFields: { topic: "T", acceptStandardJsonOnly: "maybe" } });
+      await peer.call({ code: 100, extFields: { namespace: "n", key: "k", value: `${i}` } });
+    }
+    const { err } = await server.stop();
+    // Own lines, of the start and the stop, are not counted: nothing of a stranger's hides them.
+    const own = / (water mark|log lines omitted|signal|stopping|stopped|connections closed) ?/;
+    const from = err.findIndex((line) => / INFO The Name Server boot success/.test(line));
+    const lines = err.slice(from + 1).filter((line) => !own.test(line));
+    for (const level of ["DEBUG", "INFO", "WARN"]) {
+      assert.equal(lines.filter((line) => line.includes(` ${level} `)).length, 50, level);
+      const told = new RegExp(
+        `${level} log lines omitted of="\\(all that peers cause\\)" count=\\d+`,
+      );
+      assert.match(err.join("\n"), told);
+    }
+  });
+
   it("is put aside when it is large, and old ones go", async () => {
     await using home = await Home.make();
     const server = await start(home, {

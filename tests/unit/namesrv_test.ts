@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers";
 import { loadConfiguration } from "../../src/config/load.ts";
 import { KvConfigError } from "../../src/kv/kv_config.ts";
+import type { RepeatLimits } from "../../src/log/repeats.ts";
 import type { LogLevel } from "../../src/log/log.ts";
 import { ListenError, Namesrv } from "../../src/namesrv.ts";
 import type { Listener, Socket } from "../../src/remoting/transport/transport.ts";
@@ -85,7 +86,7 @@ describe("Namesrv", () => {
   let network: Network;
   let log: RecordedLog;
   let levels: LogLevel[];
-  let limits: number[];
+  let limits: Partial<RepeatLimits>[];
   let running: Namesrv | undefined;
 
   beforeEach(async () => {
@@ -121,7 +122,7 @@ describe("Namesrv", () => {
       log,
       setLogLevel: (level) => void levels.push(level),
       http,
-      setLogRepeatLimit: (limit) => void limits.push(limit),
+      setLogLimits: (limit) => void limits.push(limit),
       clock: new TestClock(),
     });
     return running;
@@ -420,8 +421,11 @@ describe("Namesrv", () => {
     it("of the log's level reaches the log, and of the water marks the connections", async () => {
       await start();
       const peer = network.open();
-      await change(peer, "logLevel=DEBUG\nlogRepeatLimit=5\nwriteBufferHighWaterMark=1000");
-      assert.deepEqual([levels, limits], [["DEBUG"], [5]]);
+      await change(
+        peer,
+        "logLevel=DEBUG\nlogRepeatLimit=5\nlogPeerLimit=7\nwriteBufferHighWaterMark=1000",
+      );
+      assert.deepEqual([levels, limits], [["DEBUG"], [{ kind: 5 }, { peers: 7 }]]);
       const { waterMarks } = network.listened[0];
       assert.deepEqual([waterMarks.high(), waterMarks.low()], [1000, 500]);
     });

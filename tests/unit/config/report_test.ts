@@ -68,6 +68,7 @@ const OURS = [
   "logFileMaxBytes",
   "logFormat",
   "logLevel",
+  "logPeerLimit",
   "logRepeatLimit",
   "maxBufferedRequestBytes",
   "maxInflatedBodyBytes",

@@ -28,7 +28,7 @@ describe("createLog", () => {
     open = createLog({
       level: "INFO",
       format: "text",
-      repeatLimit: 0,
+      limits: { kind: 0, peers: 0 },
       console: false,
       dir: folder,
       maxBytes: 1e6,
@@ -70,7 +70,7 @@ describe("createLog", () => {
   });
 
   it("writes so many events of a kind in a minute, and how many more there were", () => {
-    const { log, setRepeatLimit, close } = create({ repeatLimit: 3 });
+    const { log, setLimits, close } = create({ limits: { kind: 3, peers: 0 } });
     for (let i = 0; i < 10; i++) log.warn("connection refused", { i });
     log.info("connection refused");
     log.warn("other");
@@ -89,7 +89,7 @@ describe("createLog", () => {
     );
     for (let i = 0; i < 5; i++) log.warn("connection refused", { i });
     assert.equal(lines().at(-1), "WARN connection refused i=2");
-    setRepeatLimit(0);
+    setLimits({ kind: 0 });
     for (let i = 0; i < 5; i++) log.warn("connection refused", { i });
     assert.equal(lines().at(-1), "WARN connection refused i=4");
     // Lines omitted in an unfinished minute are reported on close, too.
@@ -102,7 +102,7 @@ describe("createLog", () => {
   });
 
   it("counts lines below its level as little as it writes them", () => {
-    const { log, setLevel } = create({ repeatLimit: 1, level: "WARN" });
+    const { log, setLevel } = create({ limits: { kind: 1, peers: 0 }, level: "WARN" });
     for (let i = 0; i < 5; i++) log.info("quiet");
     setLevel("INFO");
     log.info("quiet");

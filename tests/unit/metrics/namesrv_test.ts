@@ -38,7 +38,7 @@ describe("the metrics of a Namesrv", () => {
       files: Deno,
       log,
       setLogLevel() {},
-      setLogRepeatLimit() {},
+      setLogLimits() {},
     });
   });
   afterEach(async () => {
@@ -233,7 +233,7 @@ describe("the metrics of a Namesrv, as time goes by", () => {
       files: Deno,
       log: new RecordedLog(),
       setLogLevel() {},
-      setLogRepeatLimit() {},
+      setLogLimits() {},
       clock: new TestClock(),
     });
     const body = utf8(registration(["T1", "T2"]));
