@@ -124,6 +124,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
 
   const lifecycle: Lifecycle = { leaving: false, stopping: false };
   const budget = new ByteBudget(() => options.maxBufferedRequestBytes);
+  const slice = new WorkSlice(clock.nextTurn);
   const access = await assembleAccess(options, parts.accessFiles, log, clock);
   const signer = new RequestSigner(() => access.rules?.store.policy.outgoing);
   const client = new RemotingClient(transport, options.frameMaxLength, signer);
@@ -132,6 +133,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     kv,
     client,
     budget,
+    slice,
     lifecycle,
     access,
     log,
@@ -186,7 +188,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     options,
     runtime: denoRuntime(),
   };
-  const metrics = new Metrics(sources);
+  const metrics = new Metrics(sources, slice);
   if (telemetry !== undefined) exportMetrics(telemetry.meter, sources);
 
   const http = parts.http && createHttpPort({
@@ -206,6 +208,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     },
     metrics,
     access,
+    slice,
     log,
   });
   return {
@@ -280,6 +283,7 @@ export function assembleProcessing(parts: {
   /** Calls other servers. */
   client: Pick<RemotingClient, "invoke" | "invokeOneway">;
   budget: Pick<ByteBudget, "take" | "give">;
+  slice: WorkSlice;
   lifecycle: Readonly<Lifecycle>;
   access: Pick<Access, "guard" | "info">;
   log: Log;
@@ -287,9 +291,9 @@ export function assembleProcessing(parts: {
   /** Closes a connection whose broker was silent for too long. */
   expire(connection: object): void;
 }): Processing {
-  const { config, kv, client, budget, lifecycle, log, clock, expire } = parts;
+  const { config, kv, client, budget, slice, lifecycle, log, clock, expire } = parts;
   const options = config.values;
-  const { now, monotonic, nextTurn } = clock;
+  const { now, monotonic, soon } = clock;
 
   const tables = new RouteTables();
   const cache = new RouteCache(tables, () => options.routeCacheMaxBytes);
@@ -307,13 +311,12 @@ export function assembleProcessing(parts: {
     log,
     now,
     monotonic,
-    defer: nextTurn,
+    defer: soon,
     notify: (change) => notifyMinBrokerIdChange(client, change, log),
     expire,
   });
   config.subscribe("scanNotActiveBrokerInterval", () => routes.reschedule());
 
-  const slice = new WorkSlice(nextTurn);
   const others = {
     capacity: () => options.defaultThreadPoolQueueCapacity,
     concurrency: () => options.defaultThreadPoolNums,
@@ -341,6 +344,7 @@ export function assembleProcessing(parts: {
     kv,
     decoder,
     access: parts.access.info,
+    slice,
     productEnvironment: new ProductEnvironment({ options, client, get: getText, log, now }),
     answers,
     log,

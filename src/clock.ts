@@ -6,7 +6,9 @@ export interface Clock {
   now(): number;
   /** Whole milliseconds since some moment. Setting the system's clock does not change it. */
   monotonic(): number;
-  /** Runs a task after the events that wait now. */
+  /** Runs a task after the events that are pending now. */
+  soon(task: () => void): void;
+  /** Runs a task once the network has had its turn. */
   nextTurn(task: () => void): void;
 }
 
@@ -14,5 +16,7 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => Math.floor(performance.now()),
-  nextTurn: (task) => void setImmediate(task),
+  soon: (task) => void setImmediate(task),
+  // Not setImmediate: while there are immediates, the runtime does not ask the system for events.
+  nextTurn: (task) => void setTimeout(task, 0),
 };

@@ -55,6 +55,12 @@ export class WorkSlice {
     this.#lastEnd = end;
   }
 
+  /** Does a piece of work like {@link run}, after a turn if the slice is over. */
+  async later<T>(work: () => T): Promise<T> {
+    if (this.over) await this.turn();
+    return this.run(work);
+  }
+
   /** Runs a task once the network has had a turn. It may find that the slice is over again. */
   afterTurn(task: () => void): void {
     this.#waiting.push(task);

@@ -1,8 +1,8 @@
-import { setImmediate } from "node:timers";
 import type { HttpAuthorization } from "../access/http_authorization.ts";
 import type { Permission } from "../access/permissions.ts";
 import type { Log } from "../log/log.ts";
 import type { MetricsSource } from "../metrics/metrics_source.ts";
+import type { WorkSlice } from "../work_slice.ts";
 import { SOFTWARE } from "../version.ts";
 import { accessRoutes, type AccessRoutesParts } from "./routes/access_routes.ts";
 import { HttpProblem } from "./server/answer.ts";
@@ -21,6 +21,7 @@ export interface HttpPortParts extends Omit<ApiParts, "pager"> {
   access: AccessRoutesParts & { readonly authorization?: HttpAuthorization };
   options: ApiParts["options"] & HttpAccessOptions;
   log: Log;
+  slice: WorkSlice;
 }
 
 /** Which paths need no permission. */
@@ -33,10 +34,9 @@ const HEALTH: readonly string[] = ["/livez", "/readyz", "/version"];
 
 /** Creates the HTTP port with all its routes, not listening yet. */
 export function createHttpPort(
-  { listener, condition, metrics, access, log, ...told }: HttpPortParts,
+  { listener, condition, metrics, access, log, slice, ...told }: HttpPortParts,
 ): HttpPort {
   const now = () => performance.now();
-  const pager = new Pager(now, (task) => void setImmediate(task));
   const { deno, v8 } = Deno.version;
   return new HttpPort({
     listener,
@@ -46,7 +46,7 @@ export function createHttpPort(
     routes: [
       ...healthRoutes(condition, { ...SOFTWARE, deno, v8 }, now),
       ...(metrics ? [metricsRoute(metrics, now)] : []),
-      ...apiRoutes({ ...told, pager }),
+      ...apiRoutes({ ...told, pager: new Pager(slice) }),
       ...accessRoutes(access),
     ],
   });

@@ -1,7 +1,7 @@
-import { setImmediate } from "node:timers";
 import type { MetricValueWithName, Registry } from "prom-client";
 import { DEFINITIONS, type HistogramDefinition, type NumberDefinition } from "./definitions.ts";
 import type { MetricsSource } from "./metrics_source.ts";
+import type { WorkSlice } from "../work_slice.ts";
 import type { Sources } from "./sources.ts";
 
 type Library = typeof import("prom-client");
@@ -13,10 +13,12 @@ type Library = typeof import("prom-client");
 export class Metrics implements MetricsSource {
   readonly contentType = "text/plain; version=0.0.4; charset=utf-8";
   readonly #sources: Sources;
+  readonly #slice: WorkSlice;
   #registry: Promise<Registry> | undefined;
 
-  constructor(sources: Sources) {
+  constructor(sources: Sources, slice: WorkSlice) {
     this.#sources = sources;
+    this.#slice = slice;
   }
 
   /**
@@ -27,8 +29,8 @@ export class Metrics implements MetricsSource {
     const registry = await (this.#registry ??= this.#load());
     const texts: string[] = [];
     for (const { name } of DEFINITIONS) {
-      texts.push(await registry.getSingleMetricAsString(name));
-      await new Promise<void>((resolve) => setImmediate(() => resolve()));
+      texts.push(await this.#slice.runAsync(() => registry.getSingleMetricAsString(name)));
+      if (this.#slice.over) await this.#slice.turn();
     }
     return `${texts.join("\n\n")}\n`;
   }

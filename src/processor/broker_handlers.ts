@@ -21,6 +21,7 @@ import type { Peer } from "../remoting/peer.ts";
 import type { RegistrationResult } from "../route/registration.ts";
 import type { RouteInfoManager } from "../route/route_info_manager.ts";
 import type { RouteView } from "../route/route_view.ts";
+import type { WorkSlice } from "../work_slice.ts";
 import { RequestError } from "./errors.ts";
 import {
   checkBodyLength,
@@ -47,6 +48,8 @@ export interface BrokerHandlersParts {
   decoder: RegistrationDecoder;
   /** Registrations wait in it for their bodies to be decoded. */
   registrations: RequestQueue;
+  /** Counts the time that applying a body takes. */
+  slice: WorkSlice;
   options: Readonly<BrokerOptions>;
   log: Log;
 }
@@ -67,7 +70,7 @@ const NO_CODE_SET = "not set any response code";
 
 /** Requests that register, renew and remove brokers, and queries about brokers. */
 export function brokerHandlers(parts: BrokerHandlersParts) {
-  const { routes, tables, kv, decoder, registrations, options, log } = parts;
+  const { routes, tables, kv, decoder, registrations, slice, options, log } = parts;
   return {
     register,
     unregister,
@@ -105,7 +108,7 @@ export function brokerHandlers(parts: BrokerHandlersParts) {
       () => {
         const decoded = decoder.decode(body, compressed, request.version);
         return decoded instanceof Promise
-          ? decoded.then((read) => apply(read, said))
+          ? decoded.then((read) => slice.later(() => apply(read, said)))
           : apply(decoded, said);
       },
       request,

@@ -16,6 +16,7 @@ import type { RouteCache } from "../../src/route/route_cache.ts";
 import type { RouteInfoManager } from "../../src/route/route_info_manager.ts";
 import type { RouteAnswers } from "../../src/route/route_answers.ts";
 import type { RouteView } from "../../src/route/route_view.ts";
+import { WorkSlice } from "../../src/work_slice.ts";
 import { environmentWith } from "./config_fixtures.ts";
 import { MemoryDisk } from "./memory_disk.ts";
 import { RecordedLog } from "./route_log.ts";
@@ -113,6 +114,7 @@ export class Processors {
           counters: new AccessCounters(),
         }),
       },
+      slice: new WorkSlice(systemClock.soon),
       lifecycle: { leaving: false, stopping: false },
       log: this.log,
       clock: { ...systemClock, now: time, monotonic: time },

@@ -9,5 +9,7 @@ export class TestClock implements Clock {
 
   readonly now = (): number => this.monotonic() + this.setForward;
   readonly monotonic = (): number => Date.now() + this.paused;
-  readonly nextTurn = systemClock.nextTurn;
+  readonly soon = systemClock.soon;
+  /** Not a timer: tests may fake those. */
+  readonly nextTurn = systemClock.soon;
 }

@@ -1,5 +1,7 @@
 import { beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers";
+import { WorkSlice } from "../../../src/work_slice.ts";
 import { Registry } from "prom-client";
 import { Histogram } from "../../../src/histogram.ts";
 import { type Definition, DEFINITIONS, PREFIX } from "../../../src/metrics/definitions.ts";
@@ -81,7 +83,7 @@ describe("Metrics", () => {
 
   beforeEach(() => {
     sources = world();
-    metrics = new Metrics(sources);
+    metrics = new Metrics(sources, new WorkSlice(setImmediate));
   });
 
   /** The scraped metrics whose names begin with this. */

@@ -93,7 +93,7 @@ describe("RegistrationDecoder", () => {
   }
 
   it("gives the results in the order in which the bodies came, small ones behind large", async () => {
-    const { decoder } = newDecoder();
+    const { decoder } = newDecoder({ now: () => 0 });
     const order: string[] = [];
     const bodies: [string, Uint8Array, boolean][] = [
       ["large", plain(5000, "large"), false],

@@ -1,5 +1,6 @@
 import { beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import { WorkSlice } from "../../../../src/work_slice.ts";
 import { setImmediate } from "node:timers";
 import { HttpProblem } from "../../../../src/http/server/answer.ts";
 import { accessRoutes } from "../../../../src/http/routes/access_routes.ts";
@@ -38,7 +39,7 @@ async function setUp(): Promise<void> {
       encode: (topic, client) => answers.encode(topic, client),
       serviceWait: () => wait,
     },
-    pager: new Pager(() => performance.now(), (task) => void setImmediate(task)),
+    pager: new Pager(new WorkSlice(setImmediate)),
   });
   const audit = { recent: () => [] };
   routes.push(...accessRoutes({ refusals: { rows: () => [], forgotten: 0 }, audit }));
