@@ -3,8 +3,8 @@
 import type { Command, Request } from "../support/frames.ts";
 import { Peer } from "../support/peer.ts";
 import { isRequest, type RequestStep, type Step } from "./recording.ts";
+import { until } from "../support/wait.ts";
 
-const LEAVING_LIMIT_MS = 5000;
 const REGISTER_BROKER = 103;
 const UNREGISTER_BROKER = 104;
 const GET_BROKER_CLUSTER_INFO = 106;
@@ -94,12 +94,9 @@ export class Replay implements AsyncDisposable {
   }
 
   async #forgotten(addr: string): Promise<void> {
-    const deadline = Date.now() + LEAVING_LIMIT_MS;
-    while (Date.now() < deadline) {
+    await until(async () => {
       const { body } = await this.ask({ code: GET_BROKER_CLUSTER_INFO });
-      if (!new TextDecoder().decode(body).includes(`"${addr}"`)) return;
-      await new Promise((resolve) => setTimeout(resolve, 2));
-    }
-    throw new Error(`${addr} has left and is still in the cluster info`);
+      return !new TextDecoder().decode(body).includes(`"${addr}"`);
+    }, `${addr} has left, and is no longer in the cluster info`);
   }
 }

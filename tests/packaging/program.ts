@@ -1,9 +1,10 @@
 /** A name server started from a package, and a test request. */
 
 import assert from "node:assert/strict";
-import { Lines, withLimit } from "../support/server_process.ts";
+import { Lines } from "../support/server_process.ts";
 import { kvGet, kvPut } from "../support/brokers.ts";
 import { Peer } from "../support/peer.ts";
+import { withLimit } from "../support/wait.ts";
 
 const BOOT = /^The Name Server boot success\. serializeType=JSON, address (.+):(\d+)$/;
 

@@ -1,6 +1,7 @@
 /** A name server with an HTTP port. */
 
 import { freePort, Home, type Launch, ServerProcess } from "./server_process.ts";
+import { until } from "./wait.ts";
 
 /** A running server and its HTTP address. */
 export class HttpServerProcess implements AsyncDisposable {
@@ -27,6 +28,18 @@ export class HttpServerProcess implements AsyncDisposable {
   /** Requests a path. */
   get(path: string, init: RequestInit = {}): Promise<Response> {
     return fetch(`http://127.0.0.1:${this.httpPort}${path}`, init);
+  }
+
+  /** Requests a path until the response has this status. */
+  async getUntil(path: string, status: number): Promise<Response> {
+    let response = await this.get(path);
+    await until(async () => {
+      if (response.status === status) return true;
+      await response.body?.cancel();
+      response = await this.get(path);
+      return false;
+    }, `${path} is answered with ${status}`);
+    return response;
   }
 
   /** Requests an existing path. */

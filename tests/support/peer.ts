@@ -2,8 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import { type Command, decodeFrame, encodeFrame, framesOf, type Request } from "./frames.ts";
-
-const ANSWER_LIMIT_MS = 15_000;
+import { WAIT_LIMIT_MS } from "./wait.ts";
 
 /** A connection to a server on 127.0.0.1 that matches responses to requests by opaque. */
 export class Peer implements AsyncDisposable {
@@ -73,8 +72,8 @@ export class Peer implements AsyncDisposable {
     const waiting = Promise.withResolvers<Command>();
     this.#waiting.set(opaque, waiting);
     const timer = setTimeout(
-      () => waiting.reject(new Error(`no answer to opaque ${opaque} in ${ANSWER_LIMIT_MS} ms`)),
-      ANSWER_LIMIT_MS,
+      () => waiting.reject(new Error(`no answer to opaque ${opaque} in ${WAIT_LIMIT_MS} ms`)),
+      WAIT_LIMIT_MS,
     );
     const answer = waiting.promise.finally(() => clearTimeout(timer));
     // It may be rejected before it is awaited.

@@ -8,9 +8,9 @@
 
 import { it } from "@std/testing/bdd";
 import denoJson from "../../deno.json" with { type: "json" };
+import { withLimit } from "./wait.ts";
 
 const BOOT = /^The Name Server boot success\. serializeType=JSON, address (.+):(\d+)$/;
-const LINE_LIMIT_MS = 10_000;
 const GIVEN = Deno.env.get("NAMESRV_PROGRAM");
 const PROGRAM = GIVEN === undefined
   ? new URL("../../main.ts", import.meta.url).pathname
@@ -251,20 +251,6 @@ export class Lines {
   #wake(): void {
     this.#changed.resolve();
     this.#changed = Promise.withResolvers();
-  }
-}
-
-/** Rejects when a promise takes longer than the limit for lines and processes. */
-export async function withLimit<T>(promise: Promise<T>, otherwise: string): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => late.reject(new Error(`${otherwise} after ${LINE_LIMIT_MS} ms`)),
-    LINE_LIMIT_MS,
-  );
-  try {
-    return await Promise.race([promise, late.promise]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -10,6 +10,7 @@ import { HttpServerProcess } from "../support/http_server.ts";
 import { Peer } from "../support/peer.ts";
 import { Home, itWithFlags, ServerProcess, START_FLAGS } from "../support/server_process.ts";
 import { signed } from "../support/signed.ts";
+import { until } from "../support/wait.ts";
 
 const SECRET = "a-secret-of-more-than-20-characters";
 const account = (accessKey: string) => ({ accessKey, secretKey: SECRET });
@@ -92,12 +93,11 @@ class Guarded implements AsyncDisposable {
 
   /** The records of the audit file, when there are so many. */
   async audit(count: number): Promise<AuditRecord[]> {
-    const deadline = Date.now() + 10_000;
-    let lines: string[];
-    do {
+    let lines: string[] = [];
+    await until(async () => {
       lines = (await Deno.readTextFile(this.home.file("audit.log"))).split("\n").slice(0, -1);
-      if (lines.length < count) await new Promise((resolve) => setTimeout(resolve, 10));
-    } while (lines.length < count && Date.now() < deadline);
+      return lines.length >= count;
+    }, `${count} records`);
     return lines.map((line) => JSON.parse(line));
   }
 

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import { encodeFrame, int32, type Request } from "../support/frames.ts";
 import { manyTopics, registration, routeQuery } from "../support/brokers.ts";
 import { Peer } from "../support/peer.ts";
-import { Home, ServerProcess, withLimit } from "../support/server_process.ts";
+import { Home, ServerProcess } from "../support/server_process.ts";
+import { pause, withLimit } from "../support/wait.ts";
 
 const MEGABYTE = 1024 * 1024;
 
@@ -148,7 +149,7 @@ describe("a peer that does not read its answers", () => {
     const answers = slow.callAll(requests);
     let most = before;
     for (let i = 0; i < 10; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await pause(100);
       assert.equal((await broker.call(routeQuery("not-there"))).code, 17);
       most = Math.max(most, await server.residentBytes());
     }

@@ -76,7 +76,6 @@ export class Collector implements AsyncDisposable {
   /** Requests that were not OTLP in JSON. */
   readonly misfits: string[] = [];
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
-  #changed = Promise.withResolvers<void>();
 
   constructor() {
     const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
@@ -94,11 +93,6 @@ export class Collector implements AsyncDisposable {
       OTEL_BSP_SCHEDULE_DELAY: "200",
       OTEL_SERVICE_NAME: "the-name-server",
     };
-  }
-
-  /** Resolves when the condition holds; it is checked after each export. */
-  async until(holds: () => boolean): Promise<void> {
-    while (!holds()) await this.#changed.promise;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -123,8 +117,6 @@ export class Collector implements AsyncDisposable {
     } else {
       this.misfits.push(pathname);
     }
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers();
     return Response.json({});
   }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { HttpServerProcess } from "../support/http_server.ts";
 import { Peer } from "../support/peer.ts";
-import { withLimit } from "../support/server_process.ts";
+import { until, withLimit } from "../support/wait.ts";
 
 const TOPICS_QUERY = { code: 206 };
 
@@ -29,19 +29,6 @@ async function crowd(port: number): Promise<Disposable> {
   };
 }
 
-/** Retries until it succeeds or the time limit is over. */
-async function eventually(attempt: () => Promise<void>): Promise<void> {
-  const end = performance.now() + 15_000;
-  for (;;) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (performance.now() > end) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
-  }
-}
-
 describe("a server that runs out of file descriptors", () => {
   it("lives on, and takes connections again when there are some", async () => {
     await using http = await HttpServerProcess.start();
@@ -64,7 +51,8 @@ describe("a server that runs out of file descriptors", () => {
         await server.err.find(/WARN HTTP port failed .*Too many open files/);
         assert.equal((await peer.call(TOPICS_QUERY)).code, 0);
       }
-      await eventually(isServed);
+      const served = () => isServed().then(() => true, () => false);
+      await until(served, "newcomers are served again");
     }
     const { code } = await server.stop();
     assert.equal(code, 0);

@@ -4,9 +4,8 @@ import { type Command, decodeFrame } from "../support/frames.ts";
 import { parseJson } from "../support/json.ts";
 import { registration, routeQuery } from "../support/brokers.ts";
 import { Peer } from "../support/peer.ts";
-import { Home, ServerProcess, withLimit } from "../support/server_process.ts";
-
-const SECOND = 1000;
+import { Home, ServerProcess } from "../support/server_process.ts";
+import { until, withLimit } from "../support/wait.ts";
 
 /** The addresses of a route's brokers. */
 function addressesIn(route: Command): string[] {
@@ -161,11 +160,11 @@ describe("an idle connection", () => {
     await using idle = await Peer.connect(server.port);
     await using busy = await Peer.connect(server.port);
     let closed = false;
-    const done = idle.closed.then(() => closed = true);
-    while (!closed) {
+    void idle.closed.then(() => closed = true);
+    await until(async () => {
       assert.equal((await busy.call({ code: 106 })).code, 0);
-      await Promise.race([done, new Promise((resolve) => setTimeout(resolve, SECOND / 4))]);
-    }
+      return closed;
+    }, "the idle connection is closed");
     assert.equal((await busy.call({ code: 106 })).code, 0);
     const line = await server.err.find(/idle/);
     assert.ok(line.includes(idle.address), line);
@@ -184,7 +183,8 @@ describe("a broker", () => {
       addr: "10.0.0.1:10911",
       topics: [{ name: "A" }, { name: "B" }],
     });
-    request.extFields!.heartbeatTimeoutMillis = "1000";
+    // Long enough for a query before it is over.
+    request.extFields!.heartbeatTimeoutMillis = "3000";
     assert.equal((await broker.call(request)).code, 0);
     assert.equal((await client.call(routeQuery("A"))).code, 0);
     await withLimit(broker.closed, "the connection is still open");
@@ -218,19 +218,15 @@ describe("needWaitForService", () => {
     await using home = await Home.make();
     const file = await home.configFile({
       needWaitForService: "true",
-      waitSecondsForService: "1",
+      // Long enough for a query before they are over.
+      waitSecondsForService: "4",
     });
     await using server = await ServerProcess.start({ home, args: ["-c", file] });
     await using peer = await Peer.connect(server.port);
     const early = await peer.call(routeQuery("A"));
     assert.deepEqual([early.code, early.remark], [1, "name server not ready"]);
     assert.equal((await peer.call({ code: 106 })).code, 0);
-    const ready = async () => {
-      while ((await peer.call(routeQuery("A"))).code === 1) {
-        await new Promise((resolve) => setTimeout(resolve, SECOND / 20));
-      }
-      return (await peer.call(routeQuery("A"))).code;
-    };
-    assert.equal(await withLimit(ready(), "the server is not ready"), 17);
+    await until(async () => (await peer.call(routeQuery("A"))).code !== 1, "the server is ready");
+    assert.equal((await peer.call(routeQuery("A"))).code, 17);
   });
 });

@@ -8,7 +8,8 @@ import { makeAuthority, makeCertificate } from "../support/certificates.ts";
 import { HttpServerProcess } from "../support/http_server.ts";
 import { Description, type Document } from "./openapi.ts";
 import { Peer } from "../support/peer.ts";
-import { Home, withLimit } from "../support/server_process.ts";
+import { Home } from "../support/server_process.ts";
+import { withLimit } from "../support/wait.ts";
 
 describe("the HTTP port of a server with brokers", () => {
   let certificates: Home;

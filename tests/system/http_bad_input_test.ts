@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { kvPut, manyTopics, registration } from "../support/brokers.ts";
 import { HttpServerProcess } from "../support/http_server.ts";
 import { Peer } from "../support/peer.ts";
-import { withLimit } from "../support/server_process.ts";
+import { withLimit } from "../support/wait.ts";
 
 const MEGABYTE = 1024 * 1024;
 const utf8 = new TextEncoder();
@@ -65,17 +65,6 @@ describe("bad input to the HTTP port", () => {
     using raw = await Raw.connect(http.httpPort);
     await raw.send(text);
     return await raw.read();
-  }
-
-  /** Repeats the request until the response has this status. */
-  async function eventually(status: number): Promise<Response> {
-    for (let left = 100; left > 0; left--) {
-      const response = await http.get("/version");
-      if (response.status === status) return response;
-      await response.body?.cancel();
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    return assert.fail(`no answer has the status ${status}`);
   }
 
   /** Asserts that the server keeps working. */
@@ -154,7 +143,7 @@ describe("bad input to the HTTP port", () => {
         raws.push(await Raw.connect(http.httpPort));
         await raws[i].send(request);
       }
-      const response = await eventually(503);
+      const response = await http.getUntil("/version", 503);
       assert.equal(response.headers.get("retry-after"), "1");
       assert.match((await response.json()).detail, /wait for their clients/);
       assert.equal((await http.get("/livez")).status, 200);
@@ -163,7 +152,7 @@ describe("bad input to the HTTP port", () => {
     } finally {
       for (const raw of raws) raw[Symbol.dispose]();
     }
-    await eventually(200);
+    await http.getUntil("/version", 200);
     await assertUnhurt();
   });
 
@@ -172,8 +161,7 @@ describe("bad input to the HTTP port", () => {
       using raw = await Raw.connect(http.httpPort);
       await raw.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
     }
-    // One after another they would take far longer than this.
-    const probe = await http.get("/livez", { signal: AbortSignal.timeout(5000) });
+    const probe = await withLimit(http.get("/livez"), "a probe is held up");
     assert.equal(probe.status, 200);
     await probe.body?.cancel();
     await assertUnhurt();

@@ -2,13 +2,8 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { HttpServerProcess } from "../support/http_server.ts";
 import { Peer } from "../support/peer.ts";
-import {
-  Home,
-  itWithFlags,
-  ServerProcess,
-  START_FLAGS,
-  withLimit,
-} from "../support/server_process.ts";
+import { Home, itWithFlags, ServerProcess, START_FLAGS } from "../support/server_process.ts";
+import { withLimit } from "../support/wait.ts";
 
 describe("the HTTP port at the start", () => {
   it("is on 127.0.0.1:9890 where nothing is said; without it, when that is taken", async () => {
@@ -109,12 +104,12 @@ describe("/readyz", () => {
     await Deno.remove(folder);
     await Deno.writeTextFile(folder, "a file in the folder's place");
     // The result of the first check is cached for a second.
-    const response = await eventually(() => http.get("/readyz"), ({ status }) => status === 503);
+    const response = await http.getUntil("/readyz", 503);
     const { kvFile, ...others } = await failed(response);
     assert.deepEqual(others, {});
     assert.match(kvFile, /namesrv\/kvConfig\.json/);
     await Deno.remove(folder);
-    await eventually(() => http.get("/readyz"), ({ status }) => status === 200);
+    await http.getUntil("/readyz", 200);
   });
 
   it("fails until needWaitForService has elapsed", async () => {
@@ -134,7 +129,8 @@ describe("/readyz", () => {
     await using folder = await Home.make();
     const file = await folder.configFile({
       enableShutdownGracefully: "true",
-      shutdownWaitTimeSeconds: "1",
+      // Long enough for a few requests before it is over.
+      shutdownWaitTimeSeconds: "4",
     });
     await using http = await HttpServerProcess.start({ args: ["-c", file] });
     assert.equal((await http.get("/readyz")).status, 200);
@@ -162,17 +158,3 @@ describe("a stop", () => {
     assert.match(err.at(-1)!, /INFO stopped$/);
   });
 });
-
-/** Repeats the request until the response matches. */
-async function eventually(
-  ask: () => Promise<Response>,
-  wanted: (response: Response) => boolean,
-): Promise<Response> {
-  for (let left = 100;; left--) {
-    const response = await ask();
-    if (wanted(response)) return response;
-    await response.body?.cancel();
-    if (left === 0) assert.fail(`still ${response.status}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}

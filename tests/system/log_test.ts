@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { Peer } from "../support/peer.ts";
-import { Home, Lines, programWords, ServerProcess, withLimit } from "../support/server_process.ts";
+import { Home, Lines, programWords, ServerProcess } from "../support/server_process.ts";
+import { withLimit } from "../support/wait.ts";
 
 const UPDATE_NAMESRV_CONFIG = 318;
 

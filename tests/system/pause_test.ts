@@ -3,10 +3,11 @@ import { describe, it } from "@std/testing/bdd";
 import { manyTopics, registration } from "../support/brokers.ts";
 import { Peer } from "../support/peer.ts";
 import { Home, ServerProcess } from "../support/server_process.ts";
+import { pause } from "../support/wait.ts";
 
-const HEARTBEAT_TIMEOUT_MS = 3000;
-const IDLE_SECONDS = 4;
-const PAUSE_MS = 6000;
+const HEARTBEAT_TIMEOUT_MS = 5000;
+const IDLE_SECONDS = 6;
+const PAUSE_MS = 8000;
 /** The first scan for silent brokers comes 5 s after the start. */
 const SECONDS_TO_FIRST_SCAN = 6;
 
@@ -25,10 +26,6 @@ const large = registration({
 });
 large.extFields!.heartbeatTimeoutMillis = `${HEARTBEAT_TIMEOUT_MS}`;
 
-async function sleep(ms: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, ms));
-}
-
 describe("a server that is paused for longer than heartbeats may take", () => {
   it("still knows a broker that went on sending, over the same connection", async () => {
     await using home = await Home.make();
@@ -40,13 +37,13 @@ describe("a server that is paused for longer than heartbeats may take", () => {
     await using peer = await Peer.connect(server.port);
     assert.equal((await peer.call(large)).code, 0);
     for (let seconds = 0; seconds < SECONDS_TO_FIRST_SCAN; seconds++) {
-      await sleep(1000);
+      await pause(1000);
       assert.equal((await peer.call(heartbeat)).code, 0);
     }
 
     server.kill("SIGSTOP");
     const waiting = peer.call(large);
-    await sleep(PAUSE_MS);
+    await pause(PAUSE_MS);
     server.kill("SIGCONT");
     assert.equal((await waiting).code, 0);
     assert.deepEqual(server.err.all.filter((line) => /broker lost|idle/.test(line)), []);

@@ -4,6 +4,7 @@ import { parseJson } from "../support/json.ts";
 import { kvGet, kvPut, registration, routeQuery } from "../support/brokers.ts";
 import { Peer } from "../support/peer.ts";
 import { Home, ServerProcess } from "../support/server_process.ts";
+import { pause } from "../support/wait.ts";
 
 function update(text: string) {
   return { code: 318, body: text };
@@ -206,7 +207,7 @@ describe("a kill in the middle of KV changes", () => {
       const outcomes = Promise.allSettled(storms);
       await enough.promise;
       // Each round interrupts the writes at another point.
-      await new Promise((resolve) => setTimeout(resolve, 3 * round));
+      await pause(3 * round);
       server.kill("SIGKILL");
       for (const outcome of await outcomes) {
         assert.equal(outcome.status, "rejected");

@@ -7,7 +7,8 @@ import { kvPut, registration, routeQuery } from "../support/brokers.ts";
 import { makeAuthority, makeCertificate } from "../support/certificates.ts";
 import { Collector } from "./collector.ts";
 import { Peer } from "../support/peer.ts";
-import { Home, ServerProcess, withLimit } from "../support/server_process.ts";
+import { Home, ServerProcess } from "../support/server_process.ts";
+import { until } from "../support/wait.ts";
 
 const ROUTE = "get_routeinfo_by_topic";
 const LATENCY = "rocketmq_rpc_latency";
@@ -51,10 +52,7 @@ function numbersOf(collector: Collector, name: string): Record<string, number> {
 /** Resolves when metrics of all requests of {@link drive} have arrived. */
 async function untilDriven(collector: Collector): Promise<void> {
   const last = () => collector.metrics.get(`${PREFIX}requests_total`)?.numbers;
-  await withLimit(
-    collector.until(() => last()?.get("request_code=unknown") === 1),
-    "the requests were not exported",
-  );
+  await until(() => last()?.get("request_code=unknown") === 1);
 }
 
 describe("OpenTelemetry", () => {
@@ -66,8 +64,7 @@ describe("OpenTelemetry", () => {
     // There is no certificate before the first TLS connection.
     const expected = DEFINITIONS.filter(({ name }) => !name.includes("tls_certificate"));
     await untilDriven(collector);
-    const complete = () => expected.every(({ name }) => collector.metrics.has(name));
-    await withLimit(collector.until(complete), "metrics are missing");
+    await until(() => expected.every(({ name }) => collector.metrics.has(name)));
     assert.equal(collector.service, "the-name-server");
     const numbers = (name: string) => numbersOf(collector, name);
     assert.deepEqual(numbers("requests_total"), {
@@ -118,7 +115,7 @@ describe("OpenTelemetry", () => {
     await using started = await startWith(collector.environment);
     await using peer = await Peer.connect(started.server.port);
     await drive(peer);
-    await withLimit(collector.until(() => collector.spans.length >= 8), "spans are missing");
+    await until(() => collector.spans.length >= 8);
     const seen = collector.spans.map(({ name, kind, attributes, status }) => {
       assert.equal(kind, SERVER_KIND);
       assert.equal(attributes["rpc.system"], "rocketmq");
@@ -166,7 +163,6 @@ describe("OpenTelemetry", () => {
     });
     const expiry = () => numbersOf(collector, "tls_certificate_expiry_timestamp_seconds")[""] ?? 0;
     const daysLeft = () => Math.round((expiry() - Date.now() / 1000) / 86_400);
-    const until = (holds: () => boolean) => withLimit(collector.until(holds), "it does not come");
 
     const socket = tls.connect({ host: "127.0.0.1", port: server.port, rejectUnauthorized: false });
     await once(socket, "secureConnect");

@@ -3,7 +3,6 @@ import { assertSpyCalls, spy } from "@std/testing/mock";
 import { FakeTime } from "@std/testing/time";
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { setImmediate } from "node:timers";
 import { loadConfiguration } from "../../src/config/load.ts";
 import { KvConfigError } from "../../src/kv/kv_config.ts";
 import type { RepeatLimits } from "../../src/log/repeats.ts";
@@ -25,6 +24,7 @@ import { MemoryDisk } from "../support/memory_disk.ts";
 import { RecordedLog } from "../support/route_log.ts";
 import { BROKER, registration } from "../support/route_processors.ts";
 import { TestClock } from "../support/test_clock.ts";
+import { until } from "../support/wait.ts";
 
 /** A transport that also connects, and whose port may be in use. */
 class Network extends FakeTransport {
@@ -44,15 +44,6 @@ class Network extends FakeTransport {
     return this.unreachable === undefined
       ? Promise.resolve(socket)
       : Promise.reject(this.unreachable);
-  }
-}
-
-/** Lets the server work until the condition holds. The limit only matters if it never does. */
-async function until(holds: () => boolean): Promise<void> {
-  const limit = performance.now() + 30_000;
-  while (!holds()) {
-    if (performance.now() > limit) assert.fail("it does not come");
-    await new Promise((resolve) => setImmediate(resolve));
   }
 }
 

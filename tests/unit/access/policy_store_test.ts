@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import { PolicyStore } from "../../../src/access/policy_store.ts";
 import { RecordedLog } from "../../support/recorded_log.ts";
+import { pause, until } from "../../support/wait.ts";
 
 const SECRET = "a-secret-of-more-than-20-characters";
 const rules = (mode: string, ...accounts: string[]) =>
@@ -34,10 +35,7 @@ describe("PolicyStore", () => {
     store = await PolicyStore.load(path, Deno, log, () => new Promise((done) => setTimeout(done)));
 
   async function generation(store: PolicyStore, wanted: number): Promise<void> {
-    const deadline = Date.now() + 60_000;
-    while (store.generation < wanted && Date.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await until(() => store.generation >= wanted);
     assert.equal(store.generation, wanted);
   }
 
@@ -105,7 +103,7 @@ describe("PolicyStore", () => {
     for (const line of text.split(/(?<=\n)/)) {
       await file.write(new TextEncoder().encode(line));
       reloaded ??= store.reload();
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await pause(10);
     }
     file.close();
     await reloaded;

@@ -5,6 +5,7 @@ import type { AppendFileSystem } from "../../../src/audit/append_file.ts";
 import { AuditFileError, AuditLog, type AuditOptions } from "../../../src/audit/audit_log.ts";
 import type { AuditRecord } from "../../../src/audit/record.ts";
 import { RecordedLog } from "../../support/recorded_log.ts";
+import { until } from "../../support/wait.ts";
 
 const OPTIONS: AuditOptions = {
   auditFile: "",
@@ -147,11 +148,7 @@ describe("AuditLog", () => {
         assert.equal(audit.add(record("c")), undefined);
         assert.deepEqual(resources(path), ["a"]);
         disk.full = false;
-        const deadline = Date.now() + 60_000;
-        while (audit.failure !== undefined && Date.now() < deadline) {
-          await new Promise((resolve) => setTimeout(resolve, 20));
-        }
-        assert.equal(audit.failure, undefined);
+        await until(() => audit.failure === undefined);
         assert.equal(audit.obstacle, undefined);
         await audit.close();
         assert.deepEqual(resources(path), ["a", "b", "c"]);

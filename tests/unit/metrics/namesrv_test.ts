@@ -13,6 +13,7 @@ import { RecordedLog } from "../../support/recorded_log.ts";
 import { BROKER, registration } from "../../support/route_processors.ts";
 import { parseScrape } from "../../support/scrape.ts";
 import { TestClock } from "../../support/test_clock.ts";
+import { until } from "../../support/wait.ts";
 
 const ONEWAY = 2;
 
@@ -55,7 +56,7 @@ describe("the metrics of a Namesrv", () => {
   ): Promise<number> {
     const before = peer.received.length;
     peer.send(request({ code, extFields, body: body === undefined ? undefined : utf8(body) }));
-    while (peer.received.length === before) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => peer.received.length > before);
     return readAnswers(peer.received.slice(before))[0].code;
   }
 

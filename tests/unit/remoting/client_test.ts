@@ -7,6 +7,7 @@ import { DenoTransport } from "../../../src/remoting/transport/deno_transport.ts
 import { concat, int32, text, utf8 } from "../../support/bytes.ts";
 import { cutFrames, frame } from "../../support/request_bytes.ts";
 import { BINARY_UNREGISTER, REGISTERED } from "../../support/recorded_frames.ts";
+import { pause } from "../../support/wait.ts";
 
 const client = new RemotingClient(
   new DenoTransport(() => {}),
@@ -63,7 +64,7 @@ function answerWith(...parts: Uint8Array[]): typeof serve {
     await readRequest(conn);
     for (const part of parts) {
       await conn.write(part);
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await pause(5);
     }
     await drain(conn);
   };
@@ -92,7 +93,7 @@ describe("RemotingClient", () => {
       seen = await readRequest(conn);
       await drain(conn);
     };
-    await client.invokeOneway(address, { code: 905, extFields: [["minBrokerId", "1"]] }, 5000);
+    await client.invokeOneway(address, { code: 905, extFields: [["minBrokerId", "1"]] }, 30_000);
     await served;
     assert.deepEqual(seen, {
       header: {
@@ -116,7 +117,7 @@ describe("RemotingClient", () => {
       await drain(conn);
     };
     const request = { ...REQUEST, version: 401, body: utf8("question") };
-    const answer = await client.invoke(address, request, 5000);
+    const answer = await client.invoke(address, request, 30_000);
     assert.deepEqual(answer, {
       code: 0,
       language: "JAVA",
@@ -144,7 +145,7 @@ describe("RemotingClient", () => {
       BINARY_ANSWER.subarray(3, 50),
       BINARY_ANSWER.subarray(50),
     );
-    const answer = await client.invoke(address, REQUEST, 5000);
+    const answer = await client.invoke(address, REQUEST, 30_000);
     assert.equal(answer.extFields.get("brokerName"), "broker-a");
     assert.equal(answer.body, null);
     await served;
@@ -152,7 +153,7 @@ describe("RemotingClient", () => {
 
   it("takes the first answer and nothing behind it", async () => {
     serve = answerWith(concat(ANSWER, int32(-1), utf8("garbage")));
-    assert.equal((await client.invoke(address, REQUEST, 5000)).opaque, 0);
+    assert.equal((await client.invoke(address, REQUEST, 30_000)).opaque, 0);
     await served;
   });
 
@@ -166,7 +167,7 @@ describe("RemotingClient", () => {
     ];
     for (const garbage of cases) {
       serve = answerWith(garbage);
-      await assert.rejects(client.invoke(address, REQUEST, 5000), FrameError);
+      await assert.rejects(client.invoke(address, REQUEST, 30_000), FrameError);
       await served;
       served = listener.accept().then((conn) => serve(conn).finally(() => conn.close()));
     }
@@ -175,7 +176,7 @@ describe("RemotingClient", () => {
 
   it("rejects when the peer closes without an answer", async () => {
     serve = async (conn) => void await readRequest(conn);
-    await assert.rejects(client.invoke(address, REQUEST, 5000), new RegExp(`${address} closed`));
+    await assert.rejects(client.invoke(address, REQUEST, 30_000), new RegExp(`${address} closed`));
   });
 
   it("rejects when the connection breaks", async () => {
@@ -184,7 +185,7 @@ describe("RemotingClient", () => {
       await conn.read(new Uint8Array(1));
     };
     await assert.rejects(
-      client.invoke(address, { ...REQUEST, body: new Uint8Array(1_000_000) }, 5000),
+      client.invoke(address, { ...REQUEST, body: new Uint8Array(1_000_000) }, 30_000),
       new RegExp(`${address} (closed|broke) the connection`),
     );
   });
@@ -201,14 +202,14 @@ describe("RemotingClient", () => {
   it("rejects when the port is closed", async () => {
     serve = () => Promise.resolve();
     listener.close();
-    await assert.rejects(client.invoke(address, REQUEST, 5000));
-    await assert.rejects(client.invokeOneway(address, REQUEST, 5000));
+    await assert.rejects(client.invoke(address, REQUEST, 30_000));
+    await assert.rejects(client.invokeOneway(address, REQUEST, 30_000));
     listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   });
 
   it("rejects an address that is none", async () => {
     serve = () => Promise.resolve();
-    await assert.rejects(client.invoke("nowhere", REQUEST, 5000), /nowhere/);
-    await assert.rejects(client.invokeOneway("nowhere:", REQUEST, 5000), /nowhere:/);
+    await assert.rejects(client.invoke("nowhere", REQUEST, 30_000), /nowhere/);
+    await assert.rejects(client.invokeOneway("nowhere:", REQUEST, 30_000), /nowhere:/);
   });
 });

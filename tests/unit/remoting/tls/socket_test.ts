@@ -6,6 +6,7 @@ import { selfSigned } from "../../../../src/remoting/tls/certificate.ts";
 import type { Listener, Socket } from "../../../../src/remoting/transport/transport.ts";
 import { concat } from "../../../support/bytes.ts";
 import { describeTransports } from "../../../support/transports.ts";
+import { pause, until } from "../../../support/wait.ts";
 
 const LOCAL = "127.0.0.1";
 
@@ -13,10 +14,6 @@ let listener: Listener;
 let accepted: PromiseWithResolvers<Socket>;
 let received: Uint8Array[];
 let client: tls.TLSSocket;
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
-}
 
 describeTransports("a secured socket of ", (transport) => {
   beforeEach(async () => {
@@ -65,19 +62,23 @@ describeTransports("a secured socket of ", (transport) => {
     const socket = await accepted.promise;
     const got: Uint8Array[] = [];
     client.on("data", (chunk) => got.push(chunk));
-    client.pause();
     const expected: Uint8Array[] = [];
-    const taken = { yes: 0, no: 0 };
-    for (let i = 0; taken.yes < 20 || taken.no < 20; i++) {
-      const bytes = Buffer.alloc(1 + (i * 7919) % 300_000, i % 251);
+    const write = (i: number, size: number) => {
+      const bytes = Buffer.alloc(1 + (i * 7919) % size, i % 251);
       expected.push(Uint8Array.from(bytes));
       const yes = socket.write(bytes);
       if (yes) bytes.fill(0xff);
-      taken[yes ? "yes" : "no"]++;
-      // The system buffers data while nothing is read.
-      if (i % 2 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
-      if (i === 100) client.resume();
+      return yes;
+    };
+    for (let i = 0; i < 20; i++) {
+      assert.equal(write(i, 200_000), true);
+      await until(() => socket.unsent === 0);
     }
+    client.pause();
+    let no = 0;
+    // The system buffers a few megabytes while nothing is read.
+    for (let i = 0; i < 200 && no < 20; i++) if (!write(i, 300_000)) no++;
+    assert.equal(no, 20);
     client.resume();
     socket.end();
     await new Promise((resolve) => client.once("end", resolve));
@@ -88,7 +89,7 @@ describeTransports("a secured socket of ", (transport) => {
     const socket = await accepted.promise;
     const sent = Buffer.alloc(500_000, "abc");
     client.write(sent);
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    await pause(30);
     assert.deepEqual(received, []);
     socket.resume();
     await until(() => concat(...received).length === sent.length);
@@ -100,7 +101,7 @@ describeTransports("a secured socket of ", (transport) => {
     const sent = Buffer.alloc(100_000_000);
     const left = new Promise((resolve) => client.write(sent, resolve));
     // The system buffers a few megabytes for a local connection.
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await pause(500);
     assert.ok(client.writableLength > 0, "all of it was read");
     const seen = () => received.reduce((sum, { length }) => sum + length, 0);
     assert.equal(seen(), 0);

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import { FakeTime } from "@std/testing/time";
 import assert from "node:assert/strict";
 import { LoopbackBeat } from "../../../../src/remoting/transport/loopback_beat.ts";
+import { until } from "../../../support/wait.ts";
 
 const LOCAL = "127.0.0.1";
 
@@ -81,7 +82,7 @@ describe("LoopbackBeat", () => {
     const { port } = other.addr;
     other.close();
     beat.open(LOCAL, port);
-    while (beat.opening) await new Promise((resolve) => setTimeout(resolve, 1));
+    await until(() => !beat.opening);
     assert.match(warnings[0]!, /refused/);
   });
 });

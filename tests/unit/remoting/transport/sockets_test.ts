@@ -9,6 +9,7 @@ import { cutFrames, opaques, readAnswers, request } from "../../../support/reque
 import { RecordedLog } from "../../../support/recorded_log.ts";
 import { describeTransports } from "../../../support/transports.ts";
 import { systemClock } from "../../../../src/clock.ts";
+import { pause, until } from "../../../support/wait.ts";
 
 let server: RemotingServer;
 let port: number;
@@ -28,11 +29,6 @@ async function readAll(): Promise<Uint8Array> {
     parts.push(buffer.slice(0, count));
   }
   return concat(...parts);
-}
-
-/** Waits for a condition that the system brings about in its own time. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
 function requests(count: number, body?: Uint8Array): Uint8Array {
@@ -86,7 +82,7 @@ describeTransports("RemotingServer on ", (transport) => {
     const count = 2000;
     // All of it fits into the system's receive buffers, but not into its send buffers.
     const sending = writeAll(requests(count)).then(() => client.closeWrite());
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await pause(100);
     assert.ok(handled < count, `${handled} answers were made for a peer that reads none`);
     const answers = readAnswers(await readAll());
     await sending;

@@ -8,6 +8,7 @@ import type {
 } from "../../../../src/remoting/transport/transport.ts";
 import { concat, utf8 } from "../../../support/bytes.ts";
 import { describeTransports } from "../../../support/transports.ts";
+import { pause, until } from "../../../support/wait.ts";
 
 const LOCAL = "127.0.0.1";
 
@@ -84,11 +85,6 @@ async function read(conn: Deno.TcpConn, length = Infinity): Promise<Uint8Array> 
     have += count;
   }
   return concat(...parts);
-}
-
-/** Waits for a condition that the system brings about in its own time. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
 /** Pseudo-random numbers that are the same in every run. */
@@ -186,7 +182,7 @@ describeTransports("", (transport) => {
     const drained = new Promise<[number, boolean]>((resolve) => {
       side.onDrained = () => resolve([side.socket.unsent, side.socket.full]);
     });
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await pause(20);
     assert.equal(side.socket.full, true);
     const received = read(client, length);
     const [unsent, full] = await drained;
@@ -225,7 +221,7 @@ describeTransports("", (transport) => {
     const bytes = noise(200_000);
     await writeAll(client, bytes);
     client.closeWrite();
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    await pause(30);
     assert.deepEqual(side.events, ["data"]);
     side.socket.resume();
     await side.ended.promise;
@@ -236,7 +232,7 @@ describeTransports("", (transport) => {
     const { client, side } = await connect();
     side.socket.pause();
     client.closeWrite();
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    await pause(30);
     assert.deepEqual(side.events, []);
     side.socket.resume();
     await side.ended.promise;
@@ -254,7 +250,7 @@ describeTransports("", (transport) => {
     let before = -1;
     while (before !== sent) {
       before = sent;
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await pause(50);
     }
     assert.ok(sent < 50_000_000);
     assert.deepEqual(side.events, []);
@@ -306,11 +302,11 @@ describeTransports("", (transport) => {
     const { client, side } = await connect();
     side.socket.pause();
     await writeAll(client, utf8("x"));
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await pause(10);
     side.socket.destroy();
     await side.closed.promise;
     side.socket.resume();
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await pause(10);
     assert.deepEqual(side.events, ["close"]);
   });
 
@@ -366,7 +362,7 @@ describeTransports("", (transport) => {
     it("gives a socket that is never full", async () => {
       const arrived = Promise.withResolvers<Side>();
       accepted = arrived.resolve;
-      const socket = await transport.connect(LOCAL, listener.port, 5000);
+      const socket = await transport.connect(LOCAL, listener.port, 30_000);
       const back = new Side(socket);
       socket.start(back);
       assert.equal(socket.remoteAddress, `${LOCAL}:${listener.port}`);
@@ -389,7 +385,7 @@ describeTransports("", (transport) => {
         side.socket.pause();
         arrived.resolve(side);
       };
-      const socket = await transport.connect(LOCAL, listener.port, 5000);
+      const socket = await transport.connect(LOCAL, listener.port, 30_000);
       const chunks: Uint8Array[] = [];
       const write = (size: number) => {
         chunks.push(noise(size));
@@ -408,7 +404,7 @@ describeTransports("", (transport) => {
     it("rejects when the port is closed", async () => {
       stopListening();
       await assert.rejects(
-        transport.connect(LOCAL, listener.port, 5000),
+        transport.connect(LOCAL, listener.port, 30_000),
         // The second one while the system is still closing the port.
         ({ code }: { code: string }) => ["ECONNREFUSED", "ECONNRESET"].includes(code),
       );
@@ -433,8 +429,8 @@ describeTransports("", (transport) => {
     it("leaves a connection open when the time for connecting is over", async () => {
       const arrived = Promise.withResolvers<Side>();
       accepted = arrived.resolve;
-      const socket = await transport.connect(LOCAL, listener.port, 30);
-      await new Promise((resolve) => setTimeout(resolve, 60));
+      const socket = await transport.connect(LOCAL, listener.port, 1000);
+      await pause(1100);
       socket.write(utf8("later"));
       const side = await arrived.promise;
       await until(() => side.chunks.length > 0);
