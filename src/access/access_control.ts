@@ -42,7 +42,7 @@ interface Identity {
 const MAX_ACCESS_KEY = 128;
 
 /** Fields that any request may carry: signatures, zones, and those of RocketMQ's RpcRequestHeader. */
-const COMMON_FIELDS: ReadonlySet<string> = new Set([
+export const COMMON_FIELDS: ReadonlySet<string> = new Set([
   ...Object.values(SignatureField),
   ...ZONE_FIELDS,
   "acceptStandardJsonOnly",

@@ -1,6 +1,8 @@
 /** The requests that real peers signed, against our reading of the rule. */
 
 import assert from "node:assert/strict";
+import { COMMON_FIELDS } from "../../src/access/access_control.ts";
+import { actionOfCode } from "../../src/access/actions.ts";
 import { beforeAll, describe, it } from "@std/testing/bdd";
 import { Signatures, type Signed, SigningKey } from "../../src/access/signature.ts";
 import { Flag } from "../../src/remoting/wire/command.ts";
@@ -36,6 +38,7 @@ const EXPECTED = {
 interface Request extends Signed {
   readonly file: string;
   readonly line: number;
+  readonly code: number;
 }
 
 const FOLDER = new URL("recorded/signed/", import.meta.url);
@@ -49,10 +52,10 @@ async function readRequests(file: string): Promise<Request[]> {
     if (hex === undefined || from !== "client") continue;
     const bytes = Uint8Array.fromHex(hex);
     const frame = new Frame(bytes, 0, bytes.length - 4, true);
-    const { extFields, flag } = decodeHeader(frame.header, frame.serializeType);
+    const { code, extFields, flag } = decodeHeader(frame.header, frame.serializeType);
     if ((flag & Flag.RESPONSE) !== 0) continue;
     const body = frame.end > frame.headerEnd ? frame.body : null;
-    requests.push({ file, line: i + 1, extFields, body });
+    requests.push({ file, line: i + 1, code, extFields, body });
   }
   return requests;
 }
@@ -132,6 +135,17 @@ describe("recorded signatures", () => {
       }
     }
     assert.equal(forged, 8010);
+  });
+
+  it("belong to requests whose fields are all known", () => {
+    for (const { file, line, code, extFields } of requests) {
+      const action = actionOfCode(code);
+      assert.ok(action, `${file}:${line}: ${code}`);
+      const unknown = [...extFields.keys()].filter((name) =>
+        !action.fields.has(name) && !COMMON_FIELDS.has(name)
+      );
+      assert.deepEqual(unknown, [], `${file}:${line}: ${code}`);
+    }
   });
 
   it("fail with another account's secret, and without the signature", () => {

@@ -77,6 +77,12 @@ export interface Broker {
   launch: Launch;
 }
 
+/** What peers sign their requests with. */
+export interface Credentials {
+  accessKey: string;
+  secretKey: string;
+}
+
 /** Starts the name servers, brokers and clients of a run. */
 export class Launcher {
   constructor(
@@ -88,12 +94,22 @@ export class Launcher {
     readonly running?: string,
     /** Options for every JVM. */
     readonly jvm: readonly string[] = [],
+    /** What brokers, tools and clients sign with. */
+    readonly credentials?: Credentials,
   ) {}
 
   /** Returns a launcher with additional JVM options. */
   withJvm(...options: string[]): Launcher {
+    const { processes, artifacts, kind, running, jvm, credentials } = this;
+    return new Launcher(processes, artifacts, kind, running, [...jvm, ...options], credentials);
+  }
+
+  /** Returns a launcher whose brokers, tools and clients sign what they send. */
+  withCredentials(credentials: Credentials): Launcher {
     const { processes, artifacts, kind, running, jvm } = this;
-    return new Launcher(processes, artifacts, kind, running, [...jvm, ...options]);
+    const { accessKey, secretKey } = credentials;
+    const options = [`-Dinterop.accessKey=${accessKey}`, `-Dinterop.secretKey=${secretKey}`];
+    return new Launcher(processes, artifacts, kind, running, [...jvm, ...options], credentials);
   }
 
   /** The command of `deno task start`, so that the server has its users' permissions. */
@@ -176,6 +192,12 @@ export class Launcher {
         mappedFileSizeCommitLog: "16777216",
         mappedFileSizeConsumeQueue: "60000",
         diskMaxUsedSpaceRatio: "99",
+        ...(this.credentials && {
+          innerClientAuthenticationCredentials: JSON.stringify(this.credentials),
+          // Without one, a broker with these credentials does not start.
+          authenticationMetadataProvider:
+            "org.apache.rocketmq.auth.authentication.provider.LocalAuthenticationMetadataProvider",
+        }),
         ...options.config,
       }),
     );
@@ -243,6 +265,11 @@ export class Launcher {
 </configuration>
 `,
       );
+    }
+    if (this.credentials !== undefined) {
+      const { accessKey, secretKey } = this.credentials;
+      const text = `accessKey: ${accessKey}\nsecretKey: ${secretKey}\n`;
+      await Deno.writeTextFile(`${home}/conf/tools.yml`, text);
     }
     return { ROCKETMQ_HOME: home, HOME: home };
   }

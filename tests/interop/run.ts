@@ -11,6 +11,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { prepare, type Version, VERSIONS } from "./artifacts.ts";
 import { actingMaster, ordinaryCluster, unusualRegistrations } from "./cases_brokers.ts";
+import { accessControl } from "./cases_access.ts";
 import { gracefulEnd } from "./cases_graceful.ts";
 import { adminCommand } from "./cases_command.ts";
 import { tlsClusters } from "./cases_tls.ts";
@@ -92,6 +93,7 @@ try {
           { name: `${version} graceful end`, run: gracefulEnd },
         ]
         : []),
+      { name: `${version} access`, run: accessControl },
       { name: `${version} upgrade`, run: upgrade },
     ];
     for (const { name, run } of groups.filter((group) => group.name.includes(only))) {

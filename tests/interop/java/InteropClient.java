@@ -4,16 +4,20 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import org.apache.rocketmq.acl.common.AclClientRPCHook;
+import org.apache.rocketmq.acl.common.SessionCredentials;
 import org.apache.rocketmq.client.ClientConfig;
 import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
 import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
+import org.apache.rocketmq.client.consumer.rebalance.AllocateMessageQueueAveragely;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.client.producer.SendResult;
 import org.apache.rocketmq.client.producer.SendStatus;
 import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageExt;
+import org.apache.rocketmq.remoting.RPCHook;
 
 /**
  * Produces and consumes with the Java client, as a user's program would, and prints what became of
@@ -56,13 +60,23 @@ public class InteropClient {
         client.setPollNameServerInterval(500);
     }
 
+    /** What interop.accessKey and interop.secretKey say; null signs nothing. */
+    private static RPCHook credentials() {
+        String accessKey = System.getProperty("interop.accessKey");
+        if (accessKey == null) {
+            return null;
+        }
+        String secretKey = System.getProperty("interop.secretKey");
+        return new AclClientRPCHook(new SessionCredentials(accessKey, secretKey));
+    }
+
     private static boolean isToldToEnd() throws IOException {
         return System.in.available() > 0;
     }
 
     private static void keepProducing(String namesrv, String topic, String group)
         throws Exception {
-        DefaultMQProducer producer = new DefaultMQProducer(group);
+        DefaultMQProducer producer = new DefaultMQProducer(group, credentials());
         producer.setNamesrvAddr(namesrv);
         // A message that is lost on its way must show, and not be sent again.
         producer.setRetryTimesWhenSendFailed(0);
@@ -86,7 +100,7 @@ public class InteropClient {
 
     private static void keepConsuming(String namesrv, String topic, String group)
         throws Exception {
-        DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(group);
+        DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(group, credentials(), new AllocateMessageQueueAveragely());
         consumer.setNamesrvAddr(namesrv);
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
         consumer.subscribe(topic, "*");
@@ -106,7 +120,7 @@ public class InteropClient {
 
     private static void produce(String namesrv, String topic, String group, int count)
         throws Exception {
-        DefaultMQProducer producer = new DefaultMQProducer(group);
+        DefaultMQProducer producer = new DefaultMQProducer(group, credentials());
         producer.setNamesrvAddr(namesrv);
         producer.setSendMsgTimeout(10_000);
         producer.start();
@@ -124,7 +138,7 @@ public class InteropClient {
 
     private static void consume(String namesrv, String topic, String group, int count)
         throws Exception {
-        DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(group);
+        DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(group, credentials(), new AllocateMessageQueueAveragely());
         consumer.setNamesrvAddr(namesrv);
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
         consumer.subscribe(topic, "*");
