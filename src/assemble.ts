@@ -17,6 +17,8 @@ import { DurableFile, type FileSystem, removeLeftovers } from "./durable_file.ts
 import { createHttpPort } from "./http/create_http_port.ts";
 import type { HttpListener } from "./http/server/http_listener.ts";
 import type { HttpPort } from "./http/server/http_port.ts";
+import { errorMessage } from "./error_message.ts";
+import { Networks } from "./ip_ranges.ts";
 import { KvConfig } from "./kv/kv_config.ts";
 import type { Log, LogLevel } from "./log/log.ts";
 import type { RepeatLimits } from "./log/repeats.ts";
@@ -45,7 +47,11 @@ import { RouteCache } from "./route/route_cache.ts";
 import { RouteInfoManager } from "./route/route_info_manager.ts";
 import type { RouteView } from "./route/route_view.ts";
 import { RouteTables } from "./route/tables.ts";
+import { StartupError } from "./startup_error.ts";
 import { WorkSlice } from "./work_slice.ts";
+
+/** Bytes that a connection may hold beside one frame. */
+const FRAME_ROOM = 1024 * 1024;
 
 /** Everything a name server needs from outside. */
 export interface NamesrvParts {
@@ -123,7 +129,11 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     : await TlsStore.load(options, files, log);
 
   const lifecycle: Lifecycle = { leaving: false, stopping: false };
-  const budget = new ByteBudget(() => options.maxBufferedRequestBytes);
+  const budget = new ByteBudget(() => options.maxBufferedRequestBytes, {
+    perAddress: () => options.maxBufferedBytesPerAddress,
+    perConnection: () =>
+      Math.max(options.maxBufferedBytesPerConnection, options.frameMaxLength + FRAME_ROOM),
+  });
   const slice = new WorkSlice(clock.nextTurn);
   const access = await assembleAccess(options, parts.accessFiles, log, clock);
   const signer = new RequestSigner(() => access.rules?.store.policy.outgoing);
@@ -160,6 +170,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     options,
     waterMarks: { high: () => waterMarks(options).high, low: () => waterMarks(options).low },
     budget,
+    trustedProxies: parseProxies(options.trustedProxies),
     counters,
     tls: acceptor,
     log,
@@ -274,6 +285,15 @@ async function assembleAccess(
     info: new AccessInfo({ ...parts, rules }),
     authorization: new HttpAuthorization(rules, guard),
   };
+}
+
+/** @throws {StartupError} when the text has anything but addresses and blocks */
+function parseProxies(list: string): Networks {
+  try {
+    return new Networks(list.split(/[,;\s]+/).filter((text) => text !== ""));
+  } catch (error) {
+    throw new StartupError(`trustedProxies=${list}: ${errorMessage(error)}`);
+  }
 }
 
 /** Builds the rooms that requests are answered in. */

@@ -1,5 +1,5 @@
 /**
- * Writes what follows from the table of options: docs/configuration.md and the two files in conf;
+ * Writes what follows from the table of options: docs/configuration.md, docs/limits.md and the two files in conf;
  * from that of metrics: docs/metrics.md; from that of log events: docs/log-events.md; and from those of
  * arguments, commands and options: the manual page. With `--check` it writes nothing, and fails when
  * one of them is stale. Runs in the project's folder.
@@ -8,6 +8,7 @@
  */
 import { type Option, OPTION_GROUPS, type OptionName, optionOf } from "../src/config/options.ts";
 import { logEventsPage } from "./log_events_page.ts";
+import { limitsPage } from "./limits_page.ts";
 import { manPage } from "./man_page.ts";
 import { metricsPage } from "./metrics_page.ts";
 import { table } from "./table.ts";
@@ -93,6 +94,7 @@ export function generate(): GeneratedFile[] {
     { path: "docs/configuration.md", text: configurationPage() },
     { path: "conf/namesrv.properties", text: sampleFile("=") },
     { path: "conf/namesrv.yaml", text: sampleFile(": ") },
+    { path: "docs/limits.md", text: limitsPage() },
     { path: "docs/metrics.md", text: metricsPage() },
     { path: "docs/log-events.md", text: logEventsPage() },
     { path: "packaging/man/rocketmq-namesrv.1", text: manPage() },

@@ -16,7 +16,8 @@ Fields that many events have:
 
 | Field | Meaning |
 | --- | --- |
-| \`peer\` | Address and port of the other end of the connection; behind a proxy that speaks the PROXY protocol, those of the client. |
+| \`peer\` | Address and port of the other end of the connection; for a connection of a proxy, those of the proxy. |
+| \`proxied\` | Address and port of the client, as a PROXY protocol header names it: see \`trustedProxies\` in [configuration.md](configuration.md). |
 | \`cluster\`, \`broker\`, \`id\`, \`addr\` | Cluster, name, id and address of a broker. |
 | \`file\` | Path of the file. |
 | \`reason\` | Why, in words. |

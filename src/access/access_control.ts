@@ -4,7 +4,7 @@ import type { Action, Grants } from "./permissions.ts";
 import type { Account, Policy } from "./policy.ts";
 import { SignatureField, Signatures, type Signed, ZONE_FIELDS } from "./signature.ts";
 import { SHORT_CONTENT } from "./sha1.ts";
-import { ipOf } from "./sources.ts";
+import { ipOf } from "../ip_ranges.ts";
 
 /** What a connection shows of its peer. It does not change between requests. */
 export interface AccessPeer {

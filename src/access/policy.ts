@@ -1,7 +1,7 @@
 import type { CertificateConditions } from "./certificates.ts";
 import type { Grants } from "./permissions.ts";
 import type { SigningKey } from "./signature.ts";
-import type { Networks } from "./sources.ts";
+import type { Networks } from "../ip_ranges.ts";
 
 /** Whether what the rules do not allow is only told, or refused. */
 export type AccessMode = "audit" | "enforce";

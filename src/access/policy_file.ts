@@ -22,7 +22,7 @@ import {
 import type { Account, CertificateRule, NetworkRule, Policy } from "./policy.ts";
 import { isSecretHash } from "./secret_hash.ts";
 import { SigningKey } from "./signature.ts";
-import { Networks } from "./sources.ts";
+import { Networks } from "../ip_ranges.ts";
 
 /** Of the part of a request that is guessed: shorter ones are found out offline too soon. */
 const SHORT_SECRET = 20;

@@ -1,6 +1,6 @@
 import type { Decision, Refused } from "./decision.ts";
 import { type Action, describeResource } from "./permissions.ts";
-import { networkOf } from "./sources.ts";
+import { networkOf } from "../ip_ranges.ts";
 
 /** Something that was refused, or would have been, and how often. */
 export interface Refusal {

@@ -57,6 +57,7 @@ export type Option = BooleanOption | IntOption | StringOption | EnumOption | Pat
 const MAX_INT = 2_147_483_647;
 /** Timers are limited to 2^31-1 milliseconds. */
 const MAX_SECONDS = 2_147_483;
+const KiB = 1024;
 const MiB = 1_048_576;
 
 type Range = readonly [min: number, max: number];
@@ -516,44 +517,14 @@ const OWN = {
       "Runtime interface that carries the connections: Deno.listen, or node:net. docs/transport.md says " +
       "when to choose which.",
   }),
-  frameMaxLength: int({
-    alias: "com.rocketmq.remoting.frameMaxLength",
-    default: 16 * MiB,
-    range: [1024, 128 * MiB],
+  trustedProxies: text({
+    default: "",
     applies: "restart",
     doc:
-      "Largest frame in bytes, without its length field; a connection that sends a larger one is closed. " +
-      "Files may also use the name com.rocketmq.remoting.frameMaxLength.",
-  }),
-  maxBufferedRequestBytes: int({
-    default: 256 * MiB,
-    range: [1024, MAX_INT],
-    applies: "live",
-    doc: "Memory for unfinished frames and waiting requests of all connections, in bytes.",
-  }),
-  tlsHandshakeTimeoutMillis: int({
-    default: 10_000,
-    range: AT_LEAST_ONE,
-    applies: "live",
-    doc: "Time limit of a TLS handshake in milliseconds.",
-  }),
-  tlsMaxHandshakes: int({
-    default: 1000,
-    range: AT_LEAST_ONE,
-    applies: "live",
-    doc: "Number of concurrent TLS handshakes; further connections that start one are closed.",
-  }),
-  maxInflatedBodyBytes: int({
-    default: 32 * MiB,
-    range: [1024, 128 * MiB],
-    applies: "live",
-    doc: "Bytes to which a compressed registration may inflate.",
-  }),
-  maxTopicsPerBroker: int({
-    default: 200_000,
-    range: [1000, 1_000_000],
-    applies: "live",
-    doc: "Topics that a registration may have; one with more is refused.",
+      "Addresses and blocks (`10.1.0.0/16`), separated by `,` or `;`, of the proxies whose PROXY protocol " +
+      "headers are believed: limits per address then apply to the clients that they name. The " +
+      "headers of others are ignored. Empty: the address in a header is shown beside the " +
+      "socket's, whoever sent it, and has no other effect.",
   }),
   detectCompressedRegistration: flag({
     default: true,
@@ -586,6 +557,138 @@ const OWN = {
   }),
 } as const satisfies Record<string, Option>;
 
+/** Limits on what peers can make this server keep or wait for. The doc says what happens over it. */
+const LIMITS = {
+  maxConnections: int({
+    default: 100_000,
+    range: AT_LEAST_ONE,
+    applies: "live",
+    doc: "Open connections; a further one is closed at once. The system's limit of open files is " +
+      "often lower.",
+  }),
+  maxConnectionsPerAddress: int({
+    default: 0,
+    range: ANY,
+    applies: "live",
+    doc:
+      "Open connections from one address, 0 for no limit; a further one is closed at once. All clients " +
+      "behind one NAT share an address. Those behind a proxy of trustedProxies have their own.",
+  }),
+  frameMaxLength: int({
+    alias: "com.rocketmq.remoting.frameMaxLength",
+    default: 16 * MiB,
+    range: [1024, 128 * MiB],
+    applies: "restart",
+    doc:
+      "Largest frame in bytes, without its length field; a connection that sends a larger one is closed. " +
+      "Files may also use the name com.rocketmq.remoting.frameMaxLength.",
+  }),
+  maxHeaderBytes: int({
+    default: 64 * KiB,
+    range: [1024, 16 * MiB],
+    applies: "live",
+    doc: "Largest header of a request in bytes; a connection that sends a larger one is closed.",
+  }),
+  maxProxyHeaderBytes: int({
+    default: 4 * KiB,
+    range: [536, 65_551],
+    applies: "live",
+    doc:
+      "Largest PROXY protocol header (version 2) in bytes; a connection that sends a larger one is closed.",
+  }),
+  maxBufferedRequestBytes: int({
+    default: 256 * MiB,
+    range: [1024, MAX_INT],
+    applies: "live",
+    doc:
+      "Memory for unfinished frames and PROXY headers, requests in progress, unsent answers and " +
+      "spare buffers of all connections, in bytes. When it is short, the connections that hold " +
+      "most of it for longest are closed, and requests that would have to wait are answered with " +
+      "SYSTEM_BUSY.",
+  }),
+  maxBufferedBytesPerAddress: int({
+    default: 128 * MiB,
+    range: [1024, MAX_INT],
+    applies: "live",
+    doc:
+      "The part of maxBufferedRequestBytes that the connections of one address may hold. When it is " +
+      "short, those of them that hold most of it for longest are closed.",
+  }),
+  maxBufferedBytesPerConnection: int({
+    default: 32 * MiB,
+    range: [1024, MAX_INT],
+    applies: "live",
+    doc:
+      "The part of maxBufferedRequestBytes that one connection may hold, at least frameMaxLength and " +
+      "1 MiB. When its requests in progress take half of it, reading pauses; a connection that " +
+      "goes over it is closed.",
+  }),
+  frameTimeoutSeconds: int({
+    default: 30,
+    range: [1, MAX_SECONDS],
+    applies: "live",
+    doc:
+      "Seconds within which a frame that has begun must be complete, or the connection is closed.",
+  }),
+  frameMinBytesPerSecond: int({
+    default: 1024,
+    range: ANY,
+    applies: "live",
+    doc:
+      "The least rate at which a frame that has begun must come, measured over five seconds, or " +
+      "the connection is closed. 0: none.",
+  }),
+  proxyHeaderTimeoutSeconds: int({
+    default: 5,
+    range: [1, MAX_SECONDS],
+    applies: "live",
+    doc:
+      "Seconds within which a PROXY header that has begun must be complete, or the connection is closed.",
+  }),
+  tlsHandshakeTimeoutMillis: int({
+    default: 5_000,
+    range: AT_LEAST_ONE,
+    applies: "live",
+    doc: "Time limit of a TLS handshake in milliseconds, or the connection is closed.",
+  }),
+  tlsMaxHandshakes: int({
+    default: 1000,
+    range: AT_LEAST_ONE,
+    applies: "live",
+    doc:
+      "Concurrent TLS handshakes. A further one takes the place of the oldest of the address that " +
+      "has most, whose connection is closed.",
+  }),
+  tlsMaxHandshakesPerAddress: int({
+    default: 500,
+    range: AT_LEAST_ONE,
+    applies: "live",
+    doc:
+      "Concurrent TLS handshakes from one address. A further one takes the place of the oldest, " +
+      "whose connection is closed.",
+  }),
+  headerCacheMaxBytes: int({
+    default: 8 * MiB,
+    range: ANY,
+    applies: "live",
+    doc:
+      "Memory for decoded headers that clients repeat, in bytes, estimated. Over it, old ones are " +
+      "forgotten and decoded anew. A connection whose headers never repeat adds at most 64.",
+  }),
+  maxInflatedBodyBytes: int({
+    default: 32 * MiB,
+    range: [1024, 128 * MiB],
+    applies: "live",
+    doc: "Bytes to which a compressed registration may inflate; a larger one is refused.",
+  }),
+  maxTopicsPerBroker: int({
+    default: 200_000,
+    range: [1000, 1_000_000],
+    applies: "live",
+    doc: "Topics that a registration may have; one with more is refused.",
+  }),
+} as const satisfies Record<string, Option>;
+
 /** Options of the reference without a counterpart here: accepted, reported, and without effect. */
 const WITHOUT_EFFECT = {
   namesrvAddr: text({ ...IGNORED, default: "", doc: "Name servers, taken from -n." }),
@@ -609,6 +712,7 @@ export const OPTIONS = {
   ...LOG,
   ...ACCESS,
   ...OWN,
+  ...LIMITS,
   ...WITHOUT_EFFECT,
 } as const;
 
@@ -626,6 +730,9 @@ export type Options = { -readonly [N in OptionName]: ValueOf<typeof OPTIONS[N]> 
 /** The names of all options, in the order of the table. */
 export const OPTION_NAMES: readonly OptionName[] = Object.keys(OPTIONS) as OptionName[];
 
+/** The group that docs/limits.md shows. */
+export const LIMITS_TITLE = "Limits";
+
 /** The options by group, in the order of the documentation. */
 export const OPTION_GROUPS: readonly { title: string; names: readonly OptionName[] }[] = [
   { title: "Name server", names: Object.keys(NAME_SERVER) as OptionName[] },
@@ -634,6 +741,7 @@ export const OPTION_GROUPS: readonly { title: string; names: readonly OptionName
   { title: "Log", names: Object.keys(LOG) as OptionName[] },
   { title: "Access control and audit", names: Object.keys(ACCESS) as OptionName[] },
   { title: "Specific to this server", names: Object.keys(OWN) as OptionName[] },
+  { title: LIMITS_TITLE, names: Object.keys(LIMITS) as OptionName[] },
   { title: "Accepted without effect", names: Object.keys(WITHOUT_EFFECT) as OptionName[] },
 ];
 

@@ -1,6 +1,6 @@
 import type { Histogram } from "../histogram.ts";
 import type { DurableFile } from "../durable_file.ts";
-import type { Log } from "../log/log.ts";
+import type { Log, PeerFields } from "../log/log.ts";
 import {
   EmptyKvFileError,
   formatKvFile,
@@ -24,8 +24,8 @@ interface Change {
   namespace: string;
   key: string;
   value: string | undefined;
-  /** The address of the peer that asked for it; `undefined` for the server itself. */
-  peer: string | undefined;
+  /** The peer that asked for it, as the log shows it; `undefined` for the server itself. */
+  from: PeerFields | undefined;
   resolve(): void;
   reject(error: unknown): void;
 }
@@ -166,22 +166,22 @@ export class KvConfig {
   /**
    * Sets a value. Resolves when it is on disk; changes that wait at the same time share one write.
    *
-   * @param peer the address of the client that asks for it, for the log
+   * @param from the peer that asks for it, as the log shows it
    * @throws {KvConfigError} when the table is full
    * @throws {DurableFileError} when the disk fails; the table is then unchanged
    */
-  put(namespace: string, key: string, value: string, peer?: string): Promise<void> {
-    return this.#change(namespace, key, value, peer);
+  put(namespace: string, key: string, value: string, from?: PeerFields): Promise<void> {
+    return this.#change(namespace, key, value, from);
   }
 
   /**
    * Removes a value, if it exists. The namespace stays, even when empty, as in the reference.
    *
-   * @param peer as for {@link put}
+   * @param from as for {@link put}
    * @throws {DurableFileError} when the disk fails; the table is then unchanged
    */
-  delete(namespace: string, key: string, peer?: string): Promise<void> {
-    return this.#change(namespace, key, undefined, peer);
+  delete(namespace: string, key: string, from?: PeerFields): Promise<void> {
+    return this.#change(namespace, key, undefined, from);
   }
 
   /**
@@ -207,10 +207,10 @@ export class KvConfig {
     namespace: string,
     key: string,
     value: string | undefined,
-    peer: string | undefined,
+    from: PeerFields | undefined,
   ): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#waiting.push({ namespace, key, value, peer, resolve, reject });
+    this.#waiting.push({ namespace, key, value, from, resolve, reject });
     this.#writing ??= this.#writeWaiting();
     return promise;
   }
@@ -268,9 +268,9 @@ export class KvConfig {
   #reportSuccess(changes: Change[]): void {
     if (this.#failing) this.#log.info("KV changes can be written again", { file: this.#file.path });
     this.#failing = false;
-    for (const { namespace, key, value, peer } of changes) {
-      if (value === undefined) this.#log.info("KV deleted", { peer, namespace, key });
-      else this.#log.info("KV put", { peer, namespace, key, value });
+    for (const { namespace, key, value, from } of changes) {
+      if (value === undefined) this.#log.info("KV deleted", { ...from, namespace, key });
+      else this.#log.info("KV put", { ...from, namespace, key, value });
       for (const listener of this.#listeners) {
         try {
           listener(namespace, key);

@@ -21,7 +21,7 @@ export interface LogEvent {
 type Rows = Readonly<Record<string, LogEvent>>;
 
 const BROKER = ["cluster", "broker", "addr", "id"] as const;
-const PERMISSION = ["peer", "broker", "topics"] as const;
+const PERMISSION = ["peer", "proxied", "broker", "topics"] as const;
 
 const START_AND_STOP = {
   "configuration file loaded": {
@@ -219,7 +219,7 @@ const START_AND_STOP = {
 const CONNECTIONS = {
   "connection opened": {
     levels: ["DEBUG"],
-    fields: ["peer"],
+    fields: ["peer", "proxied"],
     meaning: "A connection to the remoting port was accepted.",
   },
   "connection not accepted": {
@@ -240,30 +240,39 @@ const CONNECTIONS = {
   },
   "connection closed": {
     levels: ["DEBUG"],
-    fields: ["peer", "reason"],
+    fields: ["peer", "proxied", "reason"],
     meaning:
       "A connection is gone. The reasons are those of connections_closed_total in metrics.md.",
   },
   "connection idle": {
     levels: ["INFO"],
-    fields: ["peer", "seconds"],
+    fields: ["peer", "proxied", "seconds"],
     meaning: "The connection was idle for serverChannelMaxIdleTimeSeconds and is closed.",
   },
   "connection refused": {
     levels: ["WARN"],
-    fields: ["peer", "reason"],
+    fields: ["peer", "proxied", "reason"],
     meaning:
       "The connection is closed: its bytes are not a frame, its TLS handshake failed, or it " +
       "does not match tls.server.mode. See troubleshooting.md for common reasons.",
   },
   "connection failed": {
     levels: ["ERROR"],
-    fields: ["peer", "error"],
+    fields: ["peer", "proxied", "error"],
     meaning: "A fault of this server: please report it.",
   },
   "TLS client": {
     levels: ["INFO", "DEBUG"],
-    fields: ["peer", "protocol", "cipher", "subject", "subjectAltName", "fingerprint", "verified"],
+    fields: [
+      "peer",
+      "proxied",
+      "protocol",
+      "cipher",
+      "subject",
+      "subjectAltName",
+      "fingerprint",
+      "verified",
+    ],
     meaning:
       "A TLS handshake succeeded. INFO for a client that sent a certificate, otherwise DEBUG.",
   },
@@ -322,7 +331,7 @@ const BROKERS_AND_TOPICS = {
   },
   "registration refused: crc32 differs": {
     levels: ["WARN"],
-    fields: ["peer", "broker"],
+    fields: ["peer", "proxied", "broker"],
     meaning:
       "The body does not match its checksum. Something between the broker and here changed it.",
   },
@@ -333,12 +342,12 @@ const BROKERS_AND_TOPICS = {
   },
   "broker unregistered": {
     levels: ["INFO"],
-    fields: ["cluster", "broker", "addr", "peer"],
+    fields: ["cluster", "broker", "addr", "peer", "proxied"],
     meaning: "A broker unregistered, or was removed after it was lost.",
   },
   "unregistration refused: too many are queued": {
     levels: ["WARN"],
-    fields: ["clusterName", "brokerName", "brokerAddr", "brokerId", "peer"],
+    fields: ["clusterName", "brokerName", "brokerAddr", "brokerId", "peer", "proxied"],
     meaning: "More unregistrations are queued than unRegisterBrokerQueueCapacity allows.",
   },
   "process was paused": {
@@ -366,17 +375,17 @@ const BROKERS_AND_TOPICS = {
   },
   "topic registered": {
     levels: ["INFO"],
-    fields: ["topic", "peer"],
+    fields: ["topic", "peer", "proxied"],
     meaning: "A topic was registered by itself (REGISTER_TOPIC_IN_NAMESRV).",
   },
   "topic not registered: unknown broker": {
     levels: ["WARN"],
-    fields: ["topic", "broker", "peer"],
+    fields: ["topic", "broker", "peer", "proxied"],
     meaning: "REGISTER_TOPIC_IN_NAMESRV named a broker that is not registered.",
   },
   "topic deleted": {
     levels: ["INFO"],
-    fields: ["topic", "cluster", "peer"],
+    fields: ["topic", "cluster", "peer", "proxied"],
     meaning: "A request deleted the topic from the tables. A broker that still has it restores it.",
   },
   "write permission wiped": {
@@ -394,12 +403,12 @@ const BROKERS_AND_TOPICS = {
 const KV_AND_CONFIGURATION = {
   "KV put": {
     levels: ["INFO"],
-    fields: ["peer", "namespace", "key", "value"],
+    fields: ["peer", "proxied", "namespace", "key", "value"],
     meaning: "A KV entry is stored on disk.",
   },
   "KV deleted": {
     levels: ["INFO"],
-    fields: ["peer", "namespace", "key"],
+    fields: ["peer", "proxied", "namespace", "key"],
     meaning: "A KV entry is deleted, also on disk.",
   },
   "KV changes can't be written": {
@@ -438,12 +447,12 @@ const KV_AND_CONFIGURATION = {
   },
   "configuration updated": {
     levels: ["INFO"],
-    fields: ["peer", "keys"],
+    fields: ["peer", "proxied", "keys"],
     meaning: "A request changed these options. They are in effect and on disk.",
   },
   "configuration not updated": {
     levels: ["WARN"],
-    fields: ["peer", "reason"],
+    fields: ["peer", "proxied", "reason"],
     meaning: "A request to change options was refused. Nothing changed.",
   },
 } as const satisfies Rows;

@@ -3,6 +3,14 @@ import type { EventAt, FieldsOf } from "./events.ts";
 /** Details of an event, written as `key=value`; `undefined` fields are omitted. */
 export type Fields = Record<string, unknown>;
 
+/** The fields that name a peer. */
+export interface PeerFields {
+  /** "address:port" of the socket's other end. */
+  peer: string;
+  /** "address:port" that a PROXY protocol header named. */
+  proxied?: string;
+}
+
 /**
  * Takes the events of the table in events.ts, each at its levels and with its fields: add a row there
  * for a new event. None of its methods ever throws.

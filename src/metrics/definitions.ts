@@ -156,7 +156,7 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
       }),
       gauge(
         "buffered_bytes",
-        "Bytes of unfinished frames and waiting requests, limited by " +
+        "Bytes of unfinished frames, requests in progress and unsent answers, limited by " +
           "maxBufferedRequestBytes.",
         {
           unit: "By",

@@ -24,7 +24,8 @@ export class TracedHandler implements RequestHandler {
         "rpc.system": "rocketmq",
         "rpc.method": name,
         "rocketmq.request_code": request.code,
-        "client.address": peer.address,
+        "client.address": peer.proxiedAddress ?? peer.socketAddress,
+        "network.peer.address": peer.socketAddress,
       },
     };
     // Active, so that outgoing calls become child spans.

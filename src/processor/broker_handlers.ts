@@ -17,7 +17,7 @@ import {
   encodeKvTable,
 } from "../protocol/route_data.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
-import type { Peer } from "../remoting/peer.ts";
+import { addressesOf, type Peer } from "../remoting/peer.ts";
 import type { RegistrationResult } from "../route/registration.ts";
 import type { RouteInfoManager } from "../route/route_info_manager.ts";
 import type { RouteView } from "../route/route_view.ts";
@@ -87,7 +87,7 @@ export function brokerHandlers(parts: BrokerHandlersParts) {
     const fingerprint = bodyFingerprint(request.body ?? NO_BODY);
     if (!crcMatches(request, fingerprint.crc32, log)) {
       log.warn("registration refused: crc32 differs", {
-        peer: peer.address,
+        ...addressesOf(peer),
         broker: header.brokerName,
       });
       return { code: ResponseCode.SYSTEM_ERROR, remark: "crc32 not match", extFields: [] };
@@ -139,8 +139,8 @@ export function brokerHandlers(parts: BrokerHandlersParts) {
 
   function unregister(request: Command, peer: Peer): Reply {
     const broker = brokerFields(request);
-    if (!routes.unregister({ ...broker, peer: peer.address })) {
-      log.warn("unregistration refused: too many are queued", { ...broker, peer: peer.address });
+    if (!routes.unregister({ ...broker, from: addressesOf(peer) })) {
+      log.warn("unregistration refused: too many are queued", { ...broker, ...addressesOf(peer) });
       throw new RequestError(ResponseCode.SYSTEM_ERROR, "too many unregistrations are queued");
     }
     return { code: ResponseCode.SUCCESS };
@@ -185,14 +185,14 @@ export function brokerHandlers(parts: BrokerHandlersParts) {
   function wipeWritePerm(request: Command, peer: Peer): Reply {
     const broker = requiredField(request, "brokerName");
     const count = routes.wipeWritePerm(broker);
-    log.info("write permission wiped", { peer: peer.address, broker, topics: count });
+    log.info("write permission wiped", { ...addressesOf(peer), broker, topics: count });
     return { code: ResponseCode.SUCCESS, extFields: [["wipeTopicCount", `${count}`]] };
   }
 
   function addWritePerm(request: Command, peer: Peer): Reply {
     const broker = requiredField(request, "brokerName");
     const count = routes.addWritePerm(broker);
-    log.info("write permission added", { peer: peer.address, broker, topics: count });
+    log.info("write permission added", { ...addressesOf(peer), broker, topics: count });
     return { code: ResponseCode.SUCCESS, extFields: [["addTopicCount", `${count}`]] };
   }
 }

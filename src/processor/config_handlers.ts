@@ -4,7 +4,7 @@ import { DurableFileError } from "../durable_file.ts";
 import type { Log } from "../log/log.ts";
 import { ResponseCode } from "../protocol/codes.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
-import type { Peer } from "../remoting/peer.ts";
+import { addressesOf, type Peer } from "../remoting/peer.ts";
 import { RequestError } from "./errors.ts";
 import { errorMessage } from "../error_message.ts";
 
@@ -17,12 +17,12 @@ export function configHandlers(config: LiveConfig, log: Log) {
     try {
       const change = await config.update(new TextDecoder().decode(request.body), (keys) => {
         // Before a change of the log level could hide it.
-        log.info("configuration updated", { peer: peer.address, keys: keys.join(",") });
+        log.info("configuration updated", { ...addressesOf(peer), keys: keys.join(",") });
       });
       return { code: ResponseCode.SUCCESS, change };
     } catch (error) {
       const reason = errorMessage(error);
-      log.warn("configuration not updated", { peer: peer.address, reason });
+      log.warn("configuration not updated", { ...addressesOf(peer), reason });
       if (error instanceof ConfigDeniedError) {
         throw new RequestError(
           ResponseCode.NO_PERMISSION,

@@ -3,7 +3,7 @@ import { encodeKvTable } from "../protocol/route_data.ts";
 import { DurableFileError } from "../durable_file.ts";
 import { type KvConfig, KvConfigError } from "../kv/kv_config.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
-import type { Peer } from "../remoting/peer.ts";
+import { addressesOf, type Peer } from "../remoting/peer.ts";
 import { RequestError } from "./errors.ts";
 import { requiredField } from "./fields.ts";
 
@@ -18,7 +18,7 @@ export function kvHandlers(kv: KvConfig) {
     if (namespace === "null" || key === "null") {
       throw new RequestError(ResponseCode.SYSTEM_ERROR, "namespace or key is null");
     }
-    return written(kv.put(namespace, key, requiredField(request, "value"), peer.address));
+    return written(kv.put(namespace, key, requiredField(request, "value"), addressesOf(peer)));
   }
 
   function get(request: Command): Reply {
@@ -32,7 +32,7 @@ export function kvHandlers(kv: KvConfig) {
 
   function remove(request: Command, peer: Peer): Promise<Reply> {
     const namespace = requiredField(request, "namespace");
-    return written(kv.delete(namespace, requiredField(request, "key"), peer.address));
+    return written(kv.delete(namespace, requiredField(request, "key"), addressesOf(peer)));
   }
 
   function list(request: Command): Reply {

@@ -1,7 +1,7 @@
 import { ResponseCode } from "../protocol/codes.ts";
 import { decodeQueueDatas, encodeTopicList } from "../protocol/route_data.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
-import type { Peer } from "../remoting/peer.ts";
+import { addressesOf, type Peer } from "../remoting/peer.ts";
 import type { RouteInfoManager } from "../route/route_info_manager.ts";
 import type { RouteView } from "../route/route_view.ts";
 import {
@@ -63,14 +63,18 @@ export function topicHandlers(
     const topic = requiredField(request, "topic");
     checkBodyLength(request, MAX_TOPIC_ROUTE);
     if (request.body !== null) {
-      routes.registerTopic(topic, decodeQueueDatas(request.body), peer.address);
+      routes.registerTopic(topic, decodeQueueDatas(request.body), addressesOf(peer));
     }
     return { code: ResponseCode.SUCCESS };
   }
 
   function remove(request: Command, peer: Peer): Reply {
     const clusterName = request.extFields.get("clusterName");
-    routes.deleteTopic(requiredField(request, "topic"), clusterName || undefined, peer.address);
+    routes.deleteTopic(
+      requiredField(request, "topic"),
+      clusterName || undefined,
+      addressesOf(peer),
+    );
     return { code: ResponseCode.SUCCESS };
   }
 }

@@ -2,10 +2,12 @@ import type { Clock } from "../clock.ts";
 import type { Log } from "../log/log.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 import { type Command, Flag, FrameError, type Reply } from "./wire/command.ts";
-import { type Frame, FrameDecoder, type MemoryBudget } from "./wire/frame_decoder.ts";
+import { ipOf, type Networks } from "../ip_ranges.ts";
+import type { ByteBudget, MemoryAccount, MemoryHolder } from "./memory_budget.ts";
+import { type Frame, FrameDecoder, MemoryShortage } from "./wire/frame_decoder.ts";
 import type { FrameEncoder } from "./wire/frame_encoder.ts";
-import type { HeaderMemo } from "./wire/header_memo.ts";
-import type { Peer, PeerSoftware } from "./peer.ts";
+import { type HeaderMemo, MemoShare } from "./wire/header_memo.ts";
+import { addressesOf, type Peer, type PeerSoftware } from "./peer.ts";
 import { Preamble } from "./wire/preamble.ts";
 import type { CloseReason, RemotingCounters } from "./remoting_counters.ts";
 import { AnswerResult } from "./request_counters.ts";
@@ -23,6 +25,23 @@ const WRITE_BATCH = 256 * 1024;
  */
 const MAX_IN_FLIGHT = 64;
 
+const NO_MEMORY = "it holds too much memory (maxBufferedBytesPerConnection, " +
+  "maxBufferedBytesPerAddress, maxBufferedRequestBytes)";
+/** Unsent bytes up to this number are only counted from time to time. */
+const FEW_UNSENT = 64 * 1024;
+/** Milliseconds over which the least rate of an unfinished frame is measured. */
+const RATE_WINDOW = 5000;
+
+/** Options that a {@link Connection} reads each time it needs them. */
+export interface ConnectionOptions {
+  maxHeaderBytes: number;
+  maxProxyHeaderBytes: number;
+  frameTimeoutSeconds: number;
+  /** 0 for none. */
+  frameMinBytesPerSecond: number;
+  proxyHeaderTimeoutSeconds: number;
+}
+
 /** Handles requests. */
 export interface RequestHandler {
   /** Handles one request, synchronously if possible. Never throws or rejects. */
@@ -37,7 +56,10 @@ export interface ConnectionContext {
   /** Empty except while a connection is using it. */
   encoder: FrameEncoder;
   memo: HeaderMemo;
-  budget: MemoryBudget;
+  budget: ByteBudget;
+  /** The proxies whose PROXY headers are believed. If there are none, all are for display. */
+  trustedProxies: Networks;
+  options: Readonly<ConnectionOptions>;
   /** Bodies of answered requests are returned to it. Handlers must not keep them. */
   pool: BufferPool;
   counters: RemotingCounters;
@@ -46,18 +68,33 @@ export interface ConnectionContext {
   log: Log;
   frameMaxLength: number;
   clock: Pick<Clock, "now" | "monotonic">;
+  /** Called when a trusted proxy named the client. Returns why it is refused, if it is. */
+  proxied(address: string): string | undefined;
   /** Called when the connection has released its socket. */
   closed(connection: Connection): void;
 }
 
+/** Something that a peer has begun to send. */
+interface Unfinished {
+  /** The frame's number, or 0 for a PROXY header. */
+  readonly what: number;
+  /** When it was first seen, on the monotonic clock. */
+  since: number;
+  /** Since when its rate is measured, and how much the connection had received until then. */
+  window: number;
+  received: number;
+}
+
 /** One connection: cuts the received bytes into requests and sends the responses in batches. */
-export class Connection implements SocketHandler, Peer {
+export class Connection implements SocketHandler, Peer, MemoryHolder {
   readonly #socket: Socket;
   readonly #context: ConnectionContext;
   readonly #decoder: FrameDecoder;
+  readonly #account: MemoryAccount;
+  readonly #memoShare = new MemoShare();
   /** When the connection was opened, in milliseconds since the epoch. */
   readonly since: number;
-  #preamble: Preamble | undefined = new Preamble();
+  #preamble: Preamble | undefined;
   #proxiedAddress: string | undefined;
   #tls: TlsPeer | undefined;
   #software: PeerSoftware | undefined;
@@ -73,19 +110,24 @@ export class Connection implements SocketHandler, Peer {
   #gone = false;
   /** The socket accepts no more data. */
   #destroyed = false;
+  #failed = false;
   #lastActive: number;
   #unsentSeen = 0;
+  /** Bytes received. */
+  #received = 0;
+  /** What had begun and was not complete at the last {@link check}. */
+  #unfinished: Unfinished | undefined;
 
   constructor(socket: Socket, context: ConnectionContext) {
     this.#socket = socket;
     this.#context = context;
-    this.#decoder = new FrameDecoder(context.frameMaxLength, context.budget, context.pool);
+    const { options, budget, pool } = context;
+    const address = ipOf(socket.remoteAddress);
+    this.#account = budget.open(address, this);
+    this.#decoder = new FrameDecoder(context.frameMaxLength, this.#account, pool, options);
+    this.#preamble = new Preamble(options.maxProxyHeaderBytes);
     this.since = context.clock.now();
     this.#lastActive = context.clock.monotonic();
-  }
-
-  get address(): string {
-    return this.#proxiedAddress ?? this.#socket.remoteAddress;
   }
 
   get socketAddress(): string {
@@ -122,7 +164,12 @@ export class Connection implements SocketHandler, Peer {
   close(reason: CloseReason): void {
     this.#leave(reason);
     this.#destroyed = true;
+    this.#account.close();
     this.#socket.destroy();
+  }
+
+  evict(reason: string): void {
+    this.#fail(new MemoryShortage(`memory is short (${reason})`));
   }
 
   /** Stops reading, answers the requests already read, and closes. */
@@ -146,10 +193,64 @@ export class Connection implements SocketHandler, Peer {
   /** The process did not run for so many milliseconds: this is not the peer's silence. */
   excuse(millis: number): void {
     this.#lastActive = Math.min(this.#context.clock.monotonic(), this.#lastActive + millis);
+    if (this.#unfinished === undefined) return;
+    this.#unfinished.since += millis;
+    this.#unfinished.window += millis;
+  }
+
+  /**
+   * Closes the connection if it takes too long to complete what it has begun, and counts what it has
+   * not sent yet. Must be called about once a second.
+   */
+  check(): void {
+    if (this.#destroyed) return;
+    this.#countUnsent(this.#socket.unsent);
+    const what = this.#whatIsUnfinished();
+    const now = this.#context.clock.monotonic();
+    // While it is stalled, what is missing may be here already, or held back by this server.
+    if (what === undefined || this.#stalled || this.#finishing) {
+      this.#unfinished = undefined;
+    } else if (this.#unfinished?.what !== what) {
+      this.#unfinished = { what, since: now, window: now, received: this.#received };
+    } else {
+      const reason = this.#slowness(this.#unfinished, now);
+      if (reason !== undefined) this.#fail(new SlowPeer(reason));
+    }
+  }
+
+  /** The number of the unfinished frame, or 0 for an unfinished PROXY header. */
+  #whatIsUnfinished(): number | undefined {
+    if (this.#gone) return undefined;
+    if (this.#preamble === undefined) return this.#decoder.unfinished;
+    return this.#preamble.kept > 0 ? 0 : undefined;
+  }
+
+  /** Returns how the peer is too slow, if it is. */
+  #slowness(begun: Unfinished, now: number): string | undefined {
+    const { options } = this.#context;
+    if (this.#preamble !== undefined) {
+      const { proxyHeaderTimeoutSeconds: most } = options;
+      return now - begun.since > most * 1000
+        ? `a PROXY header is not complete after ${most} s (proxyHeaderTimeoutSeconds)`
+        : undefined;
+    }
+    const { frameTimeoutSeconds: most, frameMinBytesPerSecond: least } = options;
+    if (now - begun.since > most * 1000) {
+      return `a frame is not complete after ${most} s (frameTimeoutSeconds)`;
+    }
+    const span = now - begun.window;
+    if (span < RATE_WINDOW) return undefined;
+    if ((this.#received - begun.received) * 1000 < least * span) {
+      return `a frame comes with less than ${least} bytes a second (frameMinBytesPerSecond)`;
+    }
+    begun.window = now;
+    begun.received = this.#received;
+    return undefined;
   }
 
   onData(chunk: Uint8Array): void {
     this.#lastActive = this.#context.clock.monotonic();
+    this.#received += chunk.length;
     this.#context.counters.bytesIn += chunk.length;
     try {
       const frames = this.#preamble === undefined ? chunk : this.#open(this.#preamble, chunk);
@@ -164,6 +265,7 @@ export class Connection implements SocketHandler, Peer {
 
   onDrain(): void {
     this.#lastActive = this.#context.clock.monotonic();
+    this.#countUnsent(this.#socket.unsent);
     this.#goOn();
   }
 
@@ -179,6 +281,7 @@ export class Connection implements SocketHandler, Peer {
   onClose(reason?: string): void {
     this.#destroyed = true;
     this.#leave(this.#reasonOfClose(reason), reason);
+    this.#account.close();
     this.#context.closed(this);
   }
 
@@ -191,10 +294,15 @@ export class Connection implements SocketHandler, Peer {
 
   /** Returns the frames that follow the preamble; `undefined` while the preamble is incomplete. */
   #open(preamble: Preamble, chunk: Uint8Array): Uint8Array | undefined {
+    const before = preamble.kept;
     const opening = preamble.push(chunk);
-    if (opening === undefined) return undefined;
+    if (opening === undefined) {
+      if (!this.#account.take(preamble.kept - before)) throw new MemoryShortage(NO_MEMORY);
+      return undefined;
+    }
+    this.#account.give(before);
     this.#preamble = undefined;
-    this.#proxiedAddress = opening.peer?.address;
+    this.#takeProxied(opening.peer?.address);
     const { tls } = this.#context;
     if (opening.kind === "frames") {
       if (tls?.enforcing) throw new FrameError("no TLS handshake, but TLS is enforced");
@@ -206,9 +314,23 @@ export class Connection implements SocketHandler, Peer {
     return undefined;
   }
 
+  /** @param address of the client, as a PROXY header names it */
+  #takeProxied(address: string | undefined): void {
+    const { trustedProxies, proxied } = this.#context;
+    if (address === undefined) return;
+    const trusted = trustedProxies.has(ipOf(this.#socket.remoteAddress));
+    if (!trusted && !trustedProxies.empty) return;
+    this.#proxiedAddress = address;
+    if (!trusted) return;
+    const refusal = proxied(ipOf(address));
+    if (refusal !== undefined) throw new TooManyConnections(refusal);
+    this.#account.move(ipOf(address));
+  }
+
   async #secure(tls: TlsAcceptor, received: Uint8Array): Promise<void> {
     this.#securing = true;
-    this.#tls = await tls.accept(this.#socket, received, this.address);
+    const { address } = this.#account.share;
+    this.#tls = await tls.accept(this.#socket, received, address, addressesOf(this));
     this.#securing = false;
     this.#lastActive = this.#context.clock.monotonic();
     if (!this.#finishing) this.#socket.resume();
@@ -231,7 +353,7 @@ export class Connection implements SocketHandler, Peer {
   }
 
   #request(frame: Frame): void {
-    const request = this.#context.memo.decode(frame);
+    const request = this.#context.memo.decode(frame, this.#memoShare);
     this.#software ??= { language: request.language, version: request.version };
     // The server sends no requests on these connections, so a response has no addressee.
     if ((request.flag & Flag.RESPONSE) !== 0) return;
@@ -244,8 +366,11 @@ export class Connection implements SocketHandler, Peer {
     }
     this.#inFlight++;
     const since = this.#lastActive;
+    const size = sizeOf(frame);
+    this.#account.begin(size);
     response.then((late) => {
       this.#inFlight--;
+      this.#account.done(size);
       if (frame.owned) this.#context.pool.give(frame.bytes);
       this.#lastActive = this.#context.clock.monotonic();
       this.#answer(request, late);
@@ -269,11 +394,18 @@ export class Connection implements SocketHandler, Peer {
     const { encoder, counters, clock } = this.#context;
     counters.bytesOut += encoder.length;
     encoder.flush(this.#socket);
+    const unsent = this.#socket.unsent;
+    if (unsent > FEW_UNSENT) this.#countUnsent(unsent);
     if (counters.requests.leaving > 0) counters.requests.left(clock.monotonic() - since);
   }
 
+  #countUnsent(unsent: number): void {
+    if (this.#destroyed || this.#account.unsent(unsent)) return;
+    this.#fail(new MemoryShortage(`${NO_MEMORY}: it does not read its answers`));
+  }
+
   get #overloaded(): boolean {
-    return this.#inFlight >= MAX_IN_FLIGHT || this.#socket.full;
+    return this.#inFlight >= MAX_IN_FLIGHT || this.#socket.full || this.#account.crowded;
   }
 
   #stallWhenOverloaded(): void {
@@ -308,22 +440,43 @@ export class Connection implements SocketHandler, Peer {
     this.#decoder.release();
     const { log, counters } = this.#context;
     counters.closed[why]++;
-    if (log.debugEnabled) log.debug("connection closed", { peer: this.address, reason });
+    if (log.debugEnabled) log.debug("connection closed", { ...addressesOf(this), reason });
     this.#context.handler.disconnected(this);
   }
 
   #fail(error: unknown): void {
+    // What follows from the first failure is not news.
+    if (this.#failed) return;
+    this.#failed = true;
     const { log } = this.#context;
     const reason = errorMessage(error);
     const why = closeReasonOf(error);
     // A bug in this program. It affects only this peer.
-    if (why === "fault") log.error("connection failed", { peer: this.address, error });
-    else log.warn("connection refused", { peer: this.address, reason });
+    if (why === "fault") log.error("connection failed", { ...addressesOf(this), error });
+    else log.warn("connection refused", { ...addressesOf(this), reason });
     this.close(why);
   }
 }
 
+/** A peer takes too long to complete what it has begun. */
+class SlowPeer extends Error {
+  override name = "SlowPeer";
+}
+
+/** The client that a proxy named has too many connections. */
+class TooManyConnections extends Error {
+  override name = "TooManyConnections";
+}
+
+/** Bytes that a request keeps in memory: its header is kept as text, its body as it came. */
+function sizeOf({ owned, bytes, headerStart, headerEnd, end }: Frame): number {
+  return 2 * (headerEnd - headerStart) + (owned ? bytes.length : end - headerEnd);
+}
+
 function closeReasonOf(error: unknown): CloseReason {
   if (error instanceof HandshakeError) return "tls";
+  if (error instanceof MemoryShortage) return "memory";
+  if (error instanceof SlowPeer) return "slow";
+  if (error instanceof TooManyConnections) return "limit";
   return error instanceof FrameError ? "frame" : "fault";
 }

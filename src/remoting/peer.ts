@@ -1,3 +1,4 @@
+import type { PeerFields } from "../log/log.ts";
 import type { TlsPeer } from "./tls/context.ts";
 
 /** A peer's software, as stated in its first request. */
@@ -10,11 +11,12 @@ export interface PeerSoftware {
 
 /** The sender of a request, as handlers see it. Also identifies its connection: compare by `===`. */
 export interface Peer {
-  /** "address:port" of the client: {@link proxiedAddress} if a proxy named one. */
-  readonly address: string;
   /** "address:port" of the socket's other end. */
   readonly socketAddress: string;
-  /** "address:port" that a PROXY protocol header named. */
+  /**
+   * "address:port" that a PROXY protocol header named, unless trustedProxies excludes its sender. If
+   * that option is empty, the header may come from anybody: good for display, never an identity.
+   */
   readonly proxiedAddress?: string;
   /** Identity shown in the TLS handshake; `undefined` on a plain connection. */
   readonly tls?: TlsPeer;
@@ -22,4 +24,11 @@ export interface Peer {
   readonly software?: PeerSoftware;
   /** Whether the connection is closed or being closed. */
   readonly closed: boolean;
+}
+
+/** Returns a peer's addresses, as the log shows them. */
+export function addressesOf(peer: Pick<Peer, "socketAddress" | "proxiedAddress">): PeerFields {
+  const { socketAddress, proxiedAddress } = peer;
+  if (proxiedAddress === undefined) return { peer: socketAddress };
+  return { peer: socketAddress, proxied: proxiedAddress };
 }

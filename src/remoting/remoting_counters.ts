@@ -7,6 +7,10 @@ export const CLOSE_REASONS = {
   idle: "idle for serverChannelMaxIdleTimeSeconds",
   frame: "invalid data, or TLS or plain against tls.server.mode",
   tls: "the TLS handshake failed",
+  slow: "a frame or a PROXY header was not complete in time (frameTimeoutSeconds, " +
+    "frameMinBytesPerSecond, proxyHeaderTimeoutSeconds)",
+  memory: "it held most of the memory when that was short (maxBufferedRequestBytes and its shares)",
+  limit: "too many connections (maxConnections, maxConnectionsPerAddress)",
   expired: "its broker sent no heartbeat for too long",
   stop: "this server is stopping",
   fault: "an internal error of this server",

@@ -2,33 +2,46 @@ import type { Clock } from "../clock.ts";
 import { listenEverywhere } from "../listen_everywhere.ts";
 import type { Log } from "../log/log.ts";
 import { BufferPool } from "./buffer_pool.ts";
-import { Connection, type ConnectionContext, type RequestHandler } from "./connection.ts";
-import type { PeerSoftware } from "./peer.ts";
+import {
+  Connection,
+  type ConnectionContext,
+  type ConnectionOptions,
+  type RequestHandler,
+} from "./connection.ts";
+import { ipOf, type Networks } from "../ip_ranges.ts";
+import type { ByteBudget } from "./memory_budget.ts";
+import { addressesOf, type PeerSoftware } from "./peer.ts";
 import { ScanTimer } from "../scan_timer.ts";
-import type { MemoryBudget } from "./wire/frame_decoder.ts";
 import { FrameEncoder } from "./wire/frame_encoder.ts";
 import { HeaderMemo } from "./wire/header_memo.ts";
 import type { RemotingCounters } from "./remoting_counters.ts";
 import type { TlsAcceptor } from "./tls/acceptor.ts";
 import type { TlsPeer } from "./tls/context.ts";
-import type { Listener, Transport, WaterMarks } from "./transport/transport.ts";
+import type { Listener, Socket, Transport, WaterMarks } from "./transport/transport.ts";
 
-const IDLE_SCAN_INTERVAL = 1000;
+/** Milliseconds between two checks of all connections. */
+const CHECK_INTERVAL = 1000;
 
 /** Options that a {@link RemotingServer} reads each time it needs them. */
-export interface RemotingOptions {
+export interface RemotingOptions extends ConnectionOptions {
   frameMaxLength: number;
   /** 0 means that idle connections are never closed. */
   serverChannelMaxIdleTimeSeconds: number;
   serverSocketBacklog: number;
+  maxConnections: number;
+  /** 0 for no limit. */
+  maxConnectionsPerAddress: number;
+  headerCacheMaxBytes: number;
 }
 
 /** Read-only view of an open connection. */
 export interface ConnectionView {
   /** Sequence number of the connection, from 1. */
   readonly id: number;
-  /** "address:port". */
+  /** "address:port" of the socket's other end. */
   readonly peer: string;
+  /** "address:port" that a PROXY protocol header named. */
+  readonly proxied?: string;
   /** When the connection was opened, in milliseconds since the epoch. */
   readonly since: number;
   /** Absent until the first request. */
@@ -42,13 +55,15 @@ export class RemotingServer {
   readonly #transport: Transport;
   readonly #options: Readonly<RemotingOptions>;
   readonly #waterMarks: WaterMarks;
+  readonly #budget: ByteBudget;
+  readonly #trustedProxies: Networks;
   readonly #log: Log;
   /** The open connections and their numbers. */
   readonly #connections = new Map<Connection, number>();
   #lastId = 0;
   readonly #context: ConnectionContext;
   #listeners: readonly Listener[] = [];
-  readonly #idleScan: ScanTimer;
+  readonly #checks: ScanTimer;
   #finished: (() => void) | undefined;
 
   constructor(parts: {
@@ -56,7 +71,9 @@ export class RemotingServer {
     handler: RequestHandler;
     options: Readonly<RemotingOptions>;
     waterMarks: WaterMarks;
-    budget: MemoryBudget;
+    budget: ByteBudget;
+    /** The proxies whose PROXY headers are believed. If there are none, all are for display. */
+    trustedProxies: Networks;
     counters: RemotingCounters;
     /** Accepts TLS connections. If absent, they are refused. */
     tls?: TlsAcceptor;
@@ -64,27 +81,36 @@ export class RemotingServer {
     clock: Pick<Clock, "now" | "monotonic">;
   }) {
     const { transport, handler, options, waterMarks, budget, counters, tls, log, clock } = parts;
+    const { trustedProxies } = parts;
     this.#transport = transport;
     this.#options = options;
     this.#waterMarks = waterMarks;
+    this.#budget = budget;
+    this.#trustedProxies = trustedProxies;
     this.#log = log;
     this.#context = {
       handler,
       budget,
+      trustedProxies,
+      options,
       counters,
       tls,
       log,
       encoder: new FrameEncoder(),
-      memo: new HeaderMemo(),
-      pool: new BufferPool(),
+      memo: new HeaderMemo(() => options.headerCacheMaxBytes),
+      pool: new BufferPool(budget),
       frameMaxLength: options.frameMaxLength,
       clock,
+      proxied: (address) => this.#refusalOf(address),
       closed: (connection) => this.#closed(connection),
     };
-    this.#idleScan = new ScanTimer({
-      interval: () => IDLE_SCAN_INTERVAL,
+    this.#checks = new ScanTimer({
+      interval: () => CHECK_INTERVAL,
       monotonic: clock.monotonic,
-      scan: () => this.#closeIdle(),
+      scan: () => {
+        for (const connection of this.#connections.keys()) connection.check();
+        this.#closeIdle();
+      },
       paused: (millis) => {
         for (const connection of this.#connections.keys()) connection.excuse(millis);
       },
@@ -106,7 +132,7 @@ export class RemotingServer {
       (address, error) => this.#log.info("address skipped", { address, port, error }),
     );
     this.#listeners = listeners;
-    this.#idleScan.start();
+    this.#checks.start();
     return listeners[0].port;
   }
 
@@ -119,15 +145,7 @@ export class RemotingServer {
         waterMarks: this.#waterMarks,
         acceptFailed: (error) => this.#acceptFailed(hostname, error),
       },
-      (socket) => {
-        const connection = new Connection(socket, this.#context);
-        this.#connections.set(connection, ++this.#lastId);
-        this.#context.counters.accepted++;
-        if (this.#log.debugEnabled) {
-          this.#log.debug("connection opened", { peer: connection.address });
-        }
-        connection.start();
-      },
+      (socket) => this.#accept(socket),
     );
   }
 
@@ -171,7 +189,7 @@ export class RemotingServer {
   async stop(limit: number): Promise<void> {
     for (const listener of this.#listeners) listener.close();
     this.#listeners = [];
-    this.#idleScan.stop();
+    this.#checks.stop();
     const connections = [...this.#connections.keys()];
     for (const connection of connections) connection.finish();
     if (this.#connections.size > 0) {
@@ -183,6 +201,38 @@ export class RemotingServer {
       clearTimeout(timer);
     }
     for (const connection of [...this.#connections.keys()]) connection.close("stop");
+  }
+
+  #accept(socket: Socket): void {
+    const { counters } = this.#context;
+    const log = this.#log;
+    counters.accepted++;
+    const address = ipOf(socket.remoteAddress);
+    // The clients of a trusted proxy are counted when it has named them.
+    const { maxConnections } = this.#options;
+    const reason = this.#connections.size >= maxConnections
+      ? `${maxConnections} connections are open (maxConnections)`
+      : this.#trustedProxies.has(address)
+      ? undefined
+      : this.#refusalOf(address);
+    if (reason !== undefined) {
+      counters.closed.limit++;
+      log.warn("connection refused", { peer: socket.remoteAddress, reason });
+      socket.destroy();
+      return;
+    }
+    const connection = new Connection(socket, this.#context);
+    this.#connections.set(connection, ++this.#lastId);
+    if (log.debugEnabled) log.debug("connection opened", addressesOf(connection));
+    connection.start();
+  }
+
+  /** Returns why a further connection from an address is refused, if it is. */
+  #refusalOf(address: string): string | undefined {
+    const { maxConnectionsPerAddress: most } = this.#options;
+    return most > 0 && this.#budget.accountsOf(address) >= most
+      ? `${most} connections from its address are open (maxConnectionsPerAddress)`
+      : undefined;
   }
 
   #acceptFailed(address: string, error: unknown): void {
@@ -202,13 +252,13 @@ export class RemotingServer {
     const since = this.#context.clock.monotonic() - seconds * 1000;
     for (const connection of this.#connections.keys()) {
       if (!connection.idleSince(since)) continue;
-      this.#log.info("connection idle", { peer: connection.address, seconds });
+      this.#log.info("connection idle", { ...addressesOf(connection), seconds });
       connection.close("idle");
     }
   }
 }
 
 function viewOf(connection: Connection, id: number): ConnectionView {
-  const { address, since, software, tls } = connection;
-  return { id, peer: address, since, software, tls };
+  const { since, software, tls } = connection;
+  return { id, ...addressesOf(connection), since, software, tls };
 }

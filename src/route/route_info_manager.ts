@@ -1,4 +1,4 @@
-import type { Log } from "../log/log.ts";
+import type { Log, PeerFields } from "../log/log.ts";
 import { Perm } from "../protocol/codes.ts";
 import type { DataVersion } from "../protocol/data_version.ts";
 import type { QueueData } from "../protocol/route_data.ts";
@@ -206,8 +206,8 @@ export class RouteInfoManager {
     const batch = [...this.#asked, ...this.#lost];
     this.#asked = [];
     this.#lost.clear();
-    for (const { peer, ...broker } of batch as Unregistration[]) {
-      this.#env.log.info("broker unregistered", { ...shown(broker), peer });
+    for (const { from, ...broker } of batch as Unregistration[]) {
+      this.#env.log.info("broker unregistered", { ...shown(broker), ...from });
     }
     for (const change of unregisterBrokers(this.#tables, batch)) this.#notify(change);
   }
@@ -228,22 +228,22 @@ export class RouteInfoManager {
   }
 
   /** Adds queue data to a topic if all of its brokers are known; otherwise changes nothing. */
-  registerTopic(topic: string, queueDatas: readonly QueueData[], peer?: string): void {
+  registerTopic(topic: string, queueDatas: readonly QueueData[], from?: PeerFields): void {
     const unknown = queueDatas.find((data) => this.#tables.broker(data.brokerName) === undefined);
     if (unknown !== undefined) {
       this.#env.log.warn("topic not registered: unknown broker", {
         topic,
         broker: unknown.brokerName,
-        peer,
+        ...from,
       });
       return;
     }
     for (const data of queueDatas) this.#tables.putQueueData(topic, data);
-    if (queueDatas.length > 0) this.#env.log.info("topic registered", { topic, peer });
+    if (queueDatas.length > 0) this.#env.log.info("topic registered", { topic, ...from });
   }
 
   /** Removes a topic, or only its queue data on the brokers of one cluster. */
-  deleteTopic(topic: string, clusterName?: string, peer?: string): void {
+  deleteTopic(topic: string, clusterName?: string, from?: PeerFields): void {
     let deleted = false;
     if (clusterName === undefined) {
       deleted = this.#tables.removeTopic(topic);
@@ -252,7 +252,7 @@ export class RouteInfoManager {
         if (this.#tables.removeQueueData(topic, brokerName)) deleted = true;
       }
     }
-    if (deleted) this.#env.log.info("topic deleted", { topic, cluster: clusterName, peer });
+    if (deleted) this.#env.log.info("topic deleted", { topic, cluster: clusterName, ...from });
   }
 
   /** Removes write permission from all topics of a broker name. Returns their number. */

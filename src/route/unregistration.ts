@@ -1,3 +1,4 @@
+import type { PeerFields } from "../log/log.ts";
 import { MASTER_ID, Perm } from "../protocol/codes.ts";
 import { minLong } from "../protocol/long.ts";
 import { type MinBrokerIdChange, minBrokerIdChange } from "./min_broker_id.ts";
@@ -8,8 +9,8 @@ export interface Unregistration {
   clusterName: string;
   brokerName: string;
   brokerAddr: string;
-  /** Address of the client that asked for it, for the log. */
-  peer?: string;
+  /** The peer that asked for it. */
+  from?: PeerFields;
 }
 
 /**

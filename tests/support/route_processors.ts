@@ -59,7 +59,7 @@ export function command(
 /** A peer, as handlers see it. */
 export function connection(): Peer & { closed: boolean } {
   const address = "10.0.0.9:1";
-  return { address, socketAddress: address, closed: false };
+  return { socketAddress: address, closed: false };
 }
 
 /** Makes a response readable. */

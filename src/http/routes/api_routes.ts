@@ -218,7 +218,7 @@ export function apiRoutes(parts: ApiParts): Route[] {
     return pager.page({
       entries: server.views(),
       key: ({ id }) => `${id}`.padStart(ID_DIGITS, "0"),
-      text: ({ peer }) => peer,
+      text: ({ peer, proxied }) => proxied === undefined ? peer : `${peer} ${proxied}`,
       show: showConnection,
     }, query);
   }
@@ -228,10 +228,11 @@ export function apiRoutes(parts: ApiParts): Route[] {
   }
 }
 
-function showConnection({ id, peer, since, software, tls }: ConnectionView) {
+function showConnection({ id, peer, proxied, since, software, tls }: ConnectionView) {
   return {
     id,
     peer,
+    proxied: proxied ?? null,
     since: showTime(since),
     software: software
       ? { language: software.language, version: showVersion(software.version) }

@@ -1,5 +1,5 @@
 import { uint16At } from "../../byte_access.ts";
-import type { Log } from "../../log/log.ts";
+import type { Log, PeerFields } from "../../log/log.ts";
 import { HandshakeError, type TlsContext, type TlsPeer } from "./context.ts";
 import type { Socket } from "../transport/transport.ts";
 import { errorMessage } from "../../error_message.ts";
@@ -8,6 +8,13 @@ import { errorMessage } from "../../error_message.ts";
 export interface HandshakeOptions {
   tlsHandshakeTimeoutMillis: number;
   tlsMaxHandshakes: number;
+  tlsMaxHandshakesPerAddress: number;
+}
+
+/** A handshake in progress. */
+interface Handshake {
+  /** Ends it, because another one needs its place. */
+  abort(reason: string): void;
 }
 
 /**
@@ -20,13 +27,19 @@ const OLD_VERSIONS = new Map([[0x300, "SSL 3.0"], [0x301, "TLS 1.0"], [0x302, "T
  */
 const HELLO_VERSION_AT = 9;
 
-/** Accepts TLS connections, with limits on concurrent handshakes and on their duration. */
+/**
+ * Accepts TLS connections, with limits on concurrent handshakes and on their duration. At a limit, a
+ * new handshake takes the place of the oldest one of its address, or of the address that has most: a
+ * peer that begins handshakes without end only displaces its own.
+ */
 export class TlsAcceptor {
   /** Whether plain connections are refused. */
   readonly enforcing: boolean;
   readonly #context: () => TlsContext | Promise<TlsContext>;
   readonly #options: Readonly<HandshakeOptions>;
   readonly #log: Log;
+  /** By address, the oldest first. */
+  readonly #byAddress = new Map<string, Set<Handshake>>();
   #handshakes = 0;
   #succeeded = 0;
   #failed = 0;
@@ -54,7 +67,7 @@ export class TlsAcceptor {
     return this.#succeeded;
   }
 
-  /** Number of failed handshakes, including those refused because too many were in progress. */
+  /** Number of failed handshakes, including those ended because too many were in progress. */
   get failed(): number {
     return this.#failed;
   }
@@ -63,26 +76,31 @@ export class TlsAcceptor {
    * Performs the server side of a handshake on a connection whose first bytes have arrived.
    * Afterwards the socket is paused, and its data is encrypted.
    *
-   * @param peer the peer's address, for the log
+   * @param address without a port: handshakes are limited for each
+   * @param peer the peer's addresses, for the log
    * @throws {HandshakeError} when the handshake fails, takes too long or the client is refused; the
    * caller must close the connection
    */
-  async accept(socket: Socket, received: Uint8Array, peer: string): Promise<TlsPeer> {
-    const { tlsHandshakeTimeoutMillis: limit, tlsMaxHandshakes: most } = this.#options;
-    if (this.#handshakes >= most) {
-      this.#failed++;
-      throw new HandshakeError(`TLS: ${most} handshakes are in progress (tlsMaxHandshakes)`);
-    }
-    this.#handshakes++;
+  async accept(
+    socket: Socket,
+    received: Uint8Array,
+    address: string,
+    peer: PeerFields,
+  ): Promise<TlsPeer> {
+    const limit = this.#options.tlsHandshakeTimeoutMillis;
+    this.#makePlace(address);
     // The memory belongs to the caller.
     const first = received.slice();
-    const late = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
-      const reason = `TLS: no handshake in ${limit} ms (tlsHandshakeTimeoutMillis)`;
-      late.reject(new HandshakeError(reason));
-    }, limit);
+    const ended = Promise.withResolvers<never>();
+    const abort = (reason: string) => ended.reject(new HandshakeError(`TLS: ${reason}`));
+    const timer = setTimeout(
+      () => abort(`no handshake in ${limit} ms (tlsHandshakeTimeoutMillis)`),
+      limit,
+    );
+    const handshake: Handshake = { abort };
+    this.#begin(address, handshake);
     try {
-      const tlsPeer = await Promise.race([late.promise, this.#handshake(socket, first, peer)]);
+      const tlsPeer = await Promise.race([ended.promise, this.#handshake(socket, first, peer)]);
       this.#succeeded++;
       return tlsPeer;
     } catch (error) {
@@ -90,11 +108,49 @@ export class TlsAcceptor {
       throw error;
     } finally {
       clearTimeout(timer);
-      this.#handshakes--;
+      this.#end(address, handshake);
     }
   }
 
-  async #handshake(socket: Socket, received: Uint8Array, peer: string): Promise<TlsPeer> {
+  /** Ends the handshakes that have to go so that one more of an address can begin. */
+  #makePlace(address: string): void {
+    const { tlsMaxHandshakes: all, tlsMaxHandshakesPerAddress: most } = this.#options;
+    const own = this.#byAddress.get(address);
+    if (own !== undefined && own.size >= most) {
+      this.#abortOldest(address, `${most} newer ones of its address (tlsMaxHandshakesPerAddress)`);
+    } else if (this.#handshakes >= all) {
+      let busiest = address;
+      let count = own?.size ?? 0;
+      for (const [other, { size }] of this.#byAddress) {
+        if (size > count) [busiest, count] = [other, size];
+      }
+      this.#abortOldest(busiest, `${all} newer ones (tlsMaxHandshakes)`);
+    }
+  }
+
+  #abortOldest(address: string, displacedBy: string): void {
+    const [oldest] = this.#byAddress.get(address) ?? [];
+    if (oldest === undefined) return;
+    // Its place is free at once, although its promise only settles later.
+    this.#end(address, oldest);
+    oldest.abort(`the handshake gave way to ${displacedBy}`);
+  }
+
+  #begin(address: string, handshake: Handshake): void {
+    const own = this.#byAddress.get(address);
+    if (own === undefined) this.#byAddress.set(address, new Set([handshake]));
+    else own.add(handshake);
+    this.#handshakes++;
+  }
+
+  #end(address: string, handshake: Handshake): void {
+    const own = this.#byAddress.get(address);
+    if (own === undefined || !own.delete(handshake)) return;
+    this.#handshakes--;
+    if (own.size === 0) this.#byAddress.delete(address);
+  }
+
+  async #handshake(socket: Socket, received: Uint8Array, peer: PeerFields): Promise<TlsPeer> {
     socket.pause();
     const current = this.#context();
     const context = current instanceof Promise ? await current : current;
@@ -107,9 +163,11 @@ export class TlsAcceptor {
     const tlsPeer = context.check(session, Date.now());
     const { protocol, cipher, certificate } = tlsPeer;
     if (certificate !== undefined) {
-      this.#log.info("TLS client", { peer, protocol, cipher, ...certificate });
+      const { subject, subjectAltName, fingerprint, verified } = certificate;
+      const shown = { subject, subjectAltName, fingerprint, verified };
+      this.#log.info("TLS client", { ...peer, protocol, cipher, ...shown });
     } else if (this.#log.debugEnabled) {
-      this.#log.debug("TLS client", { peer, protocol, cipher });
+      this.#log.debug("TLS client", { ...peer, protocol, cipher });
     }
     return tlsPeer;
   }

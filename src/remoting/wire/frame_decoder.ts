@@ -39,15 +39,28 @@ export class Frame {
   }
 }
 
-/** Memory shared by all connections for received bytes that are not answered yet. */
+/** There is no memory for what is being received. */
+export class MemoryShortage extends Error {
+  override name = "MemoryShortage";
+}
+
+/** Memory for what is kept for a peer. */
 export interface MemoryBudget {
   /** Reserves bytes. Returns false, and reserves nothing, when fewer are left. */
   take(bytes: number): boolean;
   give(bytes: number): void;
 }
 
+/** The limit on headers. */
+export interface HeaderLimit {
+  maxHeaderBytes: number;
+}
+
+const NO_LIMIT: HeaderLimit = { maxHeaderBytes: Infinity };
 const NO_BYTES = new Uint8Array(0);
 const FIRST_CAPACITY = 1024;
+/** Headers up to this size are always allowed. */
+const SMALL_HEADER = 1024;
 
 /**
  * Cuts a byte stream into frames (protocol.md, "Frame"), regardless of how the stream was chunked.
@@ -57,6 +70,7 @@ const FIRST_CAPACITY = 1024;
  */
 export class FrameDecoder {
   readonly #maxLength: number;
+  readonly #limits: Readonly<HeaderLimit>;
   readonly #budget: MemoryBudget;
   readonly #pool: BufferPool;
   /** The bytes pushed last, not copied; everything before `#at` is consumed. */
@@ -66,15 +80,31 @@ export class FrameDecoder {
   #kept: Uint8Array = NO_BYTES;
   #keptAt = 0;
   #keptEnd = 0;
+  #unfinished = 0;
 
   /**
    * @param maxLength the largest allowed value of a frame's length field
    * @param pool of buffers for large frames; the holder of an `owned` frame returns its buffer
+   * @param limits read for each header
    */
-  constructor(maxLength: number, budget: MemoryBudget, pool = new BufferPool()) {
+  constructor(
+    maxLength: number,
+    budget: MemoryBudget,
+    pool = new BufferPool(),
+    limits: Readonly<HeaderLimit> = NO_LIMIT,
+  ) {
     this.#maxLength = maxLength;
     this.#budget = budget;
     this.#pool = pool;
+    this.#limits = limits;
+  }
+
+  /**
+   * The number of the frame that has begun and whose end is missing; `undefined` if there is none.
+   * It stays the same until this frame is complete.
+   */
+  get unfinished(): number | undefined {
+    return this.#keptEnd > this.#keptAt ? this.#unfinished : undefined;
   }
 
   /** Adds received bytes. They must not change until {@link keep} or the next push. */
@@ -87,7 +117,8 @@ export class FrameDecoder {
   /**
    * Returns the next complete frame, or `undefined` when more bytes are needed.
    *
-   * @throws {FrameError} on an invalid length or marker, or when the memory budget is used up
+   * @throws {FrameError} on an invalid length or marker
+   * @throws {MemoryShortage} when the memory budget is used up
    */
   next(): Frame | undefined {
     if (this.#keptEnd > 0) return this.#nextKept();
@@ -104,7 +135,11 @@ export class FrameDecoder {
     return frame;
   }
 
-  /** Copies the unconsumed bytes, so that the caller may reuse its buffer. */
+  /**
+   * Copies the unconsumed bytes, so that the caller may reuse its buffer.
+   *
+   * @throws {MemoryShortage} when the memory budget is used up
+   */
   keep(): void {
     const rest = this.#chunk.subarray(this.#at);
     this.#chunk = NO_BYTES;
@@ -131,8 +166,12 @@ export class FrameDecoder {
     const last = end === this.#keptEnd;
     // A buffer that holds only this frame now belongs to it.
     const frame = new Frame(this.#kept, this.#keptAt, length, last && this.#keptAt === 0);
-    if (last) this.#forget();
-    else this.#keptAt = end;
+    if (last) {
+      this.#forget();
+    } else {
+      this.#keptAt = end;
+      this.#unfinished++;
+    }
     return frame;
   }
 
@@ -151,6 +190,7 @@ export class FrameDecoder {
   /** @param capacity the expected total of the kept bytes, as far as it is known */
   #append(bytes: Uint8Array, capacity: number): void {
     if (bytes.length === 0) return;
+    if (this.#keptEnd === 0) this.#unfinished++;
     if (this.#keptEnd + bytes.length > this.#kept.length) this.#grow(bytes.length, capacity);
     this.#kept.set(bytes, this.#keptEnd);
     this.#keptEnd += bytes.length;
@@ -165,7 +205,10 @@ export class FrameDecoder {
     const spare = this.#pool.take(capacity === Infinity ? size : Math.max(size, capacity));
     const length = spare?.length ?? size;
     if (!this.#budget.take(length - this.#kept.length)) {
-      throw new FrameError("no memory left for unfinished frames (maxBufferedRequestBytes)");
+      throw new MemoryShortage(
+        "no memory left for an unfinished frame (maxBufferedRequestBytes, " +
+          "maxBufferedBytesPerAddress, maxBufferedBytesPerConnection)",
+      );
     }
     const grown = spare ?? new Uint8Array(size);
     grown.set(waiting);
@@ -196,10 +239,13 @@ export class FrameDecoder {
     if (type !== SerializeType.JSON && type !== SerializeType.ROCKETMQ) {
       throw new FrameError(`unknown serializeType ${type}`);
     }
-    if ((marker & 0xffffff) > length - 4) {
-      throw new FrameError(
-        `a header of ${marker & 0xffffff} bytes is longer than its frame of ${length}`,
-      );
+    const header = marker & 0xffffff;
+    if (header > length - 4) {
+      throw new FrameError(`a header of ${header} bytes is longer than its frame of ${length}`);
+    }
+    if (header > SMALL_HEADER && header > this.#limits.maxHeaderBytes) {
+      const most = this.#limits.maxHeaderBytes;
+      throw new FrameError(`a header of ${header} bytes is longer than ${most} (maxHeaderBytes)`);
     }
   }
 }

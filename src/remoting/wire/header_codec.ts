@@ -65,7 +65,7 @@ function decodeJsonHeader(bytes: Uint8Array): CommandHeader {
           header.code = reader.readInt();
           break;
         case "language":
-          header.language = reader.readString() ?? "JAVA";
+          header.language = languageOf(reader.readString());
           break;
         case "version":
           header.version = reader.readInt();
@@ -92,6 +92,12 @@ function decodeJsonHeader(bytes: Uint8Array): CommandHeader {
     throw error;
   }
   return header;
+}
+
+/** The name as the table has it: text of a peer's choice must not be kept. */
+function languageOf(text: string | null): string {
+  if (text === null) return "JAVA";
+  return LANGUAGES.find((name) => name === text) ?? "OTHER";
 }
 
 function readFields(reader: FastjsonReader): ReadonlyMap<string, string> {

@@ -9,6 +9,10 @@ const MAX_LENGTH = 512;
 /** Offset of the opaque in a binary header (protocol.md, "Command header"). */
 const BINARY_OPAQUE = 5;
 const OPAQUE_KEY = new TextEncoder().encode('"opaque":');
+/** New headers that a connection may add, before some of its headers have to repeat. */
+const SHARE = 64;
+/** Bytes of an entry, beside what grows with the length of its header. */
+const ENTRY_BYTES = 400;
 const COLON = 0x3a;
 const utf8 = new TextDecoder();
 
@@ -18,6 +22,14 @@ interface Entry {
   /** The header's bytes without its opaque, and the number of bytes before it. */
   rest: DataView;
   before: number;
+}
+
+/**
+ * How many headers one connection may still add to a {@link HeaderMemo}. Each repeated header gives
+ * one back, so that a peer whose headers never repeat can't displace those of the others.
+ */
+export class MemoShare {
+  left = SHARE;
 }
 
 /**
@@ -35,13 +47,28 @@ export class HeaderMemo {
   #view: DataView<ArrayBufferLike> = new DataView(new ArrayBuffer(0));
   #lastBefore = 0;
   #lastBehind = 0;
+  readonly #maxBytes: () => number;
+  #bytes = 0;
+  /** The slot that is emptied next when there are too many bytes. */
+  #hand = 0;
+
+  /** @param maxBytes the most bytes that it may keep, estimated */
+  constructor(maxBytes: () => number = () => Infinity) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Number of bytes kept, estimated. */
+  get bytes(): number {
+    return this.#bytes;
+  }
 
   /**
    * Decodes the request in a frame, without its body.
    *
+   * @param share of the connection that the frame came over
    * @throws {FrameError} when the header is malformed
    */
-  decode(frame: Frame): Command {
+  decode(frame: Frame, share = new MemoShare()): Command {
     const { bytes, headerStart: start, headerEnd: end, serializeType } = frame;
     const json = serializeType === SerializeType.JSON;
     if (end - start > MAX_LENGTH || (!json && end - start < BINARY_OPAQUE + 4)) return fresh(frame);
@@ -75,17 +102,39 @@ export class HeaderMemo {
       same(known.rest, before, view, offset + opaqueEnd, end - opaqueEnd) &&
       opaqueEnd > opaqueStart && (opaque | 0) === opaque
     ) {
+      if (share.left < SHARE) share.left++;
       return toCommand(known.header, serializeType, opaque);
     }
     const header = decodeHeader(frame.header, serializeType);
     const certain = !json || hasOneOpaque(frame.header);
-    if (certain && opaque !== 0 && header.opaque === opaque) {
+    if (certain && opaque !== 0 && header.opaque === opaque && share.left > 0) {
+      share.left--;
       const rest = new Uint8Array(before + end - opaqueEnd);
       rest.set(bytes.subarray(start, opaqueStart));
       rest.set(bytes.subarray(opaqueEnd, end), before);
-      this.#slots[slot] = { serializeType, header, rest: new DataView(rest.buffer), before };
+      this.#keep(slot, { serializeType, header, rest: new DataView(rest.buffer), before });
     }
     return toCommand(header, serializeType, header.opaque);
+  }
+
+  #keep(slot: number, entry: Entry): void {
+    this.#forget(slot);
+    const size = sizeOf(entry);
+    const most = this.#maxBytes();
+    for (let i = 0; i < SLOTS && this.#bytes > 0 && this.#bytes + size > most; i++) {
+      this.#forget(this.#hand);
+      this.#hand = (this.#hand + 1) & (SLOTS - 1);
+    }
+    if (size > most) return;
+    this.#slots[slot] = entry;
+    this.#bytes += size;
+  }
+
+  #forget(slot: number): void {
+    const entry = this.#slots[slot];
+    if (entry === undefined) return;
+    this.#bytes -= sizeOf(entry);
+    this.#slots[slot] = undefined;
   }
 
   /** Offset of the digits of a JSON header's opaque; the header's end when there are none. */
@@ -100,6 +149,11 @@ export class HeaderMemo {
     }
     return end;
   }
+}
+
+/** The bytes themselves, and the strings read from them. */
+function sizeOf({ rest }: Entry): number {
+  return ENTRY_BYTES + 3 * rest.byteLength;
 }
 
 /** Makes a new command each time, because callers set its body and the cache must not keep that. */

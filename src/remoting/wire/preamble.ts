@@ -42,6 +42,17 @@ export interface Opening {
 export class Preamble {
   #bytes = new Uint8Array(0);
   #peer: ProxiedPeer | undefined;
+  readonly #maxHeaderLength: number;
+
+  /** @param maxHeaderLength the largest allowed PROXY header, in bytes */
+  constructor(maxHeaderLength = Infinity) {
+    this.#maxHeaderLength = maxHeaderLength;
+  }
+
+  /** Number of bytes kept of a header that is not complete. */
+  get kept(): number {
+    return this.#bytes.length;
+  }
 
   /**
    * Adds received bytes. Returns `undefined` until there are enough to decide.
@@ -51,7 +62,7 @@ export class Preamble {
   push(chunk: Uint8Array): Opening | undefined {
     let bytes = this.#bytes.length === 0 ? chunk : concat(this.#bytes, chunk);
     if (this.#peer === undefined) {
-      const header = readProxyHeader(bytes);
+      const header = readProxyHeader(bytes, this.#maxHeaderLength);
       if (header === "incomplete") return this.#wait(bytes);
       if (header !== undefined) {
         this.#peer = header.peer;
@@ -76,9 +87,12 @@ interface ProxyHeader {
 }
 
 /** `undefined` when the bytes don't start with a PROXY header. */
-function readProxyHeader(bytes: Uint8Array): ProxyHeader | "incomplete" | undefined {
+function readProxyHeader(
+  bytes: Uint8Array,
+  maxLength: number,
+): ProxyHeader | "incomplete" | undefined {
   if (bytes.length === 0) return "incomplete";
-  if (bytes[0] === V2_SIGNATURE[0]) return readV2(bytes);
+  if (bytes[0] === V2_SIGNATURE[0]) return readV2(bytes, maxLength);
   if (bytes[0] === V1_START[0]) return readV1(bytes);
   return undefined;
 }
@@ -108,7 +122,7 @@ function readV1(bytes: Uint8Array): ProxyHeader | "incomplete" {
   return { length: end + 1, peer };
 }
 
-function readV2(bytes: Uint8Array): ProxyHeader | "incomplete" {
+function readV2(bytes: Uint8Array, maxLength: number): ProxyHeader | "incomplete" {
   checkStart(bytes, V2_SIGNATURE);
   if (bytes.length < 16) return "incomplete";
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -116,6 +130,11 @@ function readV2(bytes: Uint8Array): ProxyHeader | "incomplete" {
   const command = view.getUint8(12) & 0xf;
   if (version !== 2 || command > 1) throw new FrameError("malformed PROXY v2 header");
   const length = 16 + view.getUint16(14);
+  if (length > maxLength) {
+    throw new FrameError(
+      `a PROXY header of ${length} bytes is longer than ${maxLength} (maxProxyHeaderBytes)`,
+    );
+  }
   if (bytes.length < length) return "incomplete";
   const peer: ProxiedPeer = { attributes: new Map() };
   const family = view.getUint8(13) >> 4;

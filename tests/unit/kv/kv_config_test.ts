@@ -270,12 +270,12 @@ describe("KvConfig changes", () => {
 
   it("are logged with the peer that asked for them", async () => {
     const { kv, log } = await load(new MemoryDisk());
-    await kv.put("ns", "k", "v", "10.0.0.9:1");
-    await kv.delete("ns", "k", "10.0.0.8:2");
+    await kv.put("ns", "k", "v", { peer: "10.0.0.9:1" });
+    await kv.delete("ns", "k", { peer: "10.0.0.8:2", proxied: "192.0.2.9:1" });
     const changes = log.at("INFO").filter(({ event }) => /^KV (put|deleted)$/.test(event));
     assert.deepEqual(changes.map(({ event, fields }) => [event, fields]), [
       ["KV put", { peer: "10.0.0.9:1", namespace: "ns", key: "k", value: "v" }],
-      ["KV deleted", { peer: "10.0.0.8:2", namespace: "ns", key: "k" }],
+      ["KV deleted", { peer: "10.0.0.8:2", proxied: "192.0.2.9:1", namespace: "ns", key: "k" }],
     ]);
   });
 

@@ -7,6 +7,8 @@ import {
   type ConnectionContext,
   type RequestHandler,
 } from "../../../src/remoting/connection.ts";
+import { defaultOptions } from "../../../src/config/options.ts";
+import { Networks } from "../../../src/ip_ranges.ts";
 import { BufferPool } from "../../../src/remoting/buffer_pool.ts";
 import { FrameEncoder } from "../../../src/remoting/wire/frame_encoder.ts";
 import { HeaderMemo } from "../../../src/remoting/wire/header_memo.ts";
@@ -85,6 +87,9 @@ function connect(options: {
     counters: new RemotingCounters([105], [0, 17]),
     log,
     frameMaxLength,
+    options: defaultOptions(),
+    trustedProxies: new Networks([]),
+    proxied: () => undefined,
     clock: new TestClock(),
     closed: (connection) => void closed.push(connection),
   };
@@ -152,7 +157,7 @@ describe("Connection: requests and answers", () => {
       serializeTypeCurrentRPC: "JSON",
       body: "body",
     }]);
-    assert.equal(connection.address, "10.0.0.1:1");
+    assert.equal(connection.socketAddress, "10.0.0.1:1");
     assert.equal(connection.closed, false);
   });
 
@@ -343,10 +348,10 @@ describe("Connection: PROXY protocol", () => {
 
   it("takes the peer's address from the header", () => {
     const { socket, connection } = connect();
-    assert.equal(connection.address, "10.0.0.1:1");
+    assert.equal(connection.socketAddress, "10.0.0.1:1");
     socket.send(line.subarray(0, 10));
     socket.send(line.subarray(10), request({ opaque: 1 }));
-    assert.equal(connection.address, "192.0.2.9:51234");
+    assert.equal(connection.proxiedAddress, "192.0.2.9:51234");
     socket.send(request({ opaque: 2 }));
     assert.deepEqual(opaques(socket.received), [1, 2]);
   });
@@ -354,7 +359,7 @@ describe("Connection: PROXY protocol", () => {
   it("keeps the socket's address for a proxy that speaks for itself", () => {
     const { socket, connection } = connect();
     socket.send(utf8("PROXY UNKNOWN\r\n"), request());
-    assert.equal(connection.address, "10.0.0.1:1");
+    assert.equal(connection.socketAddress, "10.0.0.1:1");
   });
 
   it("reads past the attributes of a v2 header", () => {
@@ -363,17 +368,17 @@ describe("Connection: PROXY protocol", () => {
       hex("0d0a0d0a000d0a515549540a 21 11 0010 c0000209 0a000001 c822 2694 e0 0001 78"),
       request({ opaque: 1 }),
     );
-    assert.equal(connection.address, "192.0.2.9:51234");
+    assert.equal(connection.proxiedAddress, "192.0.2.9:51234");
     assert.deepEqual(opaques(socket.received), [1]);
   });
 
   it("names the proxied peer when a frame behind is bad", () => {
     const { socket, log } = connect();
     socket.send(line, int32(0));
-    assert.equal(log.at("WARN")[0].fields.peer, "192.0.2.9:51234");
+    assert.equal(log.at("WARN")[0].fields.proxied, "192.0.2.9:51234");
     const tls = connect();
     tls.socket.send(line, hex("16"));
-    assert.equal(tls.log.at("WARN")[0].fields.peer, "192.0.2.9:51234");
+    assert.equal(tls.log.at("WARN")[0].fields.proxied, "192.0.2.9:51234");
   });
 });
 
@@ -509,9 +514,9 @@ describe("Connection: requests that wait for their answers", () => {
     assert.ok(socket.paused);
     await give(0);
     assert.equal(socket.paused, false);
-    assert.equal(budget.used, 0);
     socket.send(requests(100, 1));
     for (let opaque = 37; opaque <= 100; opaque++) await give(opaque);
+    assert.equal(budget.used, 0);
     assert.deepEqual(opaques(socket.received), [...range(1, 36), 0, ...range(37, 64)]);
   });
 

@@ -3,6 +3,8 @@ import { FakeTime } from "@std/testing/time";
 import assert from "node:assert/strict";
 import type { Command, Reply } from "../../../src/remoting/wire/command.ts";
 import type { Peer } from "../../../src/remoting/peer.ts";
+import { defaultOptions, type Options } from "../../../src/config/options.ts";
+import { Networks } from "../../../src/ip_ranges.ts";
 import { ByteBudget } from "../../../src/remoting/memory_budget.ts";
 import { RemotingCounters } from "../../../src/remoting/remoting_counters.ts";
 import { RemotingServer } from "../../../src/remoting/server.ts";
@@ -19,11 +21,7 @@ let transport: FakeTransport;
 let log: RecordedLog;
 let budget: ByteBudget;
 let counters: RemotingCounters;
-let options: {
-  frameMaxLength: number;
-  serverChannelMaxIdleTimeSeconds: number;
-  serverSocketBacklog: number;
-};
+let options: Options;
 let marks: { high: number; low: number };
 let handle: (request: Command, peer: Peer) => Reply | Promise<Reply>;
 let gone: string[];
@@ -51,6 +49,7 @@ describe("RemotingServer", () => {
     budget = new ByteBudget(() => 1 << 20);
     counters = new RemotingCounters([105], [0]);
     options = {
+      ...defaultOptions(),
       frameMaxLength: 1 << 20,
       serverChannelMaxIdleTimeSeconds: IDLE_SECONDS,
       serverSocketBacklog: 77,
@@ -62,11 +61,12 @@ describe("RemotingServer", () => {
       transport,
       handler: {
         handle: (request, peer) => handle(request, peer),
-        disconnected: (peer) => void gone.push(peer.address),
+        disconnected: (peer) => void gone.push(peer.socketAddress),
       },
       options,
       waterMarks: { high: () => marks.high, low: () => marks.low },
       budget,
+      trustedProxies: new Networks([]),
       counters,
       log,
       clock,
@@ -145,14 +145,22 @@ describe("RemotingServer", () => {
     assert.ok(other.closed);
   });
 
-  it("has one budget for all connections", () => {
-    const sockets = Array.from({ length: 3 }, (_, i) => transport.open(`10.0.0.${i}:1`));
+  it("has one budget for all connections: those that hold most for longest make room", () => {
     const part = request({ body: new Uint8Array(600_000) }).subarray(0, 500_000);
-    for (const socket of sockets) socket.send(part);
-    assert.deepEqual(sockets.map((socket) => socket.closed), [false, false, true]);
-    assert.equal(log.at("WARN").length, 1);
-    sockets[0].break("reset");
-    sockets[1].break("reset");
+    const hoarders = [transport.open("10.0.0.1:1"), transport.open("10.0.0.1:2")];
+    for (const socket of hoarders) {
+      socket.send(part);
+      time.tick(2000);
+    }
+    const honest = transport.open("10.0.0.2:1");
+    const bytes = request({ opaque: 7, body: new Uint8Array(100_000) });
+    honest.send(bytes.subarray(0, 90_000));
+    honest.send(bytes.subarray(90_000));
+    assert.deepEqual(opaques(honest.received), [7]);
+    assert.deepEqual(hoarders.map((socket) => socket.closed), [true, false]);
+    assert.deepEqual(log.at("WARN").map(({ fields }) => fields.peer), ["10.0.0.1:1"]);
+    assert.equal(counters.closed.memory, 1);
+    hoarders[1]!.break("reset");
     assert.equal(budget.used, 0);
   });
 
@@ -198,8 +206,7 @@ describe("RemotingServer", () => {
       const busy = transport.open("10.0.0.1:1");
       const idle = transport.open("10.0.0.2:1");
       for (let count = 0; count < 3; count++) {
-        // One byte is enough; it need not be a complete frame.
-        busy.send(new Uint8Array(1));
+        busy.send(requests(count, 1));
         time.tick(100_000);
       }
       assert.equal(busy.closed, false);

@@ -154,6 +154,7 @@ describe("brokers", () => {
       connection: {
         id: 1,
         peer: "10.0.0.1:7",
+        proxied: null,
         since: "2023-11-14T22:13:20.000Z",
         software: { language: "JAVA", version: { ordinal: 475, name: "V5_3_1" } },
         tls: { ...tls, certificate: { ...shown, subjectAltName: null } },

@@ -3,11 +3,7 @@ import { FakeTime } from "@std/testing/time";
 import assert from "node:assert/strict";
 import { TlsAcceptor } from "../../../../src/remoting/tls/acceptor.ts";
 import { selfSigned } from "../../../../src/remoting/tls/certificate.ts";
-import {
-  HandshakeError,
-  TlsContext,
-  type TlsOptions,
-} from "../../../../src/remoting/tls/context.ts";
+import { TlsContext, type TlsOptions } from "../../../../src/remoting/tls/context.ts";
 import type { TlsSession } from "../../../../src/remoting/transport/transport.ts";
 import { hex } from "../../../support/bytes.ts";
 import { FakeSocket } from "../../../support/fake_socket.ts";
@@ -32,7 +28,14 @@ const SESSION: TlsSession = {
   resumed: false,
 };
 
-async function makeAcceptor(limits = { tlsHandshakeTimeoutMillis: 1000, tlsMaxHandshakes: 2 }) {
+const PEER = { peer: "10.0.0.1:1" };
+const LIMITS = {
+  tlsHandshakeTimeoutMillis: 1000,
+  tlsMaxHandshakes: 4,
+  tlsMaxHandshakesPerAddress: 3,
+};
+
+async function makeAcceptor(limits = LIMITS) {
   const context = new TlsContext(OPTIONS, await selfSigned(NOW));
   const log = new RecordedLog();
   return new TlsAcceptor({ enforcing: false, context: () => context, options: limits, log });
@@ -43,7 +46,7 @@ describe("TlsAcceptor", () => {
     const acceptor = await makeAcceptor();
     const socket = new FakeSocket();
     const bytes = hex("160301");
-    const accepted = acceptor.accept(socket, bytes, "peer");
+    const accepted = acceptor.accept(socket, bytes, "10.0.0.1", PEER);
     bytes.fill(0);
     assert.ok(socket.paused);
     assert.equal(acceptor.handshakes, 1);
@@ -60,7 +63,7 @@ describe("TlsAcceptor", () => {
     const failed = async (bytes: string, reason: string) => {
       const socket = new FakeSocket();
       const acceptor = await makeAcceptor();
-      const accepted = acceptor.accept(socket, hex(bytes), "peer");
+      const accepted = acceptor.accept(socket, hex(bytes), "10.0.0.1", PEER);
       socket.handshake.reject(new Error(reason));
       const message = await accepted.then(
         () => assert.fail("it did not fail"),
@@ -79,27 +82,49 @@ describe("TlsAcceptor", () => {
   it("limits the time of a handshake", async () => {
     const acceptor = await makeAcceptor();
     using time = new FakeTime();
-    const accepted = acceptor.accept(new FakeSocket(), hex("16"), "peer");
+    const accepted = acceptor.accept(new FakeSocket(), hex("16"), "10.0.0.1", PEER);
     const rejected = assert.rejects(accepted, /no handshake in 1000 ms/);
     await time.tickAsync(1000);
     await rejected;
     assert.equal(acceptor.handshakes, 0);
   });
 
-  it("limits how many there are at once, and counts down however they end", async () => {
+  it("counts down however handshakes end", async () => {
     const acceptor = await makeAcceptor();
     const sockets = [new FakeSocket(), new FakeSocket()];
-    const [first, second] = sockets.map((socket) => acceptor.accept(socket, hex("16"), "peer"));
-    await assert.rejects(acceptor.accept(new FakeSocket(), hex("16"), "peer"), HandshakeError);
+    const [first, second] = sockets.map((socket) =>
+      acceptor.accept(socket, hex("16"), "10.0.0.1", PEER)
+    );
     sockets[0].handshake.reject(new Error("broken"));
     await assert.rejects(first, { name: "HandshakeError", message: "TLS: broken" });
-    const third = new FakeSocket();
-    third.handshake.resolve(SESSION);
-    await acceptor.accept(third, hex("16"), "peer");
     sockets[1].handshake.resolve(SESSION);
     await second;
-    assert.equal(acceptor.handshakes, 0);
-    assert.equal(acceptor.succeeded, 2);
-    assert.equal(acceptor.failed, 2);
+    assert.deepEqual([acceptor.handshakes, acceptor.succeeded, acceptor.failed], [0, 1, 1]);
+  });
+
+  it("ends the oldest of the address that has most, when there are too many", async () => {
+    const acceptor = await makeAcceptor();
+    const ended: string[] = [];
+    const begin = (address: string, name: string) => {
+      const socket = new FakeSocket();
+      const accepted = acceptor.accept(socket, hex("16"), address, PEER);
+      accepted.catch((error) => void ended.push(`${name} ${error.message}`));
+      return { socket, accepted };
+    };
+    const honest = begin("10.0.0.1", "honest");
+    for (const name of ["a", "b", "c"]) begin("10.0.0.2", name);
+    begin("10.0.0.2", "d");
+    const late = begin("10.0.0.3", "late");
+    assert.equal(acceptor.handshakes, 4);
+    for (const { socket, accepted } of [honest, late]) {
+      socket.handshake.resolve(SESSION);
+      await accepted;
+    }
+    const displaced = "TLS: the handshake gave way to";
+    assert.deepEqual(ended, [
+      `a ${displaced} 3 newer ones of its address (tlsMaxHandshakesPerAddress)`,
+      `b ${displaced} 4 newer ones (tlsMaxHandshakes)`,
+    ]);
+    assert.deepEqual([acceptor.handshakes, acceptor.succeeded, acceptor.failed], [2, 2, 2]);
   });
 });

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { Command, Reply } from "../../../../src/remoting/wire/command.ts";
+import { defaultOptions } from "../../../../src/config/options.ts";
+import { Networks } from "../../../../src/ip_ranges.ts";
 import { ByteBudget } from "../../../../src/remoting/memory_budget.ts";
 import { RemotingCounters } from "../../../../src/remoting/remoting_counters.ts";
 import { RemotingServer } from "../../../../src/remoting/server.ts";
@@ -47,13 +49,10 @@ describeTransports("RemotingServer on ", (transport) => {
     server = new RemotingServer({
       transport,
       handler: { handle: (request) => handle(request), disconnected: () => {} },
-      options: {
-        frameMaxLength: 16_777_216,
-        serverChannelMaxIdleTimeSeconds: 120,
-        serverSocketBacklog: 1024,
-      },
+      options: defaultOptions(),
       waterMarks: { high: () => 100_000, low: () => 50_000 },
       budget,
+      trustedProxies: new Networks([]),
       counters: new RemotingCounters([], []),
       log,
       clock: systemClock,

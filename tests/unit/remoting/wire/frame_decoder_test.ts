@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { FrameError } from "../../../../src/remoting/wire/command.ts";
-import { FrameDecoder } from "../../../../src/remoting/wire/frame_decoder.ts";
+import { FrameDecoder, MemoryShortage } from "../../../../src/remoting/wire/frame_decoder.ts";
 import { ByteBudget } from "../../../../src/remoting/memory_budget.ts";
 import { concat, hex, int32, utf8 } from "../../../support/bytes.ts";
 import { cutFrames, frame, type SeenFrame } from "../../../support/request_bytes.ts";
@@ -247,7 +247,7 @@ describe("FrameDecoder", () => {
     assert.throws(
       () => decode([large.subarray(0, 2000), large.subarray(2000)], decoder),
       (error: Error) =>
-        error instanceof FrameError && /maxBufferedRequestBytes/.test(error.message),
+        error instanceof MemoryShortage && /maxBufferedRequestBytes/.test(error.message),
     );
     decoder.release();
     assert.equal(budget.used, 1024);

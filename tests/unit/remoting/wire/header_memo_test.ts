@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type Command, FrameError, SerializeType } from "../../../../src/remoting/wire/command.ts";
 import { Frame } from "../../../../src/remoting/wire/frame_decoder.ts";
 import { decodeHeader, encodeHeader } from "../../../../src/remoting/wire/header_codec.ts";
-import { HeaderMemo } from "../../../../src/remoting/wire/header_memo.ts";
+import { HeaderMemo, MemoShare } from "../../../../src/remoting/wire/header_memo.ts";
 import { utf8 } from "../../../support/bytes.ts";
 
 /** A frame that consists of a header, inside a larger buffer. */
@@ -225,5 +225,20 @@ describe("HeaderMemo", () => {
     assert.equal(second.opaque, 2);
     assert.deepEqual(second.extFields, first.extFields);
     assert.notEqual(second.extFields, first.extFields);
+  });
+
+  it("keeps no more than its bytes, and of a connection that never repeats little", () => {
+    const memo = new HeaderMemo(() => 20_000);
+    const header = (name: string, opaque: number) =>
+      json(`{"code":105,"extFields":{"topic":"${name}"},"opaque":${opaque}}`);
+    const honest = new MemoShare();
+    memo.decode(header("honest", 1), honest);
+    const kept = memo.bytes;
+    const stranger = new MemoShare();
+    for (let i = 1; i < 1000; i++) memo.decode(header(`t${i}`.padEnd(300, "x"), i), stranger);
+    assert.equal(stranger.left, 0);
+    assert.ok(memo.bytes > kept && memo.bytes <= 20_000, `${memo.bytes} bytes`);
+    for (let i = 1; i < 1000; i++) memo.decode(header("honest", i), honest);
+    assert.ok(honest.left >= 63, `${honest.left} left`);
   });
 });

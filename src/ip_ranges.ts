@@ -11,6 +11,11 @@ export class Networks {
     this.#texts = texts;
   }
 
+  /** Whether there are none. */
+  get empty(): boolean {
+    return this.#texts.length === 0;
+  }
+
   /** Whether an address, as {@link ipOf} gives it, is one of them. */
   has(ip: string): boolean {
     const family = isIP(ip);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
-import { ipOf, networkOf, Networks } from "../../../src/access/sources.ts";
+import { ipOf, networkOf, Networks } from "../../src/ip_ranges.ts";
 
 describe("Networks", () => {
   it("hold addresses and blocks of both families", () => {

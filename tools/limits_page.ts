@@ -1,0 +1,28 @@
+import { LIMITS_TITLE, type Option, OPTION_GROUPS, optionOf } from "../src/config/options.ts";
+import { table } from "./table.ts";
+
+const INTRODUCTION = `<!-- deno-fmt-ignore-file -->
+<!-- Generated from src/config/options.ts by \`deno task docs\`. -->
+
+# Limits
+
+Everything that a peer can make this server keep, compute or wait for has a limit. The defaults are far above what real clusters need: thousands of clients, 300 brokers with 10,000 topics each. A peer at a limit gets an error or loses its connection; the others do not notice.
+
+- A connection that is closed at a limit is one line \`connection refused\` in the log, with its address and the option's name. \`rocketmq_namesrv_connections_closed_total\` counts it: reason \`limit\` (too many connections), \`memory\`, \`slow\` (a frame or a PROXY header took too long), \`frame\` (too large) or \`tls\`.
+- \`rocketmq_namesrv_buffered_bytes\` shows the memory that counts towards \`maxBufferedRequestBytes\`. When it is short, connections are closed in the order of *bytes held × seconds held × bytes that their address holds*, so that a flood from one address displaces itself.
+- One connection may have 64 requests in progress; more are read when answers have left. A client that does not read its answers is not read from any more: \`writeBufferHighWaterMark\`.
+- Addresses are those of sockets, without the port. The clients behind a proxy that speaks the PROXY protocol count by their own addresses if the proxy is one of \`trustedProxies\`.
+- Requests that wait, cached routes and lines of the log have limits of their own: see *ThreadPool*, \`routeCacheMaxBytes\` and \`logRepeatLimit\` in [configuration.md](configuration.md). So have idle connections (\`serverChannelMaxIdleTimeSeconds\`) and the queue of connections that are not accepted yet (\`serverSocketBacklog\`).
+`;
+
+/** docs/limits.md: the options of the group for limits. */
+export function limitsPage(): string {
+  const names = OPTION_GROUPS.find(({ title }) => title === LIMITS_TITLE)?.names ?? [];
+  const rows = names.map((name) => {
+    const option: Option = optionOf(name);
+    return [`\`${name}\``, `\`${option.default}\``, option.doc];
+  });
+  return `${INTRODUCTION}\n${
+    table(["Option", "Default", "What is limited, and what happens over it"], rows)
+  }`;
+}
