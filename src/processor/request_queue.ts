@@ -174,8 +174,11 @@ export class RequestQueue {
 
   /** Goes on after the others had their turn, when it is only the slice that holds requests up. */
   #requestTurn(): void {
-    const { slice } = this.#options;
-    if (this.#turnRequested || slice === undefined || !slice.over || this.#ready.size === 0) return;
+    const { slice, concurrency } = this.#options;
+    if (this.#turnRequested || slice === undefined || this.#ready.size === 0) return;
+    // A slice that was over may not be over any more. What waits only for it needs a turn even so:
+    // nothing else would start it.
+    if (this.#running >= concurrency() && !slice.over) return;
     this.#turnRequested = true;
     slice.afterTurn(() => {
       this.#turnRequested = false;

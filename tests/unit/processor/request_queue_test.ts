@@ -281,6 +281,19 @@ describe("RequestQueue", () => {
       return OK;
     };
 
+    it("starts a request that had to wait although the slice is no longer over meanwhile", async () => {
+      let step = 0;
+      const slice = new WorkSlice((task) => void turns.push(task), () => now += step);
+      sliced = newClass({ slice });
+      assert.equal(sliced.run(working("a", 6), request(), PEER), OK);
+      // Each look at the clock takes so long that the first one finds the slice over, and no other.
+      step = 3;
+      const waiting = sliced.run(quick("b"), request(), PEER);
+      assert.equal(turns.length, 1);
+      turns.shift()!();
+      assert.equal(await waiting, OK);
+    });
+
     it("waits when it is over, so that others get their turn", async () => {
       assert.equal(sliced.run(working("a", 3), request(), PEER), OK);
       assert.equal(sliced.run(working("b", 3), request(), PEER), OK);
