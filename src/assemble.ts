@@ -28,7 +28,7 @@ import { denoRuntime } from "./metrics/runtime.ts";
 import type { Sources } from "./metrics/sources.ts";
 import { exportMetrics, findTelemetry } from "./metrics/telemetry.ts";
 import { getText } from "./outgoing/address_service.ts";
-import { notifyMinBrokerIdChange } from "./outgoing/min_broker_id_notifier.ts";
+import { MinBrokerIdNotifier } from "./outgoing/min_broker_id_notifier.ts";
 import { ProductEnvironment } from "./outgoing/product_environment.ts";
 import { Dispatcher } from "./processor/dispatcher.ts";
 import { RegistrationDecoder } from "./processor/registration_decoder.ts";
@@ -326,13 +326,19 @@ export function assembleProcessing(parts: {
     config.subscribe(name, () => cache.clear());
   }
 
+  const notifier = new MinBrokerIdNotifier({
+    options,
+    client,
+    isLive: (brokerName, addr) => tables.isLive(brokerName, addr),
+    log,
+  });
   const routes = new RouteInfoManager(tables, {
     options,
     log,
     now,
     monotonic,
     defer: soon,
-    notify: (change) => notifyMinBrokerIdChange(client, change, log),
+    notify: (change) => notifier.notify(change),
     expire,
   });
   config.subscribe("scanNotActiveBrokerInterval", () => routes.reschedule());

@@ -153,7 +153,9 @@ function sample(name: OptionName, separator: string): string[] {
 
 /** The allowed values of an option, where its default does not show them. */
 function allowedText(option: Option): string {
-  if (option.type === "int") return `${option.min} to ${option.max}`;
+  if (option.type === "int") {
+    return `${option.min} to ${option.max}${option.orZero ? ", or 0" : ""}`;
+  }
   return option.type === "enum" ? option.values.join(", ") : "";
 }
 

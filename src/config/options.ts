@@ -29,6 +29,8 @@ interface IntOption extends About {
   readonly default: number;
   readonly min: number;
   readonly max: number;
+  /** Whether 0 is allowed beside the range. */
+  readonly orZero?: boolean;
   /** An alternative key for files. */
   readonly alias?: string;
 }
@@ -55,14 +57,11 @@ interface PathOption extends About {
 export type Option = BooleanOption | IntOption | StringOption | EnumOption | PathOption;
 
 const MAX_INT = 2_147_483_647;
-/** Timers are limited to 2^31-1 milliseconds. */
-const MAX_SECONDS = 2_147_483;
 const KiB = 1024;
-const MiB = 1_048_576;
+const MiB = 1024 * KiB;
 
 type Range = readonly [min: number, max: number];
 const ANY: Range = [0, MAX_INT];
-const AT_LEAST_ONE: Range = [1, MAX_INT];
 
 /** Fields of a definition that all types have. An option has its full effect unless it says so. */
 interface Common {
@@ -75,9 +74,11 @@ function flag(fields: Common & { default: boolean }): BooleanOption {
   return { type: "boolean", effect: "full", ...fields };
 }
 
-function int({ range: [min, max], ...fields }: Common & Pick<IntOption, "default" | "alias"> & {
-  range: Range;
-}): IntOption {
+function int(
+  { range: [min, max], ...fields }: Common & Pick<IntOption, "default" | "alias" | "orZero"> & {
+    range: Range;
+  },
+): IntOption {
   return { type: "int", effect: "full", min, max, ...fields };
 }
 
@@ -146,14 +147,14 @@ const NAME_SERVER = {
   }),
   clientRequestThreadPoolNums: int({
     default: 8,
-    range: AT_LEAST_ONE,
+    range: [1, 1000],
     applies: "live",
     effect: "mapped",
     doc: "Number of route queries that may wait for another environment's answer (clusterTest).",
   }),
   defaultThreadPoolNums: int({
     default: 16,
-    range: AT_LEAST_ONE,
+    range: [1, 1000],
     applies: "live",
     effect: "mapped",
     doc:
@@ -163,14 +164,14 @@ const NAME_SERVER = {
   }),
   clientRequestThreadPoolQueueCapacity: int({
     default: 50_000,
-    range: AT_LEAST_ONE,
+    range: [100, 1_000_000],
     applies: "live",
     effect: "mapped",
     doc: "Number of route queries that may wait; further ones are answered with SYSTEM_BUSY.",
   }),
   defaultThreadPoolQueueCapacity: int({
     default: 10_000,
-    range: AT_LEAST_ONE,
+    range: [100, 1_000_000],
     applies: "live",
     effect: "mapped",
     doc:
@@ -179,13 +180,13 @@ const NAME_SERVER = {
   }),
   scanNotActiveBrokerInterval: int({
     default: 5_000,
-    range: AT_LEAST_ONE,
+    range: [100, 60_000],
     applies: "live",
     doc: "Milliseconds between two scans for brokers whose heartbeat timed out.",
   }),
   unRegisterBrokerQueueCapacity: int({
     default: 3_000,
-    range: AT_LEAST_ONE,
+    range: [100, 1_000_000],
     applies: "live",
     doc: "Number of unregistrations that may wait for their batch; further ones are refused.",
   }),
@@ -218,7 +219,7 @@ const NAME_SERVER = {
   }),
   waitSecondsForService: int({
     default: 45,
-    range: [0, MAX_SECONDS],
+    range: [0, 3600],
     applies: "live",
     doc: "Seconds after the start during which needWaitForService refuses route queries.",
   }),
@@ -257,7 +258,8 @@ const NETWORK = {
   }),
   serverChannelMaxIdleTimeSeconds: int({
     default: 120,
-    range: [0, MAX_SECONDS],
+    range: [60, 86_400],
+    orZero: true,
     applies: "live",
     doc: "Seconds after which an idle connection is closed; 0 for never.",
   }),
@@ -269,14 +271,16 @@ const NETWORK = {
   }),
   writeBufferHighWaterMark: int({
     default: 0,
-    range: ANY,
+    range: [64 * KiB, 64 * MiB],
+    orZero: true,
     applies: "live",
     effect: "mapped",
     doc: "Bytes of unsent answers at which reading from a connection stops; 0 means 1048576.",
   }),
   writeBufferLowWaterMark: int({
     default: 0,
-    range: ANY,
+    range: [1024, 64 * MiB],
+    orZero: true,
     applies: "live",
     effect: "mapped",
     doc: "Bytes of unsent answers at which reading resumes; 0 means half of " +
@@ -289,7 +293,7 @@ const NETWORK = {
   }),
   shutdownWaitTimeSeconds: int({
     default: 30,
-    range: [0, MAX_SECONDS],
+    range: [0, 600],
     applies: "live",
     doc: "Duration of a graceful stop in seconds (enableShutdownGracefully).",
   }),
@@ -534,7 +538,7 @@ const OWN = {
   }),
   routeCacheMaxBytes: int({
     default: 64 * MiB,
-    range: ANY,
+    range: [0, 1024 * MiB],
     applies: "live",
     doc: "Memory for cached encoded routes, in bytes.",
   }),
@@ -561,14 +565,15 @@ const OWN = {
 const LIMITS = {
   maxConnections: int({
     default: 100_000,
-    range: AT_LEAST_ONE,
+    range: [20, 1_000_000],
     applies: "live",
     doc: "Open connections; a further one is closed at once. The system's limit of open files is " +
       "often lower.",
   }),
   maxConnectionsPerAddress: int({
     default: 0,
-    range: ANY,
+    range: [2, 1_000_000],
+    orZero: true,
     applies: "live",
     doc:
       "Open connections from one address, 0 for no limit; a further one is closed at once. All clients " +
@@ -625,14 +630,14 @@ const LIMITS = {
   }),
   frameTimeoutSeconds: int({
     default: 30,
-    range: [1, MAX_SECONDS],
+    range: [1, 3600],
     applies: "live",
     doc:
       "Seconds within which a frame that has begun must be complete, or the connection is closed.",
   }),
   frameMinBytesPerSecond: int({
     default: 1024,
-    range: ANY,
+    range: [0, MiB],
     applies: "live",
     doc:
       "The least rate at which a frame that has begun must come, measured over five seconds, or " +
@@ -640,20 +645,20 @@ const LIMITS = {
   }),
   proxyHeaderTimeoutSeconds: int({
     default: 5,
-    range: [1, MAX_SECONDS],
+    range: [1, 3600],
     applies: "live",
     doc:
       "Seconds within which a PROXY header that has begun must be complete, or the connection is closed.",
   }),
   tlsHandshakeTimeoutMillis: int({
     default: 5_000,
-    range: AT_LEAST_ONE,
+    range: [500, 60_000],
     applies: "live",
     doc: "Time limit of a TLS handshake in milliseconds, or the connection is closed.",
   }),
   tlsMaxHandshakes: int({
     default: 1000,
-    range: AT_LEAST_ONE,
+    range: [10, 100_000],
     applies: "live",
     doc:
       "Concurrent TLS handshakes. A further one takes the place of the oldest of the address that " +
@@ -661,7 +666,7 @@ const LIMITS = {
   }),
   tlsMaxHandshakesPerAddress: int({
     default: 500,
-    range: AT_LEAST_ONE,
+    range: [10, 100_000],
     applies: "live",
     doc:
       "Concurrent TLS handshakes from one address. A further one takes the place of the oldest, " +
@@ -677,7 +682,7 @@ const LIMITS = {
   }),
   maxInflatedBodyBytes: int({
     default: 32 * MiB,
-    range: [1024, 128 * MiB],
+    range: [MiB, 128 * MiB],
     applies: "live",
     doc: "Bytes to which a compressed registration may inflate; a larger one is refused.",
   }),
@@ -686,6 +691,18 @@ const LIMITS = {
     range: [1000, 1_000_000],
     applies: "live",
     doc: "Topics that a registration may have; one with more is refused.",
+  }),
+  maxNotifications: int({
+    default: 32,
+    range: [1, 1000],
+    applies: "live",
+    doc: "Notifications of brokers (notifyMinBrokerIdChanged) that may be in progress at once.",
+  }),
+  maxNotificationsPerSecond: int({
+    default: 200,
+    range: [1, 100_000],
+    applies: "live",
+    doc: "Notifications of brokers that start in a second; the others wait.",
   }),
 } as const satisfies Record<string, Option>;
 

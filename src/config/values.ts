@@ -19,6 +19,7 @@ export function parseValue(name: OptionName, text: string): Options[OptionName] 
     case "int": {
       if (!/^[+-]?[0-9]{1,15}$/.test(trimmed)) return undefined;
       const number = Number(trimmed) + 0;
+      if (number === 0 && option.orZero) return number;
       return number >= option.min && number <= option.max ? number : undefined;
     }
     case "enum":
@@ -37,7 +38,7 @@ export function allowedValues(option: Option): string {
     case "boolean":
       return "true or false";
     case "int":
-      return `a whole number from ${option.min} to ${option.max}`;
+      return `a whole number from ${option.min} to ${option.max}${option.orZero ? ", or 0" : ""}`;
     case "enum":
       return `one of ${option.values.join(", ")}`;
     case "string":

@@ -149,6 +149,11 @@ export class RouteTables implements RouteView {
     return live?.clusterName === clusterName ? live : undefined;
   }
 
+  /** Whether a broker of this name and address is registered, in whatever cluster. */
+  isLive(brokerName: string, brokerAddr: string): boolean {
+    return this.#live.has(brokerKey(brokerName, brokerAddr));
+  }
+
   /** Returns the live entries of one connection. */
   liveBrokersOf(connection: BrokerConnection): Iterable<LiveBroker> {
     return this.#liveByConnection.get(connection) ?? [];

@@ -152,25 +152,6 @@ async function readNotification(listener: Deno.TcpListener) {
   return { code, flag, extFields: Object.fromEntries(extFields!) };
 }
 
-describe("an idle connection", () => {
-  it("is closed after serverChannelMaxIdleTimeSeconds, and a busy one is not", async () => {
-    await using home = await Home.make();
-    const file = await home.configFile({ serverChannelMaxIdleTimeSeconds: "2" });
-    await using server = await ServerProcess.start({ home, args: ["-c", file] });
-    await using idle = await Peer.connect(server.port);
-    await using busy = await Peer.connect(server.port);
-    let closed = false;
-    void idle.closed.then(() => closed = true);
-    await until(async () => {
-      assert.equal((await busy.call({ code: 106 })).code, 0);
-      return closed;
-    }, "the idle connection is closed");
-    assert.equal((await busy.call({ code: 106 })).code, 0);
-    const line = await server.err.find(/idle/);
-    assert.ok(line.includes(idle.address), line);
-  });
-});
-
 describe("a broker", () => {
   it("that is silent for longer than its heartbeat timeout leaves the route", async () => {
     await using home = await Home.make();

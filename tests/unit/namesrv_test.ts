@@ -414,11 +414,11 @@ describe("Namesrv", () => {
       const peer = network.open();
       await change(
         peer,
-        "logLevel=DEBUG\nlogRepeatLimit=5\nlogPeerLimit=7\nwriteBufferHighWaterMark=1000",
+        "logLevel=DEBUG\nlogRepeatLimit=5\nlogPeerLimit=7\nwriteBufferHighWaterMark=65536",
       );
       assert.deepEqual([levels, limits], [["DEBUG"], [{ kind: 5 }, { peers: 7 }]]);
       const { waterMarks } = network.listened[0];
-      assert.deepEqual([waterMarks.high(), waterMarks.low()], [1000, 500]);
+      assert.deepEqual([waterMarks.high(), waterMarks.low()], [65_536, 32_768]);
     });
 
     it("of returnOrderTopicConfigToBroker and the lists is in effect at once", async () => {
@@ -489,9 +489,9 @@ describe("Namesrv", () => {
 
     it("close connections that idle", async () => {
       using time = new FakeTime();
-      await start("serverChannelMaxIdleTimeSeconds=10\n");
+      await start("serverChannelMaxIdleTimeSeconds=60\n");
       const peer = network.open();
-      time.tick(9000);
+      time.tick(59_000);
       assert.equal(peer.closed, false);
       time.tick(3000);
       assert.equal(peer.closed, true);

@@ -155,8 +155,8 @@ describe("LiveConfig.update, several at once", () => {
 
   it("judges each by the values that the one before has left", async () => {
     const { live } = await start("");
-    const first = live.update("writeBufferHighWaterMark=100");
-    const second = refused(live.update("writeBufferLowWaterMark=200"));
+    const first = live.update("writeBufferHighWaterMark=100000");
+    const second = refused(live.update("writeBufferLowWaterMark=200000"));
     await first;
     assert.ok(await second instanceof ConfigValueError);
   });
@@ -251,11 +251,11 @@ describe("LiveConfig.update, refused", () => {
 
   it("refuses what does not go together with the values in effect", async () => {
     const error = await refusedWhole(
-      "writeBufferHighWaterMark=100\n",
-      "writeBufferLowWaterMark=200",
+      "writeBufferHighWaterMark=100000\n",
+      "writeBufferLowWaterMark=200000",
     );
     assert.ok(error instanceof ConfigValueError);
-    assert.match(error.message, /^writeBufferLowWaterMark=200: must be at most .* 100$/);
+    assert.match(error.message, /^writeBufferLowWaterMark=200000: must be at most .* 100000$/);
   });
 
   it("refuses a text that is not properties, too long, or of too many keys", async () => {

@@ -374,10 +374,10 @@ describe("loadConfiguration with wrong values", () => {
   it("refuses what does not go together, and names where the value stands", async () => {
     assert.deepEqual(
       await problemsOf(
-        loadFile("x.yaml", "writeBufferLowWaterMark: 9\nwriteBufferHighWaterMark: 8"),
+        loadFile("x.yaml", "writeBufferLowWaterMark: 90000\nwriteBufferHighWaterMark: 80000"),
       ),
       [
-        "x.yaml: writeBufferLowWaterMark=9: must be at most writeBufferHighWaterMark, which is 8",
+        "x.yaml: writeBufferLowWaterMark=90000: must be at most writeBufferHighWaterMark, which is 80000",
       ],
     );
   });

@@ -80,6 +80,8 @@ const OURS = [
   "maxConnectionsPerAddress",
   "maxHeaderBytes",
   "maxInflatedBodyBytes",
+  "maxNotifications",
+  "maxNotificationsPerSecond",
   "maxProxyHeaderBytes",
   "maxTopicsPerBroker",
   "metricsPerAccount",
