@@ -4,7 +4,7 @@ import type { Action, Grants } from "./permissions.ts";
 import type { Account, Policy } from "./policy.ts";
 import { SignatureField, Signatures, type Signed, ZONE_FIELDS } from "./signature.ts";
 import { SHORT_CONTENT } from "./sha1.ts";
-import { ipOf } from "../ip_ranges.ts";
+import { ipOf, type Networks } from "../ip_ranges.ts";
 
 /** What a connection shows of its peer. It does not change between requests. */
 export interface AccessPeer {
@@ -30,6 +30,8 @@ interface PeerIdentity {
   readonly ip: string;
   readonly secure: boolean;
   readonly identities: readonly Identity[];
+  /** Networks of accounts that the peer was looked for in. */
+  readonly inside: Map<Networks, boolean>;
 }
 
 interface Identity {
@@ -40,6 +42,13 @@ interface Identity {
 
 /** Characters of an access key: a longer one is no account's. */
 const MAX_ACCESS_KEY = 128;
+
+/** A header whose signature was good. */
+interface Verified {
+  readonly account: Account;
+  /** The fields of its request, if it has no others. */
+  known?: ReadonlySet<string>;
+}
 
 /** Fields that any request may carry: signatures, zones, and those of RocketMQ's RpcRequestHeader. */
 export const COMMON_FIELDS: ReadonlySet<string> = new Set([
@@ -67,7 +76,7 @@ export class AccessControl {
    * Whose signature was good, by the fields of the remembered headers that have no body: whoever sends
    * the same header again sends the same fields and the same signature.
    */
-  readonly #verified = new WeakMap<ReadonlyMap<string, string>, Account>();
+  readonly #verified = new WeakMap<ReadonlyMap<string, string>, Verified>();
 
   /**
    * @param parts.policy the rules as they are now
@@ -116,7 +125,7 @@ export class AccessControl {
         : unproven("no_grant", accessKey);
     }
     if (!this.#isSignedBy(account, request)) return unproven("bad_signature", accessKey);
-    if (fields !== undefined && !knowsAll(request.extFields, fields)) {
+    if (fields !== undefined && !this.#knowsAll(request.extFields, fields)) {
       return { allowed: false, reason: "field", authenticated: "signature", account: accessKey };
     }
     return {
@@ -167,10 +176,15 @@ export class AccessControl {
     return this.#identify(peer, this.#policy()).ip;
   }
 
-  #condition(account: Account, { ip, secure }: PeerIdentity): Refused | undefined {
+  #condition(account: Account, { ip, secure, inside }: PeerIdentity): Refused | undefined {
     if (account.disabled) return "disabled";
     if (account.expires !== undefined && account.expires <= this.#now()) return "expired";
-    if (account.networks !== undefined && !account.networks.has(ip)) return "network";
+    const { networks } = account;
+    if (networks !== undefined) {
+      let has = inside.get(networks);
+      if (has === undefined) inside.set(networks, has = networks.has(ip));
+      if (!has) return "network";
+    }
     if (account.requireTls && !secure) return "tls";
     return undefined;
   }
@@ -178,9 +192,20 @@ export class AccessControl {
   #isSignedBy(account: Account, request: Signed): boolean {
     if (request.body !== null) return this.#signatures.verify(request, account.keys);
     // An account is an object of its policy: one of other rules is another one.
-    if (this.#verified.get(request.extFields) === account) return true;
+    if (this.#verified.get(request.extFields)?.account === account) return true;
     if (!this.#signatures.verify(request, account.keys)) return false;
-    this.#verified.set(request.extFields, account);
+    this.#verified.set(request.extFields, { account });
+    return true;
+  }
+
+  /** The fields of a remembered header are looked at once. */
+  #knowsAll(extFields: ReadonlyMap<string, string>, fields: ReadonlySet<string>): boolean {
+    const verified = this.#verified.get(extFields);
+    if (verified?.known === fields) return true;
+    for (const name of extFields.keys()) {
+      if (!fields.has(name) && !COMMON_FIELDS.has(name)) return false;
+    }
+    if (verified !== undefined) verified.known = fields;
     return true;
   }
 
@@ -209,7 +234,7 @@ export class AccessControl {
         identities.push({ authenticated: "certificate", text, grants: rule.grants });
       }
     }
-    const identity = { policy, ip, secure: tls !== undefined, identities };
+    const identity = { policy, ip, secure: tls !== undefined, identities, inside: new Map() };
     this.#peers.set(peer, identity);
     return identity;
   }
@@ -240,11 +265,4 @@ function claimed(accessKey: string): string {
   return accessKey.length > MAX_ACCESS_KEY
     ? `?${accessKey.slice(0, MAX_ACCESS_KEY)}`
     : `?${accessKey}`;
-}
-
-function knowsAll(extFields: ReadonlyMap<string, string>, fields: ReadonlySet<string>): boolean {
-  for (const name of extFields.keys()) {
-    if (!fields.has(name) && !COMMON_FIELDS.has(name)) return false;
-  }
-  return true;
 }

@@ -111,9 +111,12 @@ export class Rule {
 /** The rules of one identity. There are only rules that allow, so their order means nothing. */
 export class Grants {
   readonly #rules = new Map<Permission, Rule[]>();
+  /** The rules without limits: most requests need no more. */
+  readonly #unlimited = new Map<Permission, Rule>();
 
   constructor(rules: Iterable<Rule>) {
     for (const rule of rules) {
+      if (rule.unlimited) this.#unlimited.set(rule.permission, rule);
       const known = this.#rules.get(rule.permission);
       if (known === undefined) this.#rules.set(rule.permission, [rule]);
       else known.push(rule);
@@ -125,7 +128,7 @@ export class Grants {
     const rules = this.#rules.get(action.permission);
     if (rules === undefined) return undefined;
     // Names may be costly to find out.
-    const unlimited = rules.find((rule) => rule.unlimited);
+    const unlimited = this.#unlimited.get(action.permission);
     if (unlimited !== undefined) return unlimited;
     const { names } = action;
     if (names === undefined || names.length === 0) {

@@ -28,8 +28,14 @@ export interface Credentials {
 }
 
 const SIGNATURE_LENGTH = 20;
-/** Base64 of 20 bytes, whose last character has no bits of its own left over. */
-const CANONICAL = /^[A-Za-z0-9+/]{26}[AEIMQUYcgkosw048]=$/;
+/** Characters of a signature: the base64 of 20 bytes, with its padding. */
+const TEXT_LENGTH = 28;
+const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+/** The bits of each character by its code; 64 for those that are none of base64. */
+const BITS = Uint8Array.from({ length: 128 }, (_, code) => {
+  const bits = ALPHABET.indexOf(String.fromCharCode(code));
+  return bits < 0 ? 64 : bits;
+});
 const utf8 = new TextEncoder();
 
 /** A secret that signatures are made with. It has no way out of here but in signatures. */
@@ -61,6 +67,7 @@ export class SigningKey {
 export class Signatures {
   readonly #hmac = new HmacSha1();
   readonly #content = new Uint8Array(SHORT_CONTENT);
+  readonly #given = new Uint8Array(SIGNATURE_LENGTH);
   readonly #computed = new Uint8Array(SIGNATURE_LENGTH);
 
   /**
@@ -71,10 +78,8 @@ export class Signatures {
   verify(request: Signed, keys: readonly SigningKey[]): boolean {
     const { extFields } = request;
     const signature = extFields.get(SignatureField.SIGNATURE);
-    if (signature === undefined || signature.length !== 28 || !CANONICAL.test(signature)) {
-      return false;
-    }
-    const given = Uint8Array.fromBase64(signature);
+    const given = this.#given;
+    if (signature === undefined || !decodeSignature(signature, given)) return false;
     if (this.#matches(request, keys, given, false, false)) return true;
     const zone = ZONE_FIELDS.some((name) => extFields.has(name));
     const token = extFields.has(SignatureField.SECURITY_TOKEN);
@@ -145,4 +150,28 @@ export class Signatures {
     this.#hmac.sign(key.states(this.#hmac), content, length, this.#computed);
     return this.#computed;
   }
+}
+
+/**
+ * Decodes a signature into 20 bytes; false for any other text than canonical base64 of as many. The
+ * runtime's own decoder takes several times as long for so little.
+ */
+function decodeSignature(text: string, into: Uint8Array): boolean {
+  if (text.length !== TEXT_LENGTH || text.charCodeAt(TEXT_LENGTH - 1) !== 0x3d) return false;
+  let at = 0;
+  let buffer = 0;
+  let held = 0;
+  let invalid = 0;
+  for (let i = 0; i < TEXT_LENGTH - 1; i++) {
+    const code = text.charCodeAt(i);
+    const bits = code < 128 ? BITS[code] ?? 64 : 64;
+    invalid |= bits;
+    buffer = ((buffer << 6) | (bits & 63)) & 0xffff;
+    held += 6;
+    if (held < 8) continue;
+    held -= 8;
+    into[at++] = buffer >>> held;
+  }
+  // Two bits are left over. In canonical base64, they are zero.
+  return (invalid & 64) === 0 && (buffer & 3) === 0;
 }

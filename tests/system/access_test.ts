@@ -208,6 +208,39 @@ describe("access control", () => {
     assert.ok(failed.err.every((line) => !line.includes(SECRET)));
   });
 
+  it("10 000 accounts are changed under load, and no query is decided by a part of them", async () => {
+    const many = (note: string) =>
+      RULES("enforce") +
+      Array.from(
+        { length: 10_000 },
+        (_, i) => `  - {accessKey: AK-${note}-${i}, secret: ${SECRET}-${i}, may: [client]}\n`,
+      ).join("") +
+      // The last of all.
+      `  - {accessKey: AK-last, secret: ${SECRET}, may: [admin]}\n`;
+    await using guarded = await Guarded.start(many("a"));
+    const { peer, home, server } = guarded;
+    const query = signed({ code: 206 }, account("AK-last"));
+    await Deno.writeTextFile(home.file("access.yml"), many("b"));
+    let reloaded = false;
+    const loaded = server.err.find(/access rules loaded .*generation=2 /)
+      .then(() => reloaded = true);
+    const codes = new Set<number>();
+    let queries = 0;
+    for (const end = Date.now() + 30_000; !reloaded && Date.now() < end;) {
+      for (const answer of await Promise.all(peer.callAll(new Array(100).fill(query)))) {
+        codes.add(answer.code);
+        queries++;
+      }
+    }
+    await loaded;
+    assert.deepEqual([...codes], [0]);
+    assert.ok(queries >= 100, `${queries} queries`);
+    const { code } = await peer.call(
+      signed(routeQuery("T"), { ...account("AK-b-9999"), secretKey: `${SECRET}-9999` }),
+    );
+    assert.equal(code, 17);
+  });
+
   it("does not believe a stranger's PROXY header", async () => {
     await using guarded = await Guarded.start(RULES("enforce"));
     await using stranger = await Peer.connect(guarded.server.port);
