@@ -39,8 +39,9 @@ const ROOM_AT_A_BEAT = 120;
  *
  * - Below {@link FULL}, nothing can have been put off, and everyone reads again at once. This is the
  *   usual case, and costs a counter.
- * - From {@link FULL} on, some may have been put off. Nobody reads again until those have been served:
- *   they wait in a queue, first come, first served. Then the queue is let in, a few at a time.
+ * - From {@link FULL} on, some may have been put off. Those served wait in a queue, first come, first
+ *   served, which is let in a few at a time: only {@link LEAST_AT_A_BEAT} while many are put off, so
+ *   that others hardly wait when thousands close at once, and more when that is over.
  *
  * Under this pressure the gate has to know when those put off had their chance. No timer or immediate
  * tells: while it has anything to do, the runtime runs many ticks in a row without asking the system,
@@ -119,7 +120,6 @@ export class ReadGate {
       do {
         this.#driven = 0;
         await this.#beat.next();
-        if (this.#driven >= FULL) continue;
         const room = Math.floor((ROOM_AT_A_BEAT - this.#driven) / 2);
         this.#issue(Math.max(LEAST_AT_A_BEAT, Math.min(MOST_AT_A_BEAT, room)));
       } while (this.#first < this.#queue.length);
