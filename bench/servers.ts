@@ -211,7 +211,7 @@ async function commandOf(
           `${machine.project ?? PROJECT}deno.json`,
         ),
       );
-      const [, ...args] = String(tasks.start.command).split(" ");
+      const [, ...args] = String(tasks.start.command).replaceAll("'", "").split(" ");
       const file = `${home}/bench.properties`;
       const tls = tlsConfig === undefined ? "" : await Deno.readTextFile(tlsConfig);
       await Deno.writeTextFile(file, kind === "ours" ? tls : `${tls}\ntransport=node\n`);

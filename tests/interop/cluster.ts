@@ -117,7 +117,7 @@ export class Launcher {
     const config = JSON.parse(await Deno.readTextFile(`${PROJECT}/deno.json`));
     const task = config.tasks.start;
     const command: string = typeof task === "string" ? task : task.command;
-    const words = command.split(" ");
+    const words = command.replaceAll("'", "").split(" ");
     check(words[0] === "deno" && words[1] === "run", `tasks.start is not plain: ${command}`);
     return words.slice(1);
   }
