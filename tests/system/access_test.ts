@@ -148,6 +148,31 @@ describe("access control", () => {
     }
   });
 
+  it("a signature of 10 MB, or a field twice, decides nothing", async () => {
+    await using guarded = await Guarded.start(RULES("enforce"), { maxHeaderBytes: "16000000" });
+    const { peer } = guarded;
+    const Signature = "A".repeat(10_000_000);
+    const huge = { code: 319, extFields: { AccessKey: "AK-admin", Signature } };
+    assert.equal((await peer.call(huge)).code, 16);
+    // The handler and the signature see the same one of two: the last.
+    const good = signed({ code: 216, extFields: { topic: "T1" } }, ADMIN);
+    const text = (topics: string) =>
+      `{"code":216,"flag":0,"language":"JAVA","opaque":77,"version":513,"extFields":{${topics},` +
+      `"AccessKey":"AK-admin","Signature":"${good.extFields!.Signature}"}}`;
+    const ask = async (topics: string) => {
+      const header = new TextEncoder().encode(text(topics));
+      const bytes = new Uint8Array(8 + header.length);
+      new DataView(bytes.buffer).setInt32(0, 4 + header.length);
+      new DataView(bytes.buffer).setInt32(4, header.length);
+      bytes.set(header, 8);
+      const answer = peer.answer(77);
+      await peer.send(bytes);
+      return (await answer).code;
+    };
+    assert.equal(await ask('"topic":"T2","topic":"T1"'), 0);
+    assert.equal(await ask('"topic":"T1","topic":"T2"'), 16);
+  });
+
   it("accounts may do what is theirs, and are told what is not", async () => {
     await using guarded = await Guarded.start(RULES("enforce"));
     const { peer } = guarded;

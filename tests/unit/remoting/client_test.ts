@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import { Signatures, SigningKey } from "../../../src/access/signature.ts";
 import { RemotingClient } from "../../../src/remoting/client.ts";
 import { FrameError } from "../../../src/remoting/wire/command.ts";
 import { RequestSigner } from "../../../src/access/request_signer.ts";
@@ -107,6 +108,25 @@ describe("RemotingClient", () => {
       },
       body: "",
     });
+  });
+
+  it("signs what it sends, in place of a signature that there is", async () => {
+    let seen: Awaited<ReturnType<typeof readRequest>> | undefined;
+    serve = async (conn) => {
+      seen = await readRequest(conn);
+      await drain(conn);
+    };
+    const credentials = { accessKey: "AK-namesrv", secretKey: "secret" };
+    const signer = new RequestSigner(() => credentials);
+    const signing = new RemotingClient(new DenoTransport(() => {}), 100_000, signer);
+    const extFields = [["minBrokerId", "1"], ["AccessKey", "AK"], ["Signature", "x"]] as const;
+    await signing.invokeOneway(address, { code: 905, extFields }, 30_000);
+    await served;
+    const sent = new Map(Object.entries<string>(seen!.header.extFields));
+    assert.deepEqual([...sent.keys()].sort(), ["AccessKey", "Signature", "minBrokerId"]);
+    assert.equal(sent.get("AccessKey"), "AK-namesrv");
+    const keys = [new SigningKey("secret")];
+    assert.ok(new Signatures().verify({ extFields: sent, body: null }, keys));
   });
 
   it("sends a request and gives its answer", async () => {
