@@ -94,6 +94,7 @@ export interface Processing {
 export interface Assembly extends Omit<Processing, "cache" | "decoder" | "tables" | "answers"> {
   readonly config: LiveConfig;
   readonly kv: KvConfig;
+  readonly slice: WorkSlice;
   readonly tls: TlsStore | undefined;
   readonly access: Access;
   readonly server: RemotingServer;
@@ -123,7 +124,14 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
   };
   const config = new LiveConfig(configuration, await openFile("configStorePath"));
   const options = config.values;
-  const kv = await KvConfig.load(await openFile("kvConfigPath"), log);
+  const slice = new WorkSlice(clock.nextTurn);
+  const kv = await KvConfig.load({
+    file: await openFile("kvConfigPath"),
+    files,
+    log,
+    limits: options,
+    slice,
+  });
   const tls = options["tls.server.mode"] === "disabled"
     ? undefined
     : await TlsStore.load(options, files, log);
@@ -134,7 +142,6 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     perConnection: () =>
       Math.max(options.maxBufferedBytesPerConnection, options.frameMaxLength + FRAME_ROOM),
   });
-  const slice = new WorkSlice(clock.nextTurn);
   const access = await assembleAccess(options, parts.accessFiles, log, clock);
   const signer = new RequestSigner(() => access.rules?.store.policy.outgoing);
   const client = new RemotingClient(transport, options.frameMaxLength, signer);
@@ -225,6 +232,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
   return {
     config,
     kv,
+    slice,
     tls,
     access,
     lifecycle,
@@ -302,8 +310,9 @@ export function assembleProcessing(parts: {
   kv: KvConfig;
   /** Calls other servers. */
   client: Pick<RemotingClient, "invoke" | "invokeOneway">;
-  budget: Pick<ByteBudget, "take" | "give">;
+  /** Shared by all long work. */
   slice: WorkSlice;
+  budget: Pick<ByteBudget, "take" | "give">;
   lifecycle: Readonly<Lifecycle>;
   access: Pick<Access, "guard" | "info">;
   log: Log;

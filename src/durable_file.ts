@@ -1,17 +1,23 @@
 import { basename, dirname, isAbsolute, join } from "node:path";
+import { FileLock, FileLockedError } from "./file_lock.ts";
 import { Histogram, SECONDS } from "./histogram.ts";
 import { osReason, osReasonWithoutPaths } from "./os_error.ts";
 import { type FileKinds, requireRegularFile } from "./regular_file.ts";
 import { StartupError } from "./startup_error.ts";
 
 /** File attributes that {@linkcode DurableFile} needs. */
-export type FileStatus = Pick<Deno.FileInfo, "isFile" | "isSymlink" | "mode" | "uid" | "gid">;
+export type FileStatus = Pick<
+  Deno.FileInfo,
+  "isFile" | "isSymlink" | "mode" | "uid" | "gid" | "dev" | "ino" | "size" | "mtime"
+>;
 
 /** The operations of an open file or folder that {@linkcode DurableFile} needs. */
 export interface OpenFile {
   write(bytes: Uint8Array): Promise<number>;
   truncate(length: number): Promise<void>;
   sync(): Promise<void>;
+  /** Resolves once this process holds the file's lock, until the file is closed. */
+  lock(exclusive: boolean): Promise<void>;
   close(): void;
 }
 
@@ -44,6 +50,21 @@ export class DurableFileError extends StartupError {
   }
 }
 
+/** The content of a file in pieces. Each iteration yields all of them, each valid until the next. */
+export type Pieces = Iterable<Uint8Array>;
+
+/** The content that a write replaces. */
+interface Replaced {
+  readonly status: FileStatus;
+  /** Absent when it is kept as a link, or not kept yet. */
+  bytes?: Uint8Array;
+}
+
+/** Codes of systems that can't make this hard link; a copy is made then. */
+const NO_LINK: ReadonlySet<unknown> = new Set([
+  ...["EXDEV", "EPERM", "EMLINK", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"],
+]);
+
 /** Linux's limit for links in a path. */
 const MAX_LINKS = 40;
 const NEW_FILE_MODE = 0o600;
@@ -52,7 +73,7 @@ const WRITING_MOUNTED = "writing the mounted file";
 const PROBE = new TextEncoder().encode("probe");
 
 /**
- * A small text file that is replaced as a whole and survives crashes. A reader always finds either
+ * A file that is replaced as a whole and survives crashes. A reader always finds either
  * the complete old or the complete new content. Once a write has resolved, its content survives a
  * power failure. The previous content is kept as `<path>.bak`.
  *
@@ -65,6 +86,7 @@ export class DurableFile {
   /** Duration of each sync of the file or its folder. */
   readonly syncSeconds = new Histogram(SECONDS);
   readonly #fs: FileSystem;
+  readonly #lock = new FileLock();
   #last: Promise<unknown> = Promise.resolve();
   /** Whether the file is a mount point; `undefined` while there is no file to tell. */
   #mounted: boolean | undefined;
@@ -113,11 +135,62 @@ export class DurableFile {
    *
    * An existing file keeps its mode and owner; a new one is accessible to its owner only.
    *
+   * @param content the text, or its bytes in pieces, each of which is written at once
    * @param suffix of the name under which the previous content is kept
    * @throws {DurableFileError} naming the file and the step; the content is then unchanged
    */
-  write(text: string, suffix = ".bak"): Promise<void> {
-    return this.#inLine(() => this.#replace(new TextEncoder().encode(text), suffix));
+  write(content: string | Pieces, suffix = ".bak"): Promise<void> {
+    const pieces = typeof content === "string" ? [new TextEncoder().encode(content)] : content;
+    return this.#inLine(() => this.#replace(pieces, suffix));
+  }
+
+  /**
+   * Returns a text that changes when the file is written or replaced by anyone; empty when there is
+   * no file. It can stay the same if a file is overwritten in place twice within some milliseconds.
+   *
+   * @throws {DurableFileError} when the system can't say it
+   */
+  async identity(): Promise<string> {
+    const flags = `--allow-read=${dirname(this.path)}`;
+    return await this.#step("looking at the file", flags, async () => {
+      const status = await this.#status(await this.#followLinks());
+      if (status === undefined) return "";
+      const { dev, ino, size, mtime } = status;
+      return `${dev} ${ino} ${size} ${mtime?.getTime()}`;
+    });
+  }
+
+  /** Whether writes overwrite the file in place, as far as is known yet. */
+  get isOverwritten(): boolean {
+    return this.#mounted === true;
+  }
+
+  /**
+   * Runs a task while no other process runs one for the same file. The lock is on `<path>.lock`, which
+   * stays, or on the file itself if that is overwritten in place.
+   *
+   * @param onUnlocked called with the reason when there can be no lock; the task then runs without
+   * @throws {DurableFileError} when another process holds the lock for too long, or there can be no
+   * folder for it
+   */
+  async exclusively<T>(task: () => Promise<T>, onUnlocked: (reason: string) => void): Promise<T> {
+    const { path, folder, step } = await this.#prepare();
+    const open = () =>
+      this.isOverwritten
+        ? this.#fs.open(path, { read: true })
+        : this.#fs.open(`${path}.lock`, { write: true, create: true, mode: NEW_FILE_MODE });
+    let release = () => {};
+    try {
+      release = await this.#lock.take(open);
+    } catch (error) {
+      if (error instanceof FileLockedError) await step("locking", () => Promise.reject(error));
+      onUnlocked(osReason(error, `--allow-read=${folder} --allow-write=${folder}`));
+    }
+    try {
+      return await task();
+    } finally {
+      release();
+    }
   }
 
   /**
@@ -156,7 +229,7 @@ export class DurableFile {
     const fresh = asideOf(path);
     try {
       await step("looking at the old content", () => this.#statusOfOld(path));
-      await step("writing aside", () => this.#writeNew(fresh, PROBE, undefined));
+      await step("writing aside", () => this.#writeNew(fresh, [PROBE], undefined));
       if (await this.#isMountPoint(path)) {
         await step(OPENING_MOUNTED, () => this.#tryMounted(path));
       }
@@ -179,7 +252,7 @@ export class DurableFile {
     return { path, folder, step };
   }
 
-  async #replace(bytes: Uint8Array, suffix: string): Promise<void> {
+  async #replace(pieces: Pieces, suffix: string): Promise<void> {
     const fs = this.#fs;
     const { path, folder, step } = await this.#prepare();
     // Opened first: a folder that can't be synced must be detected before anything has changed.
@@ -187,11 +260,12 @@ export class DurableFile {
     const fresh = asideOf(path);
     const spare = asideOf(path + suffix);
     try {
-      const old = await step("looking at the old content", () => this.#readOld(path));
-      await step("writing aside", () => this.#writeNew(fresh, bytes, old?.status));
+      const status = await step("looking at the old content", () => this.#statusOfOld(path));
+      const old: Replaced | undefined = status && { status };
+      await step("writing aside", () => this.#writeNew(fresh, pieces, status));
       if (old !== undefined) {
         await step(`keeping ${suffix}`, async () => {
-          await this.#writeNew(spare, old.bytes, old.status);
+          await this.#keep(path, spare, old);
           await fs.rename(spare, path + suffix);
         });
       }
@@ -203,7 +277,8 @@ export class DurableFile {
         } catch (error) {
           await step("syncing its folder, then putting the old content back", async () => {
             if (old === undefined) return await fs.remove(path);
-            await this.#writeNew(fresh, old.bytes, old.status);
+            if (old.bytes === undefined) await fs.link(path + suffix, fresh);
+            else await this.#writeNew(fresh, [old.bytes], old.status);
             await fs.rename(fresh, path);
           });
           throw error;
@@ -213,10 +288,10 @@ export class DurableFile {
         await syncItsFolder();
         await step(OPENING_MOUNTED, () => this.#tryMounted(path));
         try {
-          await step(WRITING_MOUNTED, () => this.#overwrite(path, bytes));
+          await step(WRITING_MOUNTED, () => this.#overwrite(path, pieces));
         } catch (error) {
           await step(`${WRITING_MOUNTED}, then putting the old content back`, () => {
-            return this.#overwrite(path, old?.bytes ?? new Uint8Array());
+            return this.#overwrite(path, old?.bytes === undefined ? [] : [old.bytes]);
           });
           throw error;
         }
@@ -251,9 +326,16 @@ export class DurableFile {
     }
   }
 
-  async #readOld(path: string): Promise<{ status: FileStatus; bytes: Uint8Array } | undefined> {
-    const status = await this.#statusOfOld(path);
-    return status && { status, bytes: await this.#fs.readFile(path) };
+  /** Gives the old content a second name, or copies it where there can be no hard link. */
+  async #keep(path: string, spare: string, old: Replaced): Promise<void> {
+    await this.#removeIfThere(spare);
+    try {
+      return await this.#fs.link(path, spare);
+    } catch (error) {
+      if (!NO_LINK.has(codeOf(error))) throw error;
+    }
+    old.bytes = await this.#fs.readFile(path);
+    await this.#writeNew(spare, [old.bytes], old.status);
   }
 
   async #statusOfOld(path: string): Promise<FileStatus | undefined> {
@@ -264,12 +346,12 @@ export class DurableFile {
   }
 
   /** Writes and syncs a new file with the mode and owner of `like`. */
-  async #writeNew(path: string, bytes: Uint8Array, like: FileStatus | undefined): Promise<void> {
+  async #writeNew(path: string, pieces: Pieces, like: FileStatus | undefined): Promise<void> {
     const fs = this.#fs;
     await this.#removeIfThere(path);
     const file = await fs.open(path, { write: true, createNew: true, mode: NEW_FILE_MODE });
     try {
-      await writeAll(file, bytes);
+      await writeAll(file, pieces);
       if (like !== undefined) {
         const own = await fs.lstat(path);
         if (own.uid !== like.uid || own.gid !== like.gid) {
@@ -310,12 +392,12 @@ export class DurableFile {
   }
 
   /** Overwrites a mounted file, which a crash can leave half written. */
-  async #overwrite(path: string, bytes: Uint8Array): Promise<void> {
+  async #overwrite(path: string, pieces: Pieces): Promise<void> {
     const file = await this.#fs.open(path, { write: true });
     try {
       // Emptied first: a mixture of two contents could pass for a whole one.
       await file.truncate(0);
-      await writeAll(file, bytes);
+      await writeAll(file, pieces);
       await this.#timed(() => file.sync());
     } finally {
       file.close();
@@ -364,8 +446,10 @@ export class DurableFile {
   }
 }
 
-async function writeAll(file: OpenFile, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+async function writeAll(file: OpenFile, pieces: Pieces): Promise<void> {
+  for (const bytes of pieces) {
+    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+  }
 }
 
 /** The system's name of an error, e.g. "EBUSY": Deno has no class for each. */

@@ -5,7 +5,6 @@ import type { KvConfig } from "./kv/kv_config.ts";
 import type { Log } from "./log/log.ts";
 import type { MetricsSource } from "./metrics/metrics_source.ts";
 import { osReason } from "./os_error.ts";
-import type { RequestQueues } from "./processor/request_table.ts";
 import { StartupError } from "./startup_error.ts";
 
 const PRINT_KV_DELAY = 60_000;
@@ -116,18 +115,18 @@ export class Namesrv {
   }
 
   async #start(): Promise<void> {
-    const { routes, loopLag, queues, kv, config, log } = this.#parts;
+    const { routes, loopLag, config, log } = this.#parts;
     log.info("request processors registered");
     routes.start();
     loopLag.start();
-    this.#timers = startSchedules(kv, queues, log);
+    this.#timers = startSchedules(this.#parts);
     log.info("schedules started", { scanInterval: config.values.scanNotActiveBrokerInterval });
     await this.#listen();
     await this.#openHttp();
   }
 
   async #listen(): Promise<void> {
-    const { config, server, tls, access, log } = this.#parts;
+    const { config, server, kv, tls, access, log } = this.#parts;
     const { bindAddress, listenPort } = config.values;
     const host = hostOf(bindAddress);
     try {
@@ -139,6 +138,7 @@ export class Namesrv {
       throw new ListenError(`cannot listen on ${address} (bindAddress, listenPort): ${reason}`);
     }
     log.info("listening", { address: bindAddress, port: this.#port });
+    kv.watch();
     tls?.watch();
     access.rules?.store.watch();
   }
@@ -179,8 +179,9 @@ export class Namesrv {
   }
 
   #stopSchedules(): void {
-    const { tls, access, loopLag, routes } = this.#parts;
+    const { kv, tls, access, loopLag, routes } = this.#parts;
     for (const timer of this.#timers) clearInterval(timer);
+    kv.close();
     tls?.close();
     access.rules?.store.close();
     loopLag.stop();
@@ -204,14 +205,16 @@ function hostOf(option: string): string {
   return parseHost(option) ?? option;
 }
 
-function startSchedules(kv: KvConfig, queues: RequestQueues, log: Log) {
-  const printKv = () => {
-    const entries = [...kv.entries()];
-    log.info("configTable", { size: entries.length });
-    for (const [namespace, key, value] of entries) {
-      log.info("configTable entry", { namespace, key, value });
-    }
-  };
+function* printKvTable(kv: KvConfig, log: Log): Generator<void, void> {
+  log.info("configTable", { size: kv.valueCount });
+  for (const [namespace, key, value] of kv.entries()) {
+    log.info("configTable entry", { namespace, key, value });
+    yield;
+  }
+}
+
+function startSchedules({ kv, slice, queues, log }: Assembly) {
+  const printKv = () => void slice.drive(printKvTable(kv, log));
   const printWaterMarks = () => {
     if (!log.debugEnabled) return;
     log.debug("water mark", {

@@ -12,7 +12,7 @@ Everything that a peer can make this server keep, compute or wait for has a limi
 - \`rocketmq_namesrv_buffered_bytes\` shows the memory that counts towards \`maxBufferedRequestBytes\`. When it is short, connections are closed in the order of *bytes held × seconds held × bytes that their address holds*, so that a flood from one address displaces itself.
 - One connection may have 64 requests in progress; more are read when answers have left. A client that does not read its answers is not read from any more: \`writeBufferHighWaterMark\`.
 - Addresses are those of sockets, without the port. The clients behind a proxy that speaks the PROXY protocol count by their own addresses if the proxy is one of \`trustedProxies\`.
-- Requests that wait, cached routes and lines of the log have limits of their own: see *ThreadPool*, \`routeCacheMaxBytes\` and \`logRepeatLimit\` in [configuration.md](configuration.md). So have idle connections (\`serverChannelMaxIdleTimeSeconds\`) and the queue of connections that are not accepted yet (\`serverSocketBacklog\`).
+- Requests that wait, cached routes and lines of the log have limits of their own: see *ThreadPool*, \`routeCacheMaxBytes\`, \`logRepeatLimit\` and \`logPeerLimit\` in [configuration.md](configuration.md). So have idle connections (\`serverChannelMaxIdleTimeSeconds\`) and the queue of connections that are not accepted yet (\`serverSocketBacklog\`).
 `;
 
 /** docs/limits.md: the options of the group for limits. */

@@ -680,6 +680,47 @@ const LIMITS = {
       "Memory for decoded headers that clients repeat, in bytes, estimated. Over it, old ones are " +
       "forgotten and decoded anew. A connection whose headers never repeat adds at most 64.",
   }),
+  maxKvBytes: int({
+    default: 16 * MiB,
+    range: [MiB, 256 * MiB],
+    applies: "live",
+    doc: "Bytes of the KV table as JSON in UTF-8; a change that makes it larger is refused.",
+  }),
+  maxKvNamespaceBytes: int({
+    default: 15 * MiB,
+    range: [1024, 15 * MiB],
+    applies: "live",
+    doc:
+      "Bytes of the keys and values of a KV namespace as JSON in UTF-8, which one answer lists; a " +
+      "change that makes it larger is refused.",
+  }),
+  maxOrderTopicConfigBytes: int({
+    default: MiB,
+    range: [1024, 8 * MiB],
+    applies: "live",
+    doc:
+      "Like maxKvNamespaceBytes, for the namespace ORDER_TOPIC_CONFIG, which is in the answer to each " +
+      "registration.",
+  }),
+  maxKvValueBytes: int({
+    default: 48 * KiB,
+    range: [1024, MiB],
+    applies: "live",
+    doc:
+      "Bytes of a KV value in UTF-8; a larger one is refused. A request must also fit maxHeaderBytes.",
+  }),
+  maxKvKeys: int({
+    default: 200_000,
+    range: [100, 2_000_000],
+    applies: "live",
+    doc: "Keys of all KV namespaces; a further one is refused.",
+  }),
+  maxKvNamespaces: int({
+    default: 1000,
+    range: [1, 100_000],
+    applies: "live",
+    doc: "KV namespaces; a further one is refused.",
+  }),
   maxInflatedBodyBytes: int({
     default: 32 * MiB,
     range: [MiB, 128 * MiB],

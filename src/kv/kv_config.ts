@@ -1,17 +1,15 @@
-import type { Histogram } from "../histogram.ts";
 import type { DurableFile } from "../durable_file.ts";
-import type { Log, PeerFields } from "../log/log.ts";
-import {
-  EmptyKvFileError,
-  formatKvFile,
-  KvFileError,
-  type KvTable,
-  parseKvFile,
-} from "./kv_file.ts";
-import { StartupError } from "../startup_error.ts";
 import { errorMessage } from "../error_message.ts";
+import { FileWatch, type WatchFileSystem } from "../file_watch.ts";
+import type { Histogram } from "../histogram.ts";
+import type { Log, PeerFields } from "../log/log.ts";
+import { StartupError } from "../startup_error.ts";
+import type { WorkSlice } from "../work_slice.ts";
+import { EmptyKvFileError, inChunks, type KvContent, KvFileError, parseKvFile } from "./kv_file.ts";
+import { type KvLimits, overLimits, whyNotPut } from "./kv_limits.ts";
+import { type KvDraft, type KvNamespace, KvTable } from "./kv_table.ts";
 
-/** A KV table that can't be loaded or is full. */
+/** A KV table that can't be loaded, or a change that a limit forbids. */
 export class KvConfigError extends StartupError {
   override name = "KvConfigError";
 }
@@ -19,53 +17,87 @@ export class KvConfigError extends StartupError {
 /** Called for each changed or deleted value, once it is on disk. */
 export type KvListener = (namespace: string, key: string) => void;
 
-/** A change that waits for the disk. `undefined` as value deletes the key. */
-interface Change {
-  namespace: string;
-  key: string;
-  value: string | undefined;
+/** Dependencies of {@link KvConfig}. */
+export interface KvConfigParts {
+  file: DurableFile;
+  /** Tells when other processes change the file. */
+  files: WatchFileSystem;
+  log: Log;
+  /** Read for each change, so that live changes apply. */
+  limits: KvLimits;
+  /** Work on large tables is cut into slices. */
+  slice: WorkSlice;
+}
+
+/** `undefined` as value deletes the key. */
+interface Difference {
+  readonly namespace: string;
+  readonly key: string;
+  readonly value: string | undefined;
+}
+
+/** A change that waits for the disk. */
+interface Change extends Difference {
   /** The peer that asked for it, as the log shows it; `undefined` for the server itself. */
-  from: PeerFields | undefined;
+  readonly from: PeerFields | undefined;
   resolve(): void;
   reject(error: unknown): void;
 }
 
-/** Limit for the data that clients can store, in characters of the file's JSON. */
-const MAX_SIZE = 16 * 1024 * 1024;
+/** Changes that are applied to a draft. */
+interface Prepared {
+  readonly draft: KvDraft;
+  readonly accepted: Change[];
+  /** Those of the accepted ones that make a difference. */
+  readonly effective: Change[];
+  readonly refused: { change: Change; error: KvConfigError }[];
+}
+
+/** Foreign differences that become visible at once. */
+const BATCH = 500;
+/** Values that are compared, or put into a new table, in one step of a slice. */
+const VALUES_A_STEP = 64;
 
 /**
  * The KV table, namespace -> key -> value (semantics.md, "KV config"), and its file. Readers see
- * only data that is safely on disk. Any string is a valid namespace, key and value.
+ * only data that is safely on disk. Other processes may use the same file: before each write, what
+ * they have written is taken.
  */
 export class KvConfig {
   readonly #file: DurableFile;
   readonly #log: Log;
-  readonly #maxSize: number;
+  readonly #limits: KvLimits;
+  readonly #slice: WorkSlice;
   readonly #listeners: KvListener[] = [];
-  /** Never changed in place: each commit replaces it. */
-  #table: KvTable;
-  #size: number;
+  readonly #table: KvTable;
   /** The suffix under which the next write keeps the file's current content. */
   #keepAs: ".bak" | ".broken";
+  /** Of the file that the table agrees with. */
+  #identity: string | undefined;
   #waiting: Change[] = [];
-  #writing: Promise<void> | undefined;
+  #lookWanted = false;
+  #working: Promise<void> | undefined;
+  readonly #watch: FileWatch;
   #failing = false;
+  #unreadable = false;
+  #unlocked = false;
   #writes = 0;
   #failedWrites = 0;
 
   private constructor(
-    file: DurableFile,
-    log: Log,
-    maxSize: number,
+    { file, files, log, limits, slice }: KvConfigParts,
     table: KvTable,
+    identity: string | undefined,
     keepAs: ".bak" | ".broken",
   ) {
     this.#file = file;
     this.#log = log;
-    this.#maxSize = maxSize;
+    this.#limits = limits;
+    this.#slice = slice;
     this.#table = table;
-    this.#size = sizeOfTable(table);
+    this.#identity = identity;
     this.#keepAs = keepAs;
+    this.#watch = new FileWatch(files, () => [file.path], () => this.look());
   }
 
   /**
@@ -73,79 +105,56 @@ export class KvConfig {
    * the file missing, so it was removed on purpose. If the file is broken, the `.bak` is used with
    * a warning, and the next write keeps the broken content as `<path>.broken` instead of replacing
    * the good backup. An empty file without a `.bak` is an empty table, with a warning: somebody made
-   * it for the server to write to.
+   * it for the server to write to. A table over a limit is loaded as it is, with a warning.
    *
-   * @param maxSize the table's maximum size, in characters of its JSON
    * @throws {KvConfigError} naming the file and the reason, when it can't be read, or when both it
    * and its backup are broken. No file is changed.
    */
-  static async load(file: DurableFile, log: Log, maxSize = MAX_SIZE): Promise<KvConfig> {
-    const { path } = file;
-    let broken: KvFileError;
-    try {
-      const table = await readTable(file, "", log);
-      if (table === undefined) await reportMissing(file, log);
-      else log.info("KV table loaded", { file: path, namespaces: table.size });
-      return new KvConfig(file, log, maxSize, table ?? new Map(), ".bak");
-    } catch (error) {
-      if (!(error instanceof KvFileError)) {
-        throw new KvConfigError(errorMessage(error), { cause: error });
-      }
-      broken = error;
+  static async load(parts: KvConfigParts): Promise<KvConfig> {
+    const { file, log, limits, slice } = parts;
+    // Before the content: what is written in between then shows as a change.
+    const identity = await file.identity().catch(() => undefined);
+    const { content, keepAs } = await readAtStart(parts);
+    const table = new KvTable();
+    const draft = table.draft();
+    await slice.drive(fill(draft, content));
+    draft.commit();
+    for (const over of overLimits(table, limits)) {
+      log.warn("KV table is over a limit", { file: file.path, ...over });
     }
-
-    let backup: KvTable | undefined;
-    let reason: string | undefined;
-    try {
-      backup = await readTable(file, ".bak", log);
-    } catch (error) {
-      reason = errorMessage(error);
-    }
-    if (backup === undefined) {
-      if (reason === undefined && broken instanceof EmptyKvFileError) {
-        log.warn("KV file without content: the KV table is empty", { file: path });
-        return new KvConfig(file, log, maxSize, new Map(), ".bak");
-      }
-      throw new KvConfigError(
-        `KV file ${path} is broken: ${broken.message}; its backup .bak: ${
-          reason ?? "there is none"
-        }`,
-      );
-    }
-    log.warn("KV FILE IS BROKEN: USING ITS BACKUP, the last changes may be missing", {
-      file: path,
-      reason: broken.message,
-      backup: `${path}.bak`,
-      namespaces: backup.size,
-    });
-    return new KvConfig(file, log, maxSize, backup, ".broken");
+    return new KvConfig(parts, table, identity, keepAs);
   }
 
   /** Returns the value, or `undefined` when there is none. */
   get(namespace: string, key: string): string | undefined {
-    return this.#table.get(namespace)?.get(key);
+    return this.#table.namespace(namespace)?.get(key);
   }
 
-  /** Returns an immutable snapshot of a namespace, or `undefined` when there is none. */
-  list(namespace: string): ReadonlyMap<string, string> | undefined {
-    return this.#table.get(namespace);
+  /** Returns a namespace, or `undefined` when there is none. It follows later changes. */
+  list(namespace: string): KvNamespace | undefined {
+    return this.#table.namespace(namespace);
   }
 
-  /** Returns the namespaces as immutable snapshots. */
-  namespaces(): Iterable<readonly [namespace: string, values: ReadonlyMap<string, string>]> {
-    return this.#table;
+  /** Returns the namespaces. They follow later changes. */
+  namespaces(): Iterable<readonly [name: string, namespace: KvNamespace]> {
+    return this.#table.namespaces();
   }
 
   /** Every namespace, key and value. */
   *entries(): Generator<[namespace: string, key: string, value: string]> {
-    for (const [namespace, values] of this.#table) {
+    for (const [namespace, values] of this.#table.namespaces()) {
       for (const [key, value] of values) yield [namespace, key, value];
     }
   }
 
   /** The number of values. */
   get valueCount(): number {
-    return this.#table.values().reduce((sum, values) => sum + values.size, 0);
+    return this.#table.values;
+  }
+
+  /** Bytes of the table as JSON in UTF-8, which maxKvBytes limits. */
+  get bytes(): number {
+    return this.#table.bytes;
   }
 
   /** Number of writes of the file; changes that wait at the same time share one. */
@@ -167,7 +176,7 @@ export class KvConfig {
    * Sets a value. Resolves when it is on disk; changes that wait at the same time share one write.
    *
    * @param from the peer that asks for it, as the log shows it
-   * @throws {KvConfigError} when the table is full
+   * @throws {KvConfigError} naming the field and the option, when a limit forbids it
    * @throws {DurableFileError} when the disk fails; the table is then unchanged
    */
   put(namespace: string, key: string, value: string, from?: PeerFields): Promise<void> {
@@ -200,7 +209,23 @@ export class KvConfig {
 
   /** Resolves when no changes are waiting, whether their writes succeeded or not. */
   async flush(): Promise<void> {
-    while (this.#writing !== undefined) await this.#writing;
+    while (this.#working !== undefined) await this.#working;
+  }
+
+  /** Starts to take changes of the file by other processes soon after they are made. */
+  watch(): void {
+    this.#watch.start();
+  }
+
+  /** Ends {@link watch}. */
+  close(): void {
+    this.#watch.close();
+  }
+
+  /** Takes what other processes have written into the file, if it has changed. */
+  look(): Promise<void> {
+    this.#lookWanted = true;
+    return this.#working ??= this.#work();
   }
 
   #change(
@@ -211,51 +236,147 @@ export class KvConfig {
   ): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waiting.push({ namespace, key, value, from, resolve, reject });
-    this.#writing ??= this.#writeWaiting();
+    this.#working ??= this.#work();
     return promise;
   }
 
-  async #writeWaiting(): Promise<void> {
+  async #work(): Promise<void> {
     // Lets all requests of one network read share the first write.
     await Promise.resolve();
-    while (this.#waiting.length > 0) {
-      const changes = this.#waiting;
-      this.#waiting = [];
-      await this.#commit(changes);
+    while (this.#waiting.length > 0 || this.#lookWanted) {
+      if (this.#lookWanted) {
+        this.#lookWanted = false;
+        await this.#lookNow();
+      }
+      if (this.#waiting.length > 0) {
+        const changes = this.#waiting;
+        this.#waiting = [];
+        await this.#commit(changes);
+      }
     }
-    this.#writing = undefined;
+    this.#working = undefined;
+  }
+
+  async #lookNow(): Promise<void> {
+    try {
+      if (await this.#file.identity() !== this.#identity) {
+        await this.#exclusively(() => this.#takeForeign());
+      }
+      this.#unreadable = false;
+    } catch (error) {
+      if (!this.#unreadable) {
+        this.#log.warn("KV file can't be read again", { file: this.#file.path, error });
+      }
+      this.#unreadable = true;
+    }
+  }
+
+  /** Writes changes to disk together with the table, and then shows them to readers. */
+  async #commit(changes: readonly Change[]): Promise<void> {
+    try {
+      const early = await this.#mayDiffer() ? undefined : await this.#prepare(changes);
+      const nothing = early?.effective.length === 0;
+      const prepared = nothing ? early : await this.#exclusively(() => this.#write(changes, early));
+      await this.#slice.drive(this.#settle(prepared));
+    } catch (error) {
+      this.#reportFailure(error);
+      for (const change of changes) change.reject(error);
+    }
   }
 
   /**
-   * Applies changes to a copy of the table, writes it to disk, and then makes it the current table.
+   * Whether others may have written the file. The times of a file that is overwritten in place are
+   * too coarse to say that they have not.
    */
-  async #commit(changes: Change[]): Promise<void> {
-    const draft = new Draft(this.#table, this.#size, this.#maxSize);
-    const accepted: Change[] = [];
-    const effective: Change[] = [];
-    for (const change of changes) {
-      try {
-        if (draft.apply(change)) effective.push(change);
-        accepted.push(change);
-      } catch (error) {
-        change.reject(error);
-      }
+  async #mayDiffer(): Promise<boolean> {
+    return this.#file.isOverwritten || await this.#file.identity() !== this.#identity;
+  }
+
+  async #prepare(changes: readonly Change[]): Promise<Prepared> {
+    const prepared = { draft: this.#table.draft(), accepted: [], effective: [], refused: [] };
+    await this.#slice.drive(apply(changes, prepared, this.#limits));
+    return prepared;
+  }
+
+  async #write(changes: readonly Change[], early: Prepared | undefined): Promise<Prepared> {
+    const differs = await this.#mayDiffer();
+    if (differs) await this.#takeForeign();
+    const prepared = differs || early === undefined ? await this.#prepare(changes) : early;
+    if (prepared.effective.length === 0) return prepared;
+    const { draft } = prepared;
+    await this.#file.write({ [Symbol.iterator]: () => inChunks(draft.file()) }, this.#keepAs);
+    this.#identity = await this.#file.identity().catch(() => undefined);
+    this.#writes++;
+    this.#keepAs = ".bak";
+    draft.commit();
+    if (this.#failing) this.#log.info("KV changes can be written again", { file: this.#file.path });
+    this.#failing = false;
+    return prepared;
+  }
+
+  *#settle({ accepted, effective, refused }: Prepared): Generator<void, void> {
+    for (const { change, error } of refused) change.reject(error);
+    for (const { namespace, key, value, from } of effective) {
+      if (value === undefined) this.#log.info("KV deleted", { ...from, namespace, key });
+      else this.#log.info("KV put", { ...from, namespace, key, value });
+      this.#notify(namespace, key);
+      yield;
     }
-    if (effective.length > 0) {
-      try {
-        await this.#file.write(formatKvFile(draft.table), this.#keepAs);
-      } catch (error) {
-        this.#reportFailure(error);
-        for (const change of accepted) change.reject(error);
-        return;
-      }
-      this.#writes++;
-      this.#keepAs = ".bak";
-      this.#table = draft.table;
-      this.#size = draft.size;
-      this.#reportSuccess(effective);
+    for (const change of accepted) {
+      change.resolve();
+      yield;
     }
-    for (const change of accepted) change.resolve();
+  }
+
+  /** Makes the table agree with the file, which other processes have written. */
+  async #takeForeign(): Promise<void> {
+    const file = this.#file.path;
+    const identity = await this.#file.identity();
+    if (identity === this.#identity && !this.#file.isOverwritten) return;
+    const bytes = await this.#file.readBytes();
+    this.#identity = identity;
+    // Removed: the next change writes all of the table again.
+    if (bytes === undefined) return;
+    let differences: Difference[];
+    try {
+      const onNull = (namespace: string, key?: string) => {
+        this.#log.warn("null in the KV file ignored", { file, namespace, key });
+      };
+      const content = await this.#slice.drive(parseKvFile(bytes, onNull));
+      differences = await this.#slice.drive(differencesOf(this.#table, content));
+    } catch (error) {
+      if (!(error instanceof KvFileError)) throw error;
+      // Nothing to keep: the next change writes all of the table again.
+      if (error instanceof EmptyKvFileError) return;
+      this.#log.warn("KV file changed and is broken: the change is ignored", {
+        file,
+        reason: error.message,
+      });
+      this.#keepAs = ".broken";
+      return;
+    }
+    this.#keepAs = ".bak";
+    if (differences.length === 0) return;
+    for (let at = 0; at < differences.length; at += BATCH) {
+      const batch = differences.slice(at, at + BATCH);
+      const draft = this.#table.draft();
+      await this.#slice.drive(applyAll(batch, draft));
+      draft.commit();
+      for (const { namespace, key } of batch) this.#notify(namespace, key);
+    }
+    const deleted = differences.filter(({ value }) => value === undefined).length;
+    const put = differences.length - deleted;
+    this.#log.info("KV changes of another process taken", { file, put, deleted });
+  }
+
+  #exclusively<T>(task: () => Promise<T>): Promise<T> {
+    return this.#file.exclusively(task, (reason) => {
+      if (!this.#unlocked) {
+        const { path: file } = this.#file;
+        this.#log.warn("KV file can't be locked: no other process may write it", { file, reason });
+      }
+      this.#unlocked = true;
+    });
   }
 
   #reportFailure(error: unknown): void {
@@ -265,80 +386,135 @@ export class KvConfig {
     this.#failing = true;
   }
 
-  #reportSuccess(changes: Change[]): void {
-    if (this.#failing) this.#log.info("KV changes can be written again", { file: this.#file.path });
-    this.#failing = false;
-    for (const { namespace, key, value, from } of changes) {
-      if (value === undefined) this.#log.info("KV deleted", { ...from, namespace, key });
-      else this.#log.info("KV put", { ...from, namespace, key, value });
-      for (const listener of this.#listeners) {
-        try {
-          listener(namespace, key);
-        } catch (error) {
-          this.#log.error("a KV listener failed", { namespace, key, error });
-        }
+  #notify(namespace: string, key: string): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(namespace, key);
+      } catch (error) {
+        this.#log.error("a KV listener failed", { namespace, key, error });
       }
     }
   }
 }
 
-/** A copy of a table that copies only the namespaces that change. */
-class Draft {
-  readonly table: Map<string, ReadonlyMap<string, string>>;
-  size: number;
-  readonly #maxSize: number;
-  readonly #copied = new Map<string, Map<string, string>>();
-
-  constructor(table: KvTable, size: number, maxSize: number) {
-    this.table = new Map(table);
-    this.size = size;
-    this.#maxSize = maxSize;
-  }
-
-  /**
-   * Returns whether the change made a difference. Throws {@link KvConfigError} when the table is
-   * full.
-   */
-  apply({ namespace, key, value }: Change): boolean {
-    const old = this.table.get(namespace)?.get(key);
-    if (value === old) return false;
-    const isNew = !this.table.has(namespace);
-    const growth = sizeOfEntry(key, value) - sizeOfEntry(key, old) +
-      (isNew ? sizeOfText(namespace) : 0);
-    if (growth > 0 && this.size + growth > this.#maxSize) {
-      throw new KvConfigError(`the KV table is full: ${this.#maxSize} characters of JSON at most`);
+function* fill(draft: KvDraft, content: KvContent): Generator<void, void> {
+  let put = 0;
+  for (const [namespace, values] of content) {
+    draft.add(namespace);
+    for (const [key, value] of values) {
+      draft.put(namespace, key, value);
+      if (++put % VALUES_A_STEP === 0) yield;
     }
-    this.size += growth;
-    const values = this.#writable(namespace);
-    if (value === undefined) values.delete(key);
-    else values.set(key, value);
-    return true;
   }
-
-  #writable(namespace: string): Map<string, string> {
-    let values = this.#copied.get(namespace);
-    if (values === undefined) {
-      values = new Map(this.table.get(namespace));
-      this.#copied.set(namespace, values);
-      this.table.set(namespace, values);
-    }
-    return values;
-  }
+  yield* draft.seal();
 }
 
-/**
- * Returns `undefined` if there is no file. Throws `KvFileError` when its content is not a KV table.
- */
-async function readTable(
-  file: DurableFile,
-  suffix: string,
-  log: Log,
-): Promise<KvTable | undefined> {
-  const bytes = await file.readBytes(suffix);
-  if (bytes === undefined) return undefined;
-  return parseKvFile(bytes, (namespace, key) => {
-    log.warn("null in the KV file ignored", { file: file.path + suffix, namespace, key });
+function* apply(
+  changes: readonly Change[],
+  { draft, accepted, effective, refused }: Prepared,
+  limits: KvLimits,
+): Generator<void, void> {
+  for (const change of changes) {
+    const { namespace, key, value } = change;
+    if (value !== draft.get(namespace, key)) {
+      const reason = value === undefined
+        ? undefined
+        : whyNotPut(draft, limits, { namespace, key, value });
+      if (reason !== undefined) {
+        refused.push({ change, error: new KvConfigError(reason) });
+        continue;
+      }
+      applyOne(change, draft);
+      effective.push(change);
+    }
+    accepted.push(change);
+    yield;
+  }
+  yield* draft.seal();
+}
+
+function* applyAll(differences: readonly Difference[], draft: KvDraft): Generator<void, void> {
+  for (const difference of differences) {
+    applyOne(difference, draft);
+    yield;
+  }
+  yield* draft.seal();
+}
+
+function applyOne({ namespace, key, value }: Difference, draft: KvDraft): void {
+  if (value === undefined) draft.delete(namespace, key);
+  else draft.put(namespace, key, value);
+}
+
+/** Finds what makes a table agree with a file. A namespace that is missing there is emptied. */
+function* differencesOf(table: KvTable, content: KvContent): Generator<void, Difference[]> {
+  const found: Difference[] = [];
+  let compared = 0;
+  for (const [namespace, values] of table.namespaces()) {
+    const kept = content.get(namespace);
+    for (const [key] of values) {
+      if (kept?.has(key) !== true) found.push({ namespace, key, value: undefined });
+      if (++compared % VALUES_A_STEP === 0) yield;
+    }
+  }
+  for (const [namespace, values] of content) {
+    const known = table.namespace(namespace);
+    for (const [key, value] of values) {
+      if (known?.get(key) !== value) found.push({ namespace, key, value });
+      if (++compared % VALUES_A_STEP === 0) yield;
+    }
+  }
+  return found;
+}
+
+/** Reads the file or, when it is broken, its backup. */
+async function readAtStart(
+  { file, log, slice }: KvConfigParts,
+): Promise<{ content: KvContent; keepAs: ".bak" | ".broken" }> {
+  const { path } = file;
+  const read = async (suffix: string): Promise<KvContent | undefined> => {
+    const bytes = await file.readBytes(suffix);
+    if (bytes === undefined) return undefined;
+    return await slice.drive(parseKvFile(bytes, (namespace, key) => {
+      log.warn("null in the KV file ignored", { file: path + suffix, namespace, key });
+    }));
+  };
+  let broken: KvFileError;
+  try {
+    const content = await read("");
+    if (content === undefined) await reportMissing(file, log);
+    else log.info("KV table loaded", { file: path, namespaces: content.size });
+    return { content: content ?? new Map(), keepAs: ".bak" };
+  } catch (error) {
+    if (!(error instanceof KvFileError)) {
+      throw new KvConfigError(errorMessage(error), { cause: error });
+    }
+    broken = error;
+  }
+
+  let backup: KvContent | undefined;
+  let reason: string | undefined;
+  try {
+    backup = await read(".bak");
+  } catch (error) {
+    reason = errorMessage(error);
+  }
+  if (backup === undefined) {
+    if (reason === undefined && broken instanceof EmptyKvFileError) {
+      log.warn("KV file without content: the KV table is empty", { file: path });
+      return { content: new Map(), keepAs: ".bak" };
+    }
+    throw new KvConfigError(
+      `KV file ${path} is broken: ${broken.message}; its backup .bak: ${reason ?? "there is none"}`,
+    );
+  }
+  log.warn("KV FILE IS BROKEN: USING ITS BACKUP, the last changes may be missing", {
+    file: path,
+    reason: broken.message,
+    backup: `${path}.bak`,
+    namespaces: backup.size,
   });
+  return { content: backup, keepAs: ".broken" };
 }
 
 async function reportMissing(file: DurableFile, log: Log): Promise<void> {
@@ -347,22 +523,4 @@ async function reportMissing(file: DurableFile, log: Log): Promise<void> {
     file: file.path,
     unusedBackup: backup === undefined ? undefined : `${file.path}.bak`,
   });
-}
-
-function sizeOfTable(table: KvTable): number {
-  let size = 0;
-  for (const [namespace, values] of table) {
-    size += sizeOfText(namespace);
-    for (const [key, value] of values) size += sizeOfEntry(key, value);
-  }
-  return size;
-}
-
-function sizeOfEntry(key: string, value: string | undefined): number {
-  return value === undefined ? 0 : sizeOfText(key) + sizeOfText(value);
-}
-
-/** Including the quotes and the colon or comma after it. */
-function sizeOfText(text: string): number {
-  return JSON.stringify(text).length + 1;
 }

@@ -1,7 +1,7 @@
 import { FastjsonError, FastjsonReader } from "../protocol/fastjson_reader.ts";
 
-/** namespace -> key -> value. */
-export type KvTable = ReadonlyMap<string, ReadonlyMap<string, string>>;
+/** The content of a KV file: namespace -> key -> value. */
+export type KvContent = ReadonlyMap<string, ReadonlyMap<string, string>>;
 
 /** Content that is not a KV table; the message gives the reason. */
 export class KvFileError extends Error {
@@ -13,83 +13,107 @@ export class EmptyKvFileError extends KvFileError {
   override name = "EmptyKvFileError";
 }
 
+/** Bytes that are checked, or written, at once. */
+const CHUNK_BYTES = 128 * 1024;
+/** Values that are read at once. */
+const VALUES_A_STEP = 64;
+
 /**
  * Parses a KV file, `{"configTable":{"ns":{"key":"value"}}}`, as the reference does: in fastjson's
- * dialect, with numbers and booleans as text and other members ignored.
+ * dialect, with numbers and booleans as text and other members ignored. The work is done in steps,
+ * each far below a millisecond.
  *
  * @param onNull called for each namespace or value that is null; these are omitted
  * @throws {KvFileError} when the content has another form
  */
-export function parseKvFile(
+export function* parseKvFile(
   bytes: Uint8Array,
   onNull: (namespace: string, key?: string) => void,
-): KvTable {
-  const text = decode(bytes);
-  if (text.trim() === "") throw new EmptyKvFileError("it is empty");
+): Generator<void, KvContent> {
+  yield* checkText(bytes);
   try {
-    return readFile(new FastjsonReader(new TextEncoder().encode(text)), onNull);
+    const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+    return yield* readFile(new FastjsonReader(bytes, hasMark ? 3 : 0), onNull);
   } catch (error) {
     if (error instanceof FastjsonError) throw new KvFileError(error.message);
     throw error;
   }
 }
 
-/** Formats a KV file, compact like the reference's. */
-export function formatKvFile(table: KvTable): string {
-  // Written by hand: an object with names from the network would lose `__proto__` and reorder
-  // numbers.
-  const object = (members: Iterable<string>) => `{${[...members].join(",")}}`;
-  const namespaces = table.entries().map(([namespace, values]) => {
-    const members = values.entries().map(([key, value]) =>
-      `${JSON.stringify(key)}:${JSON.stringify(value)}`
-    );
-    return `${JSON.stringify(namespace)}:${object(members)}`;
-  });
-  return `{"configTable":${object(namespaces)}}`;
+/**
+ * The pieces of a file in chunks that are worth a write each. The buffer is used again: a chunk is
+ * valid until the next one is asked for.
+ */
+export function* inChunks(pieces: Iterable<Uint8Array>): Generator<Uint8Array<ArrayBuffer>> {
+  const chunk = new Uint8Array(CHUNK_BYTES);
+  let length = 0;
+  for (const piece of pieces) {
+    for (let at = 0; at < piece.length;) {
+      const part = piece.subarray(at, at + CHUNK_BYTES - length);
+      chunk.set(part, length);
+      at += part.length;
+      length += part.length;
+      if (length < CHUNK_BYTES) continue;
+      yield chunk;
+      length = 0;
+    }
+  }
+  if (length > 0) yield chunk.subarray(0, length);
 }
 
-function decode(bytes: Uint8Array): string {
+function* checkText(bytes: Uint8Array): Generator<void, void> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let blank = true;
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
+      const text = decoder.decode(bytes.subarray(at, at + CHUNK_BYTES), { stream: true });
+      if (blank && text.trim() !== "") blank = false;
+      yield;
+    }
+    decoder.decode();
   } catch {
     throw new KvFileError("it is not UTF-8");
   }
+  if (blank) throw new EmptyKvFileError("it is empty");
 }
 
-function readFile(
+function* readFile(
   reader: FastjsonReader,
   onNull: (namespace: string, key?: string) => void,
-): KvTable {
-  let table: KvTable | undefined;
+): Generator<void, KvContent> {
+  let content: KvContent | undefined;
   if (reader.beginObject()) {
     for (let name = reader.nextKey(); name !== undefined; name = reader.nextKey()) {
-      if (name === "configTable") table = readTable(reader, onNull);
+      if (name === "configTable") content = yield* readContent(reader, onNull);
       else reader.skip();
     }
   }
   reader.end();
-  if (table === undefined) throw new KvFileError("it has no configTable");
-  return table;
+  if (content === undefined) throw new KvFileError("it has no configTable");
+  return content;
 }
 
-function readTable(
+function* readContent(
   reader: FastjsonReader,
   onNull: (namespace: string, key?: string) => void,
-): KvTable | undefined {
+): Generator<void, KvContent | undefined> {
   if (!reader.beginObject()) return undefined;
-  const table = new Map<string, Map<string, string>>();
+  const content = new Map<string, Map<string, string>>();
+  let read = 0;
   for (let name = reader.nextKey(); name !== undefined; name = reader.nextKey()) {
+    if (++read % VALUES_A_STEP === 0) yield;
     const values = new Map<string, string>();
     if (!reader.beginObject()) {
       onNull(name);
       continue;
     }
     for (let key = reader.nextKey(); key !== undefined; key = reader.nextKey()) {
+      if (++read % VALUES_A_STEP === 0) yield;
       const value = reader.readString();
       if (value === null) onNull(name, key);
       else values.set(key, value);
     }
-    table.set(name, values);
+    content.set(name, values);
   }
-  return table;
+  return content;
 }

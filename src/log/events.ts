@@ -411,6 +411,40 @@ const KV_AND_CONFIGURATION = {
     fields: ["peer", "proxied", "namespace", "key"],
     meaning: "A KV entry is deleted, also on disk.",
   },
+  "KV changes of another process taken": {
+    levels: ["INFO"],
+    fields: ["file", "put", "deleted"],
+    meaning:
+      "The KV file was changed by another name server or by hand. The table now agrees with it.",
+  },
+  "KV file changed and is broken: the change is ignored": {
+    levels: ["WARN"],
+    fields: ["file", "reason"],
+    meaning:
+      "The KV file was changed by another process and can't be read. The table stays as it is, " +
+      "and the next change writes it; the broken content is then kept as .broken.",
+  },
+  "KV file can't be read again": {
+    levels: ["WARN"],
+    fields: ["file", "error"],
+    meaning:
+      "It is not known whether another process has changed the KV file. Written once, until it " +
+      "can be read.",
+  },
+  "KV file can't be locked: no other process may write it": {
+    levels: ["WARN"],
+    fields: ["file", "reason"],
+    meaning:
+      "The file system has no locks, or the lock file beside the KV file can't be opened. If " +
+      "another name server uses the same file, changes can be lost. Written once.",
+  },
+  "KV table is over a limit": {
+    levels: ["WARN"],
+    fields: ["file", "option", "limit", "found", "namespace"],
+    meaning:
+      "The KV file holds more than the option allows. All of it is used, and can be reduced; " +
+      "what would make it larger is refused.",
+  },
   "KV changes can't be written": {
     levels: ["ERROR"],
     fields: ["error"],

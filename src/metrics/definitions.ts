@@ -323,6 +323,10 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
     title: "KV table",
     metrics: [
       gauge("kv_values", "Values of the KV table.", { read: ({ kv }) => sample(kv.valueCount) }),
+      gauge("kv_bytes", "Bytes of the KV table as JSON, limited by maxKvBytes.", {
+        unit: "By",
+        read: ({ kv }) => sample(kv.bytes),
+      }),
       counter(
         "kv_writes_total",
         "Writes of the KV file; changes that wait at the same time share one. " +

@@ -44,7 +44,7 @@ export interface Sources {
   routes: Pick<RouteInfoManager, "counters">;
   decoder: Pick<RegistrationDecoder, "seconds">;
   cache: Pick<RouteCache, "hits" | "misses" | "size" | "topics">;
-  kv: Pick<KvConfig, "valueCount" | "writes" | "failedWrites" | "syncSeconds">;
+  kv: Pick<KvConfig, "valueCount" | "bytes" | "writes" | "failedWrites" | "syncSeconds">;
   /** Absent when TLS is disabled. */
   tls?: {
     acceptor: Pick<TlsAcceptor, "handshakes" | "succeeded" | "failed">;

@@ -11,11 +11,7 @@ import {
 import { bodyFingerprint } from "../protocol/body_fingerprint.ts";
 import { FastjsonReader } from "../protocol/fastjson_reader.ts";
 import { emptyBody, type RegisterBrokerBody } from "../protocol/register_broker_body.ts";
-import {
-  encodeBrokerMemberGroup,
-  encodeClusterInfo,
-  encodeKvTable,
-} from "../protocol/route_data.ts";
+import { encodeBrokerMemberGroup, encodeClusterInfo } from "../protocol/route_data.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
 import { addressesOf, type Peer } from "../remoting/peer.ts";
 import type { RegistrationResult } from "../route/registration.ts";
@@ -31,6 +27,7 @@ import {
   requiredField,
   requiredLong,
 } from "./fields.ts";
+import { MAX_BODY_BYTES } from "./kv_handlers.ts";
 import type { RegistrationDecoder } from "./registration_decoder.ts";
 import type { RequestQueue } from "./request_queue.ts";
 
@@ -134,7 +131,8 @@ export function brokerHandlers(parts: BrokerHandlersParts) {
   function orderTopicConfig(): Uint8Array | undefined {
     if (!options.returnOrderTopicConfigToBroker) return undefined;
     const table = kv.list(ORDER_TOPIC_CONFIG);
-    return table === undefined ? undefined : encodeKvTable(table);
+    // A larger one, from a file that was made elsewhere, would make brokers close the connection.
+    return table === undefined || table.bytes > MAX_BODY_BYTES ? undefined : table.list();
   }
 
   function unregister(request: Command, peer: Peer): Reply {

@@ -115,17 +115,6 @@ export function encodeTopicList(topics: Iterable<string>, brokerAddr?: string): 
 }
 
 /**
- * Encodes the response to GET_KVLIST_BY_NAMESPACE; REGISTER_BROKER's response has the same form.
- */
-export function encodeKvTable(table: Iterable<readonly [string, string]>): Uint8Array {
-  const entries = Array.from(
-    table,
-    ([key, value]) => [key, jsonString(value)] as const,
-  );
-  return utf8.encode(`{"table":${jsonMap(entries, "fastjson")}}`);
-}
-
-/**
  * Decodes the queue data in a REGISTER_TOPIC_IN_NAMESRV, which is sent as a TopicRouteData.
  *
  * @throws {FastjsonError} when the body is malformed

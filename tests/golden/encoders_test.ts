@@ -8,7 +8,6 @@ import { FastjsonReader } from "../../src/protocol/fastjson_reader.ts";
 import {
   type BrokerData,
   encodeClusterInfo,
-  encodeKvTable,
   encodeTopicList,
   encodeTopicRoute,
   type QueueData,
@@ -18,6 +17,7 @@ import { type Command, SerializeType } from "../../src/remoting/wire/command.ts"
 import { FrameEncoder } from "../../src/remoting/wire/frame_encoder.ts";
 import { decodeHeader, encodeHeader } from "../../src/remoting/wire/header_codec.ts";
 import type { Command as Frame } from "../support/frames.ts";
+import { kvList } from "../support/kv.ts";
 import { type Json, parseJson } from "../support/json.ts";
 import { isRequest, readRecording, type RequestStep } from "./recording.ts";
 
@@ -99,7 +99,7 @@ function mapping(value: Json): TopicQueueMappingInfo {
 
 /** Request code -> decodes and re-encodes the body of its response, in the recorded order. */
 const BODIES = new Map<number, (body: JsonObject) => Uint8Array>([
-  [103, (body) => encodeKvTable(body.get("table") as Map<string, string>)],
+  [103, (body) => kvList(body.get("table") as Map<string, string>)],
   [105, (body) => {
     const mappings = body.get("topicQueueMappingByBroker") as JsonObject | undefined;
     return encodeTopicRoute({

@@ -4,8 +4,19 @@ import type { FileStatus, FileSystem, OpenFile } from "../../src/durable_file.ts
 class Inode {
   written = new Uint8Array();
   synced = new Uint8Array();
-  constructor(readonly status: FileStatus) {}
+  /** Counts writes. */
+  version = 0;
+  /** Resolves when those who have asked for the lock so far have released it. */
+  unlocked: Promise<void> = Promise.resolve();
+  constructor(readonly own: OwnStatus, readonly number: number) {}
+
+  get status(): FileStatus {
+    const { own, number, version, written } = this;
+    return { ...own, dev: 1, ino: number, size: written.length, mtime: new Date(version) };
+  }
 }
+
+type OwnStatus = Pick<FileStatus, "isFile" | "isSymlink" | "mode" | "uid" | "gid">;
 
 /** The data that survives a crash: everything, or only what was synced. */
 export type Crash = "process" | "power, names written" | "power, names lost";
@@ -24,6 +35,7 @@ export class MemoryDisk implements FileSystem {
   #names = new Map<string, Inode>();
   #syncedNames = new Map<string, Inode>();
   readonly #folders = new Set<string>();
+  #inodes = 0;
 
   /** Creates a disk with one synced file. */
   static with(path: string, text: string): MemoryDisk {
@@ -33,8 +45,8 @@ export class MemoryDisk implements FileSystem {
   }
 
   /** Adds a synced file. */
-  put(path: string, text: string, status: Partial<FileStatus> = {}): void {
-    const inode = new Inode({ ...OWN_FILE, ...status });
+  put(path: string, text: string, status: Partial<OwnStatus> = {}): void {
+    const inode = new Inode({ ...OWN_FILE, ...status }, ++this.#inodes);
     inode.written = inode.synced = new TextEncoder().encode(text);
     this.#folders.add(dirname(path));
     this.#names.set(path, inode);
@@ -90,36 +102,50 @@ export class MemoryDisk implements FileSystem {
     if (!this.#folders.has(dirname(path))) throw new Deno.errors.NotFound(path);
     if (options.createNew === true) {
       if (this.#names.has(path)) throw new Deno.errors.AlreadyExists(path);
-      this.#names.set(path, new Inode({ ...OWN_FILE, mode: options.mode ?? null }));
+    }
+    if (options.createNew === true || (options.create === true && !this.#names.has(path))) {
+      const status = { ...OWN_FILE, mode: options.mode ?? null };
+      this.#names.set(path, new Inode(status, ++this.#inodes));
     }
     const inode = this.#find(path);
+    let release = () => {};
     return {
       truncate: async (length) => {
         await this.#call("truncate", path);
         inode.written = inode.written.slice(0, length);
+        inode.version++;
       },
       write: async (bytes) => {
         await this.#call("write", path);
         const taken = bytes.slice(0, Math.ceil(bytes.length / 2));
         inode.written = new Uint8Array([...inode.written, ...taken]);
+        inode.version++;
         return taken.length;
       },
       sync: async () => {
         await this.#call("sync", path);
         inode.synced = inode.written;
       },
-      close() {},
+      lock: async () => {
+        await this.#call("lock", path);
+        const before = inode.unlocked;
+        const held = Promise.withResolvers<void>();
+        release = held.resolve;
+        inode.unlocked = before.then(() => held.promise);
+        await before;
+      },
+      close: () => release(),
     };
   }
 
   async chown(path: string, uid: number | null, gid: number | null): Promise<void> {
     await this.#call("chown", path);
-    Object.assign(this.#find(path).status, { uid, gid });
+    Object.assign(this.#find(path).own, { uid, gid });
   }
 
   async chmod(path: string, mode: number): Promise<void> {
     await this.#call("chmod", path);
-    Object.assign(this.#find(path).status, { mode });
+    Object.assign(this.#find(path).own, { mode });
   }
 
   async link(path: string, newPath: string): Promise<void> {
@@ -165,6 +191,7 @@ export class MemoryDisk implements FileSystem {
         this.#syncedNames = new Map(this.#names);
       },
       truncate: () => Promise.reject(new Deno.errors.IsADirectory(path)),
+      lock: () => Promise.reject(new Deno.errors.IsADirectory(path)),
       close() {},
     };
   }
@@ -175,4 +202,4 @@ function systemError(code: string, message: string): Error {
   return Object.assign(new Error(message), { code });
 }
 
-const OWN_FILE: FileStatus = { isFile: true, isSymlink: false, mode: 0o644, uid: 1000, gid: 1000 };
+const OWN_FILE: OwnStatus = { isFile: true, isSymlink: false, mode: 0o644, uid: 1000, gid: 1000 };

@@ -7,7 +7,7 @@ import { LiveConfig } from "../../src/config/live_config.ts";
 import { loadConfiguration } from "../../src/config/load.ts";
 import type { Options } from "../../src/config/options.ts";
 import { DurableFile } from "../../src/durable_file.ts";
-import { KvConfig } from "../../src/kv/kv_config.ts";
+import type { KvConfig } from "../../src/kv/kv_config.ts";
 import type { Dispatcher } from "../../src/processor/dispatcher.ts";
 import type { RemotingClient } from "../../src/remoting/client.ts";
 import type { Peer } from "../../src/remoting/peer.ts";
@@ -18,6 +18,7 @@ import type { RouteAnswers } from "../../src/route/route_answers.ts";
 import type { RouteView } from "../../src/route/route_view.ts";
 import { WorkSlice } from "../../src/work_slice.ts";
 import { environmentWith } from "./config_fixtures.ts";
+import { loadKv } from "./kv.ts";
 import { MemoryDisk } from "./memory_disk.ts";
 import { RecordedLog } from "./route_log.ts";
 
@@ -131,7 +132,7 @@ export class Processors {
   static async create(configText = ""): Promise<Processors> {
     const kvDisk = new MemoryDisk();
     const kvLog = new RecordedLog();
-    const kv = await KvConfig.load(new DurableFile("/data/kv.json", kvDisk), kvLog);
+    const kv = await loadKv("/data/kv.json", kvDisk, kvLog);
     const path = "/conf/namesrv.properties";
     const configDisk = MemoryDisk.with(path, configText);
     const environment = environmentWith({ HOME: "/home/mq" });

@@ -232,7 +232,7 @@ describe("DurableFile on a failing disk", () => {
       [/^open \/data$/, `cannot write ${PATH}: opening its folder: No space left`],
       [/^write .*json\.\d+\.tmp/, `cannot write ${PATH}: writing aside: No space left`],
       [/^sync .*json\.\d+\.tmp/, `cannot write ${PATH}: writing aside: No space left`],
-      [/^write .*bak/, `cannot write ${PATH}: keeping .bak: No space left`],
+      [/^link .*bak/, `cannot write ${PATH}: keeping .bak: No space left`],
       [/^rename .*json$/, `cannot write ${PATH}: renaming: No space left`],
       [/^sync \/data$/, `cannot write ${PATH}: syncing its folder: No space left`],
     ];
@@ -302,6 +302,19 @@ describe("DurableFile on a failing disk", () => {
     disk.put(PATH, OLD, { uid: 7, gid: 8 });
     await new DurableFile(PATH, disk).write(NEW);
     assert.equal(disk.text(PATH), NEW);
+  });
+
+  it("copies the content before where there can be no hard link", async () => {
+    for (const code of ["EPERM", "ENOTSUP"]) {
+      const disk = MemoryDisk.with(PATH, OLD);
+      disk.before = (call) => {
+        if (call.startsWith("link ")) throw Object.assign(new Error("no link"), { code });
+      };
+      await new DurableFile(PATH, disk).write(NEW);
+      assert.equal(disk.text(PATH, "power, names lost"), NEW);
+      assert.equal(disk.text(`${PATH}.bak`, "power, names lost"), OLD);
+      assert.deepEqual(disk.names(), [PATH, `${PATH}.bak`]);
+    }
   });
 
   it("goes on with the next write after a failed one", async () => {

@@ -1,8 +1,10 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { DurableFile, DurableFileError } from "../../../src/durable_file.ts";
-import { KvConfig, KvConfigError } from "../../../src/kv/kv_config.ts";
+import { DurableFileError } from "../../../src/durable_file.ts";
+import { KvConfigError } from "../../../src/kv/kv_config.ts";
+import type { KvLimits } from "../../../src/kv/kv_limits.ts";
 import type { Fields, Log } from "../../../src/log/log.ts";
+import { loadKv } from "../../support/kv.ts";
 import { MemoryDisk } from "../../support/memory_disk.ts";
 
 const PATH = "/data/kv.json";
@@ -25,9 +27,9 @@ class RecordedLog implements Log {
   }
 }
 
-async function load(disk: MemoryDisk, maxSize?: number) {
+async function load(disk: MemoryDisk, limits?: Partial<KvLimits>) {
   const log = new RecordedLog();
-  return { kv: await KvConfig.load(new DurableFile(PATH, disk), log, maxSize), log };
+  return { kv: await loadKv(PATH, disk, log, limits), log };
 }
 
 /** Number of replacements of the file itself. */
@@ -61,7 +63,7 @@ describe("KvConfig.load", () => {
       `{"configTable":{"ORDER_TOPIC_CONFIG":{"T":"broker-a:8;broker-b:8"},"empty":{}}}`,
     ));
     assert.deepEqual([...kv.entries()], [["ORDER_TOPIC_CONFIG", "T", "broker-a:8;broker-b:8"]]);
-    assert.deepEqual(kv.list("empty"), new Map());
+    assert.deepEqual([...kv.list("empty")!], []);
     assert.equal(kv.list("other"), undefined);
     assert.equal(kv.get("ORDER_TOPIC_CONFIG", "T"), "broker-a:8;broker-b:8");
     assert.equal(kv.get("ORDER_TOPIC_CONFIG", "U"), undefined);
@@ -244,7 +246,7 @@ describe("KvConfig changes", () => {
       "constructor",
       "toString",
       "null",
-      "名前 \u2028\0\x7f",
+      "名前 \u2028",
       "a\ud800b",
     ];
     const disk = new MemoryDisk();
@@ -253,19 +255,32 @@ describe("KvConfig changes", () => {
     for (const namespace of names) {
       for (const key of names) expected.push([namespace, key, `${key}=${namespace}`]);
     }
-    expected.push(["ns", "\ufeffbom", "\ufeffvalue"]);
+    expected.push(["ns", "\ufeffbom", "\ufeffvalue\0\x7f"]);
     await Promise.all(expected.map((entry) => kv.put(...entry)));
     assert.deepEqual([...kv.entries()], expected);
     assert.deepEqual([...(await load(disk)).kv.entries()], expected);
     assert.equal(kv.get("__proto__", "hasOwnProperty"), undefined);
   });
 
-  it("take names and values of 64 KiB", async () => {
-    const long = "é".repeat(32768) + "x".repeat(32768);
+  it("take names of 255 bytes and values of 48 KiB, and nothing longer", async () => {
+    const name = "é".repeat(127) + "x";
+    const value = "é".repeat(24_575) + "xx";
     const disk = new MemoryDisk();
-    await (await load(disk)).kv.put(long, long, long);
     const { kv } = await load(disk);
-    assert.ok(kv.get(long, long) === long);
+    await kv.put(name, name, value);
+    const refused: [namespace: string, key: string, value: string, reason: string][] = [
+      [`${name}x`, "k", "v", "the field <namespace> has more than 255 bytes of UTF-8"],
+      ["ns", `${name}x`, "v", "the field <key> has more than 255 bytes of UTF-8"],
+      ["n\ns", "k", "v", "the field <namespace> has a control character"],
+      ["ns", "k\x7f", "v", "the field <key> has a control character"],
+      ["ns", "k", `${value}x`, "value has 49153 bytes: at most 49152 (maxKvValueBytes)"],
+    ];
+    for (const [namespace, key, value, message] of refused) {
+      await assert.rejects(kv.put(namespace, key, value), { name: "KvConfigError", message });
+    }
+    const restarted = (await load(disk)).kv;
+    assert.ok(restarted.get(name, name) === value);
+    assert.equal(restarted.valueCount, 1);
   });
 
   it("are logged with the peer that asked for them", async () => {
@@ -284,7 +299,7 @@ describe("KvConfig changes", () => {
     const { kv } = await load(disk);
     await kv.put("ns", "k", "v");
     await kv.delete("ns", "k");
-    assert.deepEqual(kv.list("ns"), new Map());
+    assert.deepEqual([...kv.list("ns")!], []);
     assert.equal(disk.text(PATH), `{"configTable":{"ns":{}}}`);
   });
 
@@ -293,14 +308,12 @@ describe("KvConfig changes", () => {
     const { kv } = await load(disk);
     const write = holdNextWrite(disk);
     const put = kv.put("ns", "k", "new");
-    const list = kv.list("ns")!;
     await write.reached;
     assert.equal(kv.get("ns", "k"), "old");
     write.release();
     await put;
     assert.equal(kv.get("ns", "k"), "new");
     assert.equal(disk.text(PATH, "power, names lost"), `{"configTable":{"ns":{"k":"new"}}}`);
-    assert.deepEqual(list, new Map([["k", "old"]]), "a list that was handed out stays as it was");
   });
 
   it("share a write while they wait", async () => {
@@ -377,7 +390,7 @@ describe("KvConfig changes", () => {
 
   it("fail without harm to others when the table is full", async () => {
     const disk = new MemoryDisk();
-    const { kv } = await load(disk, 100);
+    const { kv } = await load(disk, { maxKvBytes: 100 });
     const results = await Promise.allSettled([
       kv.put("ns", "a", "v".repeat(40)),
       kv.put("ns", "b", "v".repeat(60)),
@@ -392,7 +405,7 @@ describe("KvConfig changes", () => {
     await kv.put("ns", "a", "");
     await kv.put("ns", "b", "v".repeat(30));
     await assert.rejects(kv.put("ns", "d", "v".repeat(20)), KvConfigError);
-    const { kv: restarted } = await load(disk, 20);
+    const { kv: restarted } = await load(disk, { maxKvBytes: 20 });
     await assert.rejects(restarted.put("ns", "d", ""), KvConfigError);
     await restarted.delete("ns", "b");
     await restarted.put("ns", "c", "shorter");
@@ -429,6 +442,157 @@ describe("KvConfig changes", () => {
     const failed = assert.rejects(kv.put("ns", "c", "3"));
     await kv.flush();
     await failed;
+  });
+});
+
+describe("KvConfig limits", () => {
+  const refused = (put: Promise<void>, ...parts: string[]) =>
+    assert.rejects(put, (error: Error) => isKvError(...parts)(error));
+
+  it("count bytes of UTF-8", async () => {
+    const { kv } = await load(new MemoryDisk(), { maxKvBytes: 100 });
+    await refused(kv.put("ns", "k", "é".repeat(45)), "100", "(maxKvBytes)");
+    await kv.put("ns", "k", "e".repeat(45));
+    await refused(kv.put("ns", "l", "\u0001".repeat(9)), "(maxKvBytes)");
+    assert.equal(kv.bytes, `"ns":{"k":"${"e".repeat(45)}",},`.length);
+  });
+
+  it("hold a namespace, and ORDER_TOPIC_CONFIG more narrowly", async () => {
+    const limits = { maxKvNamespaceBytes: 100, maxOrderTopicConfigBytes: 50 };
+    const { kv } = await load(new MemoryDisk(), limits);
+    const value = "v".repeat(60);
+    await kv.put("ns", "k", value);
+    await refused(kv.put("ns", "l", value), "100", "(maxKvNamespaceBytes)");
+    await kv.put("other", "k", value);
+    await refused(kv.put("ORDER_TOPIC_CONFIG", "T", value), "50", "(maxOrderTopicConfigBytes)");
+    await kv.put("ORDER_TOPIC_CONFIG", "T", "b:8");
+  });
+
+  it("hold the number of keys and namespaces", async () => {
+    const { kv } = await load(new MemoryDisk(), { maxKvKeys: 3, maxKvNamespaces: 2 });
+    await Promise.all([kv.put("a", "1", ""), kv.put("a", "2", ""), kv.put("b", "1", "")]);
+    await refused(kv.put("a", "3", ""), "3", "(maxKvKeys)");
+    await kv.delete("b", "1");
+    await refused(kv.put("c", "1", ""), "2", "(maxKvNamespaces)");
+    await kv.put("a", "3", "");
+    await kv.put("a", "1", "changed");
+  });
+
+  it("let a file that is over them be used and reduced, with a warning for each", async () => {
+    const limits = { maxKvBytes: 60, maxKvKeys: 1, maxKvNamespaces: 1, maxKvNamespaceBytes: 50 };
+    const value = "v".repeat(60);
+    const { kv, log } = await load(
+      MemoryDisk.with(PATH, `{"configTable":{"ns":{"k":"${value}","l\\n":""},"other":{}}}`),
+      { ...limits, maxKvValueBytes: 10 },
+    );
+    assert.deepEqual(
+      log.at("WARN").map(({ fields: { option, limit, found, namespace } }) => [
+        option,
+        limit,
+        found,
+        namespace,
+      ]),
+      [
+        ["maxKvBytes", 60, 95, undefined],
+        ["maxKvKeys", 1, 2, undefined],
+        ["maxKvNamespaces", 1, 2, undefined],
+        ["maxKvNamespaceBytes", 50, 76, "ns"],
+      ],
+    );
+    assert.equal(kv.get("ns", "k"), value);
+    await kv.put("ns", "k", value.replaceAll("v", "w"));
+    await refused(kv.put("ns", "k", `${value}x`), "(maxKvValueBytes)");
+    await refused(kv.put("other", "k", ""), "(maxKvKeys)");
+    await kv.put("ns", "k", value.slice(20));
+    await kv.delete("ns", "l\n");
+    await kv.delete("ns", "k");
+    await kv.put("other", "k", "v");
+  });
+});
+
+describe("KvConfig beside other processes", () => {
+  it("loses no change of any of them", async () => {
+    const disk = new MemoryDisk();
+    const servers = await Promise.all([load(disk), load(disk), load(disk)]);
+    const puts = servers.flatMap(({ kv }, i) =>
+      Array.from({ length: 20 }, async (_, k) => {
+        // Some at once, some after others.
+        for (let turn = 0; turn < k % 7; turn++) await new Promise((done) => setTimeout(done, 1));
+        await kv.put("ns", `${i}-${k}`, "v");
+      })
+    );
+    await Promise.all(puts);
+    assert.equal((await load(disk)).kv.list("ns")!.size, 60);
+    for (const { kv } of servers) {
+      await kv.look();
+      assert.equal(kv.list("ns")!.size, 60);
+      assert.ok(kv.writes < 40, "changes still share writes");
+    }
+  });
+
+  it("loses none in a file that is mounted by itself", async () => {
+    const disk = MemoryDisk.with(PATH, "");
+    disk.mounts.add(PATH);
+    const [a, b] = await Promise.all([load(disk), load(disk)]);
+    for (let i = 0; i < 5; i++) {
+      await Promise.all([a.kv.put("ns", `a${i}`, "v"), b.kv.put("ns", `b${i}`, "v")]);
+    }
+    assert.equal((await load(disk)).kv.list("ns")!.size, 10);
+  });
+
+  it("takes their changes, and tells its listeners", async () => {
+    const disk = MemoryDisk.with(PATH, `{"configTable":{"ns":{"a":"1","b":"1"},"gone":{"k":"v"}}}`);
+    const { kv, log } = await load(disk);
+    const changed: string[] = [];
+    kv.subscribe((namespace, key) => changed.push(`${namespace}/${key}=${kv.get(namespace, key)}`));
+    await kv.look();
+    assert.deepEqual(changed, []);
+    disk.put(PATH, `{"configTable":{"ns":{"b":"2","c":"1"}}}`);
+    await kv.look();
+    assert.deepEqual(changed, ["ns/a=undefined", "gone/k=undefined", "ns/b=2", "ns/c=1"]);
+    const taken = log.events.find(({ event }) => event === "KV changes of another process taken");
+    assert.deepEqual(taken?.fields, { file: PATH, put: 2, deleted: 2 });
+    assert.equal(writes(disk), 0);
+  });
+
+  it("answers a put that changes nothing by what is on disk now", async () => {
+    const disk = MemoryDisk.with(PATH, `{"configTable":{"ns":{"k":"1"}}}`);
+    const { kv } = await load(disk);
+    disk.put(PATH, `{"configTable":{"ns":{"k":"2"}}}`);
+    await kv.put("ns", "k", "1");
+    assert.equal(disk.text(PATH), `{"configTable":{"ns":{"k":"1"}}}`);
+  });
+
+  it("keeps its table when the file is broken or removed, and writes it again", async () => {
+    const whole = `{"configTable":{"ns":{"k":"v"}}}`;
+    const disk = MemoryDisk.with(PATH, whole);
+    const { kv, log } = await load(disk);
+    disk.put(PATH, "{torn");
+    await kv.look();
+    await kv.look();
+    assert.equal(kv.get("ns", "k"), "v");
+    assert.deepEqual(log.at("WARN").map(({ fields }) => fields.file), [PATH], "one line");
+    await kv.put("ns", "l", "1");
+    assert.equal(disk.text(PATH), `{"configTable":{"ns":{"k":"v","l":"1"}}}`);
+    assert.equal(disk.text(`${PATH}.broken`), "{torn");
+    await disk.remove(PATH);
+    await kv.look();
+    await kv.put("ns", "l", "2");
+    assert.equal(disk.text(PATH), `{"configTable":{"ns":{"k":"v","l":"2"}}}`);
+  });
+
+  it("goes on without locks, with one warning", async () => {
+    const disk = new MemoryDisk();
+    disk.before = (call) => {
+      if (call.startsWith("lock ")) throw new Error("No locks available (os error 37)");
+    };
+    const { kv, log } = await load(disk);
+    await kv.put("ns", "k", "1");
+    await kv.put("ns", "k", "2");
+    assert.deepEqual(log.at("WARN").map(({ event, fields }) => [event, fields]), [[
+      "KV file can't be locked: no other process may write it",
+      { file: PATH, reason: "No locks available (os error 37)" },
+    ]]);
   });
 });
 

@@ -60,7 +60,13 @@ function world(): World {
     },
     decoder: { seconds: new Histogram([0.1, 1]) },
     cache: { hits: 0, misses: 0, size: 0, topics: 0 },
-    kv: { valueCount: 0, writes: 0, failedWrites: 0, syncSeconds: new Histogram([0.1, 1]) },
+    kv: {
+      valueCount: 0,
+      bytes: 0,
+      writes: 0,
+      failedWrites: 0,
+      syncSeconds: new Histogram([0.1, 1]),
+    },
     access: {
       counters: new AccessCounters(),
       audit: { records: 0, lost: 0, failures: 0, failure: undefined, waitingBytes: 0 },

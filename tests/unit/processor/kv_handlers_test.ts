@@ -80,16 +80,24 @@ describe("PUT_KV_CONFIG", () => {
   });
 
   it("takes names and values of every kind", async () => {
-    for (
-      const text of ["__proto__", "constructor", "", "題-ü-🗝", '"\\\n\u0000', "x".repeat(65_536)]
-    ) {
-      const fields = { namespace: text, key: text };
-      assert.deepEqual(await server.ask(100, { ...fields, value: text }), { code: 0 });
-      assert.deepEqual(await server.ask(101, fields), { code: 0, ext: { value: text } });
-      const { body } = await server.ask(219, { namespace: text });
+    for (const name of ["__proto__", "constructor", "", "題-ü-🗝", '"\\', "x".repeat(255)]) {
+      const fields = { namespace: name, key: name };
+      const value = `${name}\n\u0000${"x".repeat(48_000)}`;
+      assert.deepEqual(await server.ask(100, { ...fields, value }), { code: 0 });
+      assert.deepEqual(await server.ask(101, fields), { code: 0, ext: { value } });
+      const { body } = await server.ask(219, { namespace: name });
       const table: [string, unknown][] = Object.entries(JSON.parse(body!).table);
-      assert.deepEqual(table, [[text, text]]);
+      assert.deepEqual(table, [[name, value]]);
     }
+  });
+
+  it("says which limit refuses it", async () => {
+    const put = (fields: Record<string, string>) =>
+      server.ask(100, { namespace: "n", key: "k", value: "v", ...fields });
+    const name = { code: 1, remark: "the field <namespace> has a control character" };
+    assert.deepEqual(await put({ namespace: "n\n" }), name);
+    const value = { code: 1, remark: "value has 70000 bytes: at most 49152 (maxKvValueBytes)" };
+    assert.deepEqual(await put({ value: "é".repeat(35_000) }), value);
   });
 });
 

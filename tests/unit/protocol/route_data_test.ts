@@ -6,7 +6,6 @@ import {
   decodeQueueDatas,
   encodeBrokerMemberGroup,
   encodeClusterInfo,
-  encodeKvTable,
   encodeTopicList,
   encodeTopicRoute,
   type QueueData,
@@ -202,20 +201,6 @@ describe("encodeTopicList", () => {
     assert.equal(
       text(encodeTopicList(["C", "b-a"], "127.0.0.1:10911")),
       '{"brokerAddr":"127.0.0.1:10911","topicList":["C","b-a"]}',
-    );
-  });
-});
-
-describe("encodeKvTable", () => {
-  it("is byte for byte what the reference sent", () => {
-    assert.equal(
-      text(encodeKvTable(new Map([["TopicB", "broker-b:4"]]))),
-      '{"table":{"TopicB":"broker-b:4"}}',
-    );
-    assert.equal(text(encodeKvTable([])), '{"table":{}}');
-    assert.equal(
-      text(encodeKvTable([["__proto__", ""], ["é", "\n"]])),
-      '{"table":{"__proto__":"","é":"\\n"}}',
     );
   });
 });
