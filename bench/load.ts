@@ -54,7 +54,10 @@ export interface LoadResult {
   lost: number;
   /** Responses on the connection with the fewest, the median one and the one with the most. */
   perConnection: { min: number; median: number; max: number };
-  /** With `fresh`: the slowest first response, in milliseconds, and the connections without any. */
+  /**
+   * With `fresh`: the slowest first response in milliseconds, as long as the whole load when there are
+   * connections without any, and the number of those.
+   */
   slowestFirst?: number;
   neverServed?: number;
   /** CPU seconds of the server process, all threads, in the measured time. */
@@ -205,8 +208,9 @@ class Load {
 
   #firstAnswers(started: number): Pick<LoadResult, "slowestFirst" | "neverServed"> {
     const firsts = this.#connections.map(({ first }) => first);
+    const ended = this.#libc.now();
     return {
-      slowestFirst: Math.max(...firsts.map((first) => first ?? Infinity)) - started,
+      slowestFirst: Math.max(...firsts.map((first) => first ?? ended)) - started,
       neverServed: firsts.filter((first) => first === undefined).length,
     };
   }
