@@ -47,6 +47,7 @@ import { RouteCache } from "./route/route_cache.ts";
 import { RouteInfoManager } from "./route/route_info_manager.ts";
 import type { RouteView } from "./route/route_view.ts";
 import { RouteTables } from "./route/tables.ts";
+import { TableLimits } from "./route/table_limits.ts";
 import { StartupError } from "./startup_error.ts";
 import { WorkSlice } from "./work_slice.ts";
 
@@ -87,11 +88,13 @@ export interface Processing {
   readonly queues: RequestQueues;
   readonly dispatcher: Dispatcher;
   readonly tables: RouteView;
+  readonly limits: TableLimits;
   readonly answers: RouteAnswers;
 }
 
 /** The parts of a name server. None of them is started. */
-export interface Assembly extends Omit<Processing, "cache" | "decoder" | "tables" | "answers"> {
+export interface Assembly
+  extends Omit<Processing, "cache" | "decoder" | "tables" | "limits" | "answers"> {
   readonly config: LiveConfig;
   readonly kv: KvConfig;
   readonly slice: WorkSlice;
@@ -145,6 +148,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
   const access = await assembleAccess(options, parts.accessFiles, log, clock);
   const signer = new RequestSigner(() => access.rules?.store.policy.outgoing);
   const client = new RemotingClient(transport, options.frameMaxLength, signer);
+  const runtime = denoRuntime();
   const processing = assembleProcessing({
     config,
     kv,
@@ -155,9 +159,10 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     access,
     log,
     clock,
+    heapLimit: runtime.heapLimit,
     expire: (connection) => server.expire(connection),
   });
-  const { cache, routes, tables, answers, decoder, queues, dispatcher } = processing;
+  const { cache, routes, tables, limits, answers, decoder, queues, dispatcher } = processing;
 
   config.subscribe("logLevel", parts.setLogLevel);
   config.subscribe("logRepeatLimit", (kind) => parts.setLogLimits({ kind }));
@@ -196,6 +201,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
       disk: queues.disk,
     },
     tables,
+    limits,
     routes,
     decoder,
     cache,
@@ -204,7 +210,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     access,
     loopLag: loopLag.seconds,
     options,
-    runtime: denoRuntime(),
+    runtime,
   };
   const metrics = new Metrics(sources, slice);
   if (telemetry !== undefined) exportMetrics(telemetry.meter, sources);
@@ -317,10 +323,12 @@ export function assembleProcessing(parts: {
   access: Pick<Access, "guard" | "info">;
   log: Log;
   clock: Clock;
+  /** Bytes that the heap may have. */
+  heapLimit(): number;
   /** Closes a connection whose broker was silent for too long. */
   expire(connection: object): void;
 }): Processing {
-  const { config, kv, client, budget, slice, lifecycle, log, clock, expire } = parts;
+  const { config, kv, client, budget, slice, lifecycle, log, clock, expire, heapLimit } = parts;
   const options = config.values;
   const { now, monotonic, soon } = clock;
 
@@ -341,8 +349,11 @@ export function assembleProcessing(parts: {
     isLive: (brokerName, addr) => tables.isLive(brokerName, addr),
     log,
   });
+  const limits = new TableLimits(tables, options, heapLimit);
   const routes = new RouteInfoManager(tables, {
     options,
+    limits,
+    slice,
     log,
     now,
     monotonic,
@@ -394,6 +405,7 @@ export function assembleProcessing(parts: {
     queues,
     dispatcher,
     tables,
+    limits,
     answers,
   };
 }

@@ -731,7 +731,42 @@ const LIMITS = {
     default: 200_000,
     range: [1000, 1_000_000],
     applies: "live",
-    doc: "Topics that a registration may have; one with more is refused.",
+    doc: "Topics of the brokers with one name; a registration that brings more is refused.",
+  }),
+  maxBrokers: int({
+    default: 50_000,
+    range: [100, 1_000_000],
+    applies: "live",
+    doc: "Brokers in all, slaves included; a further one is refused.",
+  }),
+  maxBrokersPerGroup: int({
+    default: 1000,
+    range: [10, 10_000],
+    applies: "live",
+    doc: "Brokers with one name: a master and its slaves; a further one is refused.",
+  }),
+  maxTopics: int({
+    default: 500_000,
+    range: [1000, 10_000_000],
+    applies: "live",
+    doc: "Topics in all; what brings more is refused. Registrations without a new topic go on.",
+  }),
+  maxTableBytes: int({
+    default: 0,
+    range: ANY,
+    applies: "live",
+    doc:
+      "Memory of the route tables in bytes, estimated; 0 is half of the heap that the process may have. " +
+      "What makes them larger is refused. Registrations that bring nothing new go on.",
+  }),
+  maxAnswerBytes: int({
+    default: 16 * MiB,
+    range: [8 * MiB, 16 * MiB],
+    applies: "live",
+    doc:
+      "Largest answer in bytes: clients refuse more than 16 MiB. What would make cluster info larger " +
+      "than half of it, the topic list larger than all of it, or the queue data and mappings in a " +
+      "topic's route larger than 5/16 of it is refused.",
   }),
   maxNotifications: int({
     default: 32,

@@ -304,6 +304,19 @@ const BROKERS_AND_TOPICS = {
     fields: [...BROKER, "topics", "changed"],
     meaning: "A registration without changes, every 30 s for each broker.",
   },
+  "registration refused: over a limit": {
+    levels: ["WARN"],
+    fields: [...BROKER, "reason"],
+    meaning:
+      "The registration would make the route tables, or an answer, larger than an option allows; the " +
+      "reason names it. The broker gets an error. If it is known, it stays with what it had. " +
+      "docs/limits.md lists the limits.",
+  },
+  "topic not registered: over a limit": {
+    levels: ["WARN"],
+    fields: ["topic", "peer", "proxied", "reason"],
+    meaning: "REGISTER_TOPIC_IN_NAMESRV would pass the limit that the reason names.",
+  },
   "registration refused: single topic before the first full registration": {
     levels: ["WARN"],
     fields: BROKER,

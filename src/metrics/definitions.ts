@@ -217,6 +217,21 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
       gauge("queue_data", "Queue data: for each topic, one for each broker name that has it.", {
         read: ({ tables }) => sample(tables.queueDataCount),
       }),
+      gauge("table_bytes", "Memory of the route tables, estimated; limited by maxTableBytes.", {
+        unit: "By",
+        read: ({ tables }) => sample(tables.heapBytes),
+      }),
+      gauge(
+        "table_limit_used",
+        "The part of each limit of the route tables that is used, 1 for all of it. limit: the option. Of " +
+          "maxTopicsPerBroker and maxBrokersPerGroup, the part of the largest.",
+        { labels: ["limit"], read: ({ limits }) => byLabel("limit", limits.used()) },
+      ),
+      counter(
+        "table_limit_refusals_total",
+        "Registrations of brokers and topics that a limit of the route tables refused. limit: the option.",
+        { labels: ["limit"], read: ({ limits }) => byLabel("limit", limits.refused) },
+      ),
       counter(
         "registrations_total",
         "Registrations. " + listed("result", {

@@ -13,6 +13,7 @@ import type { TlsStore } from "../remoting/tls/store.ts";
 import type { RouteCache } from "../route/route_cache.ts";
 import type { RouteInfoManager } from "../route/route_info_manager.ts";
 import type { RouteView } from "../route/route_view.ts";
+import type { TableLimits } from "../route/table_limits.ts";
 
 /** Resource usage and versions of the process and its engine. */
 export interface Runtime {
@@ -41,6 +42,7 @@ export interface Sources {
     >
   >;
   tables: RouteView;
+  limits: Pick<TableLimits, "used" | "refused">;
   routes: Pick<RouteInfoManager, "counters">;
   decoder: Pick<RegistrationDecoder, "seconds">;
   cache: Pick<RouteCache, "hits" | "misses" | "size" | "topics">;

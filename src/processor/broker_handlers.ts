@@ -24,8 +24,10 @@ import {
   optionalBoolean,
   optionalInt,
   optionalLong,
+  optionalName,
   requiredField,
   requiredLong,
+  requiredName,
 } from "./fields.ts";
 import { MAX_BODY_BYTES } from "./kv_handlers.ts";
 import type { RegistrationDecoder } from "./registration_decoder.ts";
@@ -89,8 +91,11 @@ export function brokerHandlers(parts: BrokerHandlersParts) {
       });
       return { code: ResponseCode.SYSTEM_ERROR, remark: "crc32 not match", extFields: [] };
     }
-    const apply = (read: RegisterBrokerBody, said?: string): Reply =>
-      peer.closed ? GONE : answer(routes.register({ ...header, body: read, fingerprint: said }));
+    const apply = (read: RegisterBrokerBody, said?: string): Reply | Promise<Reply> => {
+      if (peer.closed) return GONE;
+      const result = routes.registerInSlices({ ...header, body: read, fingerprint: said });
+      return result instanceof Promise ? result.then(answer) : answer(result);
+    };
     const { body } = request;
     if (body === null) return apply(emptyBody(request.version));
     const compressed = optionalBoolean(request, "compressed") ||
@@ -105,7 +110,7 @@ export function brokerHandlers(parts: BrokerHandlersParts) {
       () => {
         const decoded = decoder.decode(body, compressed, request.version);
         return decoded instanceof Promise
-          ? decoded.then((read) => slice.later(() => apply(read, said)))
+          ? decoded.then(async (read) => await slice.later(() => apply(read, said)))
           : apply(decoded, said);
       },
       request,
@@ -114,6 +119,9 @@ export function brokerHandlers(parts: BrokerHandlersParts) {
   }
 
   function answer(result: RegistrationResult): Reply {
+    if (result.kind === "over limit") {
+      throw new RequestError(ResponseCode.SYSTEM_ERROR, result.over.remark);
+    }
     if (result.kind === "refused") {
       const remark = "register broker failed";
       return { code: ResponseCode.SYSTEM_ERROR, remark, extFields: [] };
@@ -180,16 +188,16 @@ export function brokerHandlers(parts: BrokerHandlersParts) {
     return { code: ResponseCode.SUCCESS, remark: NO_CODE_SET, body };
   }
 
-  function wipeWritePerm(request: Command, peer: Peer): Reply {
+  async function wipeWritePerm(request: Command, peer: Peer): Promise<Reply> {
     const broker = requiredField(request, "brokerName");
-    const count = routes.wipeWritePerm(broker);
+    const count = await routes.wipeWritePerm(broker);
     log.info("write permission wiped", { ...addressesOf(peer), broker, topics: count });
     return { code: ResponseCode.SUCCESS, extFields: [["wipeTopicCount", `${count}`]] };
   }
 
-  function addWritePerm(request: Command, peer: Peer): Reply {
+  async function addWritePerm(request: Command, peer: Peer): Promise<Reply> {
     const broker = requiredField(request, "brokerName");
-    const count = routes.addWritePerm(broker);
+    const count = await routes.addWritePerm(broker);
     log.info("write permission added", { ...addressesOf(peer), broker, topics: count });
     return { code: ResponseCode.SUCCESS, extFields: [["addTopicCount", `${count}`]] };
   }
@@ -197,7 +205,7 @@ export function brokerHandlers(parts: BrokerHandlersParts) {
 
 /** What a registration changed; `undefined` for one that only shows that the broker is alive. */
 function changeOf(result: RegistrationResult): object | undefined {
-  if (result.kind === "refused") return undefined;
+  if (result.kind === "refused" || result.kind === "over limit") return undefined;
   if (result.kind === "stale") return { removedForNewerStateOf: result.holder };
   const { newBroker, changedTopics } = result;
   return newBroker || changedTopics > 0 ? { newBroker, changedTopics } : undefined;
@@ -205,9 +213,9 @@ function changeOf(result: RegistrationResult): object | undefined {
 
 function brokerFields(request: Command) {
   return {
-    clusterName: requiredField(request, "clusterName"),
-    brokerName: requiredField(request, "brokerName"),
-    brokerAddr: requiredField(request, "brokerAddr"),
+    clusterName: requiredName(request, "clusterName"),
+    brokerName: requiredName(request, "brokerName"),
+    brokerAddr: requiredName(request, "brokerAddr"),
     brokerId: requiredLong(request, "brokerId"),
   };
 }
@@ -216,8 +224,8 @@ function registrationHeader(request: Command, log: Log) {
   const timeout = optionalLong(request, "heartbeatTimeoutMillis", log);
   return {
     ...brokerFields(request),
-    haServerAddr: request.extFields.get("haServerAddr"),
-    zoneName: request.extFields.get("__ZONE_NAME"),
+    haServerAddr: optionalName(request, "haServerAddr"),
+    zoneName: optionalName(request, "__ZONE_NAME"),
     heartbeatTimeoutMillis: timeout === undefined ? undefined : Number(timeout),
     enableActingMaster: optionalBoolean(request, "enableActingMaster"),
   };

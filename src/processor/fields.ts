@@ -1,5 +1,6 @@
 import type { Log } from "../log/log.ts";
 import { ResponseCode } from "../protocol/codes.ts";
+import { nameFault } from "../protocol/names.ts";
 import { type Long, parseInt32, parseLong } from "../protocol/long.ts";
 import type { Command } from "../remoting/wire/command.ts";
 import { RequestError } from "./errors.ts";
@@ -13,6 +14,22 @@ export function requiredField(request: Command, name: string): string {
     throw new RequestError(ResponseCode.SYSTEM_ERROR, `the field <${name}> is missing`);
   }
   return value;
+}
+
+/**
+ * Returns an optional field with a name that is to be kept. Throws a {@link RequestError} that names
+ * the field if it has more than 255 bytes or a control character.
+ */
+export function optionalName(request: Command, name: string): string | undefined {
+  const value = request.extFields.get(name);
+  const fault = value === undefined ? undefined : nameFault(name, value);
+  if (fault !== undefined) throw new RequestError(ResponseCode.SYSTEM_ERROR, fault);
+  return value;
+}
+
+/** Like {@link optionalName}, for a required field: it throws as {@link requiredField} does, too. */
+export function requiredName(request: Command, name: string): string {
+  return optionalName(request, name) ?? requiredField(request, name);
 }
 
 /** Returns a required 64-bit integer field. Throws a {@link RequestError} that names the field. */

@@ -12,7 +12,7 @@ import {
   unitTopics,
 } from "../route/topic_lists.ts";
 import { RequestError } from "./errors.ts";
-import { checkBodyLength, requiredField } from "./fields.ts";
+import { checkBodyLength, requiredField, requiredName } from "./fields.ts";
 
 /** Options that disable topic lists. */
 export interface TopicListOptions {
@@ -60,10 +60,11 @@ export function topicHandlers(
   }
 
   function register(request: Command, peer: Peer): Reply {
-    const topic = requiredField(request, "topic");
+    const topic = requiredName(request, "topic");
     checkBodyLength(request, MAX_TOPIC_ROUTE);
     if (request.body !== null) {
-      routes.registerTopic(topic, decodeQueueDatas(request.body), addressesOf(peer));
+      const over = routes.registerTopic(topic, decodeQueueDatas(request.body), addressesOf(peer));
+      if (over !== undefined) throw new RequestError(ResponseCode.SYSTEM_ERROR, over.remark);
     }
     return { code: ResponseCode.SUCCESS };
   }

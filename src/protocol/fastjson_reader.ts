@@ -447,7 +447,8 @@ export function parseFastjson(bytes: Uint8Array): JsonValue {
   return value;
 }
 
-function asciiText(bytes: Uint8Array, start: number, end: number): string {
+/** The text of ASCII bytes, not too many: they become arguments of a call. */
+export function asciiText(bytes: Uint8Array, start: number, end: number): string {
   return String.fromCharCode.apply(null, bytes.subarray(start, end) as unknown as number[]);
 }
 

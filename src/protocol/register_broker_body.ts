@@ -1,8 +1,10 @@
+import { byteAt } from "../byte_access.ts";
 import { MqVersion, Perm } from "./codes.ts";
 import { type DataVersion, readDataVersion, ZERO_DATA_VERSION } from "./data_version.ts";
-import { FastjsonError, FastjsonReader } from "./fastjson_reader.ts";
+import { asciiText, FastjsonError, FastjsonReader } from "./fastjson_reader.ts";
 import type { Long } from "./long.ts";
 import { parseInt32 } from "./long.ts";
+import { checkName } from "./names.ts";
 import type { TopicQueueMappingInfo } from "./route_data.ts";
 
 /** Configuration of one topic in a registration. */
@@ -30,6 +32,9 @@ const DEFAULT_QUEUE_NUMS = 16;
 /** Far more than any real broker has, and read in a few milliseconds. */
 const MAX_QUEUE_IDS = 65_536;
 const MAX_FILTER_SERVERS = 10_000;
+/** Longer names are decoded in another way, which has no limit. */
+const MAX_ASCII_NAME = 255;
+const SPACE = 0x20;
 
 // A leading U+FEFF is part of the text, not a byte order mark.
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -90,7 +95,7 @@ export function* readInflatedBody(
   const topicCount = parts.count("topics");
   checkTopicCount(topicCount, maxTopics);
   for (let i = 0; i < topicCount; i++) {
-    topics.push(parseTopicConfig(parts.text("a topic")));
+    topics.push(parseTopicConfig(parts.bytes("a topic")));
     if (i % TOPICS_PER_STEP === TOPICS_PER_STEP - 1) yield;
   }
   const filterServers = parts.json("the filter servers", readStrings);
@@ -177,6 +182,7 @@ function* readTopicTable(
       sample = readTopicConfig(reader, name);
       if (sample !== undefined) topics.push(sample.topic);
     }
+    checkName("topicName", topics.at(-1)?.topicName ?? null);
     checkTopicCount(++count, maxTopics);
     if (count % TOPICS_PER_STEP === 0) yield;
   }
@@ -237,19 +243,46 @@ function readTopicConfig(reader: FastjsonReader, name: string): TopicSample | un
 
 /**
  * Parses the text form used in compressed bodies: name, read and write queues, perm, filter type,
- * attributes.
+ * attributes. From the bytes: the name must not keep the rest of the text in memory.
  */
-function parseTopicConfig(text: string): TopicConfig {
-  const fields = text.split(" ", 5);
-  const [topicName] = fields;
-  const [readQueueNums, writeQueueNums, perm] = fields.slice(1, 4).map(parseInt32);
-  if (
-    fields.length < 5 || topicName === undefined || readQueueNums === undefined ||
-    writeQueueNums === undefined || perm === undefined
-  ) {
-    throw new FastjsonError(`unreadable topic ${JSON.stringify(text.slice(0, 80))}`);
+function parseTopicConfig(bytes: Uint8Array): TopicConfig {
+  const ends: number[] = [];
+  let all = 0;
+  for (let at = 0; at < bytes.length && ends.length < 4; at++) {
+    const byte = byteAt(bytes, at);
+    if (byte === SPACE) ends.push(at);
+    else if (ends.length === 0) all |= byte;
   }
+  const [nameEnd = 0, readEnd = 0, writeEnd = 0, permEnd = 0] = ends;
+  const readQueueNums = int32Between(bytes, nameEnd + 1, readEnd);
+  const writeQueueNums = int32Between(bytes, readEnd + 1, writeEnd);
+  const perm = int32Between(bytes, writeEnd + 1, permEnd);
+  if (
+    ends.length < 4 || readQueueNums === undefined || writeQueueNums === undefined ||
+    perm === undefined
+  ) {
+    const shown = JSON.stringify(utf8.decode(bytes.subarray(0, 80)));
+    throw new FastjsonError(`unreadable topic ${shown}`);
+  }
+  const topicName = all < 0x80 && nameEnd <= MAX_ASCII_NAME
+    ? asciiText(bytes, 0, nameEnd)
+    : utf8.decode(bytes.subarray(0, nameEnd));
+  checkName("topicName", topicName);
   return { topicName, readQueueNums, writeQueueNums, perm, topicSysFlag: 0 };
+}
+
+/** Parses the usual short numbers without making a text of them. */
+function int32Between(bytes: Uint8Array, start: number, end: number): number | undefined {
+  if (end - start < 1 || end - start > 9) {
+    return parseInt32(utf8.decode(bytes.subarray(start, end)));
+  }
+  let value = 0;
+  for (let at = start; at < end; at++) {
+    const digit = byteAt(bytes, at) - 0x30;
+    if (digit < 0 || digit > 9) return parseInt32(utf8.decode(bytes.subarray(start, end)));
+    value = 10 * value + digit;
+  }
+  return value;
 }
 
 function* readMappings(
@@ -261,6 +294,7 @@ function* readMappings(
   let count = 0;
   for (let topic = reader.nextKey(); topic !== undefined; topic = reader.nextKey()) {
     const info = readMappingInfo(reader);
+    checkName("topic", topic);
     if (info !== undefined) mappings.set(topic, info);
     checkTopicCount(++count, maxTopics);
     if (count % TOPICS_PER_STEP === 0) yield;
@@ -304,6 +338,9 @@ function readMappingInfo(reader: FastjsonReader): TopicQueueMappingInfo | undefi
         reader.skip();
     }
   }
+  checkName("topic", topic);
+  checkName("bname", bname);
+  checkName("scope", scope);
   return { topic, bname, scope, totalQueues, epoch, dirty, currIdMap };
 }
 
@@ -322,6 +359,7 @@ function readStrings(reader: FastjsonReader): string[] | undefined {
   const strings: string[] = [];
   while (reader.nextElement()) {
     const text = reader.readString();
+    checkName("filterServerList", text);
     if (text !== null) strings.push(text);
     if (strings.length > MAX_FILTER_SERVERS) {
       throw new FastjsonError(`more than ${MAX_FILTER_SERVERS} filter servers`);
@@ -364,10 +402,6 @@ class LengthPrefixed {
     const value = read(reader);
     reader.end();
     return value;
-  }
-
-  text(what: string): string {
-    return utf8.decode(this.bytes(what));
   }
 
   #int32(what: string): number {

@@ -8,6 +8,7 @@ import {
 } from "./fastjson_writer.ts";
 import { FastjsonError, type JsonValue, parseFastjson } from "./fastjson_reader.ts";
 import type { Long } from "./long.ts";
+import { checkName } from "./names.ts";
 
 /** Queues of a topic on the brokers with one name. */
 export interface QueueData {
@@ -131,6 +132,7 @@ export function decodeQueueDatas(body: Uint8Array): QueueData[] {
     if (typeof brokerName !== "string") {
       throw new FastjsonError("the field <brokerName> of a queue data is missing");
     }
+    checkName("brokerName", brokerName);
     return {
       brokerName,
       readQueueNums: intField(item, "readQueueNums"),

@@ -4,10 +4,13 @@ import { type Long, minLong } from "../protocol/long.ts";
 import type { BrokerData } from "../protocol/route_data.ts";
 import type { RegisterBrokerBody } from "../protocol/register_broker_body.ts";
 import { type MinBrokerIdChange, minBrokerIdChange } from "./min_broker_id.ts";
-import type { AppliedBody, BrokerConnection, Heard, RouteTables } from "./tables.ts";
+import type { OverLimit, TableLimits } from "./table_limits.ts";
+import type { BrokerConnection, Heard, RouteTables } from "./tables.ts";
 import { unregisterBrokers } from "./unregistration.ts";
 
 const DEFAULT_HEARTBEAT_TIMEOUT = 120_000;
+/** Topics after which the generators yield. */
+const TOPICS_PER_STEP = 256;
 
 /** A broker's identity in a registration. */
 export interface RegistrationHeader {
@@ -35,6 +38,8 @@ export interface Registration extends RegistrationHeader {
 export type RegistrationResult =
   /** A single-topic update arrived before the broker's first full registration. */
   | { kind: "refused" }
+  /** The tables would pass a limit. A broker that is known counts as heard. */
+  | { kind: "over limit"; over: OverLimit }
   /** Another broker holds this id with a newer state; the registering one was removed. */
   | { kind: "stale"; holder: string }
   | {
@@ -62,16 +67,18 @@ export interface Handover {
 
 /**
  * Applies a registration by the rules of semantics.md, "registerBroker". It is applied as a whole
- * or not at all.
+ * or not at all. A generator, so that the caller can do other work in between, but nothing that
+ * concerns the same broker name; the result is its return value.
  *
  * @param heard the time of the registration
  */
-export function registerBroker(
+export function* registerBroker(
   tables: RouteTables,
   registration: Registration,
   options: { deleteTopicWithBrokerRegistration: boolean },
+  limits: TableLimits,
   heard: Heard,
-): RegistrationResult {
+): Generator<void, RegistrationResult> {
   const { clusterName, brokerName, brokerAddr, brokerId, body } = registration;
   const known = tables.broker(brokerName);
   const oldAddr = known?.brokerAddrs.get(brokerId);
@@ -81,33 +88,64 @@ export function registerBroker(
     if (
       rival !== undefined && rival.dataVersion.stateVersion > body.dataVersion.stateVersion
     ) {
-      unregisterBrokers(tables, [registration]);
+      yield* unregisterBrokers(tables, brokerName, [brokerAddr]);
       return { kind: "stale", holder: oldAddr };
     }
   }
   const registerFirst = oldAddr === undefined;
   if (registerFirst && body.topics.length === 1) return { kind: "refused" };
 
+  const topics = roleOf(registration, known) === "slave" ? [] : body.topics;
+  const growth = yield* limits.growthOf(registration, { ...body, topics });
+  const over = limits.refusal(growth);
+  if (over !== undefined) {
+    const live = tables.liveBroker(clusterName, brokerName, brokerAddr);
+    if (live !== undefined) Object.assign(live, heard);
+    return { kind: "over limit", over };
+  }
+  limits.reserve(growth);
+  try {
+    return yield* apply(tables, registration, options, heard);
+  } finally {
+    limits.release(growth);
+  }
+}
+
+/** Applies a registration that is allowed. */
+function* apply(
+  tables: RouteTables,
+  registration: Registration,
+  options: { deleteTopicWithBrokerRegistration: boolean },
+  heard: Heard,
+): Generator<void, RegistrationResult> {
+  const { clusterName, brokerName, brokerAddr, brokerId, body } = registration;
+  const known = tables.broker(brokerName);
+  const registerFirst = known?.brokerAddrs.has(brokerId) !== true;
   const handover = handoverBy(tables, registration, known);
   const minBrokerIdBefore = minLong(known?.brokerAddrs.keys() ?? []) ?? 0;
   const broker = placeBroker(tables, registration);
   const live = tables.liveBroker(clusterName, brokerName, brokerAddr);
   const versionChanged = live === undefined || !sameDataVersion(live.dataVersion, body.dataVersion);
   const role = roleOf(registration, broker);
+  const { masterAddr, haServerAddr } = keepAlive(tables, registration, broker, body, heard);
   let changedTopics = 0;
   if (role !== "slave") {
     if (options.deleteTopicWithBrokerRegistration && body.mappings.size === 0) {
-      changedTopics += dropMissingTopics(tables, brokerName, body);
+      changedTopics += yield* dropMissingTopics(tables, brokerName, body);
     }
     const permMask = role === "prime slave" && broker.enableActingMaster ? ~Perm.WRITE : ~0;
-    changedTopics += putTopics(tables, brokerName, body, registerFirst || versionChanged, permMask);
+    const all = registerFirst || versionChanged;
+    changedTopics += yield* putTopics(tables, brokerName, body, all, permMask);
   }
   if (registration.fingerprint !== undefined) {
     const { dataVersion, filterServers } = body;
-    const key = appliedKey(registration, role, registration.fingerprint);
-    tables.putAppliedBody(brokerName, key, { dataVersion, filterServers });
+    tables.putAppliedBody(brokerName, senderOf(registration, role), registration.fingerprint, {
+      dataVersion,
+      filterServers,
+      takesTopics: role !== "slave",
+      complete: role !== "slave" && namesAllTopics(tables, brokerName, body),
+    });
   }
-  const { masterAddr, haServerAddr } = keepAlive(tables, registration, broker, body, heard);
   return {
     kind: "accepted",
     newBroker: live === undefined,
@@ -131,18 +169,24 @@ export function registerBrokerAgain(
   tables: RouteTables,
   header: RegistrationHeader,
   fingerprint: string,
+  limits: TableLimits,
   heard: Heard,
-): RegistrationResult | undefined {
+): (RegistrationResult & { kind: "accepted" }) | undefined {
   const { clusterName, brokerName, brokerAddr, brokerId } = header;
   const known = tables.broker(brokerName);
   const live = tables.liveBroker(clusterName, brokerName, brokerAddr);
   if (live === undefined || known?.brokerAddrs.get(brokerId) !== brokerAddr) return undefined;
-  const key = appliedKey(header, roleOf(header, known), fingerprint);
-  const body = tables.appliedBody(brokerName, key);
-  if (body === undefined || !sameDataVersion(body.dataVersion, live.dataVersion)) return undefined;
+  const sender = senderOf(header, roleOf(header, known));
+  const { body, missing } = tables.appliedBody(brokerName, sender, fingerprint) ?? {};
+  if (body === undefined || missing === undefined) return undefined;
+  if (!sameDataVersion(body.dataVersion, live.dataVersion)) return undefined;
+  for (const [topic, data] of missing) {
+    if (limits.refusal(limits.growthOfTopic(topic, [data])) !== undefined) return undefined;
+  }
+  const changedTopics = missing.size === 0 ? 0 : tables.restoreTopics(brokerName, missing);
   const broker = placeBroker(tables, header);
   const master = keepAlive(tables, header, broker, body, heard);
-  return { kind: "accepted", newBroker: false, changedTopics: 0, ...master };
+  return { kind: "accepted", newBroker: false, changedTopics, ...master };
 }
 
 function handoverBy(
@@ -163,16 +207,32 @@ function handoverBy(
 type Role = "master" | "prime slave" | "slave";
 
 /** Topics are accepted from masters and from acting masters. */
-function roleOf(header: RegistrationHeader, broker: BrokerData): Role {
-  if (header.brokerId === MASTER_ID) return "master";
+function roleOf(header: RegistrationHeader, group: BrokerData | undefined): Role {
+  const { brokerId, brokerAddr, enableActingMaster } = header;
+  if (brokerId === MASTER_ID) return "master";
   // Brokers older than 5.0 have no acting masters.
-  if (header.enableActingMaster === undefined) return "slave";
-  return header.brokerId === minLong(broker.brokerAddrs.keys()) ? "prime slave" : "slave";
+  if (enableActingMaster === undefined) return "slave";
+  for (const [id, addr] of group?.brokerAddrs ?? []) {
+    // It gives up its former id.
+    if (id < brokerId && addr !== brokerAddr) return "slave";
+  }
+  return "prime slave";
 }
 
-/** The effect of a body depends on its sender. */
-function appliedKey(header: RegistrationHeader, role: Role, fingerprint: string): string {
-  return `${role} ${fingerprint} ${header.brokerAddr}`;
+/** The effect of a body depends on its sender. No name has a line break. */
+function senderOf({ brokerAddr, enableActingMaster }: RegistrationHeader, role: Role): string {
+  return `${role}\n${enableActingMaster === true}\n${brokerAddr}\n`;
+}
+
+/** Whether the body's topics, without repetitions, are all topics of the broker, and none is static. */
+function namesAllTopics(
+  tables: RouteTables,
+  brokerName: string,
+  { topics, mappings }: RegisterBrokerBody,
+): boolean {
+  const count = tables.topicCountOf(brokerName);
+  return topics.length === count && mappings.size === 0 &&
+    new Set(topics.map((it) => it.topicName)).size === count;
 }
 
 function placeBroker(tables: RouteTables, header: RegistrationHeader): BrokerData {
@@ -196,7 +256,7 @@ function keepAlive(
   tables: RouteTables,
   header: RegistrationHeader,
   broker: BrokerData,
-  { dataVersion, filterServers }: AppliedBody,
+  { dataVersion, filterServers }: Pick<RegisterBrokerBody, "dataVersion" | "filterServers">,
   heard: Heard,
 ): { masterAddr?: string; haServerAddr?: string } {
   const { clusterName, brokerName, brokerAddr, brokerId, haServerAddr, connection } = header;
@@ -218,15 +278,17 @@ function keepAlive(
 }
 
 /** Writes the queue data and static mappings of topics that are new, changed or missing. */
-function putTopics(
+function* putTopics(
   tables: RouteTables,
   brokerName: string,
   body: RegisterBrokerBody,
   all: boolean,
   permMask: number,
-): number {
+): Generator<void, number> {
   let changed = 0;
+  let visited = 0;
   for (const topic of body.topics) {
+    if (++visited % TOPICS_PER_STEP === 0) yield;
     const { topicName, readQueueNums, writeQueueNums, topicSysFlag } = topic;
     if (!all && tables.queueData(topicName, brokerName) !== undefined) continue;
     const perm = topic.perm & permMask;
@@ -237,20 +299,24 @@ function putTopics(
     const mapping = body.mappings.get(topicName);
     if (mapping !== undefined) tables.putMapping(topicName, mapping);
   }
-  if (all) {
-    for (const [topic, info] of body.mappings) tables.putMapping(topic, info);
+  if (!all) return changed;
+  for (const [topic, info] of body.mappings) {
+    if (++visited % TOPICS_PER_STEP === 0) yield;
+    tables.putMapping(topic, info);
   }
   return changed;
 }
 
-function dropMissingTopics(
+function* dropMissingTopics(
   tables: RouteTables,
   brokerName: string,
   body: RegisterBrokerBody,
-): number {
+): Generator<void, number> {
   const kept = new Set(body.topics.map((topic) => topic.topicName));
   let dropped = 0;
-  for (const topic of tables.topics()) {
+  let visited = 0;
+  for (const topic of tables.topicsOf(brokerName)) {
+    if (++visited % TOPICS_PER_STEP === 0) yield;
     if (!kept.has(topic) && tables.removeQueueData(topic, brokerName)) dropped++;
   }
   return dropped;

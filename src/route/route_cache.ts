@@ -9,6 +9,8 @@ interface Entry {
   used: boolean;
 }
 
+type BrokersTopics = Pick<RouteView, "queueData" | "topicsOf" | "topicCountOf">;
+
 /** Approximate memory of an entry besides its bytes. */
 const ENTRY_OVERHEAD = 256;
 
@@ -22,13 +24,13 @@ export class RouteCache implements RouteListener {
   #size = 0;
   #hits = 0;
   #misses = 0;
-  readonly #tables: Pick<RouteView, "queueData">;
+  readonly #tables: BrokersTopics;
 
   /**
    * @param tables tell which topics a broker has; the cache must subscribe to them
    * @param limit returns the budget in bytes; called at each store
    */
-  constructor(tables: Pick<RouteView, "queueData">, limit: () => number) {
+  constructor(tables: BrokersTopics, limit: () => number) {
     this.#tables = tables;
     this.#limit = limit;
   }
@@ -88,7 +90,10 @@ export class RouteCache implements RouteListener {
   }
 
   brokerChanged(brokerName: string): void {
-    // Rare, and only cached topics are visited: cheaper than maintaining an index by broker.
+    if (this.#tables.topicCountOf(brokerName) < this.#entries.size) {
+      for (const topic of this.#tables.topicsOf(brokerName)) this.topicChanged(topic);
+      return;
+    }
     for (const [topic, entry] of this.#entries) {
       if (this.#tables.queueData(topic, brokerName) !== undefined) this.#remove(topic, entry);
     }

@@ -3,6 +3,7 @@ import { Perm } from "../protocol/codes.ts";
 import type { DataVersion } from "../protocol/data_version.ts";
 import type { QueueData } from "../protocol/route_data.ts";
 import { ScanTimer } from "../scan_timer.ts";
+import { Job } from "./job.ts";
 import type { MinBrokerIdChange } from "./min_broker_id.ts";
 import {
   type Handover,
@@ -12,11 +13,18 @@ import {
   type RegistrationHeader,
   type RegistrationResult,
 } from "./registration.ts";
+import type { WorkSlice } from "../work_slice.ts";
+import type { OverLimit, TableLimits } from "./table_limits.ts";
 import type { BrokerConnection, Heard, LiveBroker, RouteTables } from "./tables.ts";
-import { unregisterBrokers, type Unregistration } from "./unregistration.ts";
+import { changePerm, unregisterBrokers, type Unregistration } from "./unregistration.ts";
 
 /** Milliseconds from the start to the first scan for silent brokers. */
 const FIRST_SCAN_DELAY = 5000;
+
+/** Registrations of up to so many topics are applied at once: in slices they would take longer. */
+const FEW_TOPICS = 1000;
+/** Brokers of a closed connection that are dealt with in one step. */
+const BROKERS_PER_STEP = 64;
 
 /** Options that a {@link RouteInfoManager} reads each time it needs them. */
 export interface RouteOptions {
@@ -34,12 +42,27 @@ export interface RouteEnvironment {
   now(): number;
   /** Milliseconds of a monotonic clock. */
   monotonic(): number;
+  limits: TableLimits;
+  /** Long work takes turns with everything else. */
+  slice: WorkSlice;
   /** Runs a task soon, after the current work. */
   defer(task: () => void): void;
   /** Notifies brokers that the smallest id of their group changed. */
   notify(change: MinBrokerIdChange): void;
   /** Closes a connection whose broker was silent for too long. */
   expire(connection: BrokerConnection): void;
+}
+
+/** A registration that is being applied. */
+interface Applying {
+  readonly registration: Registration;
+  readonly job: Job<RegistrationResult>;
+}
+
+/** Brokers of one name that are to be removed. */
+interface Removal {
+  readonly asked: Unregistration[];
+  readonly lost: LiveBroker[];
 }
 
 /** Counters of a {@link RouteInfoManager}. */
@@ -71,13 +94,20 @@ export class RouteInfoManager {
     unregistered: 0,
   };
   readonly #env: RouteEnvironment;
-  /** Requested by brokers; limited by an option. */
-  #asked: Unregistration[] = [];
+  /** Removals that have not begun, by broker name. */
+  readonly #queued = new Map<string, Removal>();
+  /** Number of queued removals that were requested; limited by an option. */
+  #asked = 0;
   /**
-   * Live entries whose connection closed or whose time is over; limited by the size of the live
-   * table.
+   * Live entries in the queue whose connection closed or whose time is over; limited by the size of
+   * the live table.
    */
-  #lost = new Set<LiveBroker>();
+  readonly #lost = new Set<LiveBroker>();
+  /** Searches for lost brokers that go on in turns; by the connection if that is what closed. */
+  readonly #losing = new Map<object, Job<void>>();
+  /** Work that has begun, by broker name. A name has one of the two at most. */
+  readonly #removing = new Map<string, Job<void>>();
+  readonly #applying = new Map<string, Applying>();
   #deferred = false;
   readonly #scanTimer: ScanTimer;
 
@@ -111,14 +141,34 @@ export class RouteInfoManager {
 
   /** Applies a registration (semantics.md, "registerBroker"). */
   register(registration: Registration): RegistrationResult {
-    // Removals queued earlier must not undo this registration.
-    this.flush();
-    const { options, log } = this.#env;
-    const result = registerBroker(this.#tables, registration, options, this.#heard());
+    this.#settle(registration.brokerName);
+    return new Job(this.#register(registration)).finish();
+  }
+
+  /** Like {@link register}, but lets other work have turns when the broker has many topics. */
+  registerInSlices(registration: Registration): RegistrationResult | Promise<RegistrationResult> {
+    const { brokerName, body } = registration;
+    if (body.topics.length + body.mappings.size <= FEW_TOPICS) return this.register(registration);
+    this.#settle(brokerName);
+    const job = new Job(this.#register(registration));
+    const applying = { registration, job };
+    this.#applying.set(brokerName, applying);
+    return this.#env.slice.drive(job.steps()).finally(() => {
+      if (this.#applying.get(brokerName) === applying) this.#applying.delete(brokerName);
+    });
+  }
+
+  *#register(registration: Registration): Generator<void, RegistrationResult> {
+    const { options, limits, log } = this.#env;
+    const steps = registerBroker(this.#tables, registration, options, limits, this.#heard());
+    const result = yield* steps;
     const broker = { ...shown(registration), id: registration.brokerId };
     switch (result.kind) {
       case "refused":
         log.warn("registration refused: single topic before the first full registration", broker);
+        break;
+      case "over limit":
+        log.warn("registration refused: over a limit", { ...broker, reason: result.over.remark });
         break;
       case "stale":
         this.#counters.stale++;
@@ -152,42 +202,70 @@ export class RouteInfoManager {
    * @returns `undefined` when the body must be parsed after all
    */
   registerAgain(header: RegistrationHeader, fingerprint: string): RegistrationResult | undefined {
-    const { options, log } = this.#env;
+    const { options, limits, log } = this.#env;
     // Only the body tells which topics to remove.
     if (options.deleteTopicWithBrokerRegistration) return undefined;
-    this.flush();
-    const result = registerBrokerAgain(this.#tables, header, fingerprint, this.#heard());
+    this.#settle(header.brokerName);
+    const result = registerBrokerAgain(this.#tables, header, fingerprint, limits, this.#heard());
     if (result === undefined) return undefined;
-    this.#counters.unchanged++;
-    if (log.debugEnabled) {
-      log.debug("broker registered again", { ...shown(header), id: header.brokerId });
+    const { changedTopics } = result;
+    const broker = { ...shown(header), id: header.brokerId };
+    if (changedTopics > 0) {
+      this.#counters.changed++;
+      const topics = this.#tables.topicCountOf(header.brokerName);
+      log.info("broker changed topics", { ...broker, topics, changed: changedTopics });
+    } else {
+      this.#counters.unchanged++;
+      if (log.debugEnabled) log.debug("broker registered again", broker);
     }
     return result;
   }
 
   /** Queues an unregistration. Returns false when the queue is full. */
   unregister(request: Unregistration): boolean {
-    if (this.#asked.length >= this.#env.options.unRegisterBrokerQueueCapacity) return false;
-    this.#asked.push(request);
-    this.#flushSoon();
+    if (this.#asked >= this.#env.options.unRegisterBrokerQueueCapacity) return false;
+    this.#asked++;
+    this.#removalOf(request.brokerName).asked.push(request);
     return true;
   }
 
   /** Removes all brokers that registered over a connection. */
   disconnected(connection: BrokerConnection): void {
-    for (const live of this.#tables.liveBrokersOf(connection)) {
-      if (this.#lose(live, "connection lost")) this.#counters.disconnected++;
+    for (const { registration, job } of this.#applying.values()) {
+      if (registration.connection !== connection) continue;
+      // One that is not in the tables yet would never be removed from them.
+      const { clusterName, brokerName, brokerAddr } = registration;
+      const live = this.#tables.liveBroker(clusterName, brokerName, brokerAddr);
+      if (live?.connection !== connection) job.cancel({ kind: "refused" });
     }
+    this.#begin(connection, this.#loseAll(connection));
+  }
+
+  *#loseAll(connection: BrokerConnection): Generator<void> {
+    let visited = 0;
+    for (const live of this.#tables.liveBrokersOf(connection)) {
+      this.#loseConnection(live);
+      if (++visited % BROKERS_PER_STEP === 0) yield;
+    }
+  }
+
+  #loseConnection(live: LiveBroker): void {
+    if (this.#lose(live, "connection lost")) this.#counters.disconnected++;
   }
 
   /** Closes the connections of silent brokers, and removes the brokers. */
   scan(): void {
-    const now = this.#env.monotonic();
+    this.#begin({}, this.#loseSilent());
+  }
+
+  *#loseSilent(): Generator<void> {
     const connections = new Set<BrokerConnection>();
+    let visited = 0;
     for (const live of this.#tables.liveBrokers()) {
-      if (live.heardAt + live.heartbeatTimeoutMillis >= now) continue;
+      if (live.heardAt + live.heartbeatTimeoutMillis >= this.#env.monotonic()) continue;
       if (this.#lose(live, "heartbeat timeout")) this.#counters.expired++;
       connections.add(live.connection);
+      if (++visited % BROKERS_PER_STEP === 0) yield;
     }
     for (const connection of connections) {
       // Another broker may live on it, or the same one under another name.
@@ -196,20 +274,81 @@ export class RouteInfoManager {
     }
   }
 
+  /** Does the first step at once, and the others in turns. */
+  #begin(about: object, steps: Generator<void>): void {
+    const job = new Job(steps);
+    job.step();
+    if (job.done) return job.finish();
+    this.#losing.set(about, job);
+    this.#flushSoon();
+  }
+
   /** Carries out the queued removals now. */
   flush(): void {
-    if (this.#asked.length === 0 && this.#lost.size === 0) return;
-    for (const { clusterName, brokerName, brokerAddr } of this.#asked) {
-      const live = this.#tables.liveBroker(clusterName, brokerName, brokerAddr);
+    new Job(this.#removeQueued()).finish();
+    for (const job of this.#removing.values()) job.finish();
+  }
+
+  /** Finishes whatever was begun or queued for a broker name: later requests must not be undone by it. */
+  #settle(brokerName: string): void {
+    this.#applying.get(brokerName)?.job.finish();
+    if (this.#losing.size > 0) {
+      for (const live of this.#tables.liveBrokersNamed(brokerName)) {
+        if (this.#losing.has(live.connection)) this.#loseConnection(live);
+      }
+    }
+    const removal = this.#queued.get(brokerName);
+    if (removal !== undefined) this.#beginRemoval(brokerName, removal);
+    this.#removing.get(brokerName)?.finish();
+  }
+
+  /** All removals in steps, those that are queued meanwhile included. */
+  *#removeQueued(): Generator<void> {
+    for (;;) {
+      for (const [connection, job] of this.#losing) {
+        for (; !job.done; job.step()) yield;
+        this.#losing.delete(connection);
+      }
+      const [brokerName, removal] = this.#queued.entries().next().value ?? [];
+      if (brokerName === undefined || removal === undefined) return;
+      // A registration of the name goes first, because it was there first.
+      const applying = this.#applying.get(brokerName)?.job;
+      if (applying?.done === false) applying.step();
+      else if (this.#queued.has(brokerName)) {
+        const job = this.#beginRemoval(brokerName, removal);
+        for (; !job.done; job.step()) yield;
+      }
+      yield;
+    }
+  }
+
+  #beginRemoval(brokerName: string, removal: Removal): Job<void> {
+    // An earlier one of the name may be in progress.
+    this.#removing.get(brokerName)?.finish();
+    this.#queued.delete(brokerName);
+    this.#asked -= removal.asked.length;
+    const job = new Job(this.#remove(brokerName, removal));
+    this.#removing.set(brokerName, job);
+    return job;
+  }
+
+  *#remove(brokerName: string, { asked, lost }: Removal): Generator<void> {
+    const { log } = this.#env;
+    const addrs = new Set<string>();
+    for (const { from, ...broker } of asked) {
+      const live = this.#tables.liveBroker(broker.clusterName, brokerName, broker.brokerAddr);
       if (live !== undefined) this.#counters.unregistered++;
+      addrs.add(broker.brokerAddr);
+      log.info("broker unregistered", { ...shown(broker), ...from });
     }
-    const batch = [...this.#asked, ...this.#lost];
-    this.#asked = [];
-    this.#lost.clear();
-    for (const { from, ...broker } of batch as Unregistration[]) {
-      this.#env.log.info("broker unregistered", { ...shown(broker), ...from });
+    for (const live of lost) {
+      this.#lost.delete(live);
+      addrs.add(live.brokerAddr);
+      log.info("broker unregistered", shown(live));
     }
-    for (const change of unregisterBrokers(this.#tables, batch)) this.#notify(change);
+    const change = yield* unregisterBrokers(this.#tables, brokerName, [...addrs]);
+    this.#removing.delete(brokerName);
+    if (change !== undefined) this.#notify(change);
   }
 
   /** Updates a broker's last heartbeat. Unknown brokers are ignored. */
@@ -227,19 +366,34 @@ export class RouteInfoManager {
     return this.#tables.liveBroker(clusterName, brokerName, brokerAddr)?.dataVersion;
   }
 
-  /** Adds queue data to a topic if all of its brokers are known; otherwise changes nothing. */
-  registerTopic(topic: string, queueDatas: readonly QueueData[], from?: PeerFields): void {
+  /**
+   * Adds queue data to a topic if all of its brokers are known; otherwise changes nothing.
+   *
+   * @returns the limit that the topic would pass; nothing is changed then
+   */
+  registerTopic(
+    topic: string,
+    queueDatas: readonly QueueData[],
+    from?: PeerFields,
+  ): OverLimit | undefined {
+    const { limits, log } = this.#env;
     const unknown = queueDatas.find((data) => this.#tables.broker(data.brokerName) === undefined);
     if (unknown !== undefined) {
-      this.#env.log.warn("topic not registered: unknown broker", {
+      log.warn("topic not registered: unknown broker", {
         topic,
         broker: unknown.brokerName,
         ...from,
       });
-      return;
+      return undefined;
+    }
+    const over = limits.refusal(limits.growthOfTopic(topic, queueDatas));
+    if (over !== undefined) {
+      log.warn("topic not registered: over a limit", { topic, ...from, reason: over.remark });
+      return over;
     }
     for (const data of queueDatas) this.#tables.putQueueData(topic, data);
-    if (queueDatas.length > 0) this.#env.log.info("topic registered", { topic, ...from });
+    if (queueDatas.length > 0) log.info("topic registered", { topic, ...from });
+    return undefined;
   }
 
   /** Removes a topic, or only its queue data on the brokers of one cluster. */
@@ -255,14 +409,19 @@ export class RouteInfoManager {
     if (deleted) this.#env.log.info("topic deleted", { topic, cluster: clusterName, ...from });
   }
 
-  /** Removes write permission from all topics of a broker name. Returns their number. */
-  wipeWritePerm(brokerName: string): number {
-    return this.#tables.changePerm(brokerName, (perm) => perm & ~Perm.WRITE);
+  /** Removes write permission from all topics of a broker name. Resolves to their number. */
+  wipeWritePerm(brokerName: string): Promise<number> {
+    return this.#changePerm(brokerName, (perm) => perm & ~Perm.WRITE);
   }
 
-  /** Grants read and write permission to all topics of a broker name. Returns their number. */
-  addWritePerm(brokerName: string): number {
-    return this.#tables.changePerm(brokerName, () => Perm.READ | Perm.WRITE);
+  /** Grants read and write permission to all topics of a broker name. Resolves to their number. */
+  addWritePerm(brokerName: string): Promise<number> {
+    return this.#changePerm(brokerName, () => Perm.READ | Perm.WRITE);
+  }
+
+  #changePerm(brokerName: string, change: (perm: number) => number): Promise<number> {
+    this.#applying.get(brokerName)?.job.finish();
+    return this.#env.slice.drive(changePerm(this.#tables, brokerName, change));
   }
 
   #heard(): Heard {
@@ -282,8 +441,8 @@ export class RouteInfoManager {
   #lose(live: LiveBroker, reason: string): boolean {
     if (this.#lost.has(live)) return false;
     this.#lost.add(live);
+    this.#removalOf(live.brokerName).lost.push(live);
     this.#env.log.warn("broker lost", { ...shown(live), reason });
-    this.#flushSoon();
     return true;
   }
 
@@ -302,13 +461,26 @@ export class RouteInfoManager {
     if (this.#env.options.notifyMinBrokerIdChanged) this.#env.notify(change);
   }
 
+  #removalOf(brokerName: string): Removal {
+    let removal = this.#queued.get(brokerName);
+    if (removal === undefined) this.#queued.set(brokerName, removal = { asked: [], lost: [] });
+    this.#flushSoon();
+    return removal;
+  }
+
   #flushSoon(): void {
     if (this.#deferred) return;
     this.#deferred = true;
-    this.#env.defer(() => {
+    const { defer, slice } = this.#env;
+    const steps = this.#removeQueued();
+    const goOn = () => {
+      for (;;) {
+        if (slice.run(() => steps.next()).done) break;
+        if (slice.over) return slice.afterTurn(goOn);
+      }
       this.#deferred = false;
-      this.flush();
-    });
+    };
+    defer(goOn);
   }
 }
 

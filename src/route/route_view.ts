@@ -1,3 +1,4 @@
+import type { Long } from "../protocol/long.ts";
 import type { BrokerData, QueueData, TopicQueueMappingInfo } from "../protocol/route_data.ts";
 import type { LiveBroker } from "./tables.ts";
 
@@ -9,6 +10,8 @@ export interface RouteView {
   readonly topicCount: number;
   /** The number of topics on the brokers of a name. */
   topicCountOf(brokerName: string): number;
+  /** Topics of the brokers of a name. */
+  topicsOf(brokerName: string): Iterable<string>;
   /** The number of queue data of all topics. */
   readonly queueDataCount: number;
   /** Queue data of a topic, one for each broker name, in no order. */
@@ -19,6 +22,10 @@ export interface RouteView {
   mappings(topic: string): ReadonlyMap<string, TopicQueueMappingInfo> | undefined;
   /** All groups of brokers. */
   brokers(): Iterable<BrokerData>;
+  /** The number of groups of brokers. */
+  readonly groupCount: number;
+  /** The id that an address has in its group. */
+  brokerId(brokerName: string, brokerAddr: string): Long | undefined;
   /** The brokers of one name. */
   broker(brokerName: string): BrokerData | undefined;
   /** Clusters and the broker names in each. */
@@ -27,6 +34,8 @@ export interface RouteView {
   cluster(clusterName: string): ReadonlySet<string> | undefined;
   /** All live entries. */
   liveBrokers(): Iterable<Readonly<LiveBroker>>;
+  /** The number of live entries. */
+  readonly liveBrokerCount: number;
   /** The live entry of a broker, if it registered with this cluster. */
   liveBroker(
     clusterName: string,
@@ -35,4 +44,14 @@ export interface RouteView {
   ): Readonly<LiveBroker> | undefined;
   /** Filter servers of a broker. */
   filterServers(brokerName: string, brokerAddr: string): readonly string[] | undefined;
+  /** Memory of all tables in bytes, estimated. */
+  readonly heapBytes: number;
+  /** Bytes of the answer to GET_BROKER_CLUSTER_INFO, or a little more. */
+  readonly clusterInfoBytes: number;
+  /** Bytes of all filter servers in routes, or a little more. */
+  readonly filterServerBytes: number;
+  /** Bytes of the answer to GET_ALL_TOPIC_LIST_FROM_NAMESERVER, or a little more. */
+  readonly topicListBytes: number;
+  /** Bytes of a topic's route without its brokers' addresses and filter servers, or a little more. */
+  routeBytesOf(topic: string): number;
 }

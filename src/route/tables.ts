@@ -1,7 +1,17 @@
 import type { DataVersion } from "../protocol/data_version.ts";
 import type { Long } from "../protocol/long.ts";
-import type { RegisterBrokerBody } from "../protocol/register_broker_body.ts";
 import type { BrokerData, QueueData, TopicQueueMappingInfo } from "../protocol/route_data.ts";
+import {
+  addressBytes,
+  clusterBytes,
+  filterServerBytes,
+  groupBytes,
+  mappingBytes,
+  queueDataBytes,
+  textBytes,
+} from "./answer_bytes.ts";
+import { AppliedBodies, type AppliedBody } from "./applied_bodies.ts";
+import { arrayBytes, mapBytes, objectBytes, stringBytes } from "./heap_bytes.ts";
 import type { RouteView } from "./route_view.ts";
 
 /** Handle of the connection that a broker registered over. It is only compared. */
@@ -26,13 +36,10 @@ export interface LiveBroker extends Heard {
   readonly connection: BrokerConnection;
 }
 
-/** Properties of an applied registration body, apart from its topics. */
-export type AppliedBody = Pick<RegisterBrokerBody, "dataVersion" | "filterServers">;
-
 /** Called for every change that affects a route. */
 export interface RouteListener {
   topicChanged(topic: string): void;
-  /** The addresses, flags or filter servers of the brokers with this name changed. */
+  /** The addresses, flags, clusters or filter servers of the brokers with this name changed. */
   brokerChanged(brokerName: string): void;
 }
 
@@ -42,10 +49,45 @@ interface Broker extends BrokerData {
   zoneName: string | undefined;
 }
 
-/** Most distinct queue data kept per broker name; a broker has a handful. */
-const SHARED_QUEUE_DATA_LIMIT = 4096;
-/** Most applied bodies kept per broker name; a broker that splits its registration has several. */
-const APPLIED_BODIES_LIMIT = 256;
+/** What is known of one broker name. */
+interface Group {
+  readonly data: Broker;
+  /** The id of each address. */
+  readonly ids: Map<string, Long>;
+  readonly clusters: Set<string>;
+  /** See {@link RouteTables.appliedBody}. */
+  readonly applied: AppliedBodies;
+}
+
+/** What is known of one topic. */
+interface Topic {
+  /** The one copy of its name: those of other registrations are not kept. */
+  readonly name: string;
+  readonly datas: QueueData[];
+  mappings: Map<string, TopicQueueMappingInfo> | undefined;
+  /** Its own part of its route, in bytes. */
+  routeBytes: number;
+}
+
+/** The topics of one broker name. They outlive its addresses until they are removed. */
+interface TopicsOfBroker {
+  /** Where the broker's queue data stands in the list of each topic. */
+  readonly positions: Map<string, number>;
+  /** Equal queue data share one object: a broker has few kinds of it and thousands of topics. */
+  kinds: Map<string, QueueData>;
+  /** So many kinds may be kept before those that are in use are counted again. */
+  mostKinds: number;
+}
+
+/** Fewest distinct queue data of a broker name before unused ones are looked for; most have a handful. */
+const LEAST_KINDS = 4096;
+
+const LIVE_BYTES = objectBytes(9) + objectBytes(3);
+const GROUP_BYTES = objectBytes(4) + objectBytes(5) + 2 * mapBytes(1) + mapBytes(1);
+const KIND_BYTES = objectBytes(5) + 32;
+const TOPIC_BYTES = objectBytes(4);
+const TOPICS_OF_BROKER_BYTES = objectBytes(3) + mapBytes(0);
+const CONNECTION_BYTES = mapBytes(1);
 
 /**
  * The tables of semantics.md, and the changes that keep their invariants: an address has only one
@@ -55,91 +97,96 @@ const APPLIED_BODIES_LIMIT = 256;
  * Live entries and filter servers are keyed by broker name and address. If they were keyed by
  * address alone, two names that claim one address would take them from each other, and a name
  * without its live entry would never be removed.
+ *
+ * Each change takes time in proportion to what it changes, whatever else is in the tables.
  */
 export class RouteTables implements RouteView {
-  readonly #topics = new Map<string, QueueData[]>();
-  readonly #mappings = new Map<string, Map<string, TopicQueueMappingInfo>>();
-  readonly #brokers = new Map<string, Broker>();
+  readonly #topics = new Map<string, Topic>();
+  readonly #topicsOf = new Map<string, TopicsOfBroker>();
+  readonly #groups = new Map<string, Group>();
   readonly #clusters = new Map<string, Set<string>>();
   readonly #live = new Map<string, LiveBroker>();
   readonly #liveByConnection = new Map<BrokerConnection, Set<LiveBroker>>();
   readonly #filterServers = new Map<string, readonly string[]>();
-  /** Equal queue data share one object: a broker has few kinds of it and thousands of topics. */
-  readonly #sharedQueueData = new Map<string, Map<string, QueueData>>();
-  /** See {@link appliedBody}. */
-  readonly #appliedBodies = new Map<string, Map<string, AppliedBody>>();
-  /** Number of topics per broker name: visiting all topics to count them would take too long. */
-  readonly #topicCounts = new Map<string, number>();
   readonly #listeners: RouteListener[] = [];
-  #lastIndex = 0;
+  #queueDataCount = 0;
+  /** Memory of everything but the seven tables themselves and the applied bodies. */
+  #contentBytes = 0;
+  #appliedBytes = 0;
+  #clusterInfoBytes = 0;
+  #filterServerBytes = 0;
+  #topicListBytes = 0;
 
   /** Calls the listener for every change that affects a route, from now on. It must not throw. */
   subscribe(listener: RouteListener): void {
     this.#listeners.push(listener);
   }
 
-  /** Names of all topics. */
   topics(): Iterable<string> {
     return this.#topics.keys();
   }
 
-  /** The number of topics. */
   get topicCount(): number {
     return this.#topics.size;
   }
 
-  /** Number of topics on the brokers of a name. */
   topicCountOf(brokerName: string): number {
-    return this.#topicCounts.get(brokerName) ?? 0;
+    return this.#topicsOf.get(brokerName)?.positions.size ?? 0;
   }
 
-  /** Number of queue data entries of all topics. */
+  topicsOf(brokerName: string): Iterable<string> {
+    return this.#topicsOf.get(brokerName)?.positions.keys() ?? [];
+  }
+
   get queueDataCount(): number {
-    return this.#topicCounts.values().reduce((sum, count) => sum + count, 0);
+    return this.#queueDataCount;
   }
 
-  /** Returns the queue data of a topic, one entry per broker name. */
   queueDatas(topic: string): readonly QueueData[] | undefined {
-    return this.#topics.get(topic);
+    return this.#topics.get(topic)?.datas;
   }
 
-  /** Returns the queue data of a topic on the brokers of one name. */
   queueData(topic: string, brokerName: string): QueueData | undefined {
-    const datas = this.#topics.get(topic);
-    return datas?.[this.#indexOf(datas, brokerName)];
+    const at = this.#topicsOf.get(brokerName)?.positions.get(topic);
+    return at === undefined ? undefined : this.#topics.get(topic)?.datas[at];
   }
 
-  /** Returns the static mappings of a topic, by the broker name that sent each. */
   mappings(topic: string): ReadonlyMap<string, TopicQueueMappingInfo> | undefined {
-    return this.#mappings.get(topic);
+    return this.#topics.get(topic)?.mappings;
   }
 
-  /** Returns all broker groups. */
-  brokers(): Iterable<BrokerData> {
-    return this.#brokers.values();
+  *brokers(): Generator<BrokerData> {
+    for (const { data } of this.#groups.values()) yield data;
   }
 
-  /** Returns the broker group of a name. */
+  get groupCount(): number {
+    return this.#groups.size;
+  }
+
   broker(brokerName: string): BrokerData | undefined {
-    return this.#brokers.get(brokerName);
+    return this.#groups.get(brokerName)?.data;
   }
 
-  /** Returns the clusters with their broker names. */
+  brokerId(brokerName: string, brokerAddr: string): Long | undefined {
+    return this.#groups.get(brokerName)?.ids.get(brokerAddr);
+  }
+
   clusters(): Iterable<readonly [string, ReadonlySet<string>]> {
     return this.#clusters;
   }
 
-  /** Returns the broker names of a cluster. */
   cluster(clusterName: string): ReadonlySet<string> | undefined {
     return this.#clusters.get(clusterName);
   }
 
-  /** Returns all live entries. */
   liveBrokers(): Iterable<LiveBroker> {
     return this.#live.values();
   }
 
-  /** Returns the live entry of a broker if its cluster is this one. */
+  get liveBrokerCount(): number {
+    return this.#live.size;
+  }
+
   liveBroker(
     clusterName: string,
     brokerName: string,
@@ -159,9 +206,39 @@ export class RouteTables implements RouteView {
     return this.#liveByConnection.get(connection) ?? [];
   }
 
-  /** Returns the filter servers of a broker. */
+  /** Returns the live entries of one broker name. */
+  *liveBrokersNamed(brokerName: string): Generator<LiveBroker> {
+    for (const addr of this.#groups.get(brokerName)?.ids.keys() ?? []) {
+      const live = this.#live.get(brokerKey(brokerName, addr));
+      if (live !== undefined) yield live;
+    }
+  }
+
   filterServers(brokerName: string, brokerAddr: string): readonly string[] | undefined {
     return this.#filterServers.get(brokerKey(brokerName, brokerAddr));
+  }
+
+  get heapBytes(): number {
+    const tables = mapBytes(this.#topics.size) + mapBytes(this.#topicsOf.size) +
+      mapBytes(this.#groups.size) + mapBytes(this.#clusters.size) + mapBytes(this.#live.size) +
+      mapBytes(this.#liveByConnection.size) + mapBytes(this.#filterServers.size);
+    return tables + this.#contentBytes + this.#appliedBytes;
+  }
+
+  get clusterInfoBytes(): number {
+    return this.#clusterInfoBytes;
+  }
+
+  get filterServerBytes(): number {
+    return this.#filterServerBytes;
+  }
+
+  get topicListBytes(): number {
+    return this.#topicListBytes;
+  }
+
+  routeBytesOf(topic: string): number {
+    return this.#topics.get(topic)?.routeBytes ?? 0;
   }
 
   /**
@@ -179,65 +256,132 @@ export class RouteTables implements RouteView {
     zoneName: string | undefined;
   }): BrokerData {
     const { clusterName, brokerName, brokerId, brokerAddr, enableActingMaster, zoneName } = broker;
-    let names = this.#clusters.get(clusterName);
-    if (names === undefined) this.#clusters.set(clusterName, names = new Set());
-    names.add(brokerName);
-    let data = this.#brokers.get(brokerName);
-    let changed = data === undefined;
-    if (data === undefined) {
-      data = {
+    let changed = false;
+    let group = this.#groups.get(brokerName);
+    if (group === undefined) {
+      changed = true;
+      const data = {
         cluster: clusterName,
         brokerName,
         brokerAddrs: new Map(),
         enableActingMaster,
         zoneName,
       };
-      this.#brokers.set(brokerName, data);
+      group = { data, ids: new Map(), clusters: new Set(), applied: new AppliedBodies() };
+      this.#groups.set(brokerName, group);
+      this.#clusterInfoBytes += groupBytes(brokerName, clusterName, zoneName);
+      this.#contentBytes += GROUP_BYTES + stringBytes(brokerName);
+      this.#appliedBytes += group.applied.bytes;
     }
+    if (!group.clusters.has(clusterName)) {
+      changed = true;
+      this.#joinCluster(group, clusterName);
+    }
+    const { data, ids } = group;
     changed ||= data.enableActingMaster !== enableActingMaster || data.zoneName !== zoneName;
+    this.#clusterInfoBytes += textBytes(zoneName) - textBytes(data.zoneName);
     data.enableActingMaster = enableActingMaster;
     data.zoneName = zoneName;
-    for (const [id, addr] of data.brokerAddrs) {
-      if (addr === brokerAddr && id !== brokerId) data.brokerAddrs.delete(id);
+    const former = ids.get(brokerAddr);
+    if (former !== brokerId) {
+      changed = true;
+      const replaced = data.brokerAddrs.get(brokerId);
+      if (former !== undefined) this.#removeId(group, former, brokerAddr);
+      this.#contentBytes -= membersBytes(group);
+      if (replaced !== undefined) {
+        ids.delete(replaced);
+        this.#contentBytes -= stringBytes(replaced);
+        this.#clusterInfoBytes -= addressBytes(replaced);
+      }
+      data.brokerAddrs.set(brokerId, brokerAddr);
+      ids.set(brokerAddr, brokerId);
+      this.#contentBytes += membersBytes(group) + stringBytes(brokerAddr);
+      this.#clusterInfoBytes += addressBytes(brokerAddr);
     }
-    changed ||= data.brokerAddrs.get(brokerId) !== brokerAddr;
-    data.brokerAddrs.set(brokerId, brokerAddr);
     if (changed) this.#brokerChanged(brokerName);
     return data;
   }
 
   /**
-   * Removes an address from a broker name, and the name from its clusters when it was the last
-   * address.
+   * Removes brokers of one name: their addresses with their live entries and filter servers. With
+   * the last address the name leaves its clusters. Its topics stay; the caller must remove them.
    *
-   * @returns the effect on the name
+   * @param addrs unknown ones are ignored
+   * @returns the ids that had the addresses
    */
-  removeBrokerAddr(brokerName: string, brokerAddr: string): "gone" | "reduced" | "unchanged" {
-    const data = this.#brokers.get(brokerName);
-    if (data === undefined) return "unchanged";
-    let removed = false;
-    for (const [id, addr] of data.brokerAddrs) {
-      if (addr === brokerAddr) removed = data.brokerAddrs.delete(id);
+  removeBrokers(brokerName: string, addrs: Iterable<string>): Map<Long, string> {
+    const removed = new Map<Long, string>();
+    const group = this.#groups.get(brokerName);
+    let changed = false;
+    for (const addr of addrs) {
+      this.removeLiveBroker(brokerName, addr);
+      if (this.#putFilterServers(brokerName, addr, [])) changed = true;
+      const id = group?.ids.get(addr);
+      if (group === undefined || id === undefined) continue;
+      this.#removeId(group, id, addr);
+      removed.delete(id);
+      removed.set(id, addr);
+      changed = true;
     }
-    if (!removed) return "unchanged";
-    this.#brokerChanged(brokerName);
-    if (data.brokerAddrs.size > 0) return "reduced";
-    this.#brokers.delete(brokerName);
-    this.#sharedQueueData.delete(brokerName);
-    this.#appliedBodies.delete(brokerName);
-    for (const [clusterName, names] of this.#clusters) {
-      if (names.delete(brokerName) && names.size === 0) this.#clusters.delete(clusterName);
+    if (changed) this.#brokerChanged(brokerName);
+    if (group !== undefined && group.data.brokerAddrs.size === 0) this.#removeGroup(group);
+    return removed;
+  }
+
+  #removeGroup(group: Group): void {
+    const { brokerName, cluster, zoneName } = group.data;
+    this.#groups.delete(brokerName);
+    this.#clusterInfoBytes -= groupBytes(brokerName, cluster, zoneName);
+    this.#contentBytes -= GROUP_BYTES + stringBytes(brokerName);
+    this.#appliedBytes -= group.applied.bytes;
+    for (const clusterName of group.clusters) {
+      const names = this.#clusters.get(clusterName);
+      if (names === undefined) continue;
+      this.#contentBytes -= mapBytes(names.size);
+      names.delete(brokerName);
+      this.#contentBytes += mapBytes(names.size);
+      this.#clusterInfoBytes -= textBytes(brokerName);
+      if (names.size > 0) continue;
+      this.#clusters.delete(clusterName);
+      this.#clusterInfoBytes -= clusterBytes(clusterName);
+      this.#contentBytes -= mapBytes(0) + stringBytes(clusterName);
     }
-    return "gone";
+  }
+
+  #joinCluster(group: Group, clusterName: string): void {
+    let names = this.#clusters.get(clusterName);
+    if (names === undefined) {
+      this.#clusters.set(clusterName, names = new Set());
+      this.#clusterInfoBytes += clusterBytes(clusterName);
+      this.#contentBytes += mapBytes(0) + stringBytes(clusterName);
+    }
+    this.#contentBytes -= mapBytes(names.size);
+    names.add(group.data.brokerName);
+    this.#contentBytes += mapBytes(names.size);
+    group.clusters.add(clusterName);
+    this.#clusterInfoBytes += textBytes(group.data.brokerName);
+  }
+
+  #removeId(group: Group, id: Long, brokerAddr: string): void {
+    this.#contentBytes -= membersBytes(group);
+    group.data.brokerAddrs.delete(id);
+    group.ids.delete(brokerAddr);
+    this.#contentBytes += membersBytes(group) - stringBytes(brokerAddr);
+    this.#clusterInfoBytes -= addressBytes(brokerAddr);
   }
 
   /** Writes a broker's live entry, replacing any previous one. */
   putLiveBroker(live: LiveBroker): void {
     this.removeLiveBroker(live.brokerName, live.brokerAddr);
     this.#live.set(brokerKey(live.brokerName, live.brokerAddr), live);
-    const ofConnection = this.#liveByConnection.get(live.connection);
-    if (ofConnection === undefined) this.#liveByConnection.set(live.connection, new Set([live]));
-    else ofConnection.add(live);
+    this.#contentBytes += liveBytes(live);
+    let ofConnection = this.#liveByConnection.get(live.connection);
+    if (ofConnection === undefined) {
+      this.#liveByConnection.set(live.connection, ofConnection = new Set());
+      this.#contentBytes += CONNECTION_BYTES;
+    }
+    ofConnection.add(live);
+    this.#contentBytes += 28;
   }
 
   /** Removes a live entry. */
@@ -246,105 +390,192 @@ export class RouteTables implements RouteView {
     const live = this.#live.get(key);
     if (live === undefined) return;
     this.#live.delete(key);
+    this.#contentBytes -= liveBytes(live) + 28;
     const ofConnection = this.#liveByConnection.get(live.connection);
     ofConnection?.delete(live);
-    if (ofConnection?.size === 0) this.#liveByConnection.delete(live.connection);
+    if (ofConnection?.size !== 0) return;
+    this.#liveByConnection.delete(live.connection);
+    this.#contentBytes -= CONNECTION_BYTES;
   }
 
   /** Sets the filter servers of a broker; an empty list removes them. */
   setFilterServers(brokerName: string, brokerAddr: string, servers: readonly string[]): void {
+    if (this.#putFilterServers(brokerName, brokerAddr, servers)) this.#brokerChanged(brokerName);
+  }
+
+  #putFilterServers(brokerName: string, brokerAddr: string, servers: readonly string[]): boolean {
     const key = brokerKey(brokerName, brokerAddr);
     const known = this.#filterServers.get(key) ?? [];
-    if (known.length === servers.length && known.every((it, i) => it === servers[i])) return;
+    if (known.length === servers.length && known.every((it, i) => it === servers[i])) return false;
     if (servers.length === 0) this.#filterServers.delete(key);
     else this.#filterServers.set(key, servers);
-    this.#brokerChanged(brokerName);
+    this.#filterServerBytes += filterServerBytes(brokerAddr, servers) -
+      filterServerBytes(brokerAddr, known);
+    this.#contentBytes += stringsBytes(servers) - stringsBytes(known);
+    return true;
   }
 
   /** Sets queue data of a topic. Returns whether that changed anything. */
   putQueueData(topic: string, data: QueueData): boolean {
-    const datas = this.#topics.get(topic);
-    if (datas === undefined) {
-      this.#topics.set(topic, [this.#shared(data)]);
-      this.#countTopic(data.brokerName, 1);
-    } else {
-      const at = this.#indexOf(datas, data.brokerName);
-      const known = datas[at];
-      if (known === undefined) {
-        datas.push(this.#shared(data));
-        this.#countTopic(data.brokerName, 1);
-      } else if (sameQueueData(known, data)) return false;
-      else datas[at] = this.#shared(data);
-    }
-    this.#topicChanged(topic);
+    if (!this.#putQueueData(topic, data)) return false;
+    const group = this.#groups.get(data.brokerName);
+    if (group !== undefined) this.#changeApplied(group, (applied) => applied.changed());
     return true;
   }
 
+  #putQueueData(name: string, data: QueueData): boolean {
+    const { brokerName } = data;
+    let of = this.#topicsOf.get(brokerName);
+    if (of === undefined) {
+      of = { positions: new Map(), kinds: new Map(), mostKinds: LEAST_KINDS };
+      this.#topicsOf.set(brokerName, of);
+      this.#contentBytes += TOPICS_OF_BROKER_BYTES + kindsBytes(of);
+    }
+    const at = of.positions.get(name);
+    let topic = this.#topics.get(name);
+    if (at !== undefined && topic !== undefined) {
+      const known = topic.datas[at];
+      if (known !== undefined && sameQueueData(known, data)) return false;
+      topic.datas[at] = this.#shared(of, data);
+    } else if (topic === undefined) {
+      topic = {
+        name,
+        datas: [this.#shared(of, data)],
+        mappings: undefined,
+        routeBytes: queueDataBytes(data),
+      };
+      this.#topics.set(name, topic);
+      this.#topicListBytes += textBytes(name);
+      this.#contentBytes += TOPIC_BYTES + stringBytes(name) + arrayBytes(1);
+      this.#place(of, topic, 0);
+    } else {
+      this.#contentBytes -= arrayBytes(topic.datas.length);
+      topic.datas.push(this.#shared(of, data));
+      this.#contentBytes += arrayBytes(topic.datas.length);
+      topic.routeBytes += queueDataBytes(data);
+      this.#place(of, topic, topic.datas.length - 1);
+    }
+    this.#topicChanged(name);
+    return true;
+  }
+
+  #place({ positions }: TopicsOfBroker, { name }: Topic, at: number): void {
+    this.#contentBytes -= mapBytes(positions.size);
+    positions.set(name, at);
+    this.#contentBytes += mapBytes(positions.size);
+    this.#queueDataCount++;
+  }
+
   /** Removes a broker name's queue data from a topic, and the topic when it was the last. */
-  removeQueueData(topic: string, brokerName: string): boolean {
-    const datas = this.#topics.get(topic);
-    const at = datas === undefined ? -1 : this.#indexOf(datas, brokerName);
-    if (datas === undefined || at < 0) return false;
-    if (datas.length === 1) return this.removeTopic(topic);
-    this.#appliedBodies.delete(brokerName);
-    this.#countTopic(brokerName, -1);
+  removeQueueData(name: string, brokerName: string): boolean {
+    const topic = this.#topics.get(name);
+    const at = this.#topicsOf.get(brokerName)?.positions.get(name);
+    const data = topic === undefined || at === undefined ? undefined : topic.datas[at];
+    if (topic === undefined || at === undefined || data === undefined) return false;
+    if (topic.datas.length === 1) return this.removeTopic(name);
+    this.#displace(topic, data);
+    this.#contentBytes -= arrayBytes(topic.datas.length);
     // The order does not matter, and moving one is cheaper than shifting all behind it.
-    const last = datas.pop();
-    if (last !== undefined && at < datas.length) datas[at] = last;
-    this.#topicChanged(topic);
+    const last = topic.datas.pop();
+    this.#contentBytes += arrayBytes(topic.datas.length);
+    topic.routeBytes -= queueDataBytes(data);
+    if (last !== undefined && at < topic.datas.length) {
+      topic.datas[at] = last;
+      this.#topicsOf.get(last.brokerName)?.positions.set(name, at);
+    }
+    this.#topicChanged(name);
     return true;
   }
 
   /** Removes a topic. */
-  removeTopic(topic: string): boolean {
-    this.#mappings.delete(topic);
-    const datas = this.#topics.get(topic);
-    if (datas === undefined) return false;
-    for (const { brokerName } of datas) {
-      this.#appliedBodies.delete(brokerName);
-      this.#countTopic(brokerName, -1);
-    }
-    this.#topics.delete(topic);
-    this.#topicChanged(topic);
+  removeTopic(name: string): boolean {
+    const topic = this.#topics.get(name);
+    if (topic === undefined) return false;
+    for (const data of topic.datas) this.#displace(topic, data);
+    this.#topics.delete(name);
+    this.#topicListBytes -= textBytes(name);
+    this.#contentBytes -= TOPIC_BYTES + stringBytes(name) + arrayBytes(topic.datas.length) +
+      mappingsBytes(topic.mappings);
+    this.#topicChanged(name);
     return true;
   }
 
-  /** Records that a body was applied, so that all its topics are in the tables. */
-  putAppliedBody(brokerName: string, key: string, body: AppliedBody): void {
-    let applied = this.#appliedBodies.get(brokerName);
-    if (applied === undefined) this.#appliedBodies.set(brokerName, applied = new Map());
-    if (applied.size >= APPLIED_BODIES_LIMIT) applied.clear();
-    applied.set(key, body);
+  /** Removes a topic from those of a broker. */
+  #displace({ name, mappings }: Topic, data: QueueData): void {
+    const { brokerName } = data;
+    const of = this.#topicsOf.get(brokerName);
+    if (of === undefined) return;
+    this.#contentBytes -= mapBytes(of.positions.size);
+    of.positions.delete(name);
+    this.#contentBytes += mapBytes(of.positions.size);
+    this.#queueDataCount--;
+    if (of.positions.size === 0) {
+      this.#topicsOf.delete(brokerName);
+      this.#contentBytes -= TOPICS_OF_BROKER_BYTES + kindsBytes(of);
+    }
+    const group = this.#groups.get(brokerName);
+    if (group === undefined) return;
+    const restorable = mappings === undefined ? data : undefined;
+    this.#changeApplied(group, (applied) => applied.removed(name, restorable));
+  }
+
+  /** Records that a body was applied. For the parameters see {@link AppliedBodies.put}. */
+  putAppliedBody(
+    brokerName: string,
+    sender: string,
+    fingerprint: string,
+    body: AppliedBody,
+  ): void {
+    const group = this.#groups.get(brokerName);
+    if (group === undefined) return;
+    this.#changeApplied(group, (applied) => applied.put(sender, fingerprint, body));
   }
 
   /**
-   * Returns a body that was applied and none of whose topics was removed since; `undefined` when it
-   * must be parsed.
+   * Returns a body that was applied; `undefined` when it must be parsed.
+   *
+   * @returns with it, the topics that it brings back because they were removed since
    */
-  appliedBody(brokerName: string, key: string): AppliedBody | undefined {
-    return this.#appliedBodies.get(brokerName)?.get(key);
+  appliedBody(
+    brokerName: string,
+    sender: string,
+    fingerprint: string,
+  ): { body: AppliedBody; missing: ReadonlyMap<string, QueueData> } | undefined {
+    const applied = this.#groups.get(brokerName)?.applied;
+    const body = applied?.get(sender, fingerprint);
+    if (applied === undefined || body === undefined) return undefined;
+    return { body, missing: applied.missing(body) };
   }
 
-  /** Changes `perm` of all topics of a broker name. Returns their number. */
-  changePerm(brokerName: string, change: (perm: number) => number): number {
-    let count = 0;
-    for (const topic of this.#topics.keys()) {
-      const data = this.queueData(topic, brokerName);
-      if (data === undefined) continue;
-      count++;
-      this.putQueueData(topic, { ...data, perm: change(data.perm) });
-    }
-    return count;
+  /** Puts back the missing topics of an applied body. Returns their number. */
+  restoreTopics(brokerName: string, missing: ReadonlyMap<string, QueueData>): number {
+    const group = this.#groups.get(brokerName);
+    if (group === undefined) return 0;
+    const { size } = missing;
+    for (const [topic, data] of missing) this.#putQueueData(topic, data);
+    this.#changeApplied(group, (applied) => applied.restored());
+    return size;
+  }
+
+  #changeApplied({ applied }: Group, change: (applied: AppliedBodies) => void): void {
+    this.#appliedBytes -= applied.bytes;
+    change(applied);
+    this.#appliedBytes += applied.bytes;
   }
 
   /** Stores a static mapping of a topic, if any broker has the topic. */
-  putMapping(topic: string, info: TopicQueueMappingInfo): void {
-    if (info.bname === null || !this.#topics.has(topic)) return;
-    const mappings = this.#mappings.get(topic);
-    if (mappings === undefined) this.#mappings.set(topic, new Map([[info.bname, info]]));
-    else if (sameMapping(mappings.get(info.bname), info)) return;
-    else mappings.set(info.bname, info);
-    this.#topicChanged(topic);
+  putMapping(name: string, info: TopicQueueMappingInfo): void {
+    const topic = this.#topics.get(name);
+    if (info.bname === null || topic === undefined) return;
+    topic.mappings ??= new Map();
+    const known = topic.mappings.get(info.bname);
+    if (sameMapping(known, info)) return;
+    const { size } = topic.mappings;
+    topic.mappings.set(info.bname, info);
+    this.#contentBytes += mapBytes(topic.mappings.size) + infoBytes(info) -
+      (size === 0 ? 0 : mapBytes(size)) - (known === undefined ? 0 : infoBytes(known));
+    topic.routeBytes += mappingBytes(info) - (known === undefined ? 0 : mappingBytes(known));
+    this.#topicChanged(name);
   }
 
   #topicChanged(topic: string): void {
@@ -355,36 +586,57 @@ export class RouteTables implements RouteView {
     for (const listener of this.#listeners) listener.brokerChanged(brokerName);
   }
 
-  #countTopic(brokerName: string, change: 1 | -1): void {
-    const count = this.topicCountOf(brokerName) + change;
-    if (count === 0) this.#topicCounts.delete(brokerName);
-    else this.#topicCounts.set(brokerName, count);
+  #shared(of: TopicsOfBroker, data: QueueData): QueueData {
+    const kind = kindOf(data);
+    const known = of.kinds.get(kind);
+    if (known !== undefined) return known;
+    this.#contentBytes -= kindsBytes(of);
+    if (of.kinds.size >= of.mostKinds) this.#dropUnusedKinds(of);
+    of.kinds.set(kind, data);
+    this.#contentBytes += kindsBytes(of);
+    return data;
   }
 
-  /**
-   * Index of a broker name in a topic's queue data, or -1. In a loop over all topics of a broker,
-   * it is at about the same index each time.
-   */
-  #indexOf(datas: readonly QueueData[], brokerName: string): number {
-    if (datas[this.#lastIndex]?.brokerName === brokerName) return this.#lastIndex;
-    const at = datas.findIndex((data) => data.brokerName === brokerName);
-    if (at >= 0) this.#lastIndex = at;
-    return at;
-  }
-
-  #shared(data: QueueData): QueueData {
-    const { brokerName, readQueueNums, writeQueueNums, perm, topicSysFlag } = data;
-    let known = this.#sharedQueueData.get(brokerName);
-    if (known === undefined) this.#sharedQueueData.set(brokerName, known = new Map());
-    const key = `${readQueueNums},${writeQueueNums},${perm},${topicSysFlag}`;
-    let shared = known.get(key);
-    if (shared === undefined) {
-      // A broker that keeps changing its queue data must not fill the memory.
-      if (known.size >= SHARED_QUEUE_DATA_LIMIT) known.clear();
-      known.set(key, shared = data);
+  /** A broker that keeps changing its queue data must not fill the memory. */
+  #dropUnusedKinds(of: TopicsOfBroker): void {
+    const used = new Map<string, QueueData>();
+    for (const [name, at] of of.positions) {
+      const data = this.#topics.get(name)?.datas[at];
+      if (data !== undefined) used.set(kindOf(data), data);
     }
-    return shared;
+    of.kinds = used;
+    of.mostKinds = Math.max(LEAST_KINDS, 2 * used.size);
   }
+}
+
+function membersBytes({ ids }: Group): number {
+  return 2 * mapBytes(ids.size);
+}
+
+function kindsBytes({ kinds }: TopicsOfBroker): number {
+  return mapBytes(kinds.size) + KIND_BYTES * kinds.size;
+}
+
+function liveBytes({ clusterName, brokerName, brokerAddr, haServerAddr }: LiveBroker): number {
+  const names = stringBytes(clusterName) + stringBytes(brokerName) + stringBytes(brokerAddr);
+  const key = 16 + brokerName.length + brokerAddr.length + 8;
+  return LIVE_BYTES + names + key + (haServerAddr === undefined ? 0 : stringBytes(haServerAddr));
+}
+
+function stringsBytes(texts: readonly string[]): number {
+  return texts.reduce((sum, text) => sum + 8 + stringBytes(text), texts.length === 0 ? 0 : 64);
+}
+
+function mappingsBytes(mappings: ReadonlyMap<string, TopicQueueMappingInfo> | undefined): number {
+  let bytes = mappings === undefined ? 0 : mapBytes(mappings.size);
+  for (const info of mappings?.values() ?? []) bytes += infoBytes(info);
+  return bytes;
+}
+
+function infoBytes({ bname, topic, scope, currIdMap }: TopicQueueMappingInfo): number {
+  const texts = [bname, topic, scope].filter((text) => text !== null);
+  return texts.reduce((sum, text) => sum + stringBytes(text), objectBytes(7)) +
+    mapBytes(currIdMap.size);
 }
 
 /** The length separates the two parts of the key unambiguously. */
@@ -395,6 +647,10 @@ function brokerKey(brokerName: string, brokerAddr: string): string {
 function sameQueueData(a: QueueData, b: QueueData): boolean {
   return a.perm === b.perm && a.readQueueNums === b.readQueueNums &&
     a.writeQueueNums === b.writeQueueNums && a.topicSysFlag === b.topicSysFlag;
+}
+
+function kindOf({ readQueueNums, writeQueueNums, perm, topicSysFlag }: QueueData): string {
+  return `${readQueueNums},${writeQueueNums},${perm},${topicSysFlag}`;
 }
 
 function sameMapping(a: TopicQueueMappingInfo | undefined, b: TopicQueueMappingInfo): boolean {

@@ -15,14 +15,17 @@ export function pickupTopicRoute(
   options: { supportActingMaster: boolean },
 ): TopicRouteData | undefined {
   // The tables have them in the order of registration, which differs between name servers.
-  const queueDatas = tables.queueDatas(topic)?.toSorted(byBrokerName);
-  if (queueDatas === undefined) return undefined;
+  const all = tables.queueDatas(topic)?.toSorted(byBrokerName);
+  if (all === undefined) return undefined;
+  const queueDatas: QueueData[] = [];
   const actingMaster = options.supportActingMaster && !topic.startsWith(SYNC_BROKER_MEMBER_PREFIX);
   const brokerDatas: BrokerData[] = [];
   const filterServerTable = new Map<string, readonly string[]>();
-  for (const queueData of queueDatas) {
+  for (const queueData of all) {
     const broker = tables.broker(queueData.brokerName);
+    // Its topics are being removed.
     if (broker === undefined) continue;
+    queueDatas.push(queueData);
     for (const addr of broker.brokerAddrs.values()) {
       const servers = tables.filterServers(broker.brokerName, addr);
       if (servers !== undefined) filterServerTable.set(addr, servers);

@@ -13,43 +13,61 @@ export interface Unregistration {
   from?: PeerFields;
 }
 
+/** Topics after which the generators yield. */
+const TOPICS_PER_STEP = 256;
+
 /**
- * Removes brokers by the rules of semantics.md, "unregisterBroker".
+ * Removes brokers of one name by the rules of semantics.md, "unregisterBroker". A generator, so that
+ * the caller can do other work in between, but nothing that concerns the same broker name.
  *
- * @returns the groups whose smallest brokerId is gone, for notification
+ * @param addrs in the order of their removal
+ * @returns the notification that is due when the group's smallest brokerId is gone
  */
-export function unregisterBrokers(
+export function* unregisterBrokers(
   tables: RouteTables,
-  batch: Iterable<Unregistration>,
-): MinBrokerIdChange[] {
-  const gone = new Set<string>();
-  const reduced = new Set<string>();
-  const minIdLeft = new Map<string, string>();
-  const minBrokerId = (name: string) => minLong(tables.broker(name)?.brokerAddrs.keys() ?? []);
-  for (const { brokerName, brokerAddr } of batch) {
-    tables.removeLiveBroker(brokerName, brokerAddr);
-    tables.setFilterServers(brokerName, brokerAddr, []);
-    const before = minBrokerId(brokerName);
-    const outcome = tables.removeBrokerAddr(brokerName, brokerAddr);
-    if (outcome === "gone") {
-      gone.add(brokerName);
-      reduced.delete(brokerName);
-    } else if (outcome === "reduced") {
-      reduced.add(brokerName);
-      if (minBrokerId(brokerName) !== before) minIdLeft.set(brokerName, brokerAddr);
-    }
+  brokerName: string,
+  addrs: readonly string[],
+): Generator<void, MinBrokerIdChange | undefined> {
+  const removed = tables.removeBrokers(brokerName, addrs);
+  if (removed.size === 0) return undefined;
+  const broker = tables.broker(brokerName);
+  if (broker === undefined) {
+    yield* removeTopics(tables, brokerName);
+    return undefined;
   }
-  for (const brokerName of gone) {
-    for (const topic of tables.topics()) tables.removeQueueData(topic, brokerName);
+  if (!broker.enableActingMaster) return undefined;
+  if (!broker.brokerAddrs.has(MASTER_ID)) {
+    yield* changePerm(tables, brokerName, (perm) => perm & ~Perm.WRITE);
   }
-  for (const brokerName of reduced) {
-    const broker = tables.broker(brokerName);
-    if (!broker?.enableActingMaster || broker.brokerAddrs.has(MASTER_ID)) continue;
-    tables.changePerm(brokerName, (perm) => perm & ~Perm.WRITE);
+  const minBrokerId = minLong(broker.brokerAddrs.keys()) ?? 0;
+  // The one whose removal made the smallest id that is left the smallest.
+  const smaller = [...removed].filter(([id]) => id < minBrokerId);
+  const offlineBrokerAddr = smaller.at(-1)?.[1];
+  return offlineBrokerAddr === undefined
+    ? undefined
+    : minBrokerIdChange(broker, { offlineBrokerAddr });
+}
+
+function* removeTopics(tables: RouteTables, brokerName: string): Generator<void> {
+  let visited = 0;
+  for (const topic of tables.topicsOf(brokerName)) {
+    tables.removeQueueData(topic, brokerName);
+    if (++visited % TOPICS_PER_STEP === 0) yield;
   }
-  return [...minIdLeft].flatMap(([brokerName, offlineBrokerAddr]) => {
-    const broker = tables.broker(brokerName);
-    if (!broker?.enableActingMaster) return [];
-    return minBrokerIdChange(broker, { offlineBrokerAddr }) ?? [];
-  });
+}
+
+/** Changes `perm` of all topics of a broker name in steps. Returns their number. */
+export function* changePerm(
+  tables: RouteTables,
+  brokerName: string,
+  change: (perm: number) => number,
+): Generator<void, number> {
+  let count = 0;
+  for (const topic of tables.topicsOf(brokerName)) {
+    const data = tables.queueData(topic, brokerName);
+    if (data === undefined) continue;
+    tables.putQueueData(topic, { ...data, perm: change(data.perm) });
+    if (++count % TOPICS_PER_STEP === 0) yield;
+  }
+  return count;
 }

@@ -119,6 +119,7 @@ export class Processors {
       lifecycle: { leaving: false, stopping: false },
       log: this.log,
       clock: { ...systemClock, now: time, monotonic: time },
+      heapLimit: () => 1e9,
       expire: () => {},
     });
     this.cache = assembled.cache;

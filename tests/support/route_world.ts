@@ -4,10 +4,12 @@ import type { Long } from "../../src/protocol/long.ts";
 import type { TopicConfig } from "../../src/protocol/register_broker_body.ts";
 import type { TopicQueueMappingInfo } from "../../src/protocol/route_data.ts";
 import type { MinBrokerIdChange } from "../../src/route/min_broker_id.ts";
-import type { RegistrationResult } from "../../src/route/registration.ts";
+import type { Registration, RegistrationResult } from "../../src/route/registration.ts";
 import { RouteCache } from "../../src/route/route_cache.ts";
 import { RouteInfoManager } from "../../src/route/route_info_manager.ts";
+import { TableLimits } from "../../src/route/table_limits.ts";
 import { type BrokerConnection, RouteTables } from "../../src/route/tables.ts";
+import { WorkSlice } from "../../src/work_slice.ts";
 import { RecordedLog } from "./route_log.ts";
 import { TestClock } from "./test_clock.ts";
 
@@ -83,14 +85,24 @@ export class RouteWorld {
     notifyMinBrokerIdChanged: true,
     scanNotActiveBrokerInterval: 5000,
     unRegisterBrokerQueueCapacity: 3000,
+    maxBrokers: 1000,
+    maxBrokersPerGroup: 100,
+    maxTopics: 10_000,
+    maxTopicsPerBroker: 10_000,
+    maxTableBytes: 0,
+    maxAnswerBytes: 16 * 1024 * 1024,
   };
   readonly log = new RecordedLog();
   readonly clock = new TestClock();
   readonly notified: MinBrokerIdChange[] = [];
   readonly tables = new RouteTables();
   readonly cache = new RouteCache(this.tables, () => 1_000_000);
+  readonly limits = new TableLimits(this.tables, this.options, () => 1e9);
   readonly routes: RouteInfoManager;
   readonly #deferred: (() => void)[] = [];
+  /** Milliseconds that a step of long work seems to take. */
+  stepMillis = 0;
+  #worked = 0;
 
   constructor() {
     this.tables.subscribe(this.cache);
@@ -99,6 +111,11 @@ export class RouteWorld {
       log: this.log,
       now: this.clock.now,
       monotonic: this.clock.monotonic,
+      limits: this.limits,
+      slice: new WorkSlice(
+        (task) => void this.#deferred.push(task),
+        () => this.#worked += this.stepMillis,
+      ),
       defer: (task) => void this.#deferred.push(task),
       notify: (change) => void this.notified.push(change),
       expire: (connection) => (connection as FakeConnection).close(),
@@ -110,16 +127,26 @@ export class RouteWorld {
     return this.#deferred.length;
   }
 
+  /** Runs the next deferred task, as a turn of the event loop would. Returns false without one. */
+  turn(): boolean {
+    const task = this.#deferred.shift();
+    task?.();
+    return task !== undefined;
+  }
+
   /** Runs deferred tasks. */
   settle(): void {
-    for (let task = this.#deferred.shift(); task !== undefined; task = this.#deferred.shift()) {
-      task();
-    }
+    while (this.turn());
   }
 
   register(broker: BrokerSays = {}): RegistrationResult {
+    return this.routes.register(this.registration(broker));
+  }
+
+  /** A registration as the manager takes it. */
+  registration(broker: BrokerSays = {}): Registration {
     const { name = "a", cluster = "C", id = 0, addr = `${name}:${id}`, version: said = 1 } = broker;
-    return this.routes.register({
+    return {
       clusterName: cluster,
       brokerName: name,
       brokerAddr: addr,
@@ -137,7 +164,7 @@ export class RouteWorld {
         mappings: new Map(broker.mappings?.map((it) => [it.topic!, it])),
       },
       connection: broker.connection ?? new FakeConnection(),
-    });
+    };
   }
 
   /** Queues an unregistration; returns `false` when it was refused. */

@@ -11,6 +11,8 @@ import { RequestCode, ResponseCode } from "../../../src/protocol/codes.ts";
 import { RemotingCounters } from "../../../src/remoting/remoting_counters.ts";
 import { AccessCounters } from "../../../src/access/counters.ts";
 import { AnswerResult } from "../../../src/remoting/request_counters.ts";
+import { defaultOptions } from "../../../src/config/options.ts";
+import { TableLimits } from "../../../src/route/table_limits.ts";
 import { RouteTables } from "../../../src/route/tables.ts";
 import { parseScrape } from "../../support/scrape.ts";
 
@@ -48,6 +50,7 @@ function world(): World {
       disk: { waiting: 0, running: 0, refused: 0 },
     },
     tables,
+    limits: new TableLimits(tables, defaultOptions(), () => 4e9),
     routes: {
       counters: {
         changed: 0,

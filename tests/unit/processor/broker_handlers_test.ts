@@ -240,13 +240,43 @@ describe("REGISTER_BROKER", () => {
   }
 
   it("takes names of every kind", async () => {
-    for (const name of ["__proto__", "constructor", "", "題-ü-🗝", "x".repeat(65_536)]) {
+    for (const name of ["__proto__", "constructor", "", "題-ü-🗝", "x".repeat(254)]) {
       const fields = { brokerName: name, clusterName: name, brokerAddr: name, haServerAddr: name };
       const answer = await server.register(fields, [name, `${name}2`]);
       assert.deepEqual(answer, { code: 0, ext: {} });
       assert.deepEqual(server.tables.broker(name)!.brokerAddrs, new Map([[0, name]]));
       assert.equal(server.tables.queueData(name, name)!.readQueueNums, 8);
     }
+  });
+
+  it("refuses names that are too long or have control characters, and says which", async () => {
+    const names: Record<string, string> = {
+      clusterName: "x".repeat(256),
+      brokerName: "題".repeat(86),
+      brokerAddr: "10.0.0.1\u0000:10911",
+      haServerAddr: "\n",
+      __ZONE_NAME: "\u007f",
+    };
+    for (const [field, name] of Object.entries(names)) {
+      const reason = name.length > 80 ? "more than 255 bytes of UTF-8" : "a control character";
+      const { code, remark } = await server.register({ [field]: name });
+      assert.deepEqual([code, remark], [1, `the field <${field}> has ${reason}`]);
+    }
+    for (const topic of ["x".repeat(256), "T\n"]) {
+      const { code, remark = "" } = await server.register({}, ["T1", topic]);
+      assert.equal(code, 1);
+      assert.match(remark, /^unreadable body: the field <topicName> has /);
+    }
+    const filterServers = await server.register({}, [], {
+      body: registration([], { filterServers: ["f".repeat(256)] }),
+    });
+    assert.match(filterServers.remark ?? "", /<filterServerList> has more than 255 bytes/);
+    const mappings = { mappings: `{"T1":{"topic":"T1","bname":"${"b".repeat(256)}"}}` };
+    const mapped = await server.register({}, [], { body: registration(["T1", "T2"], mappings) });
+    assert.match(mapped.remark ?? "", /<bname> has more than 255 bytes/);
+    assert.deepEqual(server.brokers(), []);
+    const { remark } = await server.ask(104, { ...BROKER, brokerName: "x".repeat(256) });
+    assert.match(remark ?? "", /<brokerName> has more than 255 bytes/);
   });
 
   describe("its body", () => {

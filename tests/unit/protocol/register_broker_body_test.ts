@@ -204,7 +204,7 @@ describe("readPlainBody", () => {
   });
 
   it("takes any name", () => {
-    const names = ["__proto__", "constructor", "", "日本語\u{1f600}", "x".repeat(65_536), "a b"];
+    const names = ["__proto__", "constructor", "", "日本語\u{1f600}", "x".repeat(255), "a b"];
     const table = names.map((name) => `${JSON.stringify(name)}:{}`).join(",");
     const body = plain(
       `{"topicConfigSerializeWrapper":{"topicConfigTable":{${table}},` +

@@ -1,6 +1,10 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { encodeTopicRoute } from "../../../src/protocol/route_data.ts";
+import {
+  encodeClusterInfo,
+  encodeTopicList,
+  encodeTopicRoute,
+} from "../../../src/protocol/route_data.ts";
 import { pickupTopicRoute } from "../../../src/route/topic_route.ts";
 import { chance } from "../../support/chance.ts";
 import { FakeConnection, mapping, RouteWorld, version } from "../../support/route_world.ts";
@@ -104,8 +108,28 @@ function check(world: RouteWorld): void {
       assert.ok(live.some((it) => it !== undefined), "filter servers of an unknown broker");
     }
   }
+  checkAnswers(world);
   for (const live of tables.liveBrokers()) {
     assert.ok([...tables.liveBrokersOf(live.connection)].includes(live), "a connection's broker");
+  }
+}
+
+/** Checks that what is counted is as large as the answers, and not much larger. */
+function checkAnswers({ tables }: RouteWorld): void {
+  const near = (counted: number, { length }: Uint8Array, room: number, what: string) => {
+    assert.ok(counted + 60 >= length && counted <= length + room, `${what}: ${counted}, ${length}`);
+  };
+  const brokers = [...tables.brokers()];
+  const addrs = brokers.reduce((sum, { brokerAddrs }) => sum + brokerAddrs.size, 0);
+  const info = encodeClusterInfo(brokers, tables.clusters());
+  near(tables.clusterInfoBytes, info, 40 * (addrs + brokers.length), "cluster info");
+  near(tables.topicListBytes, encodeTopicList(tables.topics()), 0, "topic list");
+  for (const topic of TOPICS) {
+    const route = pickupTopicRoute(tables, topic, { supportActingMaster: true });
+    if (route === undefined) continue;
+    const own = { ...route, brokerDatas: [], filterServerTable: new Map() };
+    const room = 80 * (route.queueDatas.length + (route.topicQueueMappingByBroker?.size ?? 0));
+    near(tables.routeBytesOf(topic), encodeTopicRoute(own, "standard"), room, "route");
   }
 }
 
@@ -137,6 +161,9 @@ describe("RouteTables, after whatever happens", () => {
       for (const connection of connections) world.routes.disconnected(connection);
       world.settle();
       assert.deepEqual(world.snapshot(), { topics: [], brokers: [], clusters: [], live: [] });
+      const { clusterInfoBytes, filterServerBytes, topicListBytes, heapBytes } = world.tables;
+      assert.deepEqual([clusterInfoBytes, filterServerBytes, topicListBytes], [0, 0, 0]);
+      assert.equal(heapBytes, new RouteWorld().tables.heapBytes);
     });
   }
 });

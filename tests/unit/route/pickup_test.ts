@@ -78,7 +78,7 @@ describe("pickupTopicRouteData", () => {
     assert.equal(pickup(world, "T2").topicQueueMappingByBroker, undefined);
   });
 
-  it("finds names of every kind", () => {
+  it("finds names of every kind", async () => {
     const names = ["__proto__", "constructor", "toString", "", "題-ü-🗝", "x".repeat(65_536)];
     for (const name of names) {
       const world = new RouteWorld();
@@ -106,7 +106,7 @@ describe("pickupTopicRouteData", () => {
       assert.deepEqual([...route.topicQueueMappingByBroker!.keys()], [name]);
       assert.deepEqual([...topicsOfCluster(world.tables, name)], [name, `${name}2`]);
       assert.deepEqual(systemTopics(world.tables), { topics: new Set([name]), brokerAddr: addr });
-      assert.equal(world.routes.wipeWritePerm(name), 2);
+      assert.equal(await world.routes.wipeWritePerm(name), 2);
       world.routes.deleteTopic(`${name}2`, name);
       world.unregister({ name, cluster: name, addr });
       world.settle();
@@ -114,13 +114,13 @@ describe("pickupTopicRouteData", () => {
     }
   });
 
-  it("finds nothing under names that objects have of themselves", () => {
+  it("finds nothing under names that objects have of themselves", async () => {
     const world = new RouteWorld();
     world.register();
     for (const name of ["__proto__", "constructor", "toString"]) {
       assert.equal(pickupTopicRoute(world.tables, name, PLAIN), undefined);
       assert.deepEqual([...topicsOfCluster(world.tables, name)], []);
-      assert.equal(world.routes.wipeWritePerm(name), 0);
+      assert.equal(await world.routes.wipeWritePerm(name), 0);
     }
   });
 
@@ -224,24 +224,24 @@ describe("filterByZone", () => {
 });
 
 describe("permissions of a broker", () => {
-  it("are wiped and added on all topics of the name, and counted", () => {
+  it("are wiped and added on all topics of the name, and counted", async () => {
     const world = new RouteWorld();
     world.register({
       name: "a",
       topics: ["T1", topic("T2", { perm: 7 }), topic("T3", { perm: 2 })],
     });
     world.register({ name: "b" });
-    assert.equal(world.routes.wipeWritePerm("a"), 3);
+    assert.equal(await world.routes.wipeWritePerm("a"), 3);
     assert.deepEqual(["T1", "T2", "T3"].map((it) => world.perm(it)), [4, 5, 0]);
-    assert.equal(world.routes.wipeWritePerm("a"), 3);
-    assert.equal(world.routes.addWritePerm("a"), 3);
+    assert.equal(await world.routes.wipeWritePerm("a"), 3);
+    assert.equal(await world.routes.addWritePerm("a"), 3);
     assert.deepEqual(["T1", "T2", "T3"].map((it) => world.perm(it)), [6, 6, 6]);
     assert.equal(world.perm("T1", "b"), 6);
-    assert.equal(world.routes.wipeWritePerm("nobody"), 0);
-    assert.equal(world.routes.addWritePerm("nobody"), 0);
+    assert.equal(await world.routes.wipeWritePerm("nobody"), 0);
+    assert.equal(await world.routes.addWritePerm("nobody"), 0);
   });
 
-  it("reach every topic, wherever the broker stands among those that have it", () => {
+  it("reach every topic, wherever the broker stands among those that have it", async () => {
     const world = new RouteWorld();
     const many = Array.from({ length: 20 }, (_, i) => `T${i}`);
     world.register({ name: "a", topics: many.filter((_, i) => i % 2 === 0) });
@@ -250,8 +250,8 @@ describe("permissions of a broker", () => {
     world.register({ name: "d", topics: many });
     world.unregister({ name: "b" });
     world.settle();
-    assert.equal(world.routes.wipeWritePerm("d"), 20);
-    assert.equal(world.routes.wipeWritePerm("a"), 10);
+    assert.equal(await world.routes.wipeWritePerm("d"), 20);
+    assert.equal(await world.routes.wipeWritePerm("a"), 10);
     assert.deepEqual(many.map((it) => world.perm(it, "d")), many.map(() => 4));
     assert.deepEqual(many.map((it) => world.perm(it, "c")), many.map(() => 6));
     world.unregister({ name: "c" });

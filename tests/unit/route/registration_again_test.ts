@@ -77,14 +77,28 @@ describe("a registration that comes again", () => {
       world.routes.register(registration({ body: { ...body, mappings: new Map() } }));
       return registration();
     },
-    "follows the deletion of one of its topics": (world) => {
+    "follows the deletion of a topic that was changed meanwhile": (world) => {
+      world.routes.registerTopic("T2", [{ ...topic("T2"), brokerName: "a", perm: 4 }]);
       world.routes.deleteTopic("T2");
       return registration();
     },
-    "follows the deletion of one of its topics in its cluster": (world) => {
-      world.register({ name: "b" });
-      world.routes.deleteTopic("T2", "C");
+    "follows the deletion of a topic, which came back without it": (world) => {
+      world.routes.deleteTopic("T2");
+      world.routes.registerTopic("T2", [{ ...topic("T2"), brokerName: "a" }]);
       return registration();
+    },
+    "follows the deletion of a static topic": (world) => {
+      const mappings = new Map([["T2", mapping("T2", "a")]]);
+      const topics = [topic("T1"), topic("T2")];
+      const said = registration({ body: { dataVersion: version(1), topics, mappings } });
+      world.routes.register(said);
+      world.routes.deleteTopic("T2");
+      return said;
+    },
+    "does not name all topics of the broker, and one is deleted": (world) => {
+      world.routes.register(registration({}, ["T1", "T3"]));
+      world.routes.deleteTopic("T3");
+      return registration({}, ["T1", "T3"]);
     },
     "follows its unregistration": (world) => {
       world.unregister();
@@ -109,6 +123,27 @@ describe("a registration that comes again", () => {
       world.routes.register(registration());
       const said = happen(world);
       assert.equal(world.routes.registerAgain(said, said.fingerprint!), undefined);
+    });
+  }
+
+  for (const cluster of [undefined, "C"]) {
+    it(`brings back topics that were deleted ${cluster ? "in its cluster" : ""}`, () => {
+      const world = new RouteWorld();
+      const said = registration();
+      const slave = registration({ brokerId: 1, brokerAddr: "a:1" });
+      for (const it of [said, slave]) world.routes.register(it);
+      const before = world.snapshot().topics;
+      world.register({ name: "b" });
+      world.routes.deleteTopic("T2", cluster);
+      assert.ok(world.routes.registerAgain(slave, slave.fingerprint!));
+      assert.equal(world.perm("T2"), undefined);
+      const again = world.routes.registerAgain(said, said.fingerprint!);
+      assert.ok(again?.kind === "accepted" && again.changedTopics === 1);
+      world.unregister({ name: "b" });
+      world.settle();
+      assert.deepEqual(world.snapshot().topics, before);
+      const once = world.routes.registerAgain(said, said.fingerprint!);
+      assert.ok(once?.kind === "accepted" && once.changedTopics === 0);
     });
   }
 

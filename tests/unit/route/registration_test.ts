@@ -357,10 +357,10 @@ describe("registerBroker, topics", () => {
     assert.deepEqual(world.topics(), ["T1", "T2"]);
   });
 
-  it("does not restore wiped permissions while nothing changes, and does when it does", () => {
+  it("does not restore wiped permissions while nothing changes, and does when it does", async () => {
     const world = new RouteWorld();
     world.register({ version: 1 });
-    assert.equal(world.routes.wipeWritePerm("a"), 2);
+    assert.equal(await world.routes.wipeWritePerm("a"), 2);
     world.register({ version: 1 });
     assert.equal(world.perm("T1"), 4);
     world.register({ version: 2 });
