@@ -1,13 +1,19 @@
 import type { AccessInfo } from "../access/access_info.ts";
 import { ResponseCode } from "../protocol/codes.ts";
+import { checkBodyLength } from "./fields.ts";
 import type { Peer } from "../remoting/peer.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
+
+/** Our command sends no body. */
+const MAX_BODY = 1024;
 
 /** Requests of this program's own commands about access control. */
 export function accessHandlers(info: AccessInfo) {
   return { whoAmI, accounts, refusals };
 
   function whoAmI(request: Command, peer: Peer): Reply {
+    // Everyone may ask: nobody gets a long body hashed.
+    checkBodyLength(request, MAX_BODY);
     return reply(info.whoAmI(request, peer));
   }
 

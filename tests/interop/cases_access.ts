@@ -7,7 +7,7 @@ import { finish, saidBy } from "./cases_graceful.ts";
 import { type Credentials, HOMES, type Launcher } from "./cluster.ts";
 import { show } from "./observer.ts";
 import { client, type Cluster, lines, withCluster } from "./setup.ts";
-import { check, eventually, sleep, type Suite } from "./suite.ts";
+import { check, eventually, sleep, type Suite, within } from "./suite.ts";
 
 const SECRET = "an-interop-secret-of-40-characters-or-so";
 const account = (accessKey: string, secretKey = SECRET): Credentials => ({ accessKey, secretKey });
@@ -138,6 +138,20 @@ async function useTopic(cluster: Cluster, launcher: Launcher): Promise<void> {
       "GOT",
     );
     check(got.length === COUNT, `got ${show(got)}`);
+  });
+  const go = { topic: TOPIC, count: COUNT, language: "go" } as const;
+  await cluster.case("a Go producer and consumer with keys", async () => {
+    const sent = await lines(client(app, "produce", { ...go, group: "GP" }), "SENT");
+    check(sent.length === COUNT, `sent ${show(sent)}`);
+    const got = await lines(client(app, "consume", { ...go, group: "GC" }), "GOT");
+    check(got.length === COUNT, `got ${show(got)}`);
+  });
+  await cluster.case("a Go producer without keys gets no route", async () => {
+    const stranger = { ...cluster, launcher };
+    const producer = await client(stranger, "produce", { ...go, group: "GS" });
+    const { success } = await within(60_000, "the Go producer", producer.status);
+    const output = await producer.output();
+    check(!success && /route info not found/.test(output), output.slice(-2000));
   });
   for (
     const [what, as] of [

@@ -246,7 +246,13 @@ export class Launcher {
       name: `go-${name}`,
       program: this.artifacts.goClient,
       args,
-      env: { HOME: await makeHome(name) },
+      env: {
+        HOME: await makeHome(name),
+        ...(this.credentials && {
+          INTEROP_ACCESS_KEY: this.credentials.accessKey,
+          INTEROP_SECRET_KEY: this.credentials.secretKey,
+        }),
+      },
     });
   }
 

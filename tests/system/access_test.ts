@@ -381,6 +381,8 @@ describe("access commands", () => {
     assert.match(list.out, /\nAK-broker +broker cluster DefaultCluster b, .* - +0 +-\n/);
     assert.ok(!list.out.includes(SECRET));
     await guarded.change(RULES("enforce"), 2);
+    const long = { code: RequestCode.WHO_AM_I, body: new Uint8Array(2000) };
+    assert.match((await peer.call(long)).remark ?? "", /2000 bytes; the limit is 1024/);
     const refused = await runCommand(["access", "list", "-n", address]);
     assert.match(refused.err, /access denied: access:read on - needs an account .* \(code 16\)/);
   });

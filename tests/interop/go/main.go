@@ -19,6 +19,12 @@ import (
 	"github.com/apache/rocketmq-client-go/v2/producer"
 )
 
+// What requests are signed with; without an access key, they are not.
+var credentials = primitive.Credentials{
+	AccessKey: os.Getenv("INTEROP_ACCESS_KEY"),
+	SecretKey: os.Getenv("INTEROP_SECRET_KEY"),
+}
+
 func main() {
 	if len(os.Args) != 6 {
 		fail("arguments: produce|consume NAMESRV TOPIC GROUP COUNT")
@@ -40,11 +46,15 @@ func main() {
 }
 
 func produce(resolver primitive.NsResolver, topic, group string, count int) {
-	sender, err := rocketmq.NewProducer(
+	options := []producer.Option{
 		producer.WithNsResolver(resolver),
 		producer.WithGroupName(group),
 		producer.WithRetry(2),
-	)
+	}
+	if credentials.AccessKey != "" {
+		options = append(options, producer.WithCredentials(credentials))
+	}
+	sender, err := rocketmq.NewProducer(options...)
 	check(err)
 	check(sender.Start())
 	for i := 0; i < count; i++ {
@@ -61,11 +71,15 @@ func produce(resolver primitive.NsResolver, topic, group string, count int) {
 }
 
 func consume(resolver primitive.NsResolver, topic, group string, count int) {
-	receiver, err := rocketmq.NewPushConsumer(
+	options := []consumer.Option{
 		consumer.WithNsResolver(resolver),
 		consumer.WithGroupName(group),
 		consumer.WithConsumeFromWhere(consumer.ConsumeFromFirstOffset),
-	)
+	}
+	if credentials.AccessKey != "" {
+		options = append(options, consumer.WithCredentials(credentials))
+	}
+	receiver, err := rocketmq.NewPushConsumer(options...)
 	check(err)
 	var lock sync.Mutex
 	seen := map[string]bool{}
