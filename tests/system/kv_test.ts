@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { Peer } from "../support/peer.ts";
 import { Home, type Launch, ServerProcess } from "../support/server_process.ts";
+import { until } from "../support/wait.ts";
 
 const PUT = 100;
 const GET = 101;
@@ -164,15 +165,12 @@ describe("two name servers with one KV file", () => {
     assert.ok(acknowledged.size >= 100);
     for (const server of [steady, other]) {
       await using peer = await Peer.connect(server.port);
-      let missing = [...acknowledged];
       // The other's last changes come by the watch.
-      for (let turn = 0; turn < 100 && missing.length > 0; turn++) {
+      await until(async () => {
         const { body } = await peer.call({ code: LIST, extFields: { namespace: "shared" } });
         const { table } = JSON.parse(new TextDecoder().decode(body!));
-        missing = [...acknowledged].filter(([key, value]) => table[key] !== value);
-        if (missing.length > 0) await new Promise((done) => setTimeout(done, 100));
-      }
-      assert.deepEqual(missing, []);
+        return [...acknowledged].every(([key, value]) => table[key] === value);
+      }, "each server has all that was acknowledged");
     }
     const file = JSON.parse(await Deno.readTextFile(home.file("namesrv/kvConfig.json")));
     for (const [key, value] of acknowledged) assert.equal(file.configTable.shared[key], value);

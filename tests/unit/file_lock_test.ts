@@ -2,6 +2,7 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { FileLock, FileLockedError } from "../../src/file_lock.ts";
 import { MemoryDisk } from "../support/memory_disk.ts";
+import { pause } from "../support/wait.ts";
 
 const PATH = "/data/kv.json.lock";
 
@@ -13,7 +14,7 @@ describe("FileLock", () => {
     await Promise.all(["a", "b", "c"].map(async (name) => {
       const release = await new FileLock().take(open);
       order.push(`${name} in`);
-      await new Promise((done) => setTimeout(done, 1));
+      await pause(1);
       order.push(`${name} out`);
       release();
     }));

@@ -6,6 +6,7 @@ import type { KvLimits } from "../../../src/kv/kv_limits.ts";
 import type { Fields, Log } from "../../../src/log/log.ts";
 import { loadKv } from "../../support/kv.ts";
 import { MemoryDisk } from "../../support/memory_disk.ts";
+import { pause } from "../../support/wait.ts";
 
 const PATH = "/data/kv.json";
 const BAK = `${PATH}.bak`;
@@ -517,7 +518,7 @@ describe("KvConfig beside other processes", () => {
     const puts = servers.flatMap(({ kv }, i) =>
       Array.from({ length: 20 }, async (_, k) => {
         // Some at once, some after others.
-        for (let turn = 0; turn < k % 7; turn++) await new Promise((done) => setTimeout(done, 1));
+        for (let turn = 0; turn < k % 7; turn++) await pause(1);
         await kv.put("ns", `${i}-${k}`, "v");
       })
     );
