@@ -27,6 +27,20 @@ export function parseHost(text: string): string | undefined {
 }
 
 /**
+ * Reads a list of host names, separated by `,` or `;`, for a comparison. `*.` at the beginning of one
+ * stands for all names below it, `*` for all names.
+ *
+ * @returns the names in lower case; undefined when the list has anything else
+ */
+export function parseHostPatterns(list: string): string[] | undefined {
+  const names = list.toLowerCase().split(/[,;]/).map((name) => name.trim()).filter(Boolean);
+  const legal = (name: string) => !name.includes("*") && parseHost(name) !== undefined;
+  return names.every((name) => name === "*" || legal(name.replace(/^\*\./, "")))
+    ? names
+    : undefined;
+}
+
+/**
  * Reads "host:port" or "[IPv6]:port". An IPv6 address without brackets ends at the last colon, as in
  * the addresses that RocketMQ's brokers register.
  *

@@ -15,6 +15,7 @@ import type { Options } from "./config/options.ts";
 import { waterMarks } from "./config/values.ts";
 import { DurableFile, type FileSystem, removeLeftovers } from "./durable_file.ts";
 import { createHttpPort } from "./http/create_http_port.ts";
+import { HttpCounters } from "./http/server/http_counters.ts";
 import type { HttpListener } from "./http/server/http_listener.ts";
 import type { HttpPort } from "./http/server/http_port.ts";
 import { errorMessage } from "./error_message.ts";
@@ -190,6 +191,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
   });
 
   const loopLag = new LoopLag(() => performance.now());
+  const httpCounters = new HttpCounters();
   const sources: Sources = {
     remoting: counters,
     server,
@@ -208,6 +210,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     kv,
     tls: tls && acceptor && { acceptor, store: tls },
     access,
+    http: httpCounters,
     loopLag: loopLag.seconds,
     options,
     runtime,
@@ -217,6 +220,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
 
   const http = parts.http && createHttpPort({
     listener: parts.http,
+    counters: httpCounters,
     tables,
     answers,
     kv,

@@ -1,7 +1,7 @@
 import { banner } from "./cli/banner.ts";
 import { prepare, VERSION } from "./cli/prepare.ts";
 import type { LoadedConfiguration } from "./config/load.ts";
-import { denoHttpListener } from "./http/server/http_listener.ts";
+import { nodeHttpListener } from "./http/server/node_http_listener.ts";
 import { createLog } from "./log/create_log.ts";
 import { LogError } from "./log/file.ts";
 import type { Log } from "./log/log.ts";
@@ -38,7 +38,7 @@ export async function serve(args: readonly string[]): Promise<void> {
       files: Deno,
       log,
       setLogLevel: setLevel,
-      http: denoHttpListener,
+      http: nodeHttpListener,
       setLogLimits: setLimits,
     });
 

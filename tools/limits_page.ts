@@ -15,6 +15,7 @@ Everything that a peer can make this server keep, compute or wait for has a limi
 - The route tables count what they hold: \`rocketmq_namesrv_table_bytes\` is their memory, and \`rocketmq_namesrv_table_limit_used\` the part of each of their limits that is used (alert \`NamesrvTablesNearlyFull\`). What would pass a limit is refused with an error that names the option, what is needed and what is allowed, and changes nothing; \`rocketmq_namesrv_table_limit_refusals_total\` counts it. What is known goes on: a refused registration of a known broker counts as its heartbeat.
 - Names of clusters, brokers, topics and zones, addresses, and namespaces and keys of the KV table have at most 255 bytes of UTF-8 and no control characters. This limit is fixed. The error names the field.
 - Requests that wait, cached routes and lines of the log have limits of their own: see *ThreadPool*, \`routeCacheMaxBytes\`, \`logRepeatLimit\` and \`logPeerLimit\` in [configuration.md](configuration.md). So have idle connections (\`serverChannelMaxIdleTimeSeconds\`) and the queue of connections that are not accepted yet (\`serverSocketBacklog\`).
+- The HTTP port has limits of its own, \`http...\`: each refusal is a line \`HTTP request refused\` with the option's name, and \`rocketmq_namesrv_http_refused_total\` counts it by reason. See [http.md](http.md#limits).
 `;
 
 /** docs/limits.md: the options of the group for limits. */

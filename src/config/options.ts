@@ -513,6 +513,13 @@ const OWN = {
       "TCP port for health checks, metrics and the read-only API; 0 for none. If it can't be opened, " +
       "the server starts without it, unless this option or httpBindAddress is set.",
   }),
+  httpAllowedHosts: text({
+    default: "",
+    applies: "live",
+    doc: "Host names under which the HTTP port may be asked, beside addresses, localhost and " +
+      "httpBindAddress: `name,name`; `*.example.com` for all names below one, `*` for all. A request " +
+      "with another Host header is answered with 421: a web page could have sent it.",
+  }),
   transport: choice({
     values: ["deno", "node"],
     default: "deno",
@@ -779,6 +786,60 @@ const LIMITS = {
     range: [1, 100_000],
     applies: "live",
     doc: "Notifications of brokers that start in a second; the others wait.",
+  }),
+  httpMaxConnections: int({
+    default: 500,
+    range: [10, 100_000],
+    applies: "live",
+    doc:
+      "Open connections to the HTTP port. A further one takes the place of the oldest idle one of " +
+      "the address that has most, which is closed. If none is idle, the further one is closed.",
+  }),
+  httpMaxOpenRequests: int({
+    default: 256,
+    range: [1, 100_000],
+    applies: "live",
+    doc:
+      "Requests to the HTTP port that wait, are in progress or not yet fully answered. Further ones " +
+      "get a 503, except probes; a connection that sends them in one go is closed.",
+  }),
+  httpMaxUnsentBytes: int({
+    default: 64 * MiB,
+    range: [MiB, MAX_INT],
+    applies: "live",
+    doc:
+      "Bytes of answers of the HTTP port that wait for their clients. Over it, further requests get " +
+      "a 503, except probes.",
+  }),
+  httpMaxHeaderBytes: int({
+    default: 64 * KiB,
+    range: [4 * KiB, MiB],
+    applies: "restart",
+    doc:
+      "Bytes of the line and headers of a request to the HTTP port; one with more gets a 431, and " +
+      "its connection is closed.",
+  }),
+  httpRequestTimeoutSeconds: int({
+    default: 30,
+    range: [1, 3600],
+    applies: "restart",
+    doc: "Seconds within which a request to the HTTP port must be complete, or the connection is " +
+      "closed. A connection that sends nothing counts as one.",
+  }),
+  httpIdleTimeoutSeconds: int({
+    default: 120,
+    range: [1, 86_400],
+    applies: "restart",
+    doc:
+      "Seconds after an answer of the HTTP port until the connection is closed, unless the next " +
+      "request comes.",
+  }),
+  httpAnswerTimeoutSeconds: int({
+    default: 60,
+    range: [1, 3600],
+    applies: "live",
+    doc:
+      "Seconds that a client has to read an answer of the HTTP port, or the connection is closed.",
   }),
 } as const satisfies Record<string, Option>;
 

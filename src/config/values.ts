@@ -1,4 +1,10 @@
-import { ADDRESS_LIST, parseAddress, parseAddressList, parseHost } from "../address.ts";
+import {
+  ADDRESS_LIST,
+  parseAddress,
+  parseAddressList,
+  parseHost,
+  parseHostPatterns,
+} from "../address.ts";
 import { isOptionName, type Option, type OptionName, optionOf, type Options } from "./options.ts";
 
 /** Shown in place of a secret. */
@@ -154,6 +160,10 @@ function findWrongAddresses(options: Readonly<Options>): Contradiction[] {
   }
   if (options.httpPort !== 0 && parseHost(options.httpBindAddress) === undefined) {
     found.push({ name: "httpBindAddress", reason: `${host}; or set httpPort=0` });
+  }
+  if (parseHostPatterns(options.httpAllowedHosts) === undefined) {
+    const reason = "must be host names, separated by `,`, each also as *.name, or *";
+    found.push({ name: "httpAllowedHosts", reason });
   }
   if (!isReadable(() => parseAddressList(options.productEnvNamesrvAddr, 0))) {
     found.push({ name: "productEnvNamesrvAddr", reason: `must be ${ADDRESS_LIST}` });

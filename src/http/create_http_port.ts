@@ -5,11 +5,13 @@ import type { MetricsSource } from "../metrics/metrics_source.ts";
 import type { WorkSlice } from "../work_slice.ts";
 import { SOFTWARE } from "../version.ts";
 import { accessRoutes, type AccessRoutesParts } from "./routes/access_routes.ts";
+import { AllowedHosts } from "./server/allowed_hosts.ts";
 import { HttpProblem } from "./server/answer.ts";
 import { type ApiParts, apiRoutes } from "./routes/api_routes.ts";
 import { type Condition, healthRoutes } from "./routes/health_routes.ts";
+import type { HttpCounters } from "./server/http_counters.ts";
 import type { HttpListener } from "./server/http_listener.ts";
-import { type Authorize, HttpPort } from "./server/http_port.ts";
+import { type Authorize, HttpPort, type HttpPortLimits } from "./server/http_port.ts";
 import { Pager } from "./routes/pager.ts";
 import { metricsRoute } from "./routes/metrics_route.ts";
 
@@ -19,9 +21,16 @@ export interface HttpPortParts extends Omit<ApiParts, "pager"> {
   condition: Condition;
   metrics?: MetricsSource;
   access: AccessRoutesParts & { readonly authorization?: HttpAuthorization };
-  options: ApiParts["options"] & HttpAccessOptions;
+  options: ApiParts["options"] & HttpAccessOptions & HttpHostOptions & HttpPortLimits;
+  counters: HttpCounters;
   log: Log;
   slice: WorkSlice;
+}
+
+/** Under which names the port is asked. */
+interface HttpHostOptions {
+  readonly httpBindAddress: string;
+  readonly httpAllowedHosts: string;
 }
 
 /** Which paths need no permission. */
@@ -34,7 +43,7 @@ const HEALTH: readonly string[] = ["/livez", "/readyz", "/version"];
 
 /** Creates the HTTP port with all its routes, not listening yet. */
 export function createHttpPort(
-  { listener, condition, metrics, access, log, slice, ...told }: HttpPortParts,
+  { listener, condition, metrics, access, log, slice, counters, ...told }: HttpPortParts,
 ): HttpPort {
   const now = () => performance.now();
   const { deno, v8 } = Deno.version;
@@ -42,6 +51,9 @@ export function createHttpPort(
     listener,
     log,
     now,
+    hosts: new AllowedHosts(() => told.options.httpAllowedHosts, told.options.httpBindAddress),
+    limits: told.options,
+    counters,
     authorize: access.authorization && authorizeBy(access.authorization, told.options),
     routes: [
       ...healthRoutes(condition, { ...SOFTWARE, deno, v8 }, now),

@@ -527,16 +527,19 @@ const REQUESTS = {
     fields: ["url", "error"],
     meaning: "A fault of this server: please report it.",
   },
-  "HTTP port failed": {
+  "HTTP request refused": {
+    levels: ["WARN"],
+    fields: ["peer", "reason"],
+    apart: ["reason"],
+    meaning: "A request to the HTTP port was refused, or its connection closed, at a limit: see " +
+      "limits.md and http.md. The reason names the option.",
+  },
+  "HTTP connection not accepted": {
     levels: ["WARN"],
     fields: ["error"],
-    meaning: "The HTTP port can't accept connections, e.g. for lack of file descriptors. It " +
-      "is reopened as soon as possible.",
-  },
-  "HTTP port open again": {
-    levels: ["INFO"],
-    fields: ["address", "port"],
-    meaning: "The HTTP port works again.",
+    meaning:
+      "The HTTP port can't accept connections for lack of file descriptors: raise the limit of " +
+      "open files. Accepting is tried again every second.",
   },
   "metrics can't be rendered": {
     levels: ["ERROR"],

@@ -5,6 +5,7 @@
  */
 import type { AccountUse } from "../access/counters.ts";
 import { type Histogram, SECONDS } from "../histogram.ts";
+import { HTTP_REFUSALS } from "../http/server/http_counters.ts";
 import { MASTER_ID, RequestCode, ResponseCode } from "../protocol/codes.ts";
 import { CLOSE_REASONS } from "../remoting/remoting_counters.ts";
 import { AnswerResult, LATENCY_BOUNDS } from "../remoting/request_counters.ts";
@@ -307,6 +308,27 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
               yield { labels, value: tables.topicCountOf(brokerName) };
             }
           },
+        },
+      ),
+    ],
+  },
+  {
+    title: "HTTP port",
+    metrics: [
+      gauge(
+        "http_connections",
+        "Open connections to the HTTP port, limited by httpMaxConnections.",
+        {
+          read: ({ http }) => sample(http.connections),
+        },
+      ),
+      counter(
+        "http_refused_total",
+        "Requests to the HTTP port that were refused, and connections that were closed at a limit. " +
+          listed("reason", HTTP_REFUSALS),
+        {
+          labels: ["reason"],
+          read: ({ http }) => byLabel("reason", http.refused),
         },
       ),
     ],

@@ -2,6 +2,7 @@ import type { AccessCounters } from "../access/counters.ts";
 import type { PolicyStore } from "../access/policy_store.ts";
 import type { AuditLog } from "../audit/audit_log.ts";
 import type { Histogram } from "../histogram.ts";
+import type { HttpCounters } from "../http/server/http_counters.ts";
 import type { KvConfig } from "../kv/kv_config.ts";
 import type { RegistrationDecoder } from "../processor/registration_decoder.ts";
 import type { RequestQueue } from "../processor/request_queue.ts";
@@ -60,6 +61,7 @@ export interface Sources {
     readonly counters: Pick<AccessCounters, "decisions" | "accounts">;
     readonly audit: Pick<AuditLog, "records" | "lost" | "failures" | "failure" | "waitingBytes">;
   };
+  http: Readonly<HttpCounters>;
   /** Seconds. */
   loopLag: Histogram;
   options: Readonly<{ metricsPerBroker: boolean; metricsPerAccount: boolean }>;

@@ -1,4 +1,8 @@
-import type { HttpHandler, HttpListener } from "../../src/http/server/http_listener.ts";
+import type {
+  HttpHandler,
+  HttpListener,
+  HttpObserver,
+} from "../../src/http/server/http_listener.ts";
 
 /** An HTTP listener whose client is the test. */
 export class FakeHttpListener implements HttpListener {
@@ -6,21 +10,22 @@ export class FakeHttpListener implements HttpListener {
   address: unknown;
   readonly events: string[] = [];
   readonly shutDown = Promise.withResolvers<void>();
-  /** Resolves with the reason when the listening server fails. */
-  failure = Promise.withResolvers<unknown>();
+  observer: HttpObserver | undefined;
 
-  /** Error that `listen` throws. */
+  /** Error with which `listen` rejects. */
   refusal: Error | undefined;
 
-  listen(address: { hostname: string; port: number }, handler: HttpHandler) {
-    if (this.refusal !== undefined) throw this.refusal;
+  listen(
+    address: { hostname: string; port: number },
+    { handler, observer }: Parameters<HttpListener["listen"]>[1],
+  ) {
+    if (this.refusal !== undefined) return Promise.reject(this.refusal);
     this.events.push("listen");
     this.address = address;
-    this.failure = Promise.withResolvers();
     this.handler = handler;
-    return {
+    this.observer = observer;
+    return Promise.resolve({
       port: address.port,
-      ended: this.failure.promise,
       shutdown: () => {
         this.events.push("shutdown");
         return this.shutDown.promise;
@@ -29,13 +34,18 @@ export class FakeHttpListener implements HttpListener {
         this.events.push("abort");
         this.shutDown.resolve();
       },
-    };
+    });
   }
 
   /** Sends a request; `sent` settles when the client has received the response. */
-  ask(path: string, sent: Promise<void> = Promise.resolve(), method = "GET"): Promise<Response> {
+  ask(
+    path: string,
+    sent: Promise<void> = Promise.resolve(),
+    method = "GET",
+    host = "127.0.0.1:9890",
+  ): Promise<Response> {
     return this.handler!(
-      new Request(`http://127.0.0.1:9890${path}`, { method }),
+      new Request(`http://${host}${path}`, { method }),
       sent,
       "127.0.0.1:50000",
     );

@@ -55,7 +55,7 @@ async function runsShort(transport: string): Promise<void> {
       assert.equal((await peer.call(TOPICS_QUERY)).code, 0);
       using _probe = await crowd(httpPort);
       await server.err.find(/ERROR connection not accepted .*Too many open files/);
-      await server.err.find(/WARN HTTP port failed .*Too many open files/);
+      await server.err.find(/WARN HTTP connection not accepted .*Too many open files/);
       assert.equal((await peer.call(TOPICS_QUERY)).code, 0);
     }
     const served = () => isServed().then(() => true, () => false);

@@ -1,18 +1,11 @@
-/**
- * Responses longer than this many bytes are sent in pieces: less than any system buffers for a
- * connection.
- */
-const LONG = 128 * 1024;
-const PIECE = 64 * 1024;
-/** Milliseconds that a client has to receive a long response. */
-const TAKE_LIMIT = 60_000;
-
 const TITLES = new Map([
   [400, "Bad Request"],
   [401, "Unauthorized"],
   [403, "Forbidden"],
   [404, "Not Found"],
   [405, "Method Not Allowed"],
+  [421, "Misdirected Request"],
+  [431, "Request Header Fields Too Large"],
   [500, "Internal Server Error"],
   [503, "Service Unavailable"],
 ]);
@@ -25,7 +18,7 @@ export class HttpProblem extends Error {
   readonly headers: Readonly<Record<string, string>>;
 
   /**
-   * @param status 400, 401, 403, 404, 405, 500 or 503
+   * @param status 400, 401, 403, 404, 405, 421, 431, 500 or 503
    * @param more the invalid parameter, and headers for the response
    */
   constructor(
@@ -66,28 +59,5 @@ export function answer(
     "x-content-type-options": "nosniff",
     ...init.headers,
   };
-  const content = bytes.length > LONG ? inPieces(bytes) : bytes;
-  return new Response(content, { status: init.status ?? 200, headers });
-}
-
-/**
- * A body that is produced as the client reads it. Otherwise it would count as sent at once and wait
- * in the runtime's memory.
- */
-function inPieces(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<ArrayBuffer>> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let at = 0;
-  return new ReadableStream({
-    start(controller) {
-      // A body shorter than its length is an error, so the connection is closed.
-      timer = setTimeout(() => controller.close(), TAKE_LIMIT);
-    },
-    pull(controller) {
-      controller.enqueue(bytes.subarray(at, at += PIECE));
-      if (at < bytes.length) return;
-      clearTimeout(timer);
-      controller.close();
-    },
-    cancel: () => clearTimeout(timer),
-  }, { highWaterMark: 0 });
+  return new Response(bytes, { status: init.status ?? 200, headers });
 }

@@ -1,4 +1,10 @@
-import { checkListenPermission } from "../../remoting/transport/net_permission.ts";
+/** What a handler needs to know of a request. */
+export interface HttpRequest {
+  readonly method: string;
+  /** Absolute; it may be malformed. */
+  readonly url: string;
+  readonly headers: Pick<Headers, "get">;
+}
 
 /**
  * Handles a request.
@@ -7,51 +13,57 @@ import { checkListenPermission } from "../../remoting/transport/net_permission.t
  * @param client "address:port" of the client
  */
 export type HttpHandler = (
-  request: Request,
+  request: HttpRequest,
   sent: Promise<void>,
   client: string,
 ) => Promise<Response>;
 
+/** Limits of a listening server. */
+export interface HttpLimits {
+  readonly httpMaxConnections: number;
+  readonly httpMaxOpenRequests: number;
+  readonly httpMaxHeaderBytes: number;
+  readonly httpRequestTimeoutSeconds: number;
+  readonly httpIdleTimeoutSeconds: number;
+  readonly httpAnswerTimeoutSeconds: number;
+}
+
+/** Why a listener closes a connection, with the words for the log. */
+export const CLOSED = {
+  connections: "too many connections (httpMaxConnections)",
+  pipelined: "too many requests at once (httpMaxOpenRequests)",
+  slow: "the request was not complete in time (httpRequestTimeoutSeconds)",
+  unread: "the answer was not read in time (httpAnswerTimeoutSeconds)",
+  header: "the line and headers of the request are too long (httpMaxHeaderBytes)",
+  malformed: "it does not speak HTTP",
+} as const;
+export type HttpCloseReason = keyof typeof CLOSED;
+
+/** Hears what happens to connections. */
+export interface HttpObserver {
+  opened(): void;
+  /** Called for every connection that was opened. */
+  closed(): void;
+  /** The listener closes a connection, or does not take it. */
+  refused(reason: HttpCloseReason, client: string): void;
+  /** Connections wait and can't be accepted, mostly for lack of file descriptors. */
+  acceptFailed(error: unknown): void;
+}
+
 /** A listening HTTP server. */
 export interface HttpServer {
   readonly port: number;
-  /**
-   * Resolves when the server no longer accepts connections: with the error, unless it was shut
-   * down.
-   */
-  readonly ended: Promise<unknown>;
   /** Stops accepting connections; resolves when the requests in progress are answered. */
   shutdown(): Promise<void>;
   /** Closes all connections at once. */
   abort(): void;
 }
 
-/** The runtime's HTTP server. */
+/** Opens HTTP ports. */
 export interface HttpListener {
-  /** Throws the runtime's error when it can't listen on the address. */
-  listen(address: { hostname: string; port: number }, handler: HttpHandler): HttpServer;
-}
-
-/** HTTP over `Deno.serve`. docs/http.md lists its built-in limits. */
-export const denoHttpListener: HttpListener = {
-  listen({ hostname, port }, handler) {
-    checkListenPermission(hostname, port);
-    const aborter = new AbortController();
-    const server = Deno.serve(
-      { hostname, port, signal: aborter.signal, onListen: () => {} },
-      (request, info) => handler(request, info.completed, addressOf(info.remoteAddr)),
-    );
-    return {
-      port: server.addr.port,
-      // The runtime gives up at the first connection that it can't accept, e.g. for lack of file
-      // descriptors. Unhandled, that would end the process.
-      ended: server.finished.then(() => undefined, (error) => error),
-      shutdown: () => server.shutdown(),
-      abort: () => aborter.abort(),
-    };
-  },
-};
-
-function addressOf({ hostname, port }: Deno.NetAddr): string {
-  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+  /** Rejects with the runtime's error when it can't listen on the address. */
+  listen(
+    address: { hostname: string; port: number },
+    parts: { handler: HttpHandler; limits: HttpLimits; observer: HttpObserver },
+  ): Promise<HttpServer>;
 }

@@ -1,7 +1,16 @@
 import { listenEverywhere } from "../../listen_everywhere.ts";
 import type { Log } from "../../log/log.ts";
 import { HttpProblem } from "./answer.ts";
-import type { HttpListener, HttpServer } from "./http_listener.ts";
+import type { AllowedHosts } from "./allowed_hosts.ts";
+import type { HttpCounters, HttpRefusal } from "./http_counters.ts";
+import {
+  CLOSED,
+  type HttpLimits,
+  type HttpListener,
+  type HttpObserver,
+  type HttpRequest,
+  type HttpServer,
+} from "./http_listener.ts";
 import { Throttle } from "./throttle.ts";
 import { type Route, type RouteMatch, Router } from "./router.ts";
 
@@ -16,19 +25,24 @@ const GAP = 20;
  * the time limits of health checks.
  */
 const LONGEST_PRIORITY_WAIT = 500;
-/** Milliseconds until a failed port is reopened, and between attempts. */
-const REOPEN_AFTER = 1000;
-/** Most requests that are queued, in progress or not yet fully answered. */
-const MAX_OPEN = 256;
-/** Most bytes of unsent responses; beyond that, requests are refused. */
-const MAX_UNSENT = 64 * 1024 * 1024;
+const WRONG_HOST = "the Host header must be an address, localhost or a name that the option " +
+  "httpAllowedHosts lists";
+
+/** Limits of the port and of its listener. */
+export interface HttpPortLimits extends HttpLimits {
+  readonly httpMaxUnsentBytes: number;
+}
 
 /**
  * Decides whether a request may be answered; throws an {@link HttpProblem} when not.
  *
  * @param client "address:port" of the client
  */
-export type Authorize = (match: RouteMatch, request: Request, client: string) => Promise<void>;
+export type Authorize = (
+  match: RouteMatch,
+  request: HttpRequest,
+  client: string,
+) => Promise<void>;
 
 /** The HTTP port for people and monitoring. It is read-only. */
 export class HttpPort {
@@ -39,11 +53,12 @@ export class HttpPort {
   /** Health checks do not queue behind other requests. */
   readonly #priorityThrottle: Throttle;
   readonly #authorize: Authorize | undefined;
+  readonly #hosts: AllowedHosts;
+  readonly #limits: HttpPortLimits;
+  readonly #counters: HttpCounters;
   #servers: readonly HttpServer[] = [];
-  #reopening: ReturnType<typeof setTimeout> | undefined;
   /** Requests without priority are handled one after another. */
   #line: Promise<unknown> = Promise.resolve();
-  #stopped = false;
   #open = 0;
   #unsent = 0;
 
@@ -54,18 +69,25 @@ export class HttpPort {
     log: Log;
     /** Without it, everyone may read everything. */
     authorize?: Authorize;
+    /** Names under which the port may be asked. */
+    hosts: AllowedHosts;
+    limits: HttpPortLimits;
+    counters: HttpCounters;
     now(): number;
   }) {
     this.#listener = parts.listener;
     this.#router = new Router(parts.routes);
     this.#log = parts.log;
     this.#authorize = parts.authorize;
+    this.#hosts = parts.hosts;
+    this.#limits = parts.limits;
+    this.#counters = parts.counters;
     this.#throttle = new Throttle(GAP, parts.now);
     this.#priorityThrottle = new Throttle(GAP, parts.now, LONGEST_PRIORITY_WAIT);
   }
 
   /**
-   * Starts to listen and to handle requests. A port that fails later is reopened.
+   * Starts to listen and to handle requests.
    *
    * @param hostname without brackets; the wildcard of either family opens both
    * @returns the port
@@ -78,22 +100,16 @@ export class HttpPort {
       (hostname, port) =>
         this.#listener.listen(
           { hostname, port },
-          (request, sent, client) => this.#answer(request, sent, client),
+          {
+            handler: (request, sent, client) => this.#answer(request, sent, client),
+            limits: this.#limits,
+            observer: this.#observer,
+          },
         ),
       (address, error) => this.#log.info("address skipped", { address, port, error }),
     );
     this.#servers = servers;
-    const opened = servers[0].port;
-    for (const { ended } of servers) {
-      void ended.then((error) => {
-        if (this.#servers !== servers) return;
-        this.#servers = [];
-        this.#log.warn("HTTP port failed", { error });
-        abort(servers);
-        this.#reopenLater(hostname, opened);
-      });
-    }
-    return opened;
+    return servers[0].port;
   }
 
   /**
@@ -103,31 +119,13 @@ export class HttpPort {
    */
   async stop(limit: number): Promise<void> {
     const servers = this.#servers;
-    this.#stopped = true;
-    clearTimeout(this.#reopening);
     this.#servers = [];
     const timer = setTimeout(() => abort(servers), limit);
     await Promise.all(servers.map((server) => server.shutdown()));
     clearTimeout(timer);
   }
 
-  #reopenLater(hostname: string, port: number): void {
-    this.#reopening = setTimeout(() => void this.#reopen(hostname, port), REOPEN_AFTER);
-  }
-
-  async #reopen(hostname: string, port: number): Promise<void> {
-    try {
-      await this.listen(hostname, port);
-    } catch {
-      if (!this.#stopped) this.#reopenLater(hostname, port);
-      return;
-    }
-    // A stop may have come meanwhile.
-    if (this.#stopped) abort(this.#servers);
-    else this.#log.info("HTTP port open again", { address: hostname, port });
-  }
-
-  async #answer(request: Request, sent: Promise<void>, client: string): Promise<Response> {
+  async #answer(request: HttpRequest, sent: Promise<void>, client: string): Promise<Response> {
     const over = sent.catch(() => {});
     this.#open++;
     const response = await this.#find(request, client);
@@ -141,14 +139,17 @@ export class HttpPort {
     return response;
   }
 
-  async #find(request: Request, client: string): Promise<Response> {
+  async #find(request: HttpRequest, client: string): Promise<Response> {
     try {
+      if (!this.#hosts.allow(request.url)) {
+        throw this.#refuse("host", client, 421, WRONG_HOST);
+      }
       const found = this.#router.find(request.method, request.url);
       const answer = async () => {
         await this.#authorize?.(found, request, client);
         return await found.answer();
       };
-      if (!found.priority) return await this.#inLine(answer);
+      if (!found.priority) return await this.#inLine(client, answer);
       await this.#priorityThrottle.turn();
       return await answer();
     } catch (error) {
@@ -158,22 +159,55 @@ export class HttpPort {
     }
   }
 
-  #inLine(respond: () => Promise<Response>): Promise<Response> {
-    if (this.#open > MAX_OPEN) throw busy(`more than ${MAX_OPEN} requests are open`);
+  #inLine(client: string, respond: () => Promise<Response>): Promise<Response> {
+    const { httpMaxOpenRequests: max } = this.#limits;
+    if (this.#open > max) {
+      throw this.#busy(
+        "requests",
+        client,
+        `more than ${max} requests are open (httpMaxOpenRequests)`,
+      );
+    }
     const answer = this.#line.then(async () => {
       await this.#throttle.turn();
-      if (this.#unsent > MAX_UNSENT) throw busy("too many answers wait for their clients");
+      if (this.#unsent > this.#limits.httpMaxUnsentBytes) {
+        const reason = "too many answers wait for their clients (httpMaxUnsentBytes)";
+        throw this.#busy("unsent", client, reason);
+      }
       return await respond();
     });
     this.#line = answer.catch(() => {});
     return answer;
   }
+
+  #busy(refusal: HttpRefusal, client: string, reason: string): HttpProblem {
+    return this.#refuse(refusal, client, 503, reason, { "retry-after": "1" });
+  }
+
+  #refuse(
+    refusal: HttpRefusal,
+    client: string,
+    status: number,
+    reason: string,
+    headers?: Readonly<Record<string, string>>,
+  ): HttpProblem {
+    this.#count(refusal, client, reason);
+    return new HttpProblem(status, reason, { headers });
+  }
+
+  #count(refusal: HttpRefusal, peer: string, reason: string): void {
+    this.#counters.refused[refusal]++;
+    this.#log.warn("HTTP request refused", { peer, reason });
+  }
+
+  readonly #observer: HttpObserver = {
+    opened: () => this.#counters.connections++,
+    closed: () => this.#counters.connections--,
+    refused: (reason, client) => this.#count(reason, client, CLOSED[reason]),
+    acceptFailed: (error) => this.#log.warn("HTTP connection not accepted", { error }),
+  };
 }
 
 function abort(servers: readonly HttpServer[]): void {
   for (const server of servers) server.abort();
-}
-
-function busy(reason: string): HttpProblem {
-  return new HttpProblem(503, reason, { headers: { "retry-after": "1" } });
 }

@@ -1,8 +1,8 @@
 import * as net from "node:net";
 import * as tls from "node:tls";
+import { keepAccepting } from "./keep_accepting.ts";
 import { checkListenPermission } from "./net_permission.ts";
 import { HIGH_WATER, NodeSocket } from "./node_socket.ts";
-import { listenAgain } from "./runtime_internals.ts";
 import {
   ConnectTimeout,
   type Listener,
@@ -14,23 +14,6 @@ import {
 } from "./transport.ts";
 
 const READ_BUFFER = 64 * 1024;
-/** Milliseconds until accepting is retried after a failure. */
-const ACCEPT_AGAIN_AFTER = 1000;
-
-/** A file that can always be opened, unless there is no file descriptor. */
-const ALWAYS_THERE = "/dev/null";
-
-/** The error of a process that has no file descriptor left, so that it can't accept connections. */
-function descriptorShortage(): unknown {
-  try {
-    Deno.openSync(ALWAYS_THERE).close();
-  } catch (error) {
-    const { code } = error as { code?: string };
-    if (code === "EMFILE" || code === "ENFILE") return error;
-  }
-  return undefined;
-}
-
 /** Connections over `node:net`. docs/transport.md says when to choose it. */
 export class NodeTransport implements Transport {
   /** Shared by all connections: received bytes are consumed or copied before the next read. */
@@ -52,18 +35,11 @@ export class NodeTransport implements Transport {
         server.off("error", reject);
         server.on("error", acceptFailed);
         const address = server.address() as net.AddressInfo;
-        // When the process has no file descriptor for a connection, the runtime (2.9) neither reports
-        // it nor accepts again until it is told to listen once more. The system treats that as no change.
-        const timer = setInterval(() => {
-          const shortage = descriptorShortage();
-          if (shortage !== undefined) acceptFailed(shortage);
-          listenAgain(server, backlog);
-        }, ACCEPT_AGAIN_AFTER);
-        Deno.unrefTimer(timer);
+        const stopAccepting = keepAccepting(server, backlog, acceptFailed);
         resolve({
           port: address.port,
           close: () => {
-            clearInterval(timer);
+            stopAccepting();
             server.close();
           },
         });

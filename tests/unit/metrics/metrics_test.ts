@@ -5,6 +5,7 @@ import { WorkSlice } from "../../../src/work_slice.ts";
 import { Registry } from "prom-client";
 import { Histogram } from "../../../src/histogram.ts";
 import { type Definition, DEFINITIONS, PREFIX } from "../../../src/metrics/definitions.ts";
+import { HttpCounters } from "../../../src/http/server/http_counters.ts";
 import { Metrics } from "../../../src/metrics/metrics.ts";
 import type { Sources } from "../../../src/metrics/sources.ts";
 import { RequestCode, ResponseCode } from "../../../src/protocol/codes.ts";
@@ -74,6 +75,7 @@ function world(): World {
       counters: new AccessCounters(),
       audit: { records: 0, lost: 0, failures: 0, failure: undefined, waitingBytes: 0 },
     },
+    http: new HttpCounters(),
     loopLag: new Histogram([0.1, 1]),
     options: { metricsPerBroker: false, metricsPerAccount: true },
     runtime: {

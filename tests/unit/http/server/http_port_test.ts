@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import { FakeTime } from "@std/testing/time";
 import assert from "node:assert/strict";
+import { defaultOptions, type Options } from "../../../../src/config/options.ts";
+import { AllowedHosts } from "../../../../src/http/server/allowed_hosts.ts";
 import { answer, HttpProblem } from "../../../../src/http/server/answer.ts";
+import { HttpCounters } from "../../../../src/http/server/http_counters.ts";
 import { HttpPort } from "../../../../src/http/server/http_port.ts";
 import { FakeHttpListener } from "../../../support/fake_http_listener.ts";
 import { RecordedLog } from "../../../support/recorded_log.ts";
@@ -10,6 +13,8 @@ let time: FakeTime;
 let log: RecordedLog;
 let listener: FakeHttpListener;
 let port: HttpPort;
+let options: Options;
+let counters: HttpCounters;
 let begun: string[];
 /** The pending requests for /slow. */
 let slow: PromiseWithResolvers<void>[];
@@ -18,6 +23,8 @@ async function setUp(): Promise<void> {
   time = new FakeTime(0);
   log = new RecordedLog();
   listener = new FakeHttpListener();
+  options = defaultOptions();
+  counters = new HttpCounters();
   begun = [];
   slow = [];
   const large = new Uint8Array(8 * 1024 * 1024);
@@ -28,6 +35,9 @@ async function setUp(): Promise<void> {
   port = new HttpPort({
     listener,
     log,
+    hosts: new AllowedHosts(() => options.httpAllowedHosts, options.httpBindAddress),
+    limits: options,
+    counters,
     now: () => Date.now(),
     routes: [
       { path: "/a", answer: text("a") },
@@ -203,29 +213,41 @@ describe("HttpPort", () => {
     assert.match(String(fields.error), /oops/);
   });
 
-  it("opens again when the runtime gives up the port, as soon as that is possible", async () => {
-    listener.failure.resolve(new Error("Too many open files"));
-    listener.refusal = new Error("Too many open files");
-    await time.tickAsync(5000);
-    assert.deepEqual(listener.events, ["listen", "abort"]);
-    listener.refusal = undefined;
-    await pass(1000);
-    assert.deepEqual(listener.events, ["listen", "abort", "listen"]);
-    assert.deepEqual(listener.address, { hostname: "127.0.0.1", port: 9890 });
-    assert.deepEqual(log.events.map(({ event }) => event), [
-      "HTTP port failed",
-      "HTTP port open again",
-    ]);
-    assert.equal((await ask("/vital")).status, 200);
+  it("answers under addresses, localhost and httpAllowedHosts; otherwise 421", async () => {
+    options.httpAllowedHosts = "a.example, *.b.example";
+    const hosts: [host: string, status: number][] = [
+      ["127.0.0.1", 200],
+      ["10.0.0.1:80", 200],
+      ["[::1]:9890", 200],
+      ["localhost:9890", 200],
+      ["LOCALHOST.", 200],
+      ["A.example:9890", 200],
+      ["x.b.example", 200],
+      ["b.example", 421],
+      ["xb.example", 421],
+      ["evil.example", 421],
+      ["localhost.evil.example", 421],
+      ["127.0.0.1.evil.example", 421],
+    ];
+    for (const [host, status] of hosts) {
+      assert.equal((await listener.ask("/vital", undefined, "GET", host)).status, status, host);
+      await pass(20);
+    }
+    const refused = await listener.ask("/vital", undefined, "GET", "evil.example");
+    assert.match((await refused.json()).detail, /httpAllowedHosts/);
+    assert.equal(counters.refused.host, 6);
+    assert.match(`${log.at("WARN")[0].fields.reason}`, /httpAllowedHosts/);
+    options.httpAllowedHosts = "*";
+    assert.equal((await listener.ask("/vital", undefined, "GET", "evil.example")).status, 200);
   });
 
-  it("does not open again when it was stopped", async () => {
-    listener.failure.resolve(new Error("Too many open files"));
-    await time.runMicrotasks();
-    const stopped = port.stop(700);
-    await time.tickAsync(5000);
-    await stopped;
-    assert.ok(!listener.events.slice(1).includes("listen"));
+  it("counts and logs what its listener refuses", () => {
+    listener.observer!.opened();
+    listener.observer!.refused("slow", "10.0.0.1:5");
+    assert.deepEqual([counters.connections, counters.refused.slow], [1, 1]);
+    assert.match(`${log.at("WARN")[0].fields.reason}`, /httpRequestTimeoutSeconds/);
+    listener.observer!.closed();
+    assert.equal(counters.connections, 0);
   });
 
   it("stops when what is under way is over", async () => {

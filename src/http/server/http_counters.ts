@@ -1,0 +1,22 @@
+/** Why requests were refused or connections closed, with descriptions for the documentation. */
+export const HTTP_REFUSALS = {
+  host: "421, the Host header names another server (httpAllowedHosts)",
+  requests: "503, too many open requests (httpMaxOpenRequests)",
+  unsent: "503, too many unread answers in all (httpMaxUnsentBytes)",
+  connections: "closed, too many connections (httpMaxConnections)",
+  pipelined: "closed, too many requests at once on a connection (httpMaxOpenRequests)",
+  slow: "closed, the request was not complete in time (httpRequestTimeoutSeconds)",
+  unread: "closed, the answer was not read in time (httpAnswerTimeoutSeconds)",
+  header: "431, line and headers too long (httpMaxHeaderBytes)",
+  malformed: "400, the bytes are not HTTP",
+} as const;
+export type HttpRefusal = keyof typeof HTTP_REFUSALS;
+
+/** Counters of the HTTP port. */
+export class HttpCounters {
+  /** Open connections. */
+  connections = 0;
+  readonly refused = Object.fromEntries(
+    Object.keys(HTTP_REFUSALS).map((refusal) => [refusal, 0]),
+  ) as Record<HttpRefusal, number>;
+}

@@ -1,0 +1,182 @@
+import * as http from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { formatAddress } from "../../address.ts";
+import { keepAccepting } from "../../remoting/transport/keep_accepting.ts";
+import { checkListenPermission } from "../../remoting/transport/net_permission.ts";
+import { HttpProblem } from "./answer.ts";
+import {
+  CLOSED,
+  type HttpCloseReason,
+  type HttpListener,
+  type HttpRequest,
+  type HttpServer,
+} from "./http_listener.ts";
+import { OpenConnections } from "./open_connections.ts";
+
+/** Bytes of an answer that are handed to the system at a time. */
+const PIECE = 64 * 1024;
+/** Connections that the system may queue until they are accepted. */
+const BACKLOG = 511;
+/** Milliseconds between two searches for requests that are late. */
+const CHECK_EVERY = 1000;
+
+/** No URL can have it as its host. */
+const MALFORMED = " ";
+
+/** HTTP over `node:http`: `Deno.serve` (2.9) has no limits on connections, and none in time. */
+export const nodeHttpListener: HttpListener = {
+  async listen({ hostname, port }, { handler, limits, observer }): Promise<HttpServer> {
+    // node:http detects a missing permission too late to report it to the caller.
+    checkListenPermission(hostname, port);
+    const timeout = limits.httpRequestTimeoutSeconds * 1000;
+    const server = http.createServer({
+      headersTimeout: timeout,
+      requestTimeout: timeout,
+      keepAliveTimeout: limits.httpIdleTimeoutSeconds * 1000,
+      maxHeaderSize: limits.httpMaxHeaderBytes,
+      connectionsCheckingInterval: CHECK_EVERY,
+    });
+    const open = new OpenConnections<Socket>(() => limits.httpMaxConnections);
+    const clients = new Map<Socket, string>();
+    let stopping = false;
+
+    const refuse = (socket: Socket, reason: HttpCloseReason) => {
+      if (socket.destroyed) return;
+      observer.refused(reason, clients.get(socket) ?? clientOf(socket));
+      socket.destroy();
+    };
+
+    server.on("connection", (socket) => {
+      // The client may be gone already.
+      if (socket.remoteAddress === undefined) return void socket.destroy();
+      clients.set(socket, clientOf(socket));
+      observer.opened();
+      socket.on("close", () => {
+        if (clients.delete(socket)) observer.closed();
+        open.remove(socket);
+      });
+      // The end of the connection follows.
+      socket.on("error", () => {});
+      for (const displaced of open.add(socket, socket.remoteAddress)) {
+        refuse(displaced, "connections");
+      }
+    });
+
+    server.on("request", (request, response) => {
+      const { socket } = request;
+      const client = clients.get(socket) ?? clientOf(socket);
+      const flooded = open.requests >= limits.httpMaxOpenRequests;
+      if (open.begin(socket) > 1 && flooded) return refuse(socket, "pipelined");
+      // A body is not wanted: it is read and dropped until the answer has been sent.
+      if (stopping || hasBody(request)) response.setHeader("connection", "close");
+      request.resume();
+      const gone = Promise.withResolvers<void>();
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      response.once("close", () => {
+        clearTimeout(timer);
+        gone.resolve();
+        if (open.end(socket) === 0 && stopping) socket.end();
+      });
+      handler(toRequest(request), gone.promise, client).then(async (answer) => {
+        if (response.destroyed || socket.destroyed) return;
+        timer = setTimeout(
+          () => refuse(socket, "unread"),
+          limits.httpAnswerTimeoutSeconds * 1000,
+        );
+        await send(answer, response, request.method === "HEAD", gone.promise);
+      }).catch(() => socket.destroy());
+    });
+
+    server.on("clientError", (error: NodeJS.ErrnoException, duplex) => {
+      const socket = duplex as Socket;
+      const { code = "" } = error;
+      if (code === "ERR_HTTP_REQUEST_TIMEOUT") {
+        // A connection that never said anything gets no answer that it did not ask for.
+        return refuse(socket, "slow");
+      }
+      if (!code.startsWith("HPE_")) return void socket.destroy();
+      const reason = code === "HPE_HEADER_OVERFLOW" ? "header" : "malformed";
+      observer.refused(reason, clients.get(socket) ?? clientOf(socket));
+      const problem = new HttpProblem(reason === "header" ? 431 : 400, CLOSED[reason]);
+      void rawAnswer(problem.toResponse()).then((text) => socket.end(text, () => socket.destroy()));
+    });
+
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ host: hostname, port, backlog: BACKLOG }, () => {
+        server.off("error", reject);
+        server.on("error", (error) => observer.acceptFailed(error));
+        resolve();
+      });
+    });
+    const stopAccepting = keepAccepting(server, BACKLOG, (error) => observer.acceptFailed(error));
+    return {
+      port: (server.address() as AddressInfo).port,
+      shutdown: () =>
+        new Promise((resolve) => {
+          stopping = true;
+          stopAccepting();
+          server.close(() => resolve());
+          open.close("idle");
+        }),
+      abort: () => open.close("all"),
+    };
+  },
+};
+
+function clientOf({ remoteAddress = "", remotePort = 0 }: Socket): string {
+  return formatAddress(remoteAddress, remotePort);
+}
+
+function hasBody({ headers }: http.IncomingMessage): boolean {
+  return headers["transfer-encoding"] !== undefined ||
+    (headers["content-length"] ?? "0") !== "0";
+}
+
+/** A request may name its server in its line, which then counts, or in the Host header. */
+function toRequest(request: http.IncomingMessage): HttpRequest {
+  const { method = "", url = "", headers, rawHeaders } = request;
+  const hosts = rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === "host");
+  const host = hosts.length > 1 ? MALFORMED : headers.host ?? "localhost";
+  return {
+    method,
+    url: url.startsWith("/") ? `http://${host}${url}` : url,
+    headers: {
+      get: (name) => {
+        const value = headers[name.toLowerCase()];
+        return Array.isArray(value) ? value.join(", ") : value ?? null;
+      },
+    },
+  };
+}
+
+/** Sends an answer no faster than it is read. */
+async function send(
+  answer: Response,
+  response: http.ServerResponse,
+  withoutBody: boolean,
+  gone: Promise<void>,
+): Promise<void> {
+  response.writeHead(answer.status, Object.fromEntries(answer.headers));
+  if (withoutBody) {
+    response.end();
+    return;
+  }
+  const bytes = await answer.bytes();
+  for (let at = 0; at < bytes.length; at += PIECE) {
+    if (response.write(bytes.subarray(at, at + PIECE))) continue;
+    const drained = new Promise<void>((resolve) => response.once("drain", resolve));
+    await Promise.race([drained, gone]);
+    if (response.destroyed) return;
+  }
+  response.end();
+}
+
+/** An answer as it is sent to a client whose request could not be read. */
+async function rawAnswer(answer: Response): Promise<string> {
+  const { status, headers } = answer;
+  const lines = [...headers].map(([name, value]) => `${name}: ${value}\r\n`);
+  const title = http.STATUS_CODES[status];
+  return `HTTP/1.1 ${status} ${title}\r\nconnection: close\r\n${lines.join("")}\r\n` +
+    await answer.text();
+}
