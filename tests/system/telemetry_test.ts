@@ -61,8 +61,9 @@ describe("OpenTelemetry", () => {
     await using started = await startWith(collector.environment);
     await using peer = await Peer.connect(started.server.port);
     await drive(peer);
-    // There is no certificate before the first TLS connection.
-    const expected = DEFINITIONS.filter(({ name }) => !name.includes("tls_certificate"));
+    // There is no certificate before the first TLS connection, and there are no rules.
+    const absent = /tls_certificate|access_(decisions|account|rules)/;
+    const expected = DEFINITIONS.filter(({ name }) => !absent.test(name));
     await untilDriven(collector);
     await until(() => expected.every(({ name }) => collector.metrics.has(name)));
     assert.equal(collector.service, "the-name-server");
