@@ -128,7 +128,7 @@ async function reloads(server: Server, context: Context): Promise<Sample> {
 }
 
 async function output([program, ...args]: string[]): Promise<string> {
-  const { stdout, stderr } = await new Deno.Command(program, { args, stdin: "null" }).output();
+  const { stdout, stderr } = await new Deno.Command(program!, { args, stdin: "null" }).output();
   const decoder = new TextDecoder();
   return decoder.decode(stdout) + decoder.decode(stderr);
 }

@@ -2,6 +2,7 @@ import { AccessControl } from "./access/access_control.ts";
 import { AccessCounters } from "./access/counters.ts";
 import { AccessInfo } from "./access/access_info.ts";
 import { HttpAuthorization } from "./access/http_authorization.ts";
+import { NO_NAMES } from "./access/certificates.ts";
 import { Guard } from "./access/guard.ts";
 import { type PolicyFileSystem, PolicyStore } from "./access/policy_store.ts";
 import { Refusals } from "./access/refusals.ts";
@@ -291,7 +292,7 @@ async function assembleAccess(
   const store = await PolicyStore.load(accessFile, files, log, turn);
   const control = new AccessControl({
     policy: () => store.policy,
-    names: (der) => store.names!(der),
+    names: (der) => store.names?.(der) ?? NO_NAMES,
     now,
   });
   const rules = { store, control };

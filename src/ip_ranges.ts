@@ -50,7 +50,7 @@ export function ipOf(peer: string): string {
     : peer;
   const ip = host.replace(/%.*$/, "");
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip);
-  return mapped === null ? ip : mapped[1]!;
+  return mapped?.[1] ?? ip;
 }
 
 /** The network that an address is counted with: /24 of IPv4, /64 of IPv6. */

@@ -96,7 +96,7 @@ export function assertAlone(text: string): void {
   const imports = text.matchAll(/^(?:import|export)\b[^"'\n]*["']([^"'\n]+)["'];?$/gm);
   const later = text.matchAll(/\bimport\(["']([^"'\n]+)["']\)/g);
   const outside = [...imports, ...later].map(([, name]) => name)
-    .filter((name) => !name.startsWith("node:") || !isBuiltin(name));
+    .filter((name) => !name!.startsWith("node:") || !isBuiltin(name!));
   if (outside.length > 0) throw new BundleError(`left outside the bundle: ${outside.join(", ")}`);
 }
 

@@ -211,7 +211,7 @@ export function dashboard(): string {
       gridPos: { x: 0, y: y++, w: 24, h: 1 },
       panels: [],
     });
-    const [width, height] = row.panels[0].type === "stat" ? [4, 4] : [8, 8];
+    const [width, height] = row.panels[0]!.type === "stat" ? [4, 4] : [8, 8];
     const perRow = 24 / width;
     for (const [i, panel] of row.panels.entries()) {
       const place = { x: width * (i % perRow), y: y + height * Math.floor(i / perRow) };

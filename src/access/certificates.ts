@@ -8,6 +8,9 @@ export interface CertificateNames {
   readonly fingerprint: string;
 }
 
+/** Those of a certificate that nobody has to read: no rule names one. */
+export const NO_NAMES: CertificateNames = { commonNames: [], altNames: [], fingerprint: "" };
+
 /** The certificates that a rule is about: all conditions that are given must hold. */
 export interface CertificateConditions {
   readonly subjectCN?: string;

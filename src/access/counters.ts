@@ -30,7 +30,8 @@ export class AccessCounters {
 
   /** Counts a decision. */
   count(permission: Permission, decision: Decision, enforcing: boolean, now: number): void {
-    if (decision.allowed) {
+    const { reason } = decision;
+    if (decision.allowed || reason === undefined) {
       const counted = this.#allowed.get(permission);
       if (counted !== undefined) counted.count++;
       else {
@@ -42,7 +43,6 @@ export class AccessCounters {
         });
       }
     } else {
-      const reason = decision.reason!;
       const result = enforcing ? "denied" : "would_deny";
       const key = `${permission} ${result} ${reason}`;
       const counted = this.#refused.get(key);

@@ -77,7 +77,7 @@ export class Guard {
       decision = rules.control.decide(action, request, peer, row.fields);
       counters.count(action.permission, decision, enforcing, this.#parts.now());
       if (!decision.allowed) {
-        this.#refuse(code, action, decision, peer, enforcing);
+        this.#refuse(code, action, decision, peer, rules);
         if (enforcing) {
           const remark = refusalRemark(action, decision);
           return { refused: { code: ResponseCode.NO_PERMISSION, remark } };
@@ -137,7 +137,7 @@ export class Guard {
     const decision = rules.control.decideHttp(action, peer, account);
     counters.count(action.permission, decision, enforcing, this.#parts.now());
     if (decision.allowed) return undefined;
-    this.#refuse(request, action, decision, peer, enforcing);
+    this.#refuse(request, action, decision, peer, rules);
     return enforcing ? decision : undefined;
   }
 
@@ -146,10 +146,11 @@ export class Guard {
     action: Action,
     decision: Decision,
     peer: RequestPeer,
-    enforcing: boolean,
+    { store, control }: Rules,
   ): void {
-    const { rules, refusals, log, now } = this.#parts;
-    refusals.add(action, decision, rules!.control.addressOf(peer), now());
+    const { refusals, log, now } = this.#parts;
+    const enforcing = store.policy.mode === "enforce";
+    refusals.add(action, decision, control.addressOf(peer), now());
     const resource = describeResource(action);
     const fields = this.#fields(code, action, decision, peer, resource);
     if (enforcing) log.warn("access denied", fields);

@@ -64,7 +64,10 @@ export class HttpAuthorization {
     if (this.#proven.get(key) === account) return account;
     for (const hash of account.tokens) {
       if (!await verifySecret(token, hash)) continue;
-      if (this.#proven.size >= MAX_PROVEN) this.#proven.delete(this.#proven.keys().next().value!);
+      for (const oldest of this.#proven.keys()) {
+        if (this.#proven.size < MAX_PROVEN) break;
+        this.#proven.delete(oldest);
+      }
       this.#proven.set(key, account);
       return account;
     }

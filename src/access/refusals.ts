@@ -46,11 +46,13 @@ export class Refusals {
    * @param ip the address that the peer is known by
    */
   add(action: Action, decision: Decision, ip: string, now: number): void {
+    const { reason } = decision;
+    if (reason === undefined) return;
     // Names of accounts that do not exist can be made up without end.
-    const known = decision.reason !== "unknown_account" && decision.account;
+    const known = reason !== "unknown_account" && decision.account;
     const who = known || networkOf(ip);
     this.#count(who, action.permission, describeResource(action).slice(0, MAX_RESOURCE), {
-      reason: decision.reason!,
+      reason,
       now,
     });
   }
@@ -79,10 +81,10 @@ export class Refusals {
       first: known?.first ?? now,
       last: now,
     });
-    while (this.#rows.size > this.#capacity()) {
-      const [oldest, { who }] = this.#rows.entries().next().value!;
+    for (const [oldest, { who }] of this.#rows) {
+      if (this.#rows.size <= this.#capacity()) break;
       this.#rows.delete(oldest);
-      const left = this.#rowsOf.get(who)! - 1;
+      const left = (this.#rowsOf.get(who) ?? 1) - 1;
       if (left === 0) this.#rowsOf.delete(who);
       else this.#rowsOf.set(who, left);
       this.#forgotten++;

@@ -171,7 +171,7 @@ function decide(policy: Policy, action: Action, options: CheckOptions) {
 }
 
 async function convert({ out, runtime }: LocalSession, args: readonly string[]): Promise<void> {
-  const file = args[0]!;
+  const [file = ""] = args;
   let text: string;
   try {
     text = await runtime.readTextFile(file);
@@ -188,7 +188,8 @@ async function convert({ out, runtime }: LocalSession, args: readonly string[]):
 
 async function token({ out }: LocalSession, args: readonly string[]): Promise<void> {
   // The account comes first, so that only its hashes have to be compared.
-  const secret = `${args[0]!}.${randomBytes(32).toString("base64url")}`;
+  const [account = ""] = args;
+  const secret = `${account}.${randomBytes(32).toString("base64url")}`;
   await out.line(`token: ${secret}`);
   await out.line(`hash, for tokens in the file: ${await hashSecret(secret)}`);
 }

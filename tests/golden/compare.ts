@@ -3,6 +3,7 @@
 import type { Command } from "../support/frames.ts";
 import { type Json, parseJson } from "../support/json.ts";
 import type { RequestStep } from "./recording.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 /** A difference between two responses. */
 export interface Difference {
@@ -27,7 +28,6 @@ export interface KnownDifference {
   ours: RegExp;
 }
 
-const GET_NAMESRV_CONFIG = 319;
 const ABSENT = "(absent)";
 
 /** Lists that represent sets: their order is irrelevant. */
@@ -54,15 +54,15 @@ export function differences({ line, request, answer }: RequestStep, ours: Comman
   compare("extFields", recorded.extFields, ours.extFields, differ);
   if (recorded.body.length === 0 || ours.body.length === 0) {
     differ("body.length", `${recorded.body.length}`, `${ours.body.length}`);
-  } else if (request.code === GET_NAMESRV_CONFIG) {
+  } else if (request.code === RequestCode.GET_NAMESRV_CONFIG) {
     compare("body", parseProperties(recorded.body), parseProperties(ours.body), differ);
   } else {
     const [there, here] = [recorded, ours].map((it) =>
       parseJson(new TextDecoder().decode(it.body))
     );
-    compare("body", there.value, here.value, differ);
-    differ("body written with unquoted keys", `${there.unquotedKeys}`, `${here.unquotedKeys}`);
-    differ("body written with raw non-ASCII", `${there.rawNonAscii}`, `${here.rawNonAscii}`);
+    compare("body", there!.value, here!.value, differ);
+    differ("body written with unquoted keys", `${there!.unquotedKeys}`, `${here!.unquotedKeys}`);
+    differ("body written with raw non-ASCII", `${there!.rawNonAscii}`, `${here!.rawNonAscii}`);
   }
   return found;
 }

@@ -11,6 +11,8 @@ import { differences } from "./compare.ts";
 import { isRequest, readRecording, type RequestStep, type Step } from "./recording.ts";
 import { Replay } from "./replay.ts";
 import { type GoldenServer, startServer } from "./server.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
+import { first } from "../support/lists.ts";
 
 const OPTIONS = { supportActingMaster: "true", notifyMinBrokerIdChanged: "true" };
 
@@ -95,14 +97,16 @@ async function replayAll(steps: Step[], replay: Replay): Promise<Answered[]> {
     if (step.kind === "close") leave(step.conn);
     if (!isRequest(step) || answer === undefined) continue;
     const field = (name: string) => step.request.extFields!.get(name)!;
-    if (step.request.code === 103) {
+    if (step.request.code === RequestCode.REGISTER_BROKER) {
       const [brokerName, brokerId] = [field("brokerName"), field("brokerId")];
       connections.set(step.conn, { brokerName, brokerId });
       if (!groups.has(brokerName)) groups.set(brokerName, new Map());
       groups.get(brokerName)!.set(brokerId, field("brokerAddr"));
-    } else if (step.request.code === 104) {
+    } else if (step.request.code === RequestCode.UNREGISTER_BROKER) {
       leave(step.conn);
-    } else if (step.request.code === 100 && field("namespace") === "ORDER_TOPIC_CONFIG") {
+    } else if (
+      step.request.code === RequestCode.PUT_KV_CONFIG && field("namespace") === "ORDER_TOPIC_CONFIG"
+    ) {
       ordered = true;
     }
     answered.push({ step, answer, groups: structuredClone(groups), ordered });
@@ -124,8 +128,8 @@ describe("a recording of compressed registrations, replayed with default options
   const answersTo = (code: number) => answered.filter(({ step }) => isRequest(step, code));
 
   it("accepts every registration, and tells slaves of their master", () => {
-    assert.equal(answersTo(103).length, 21);
-    for (const { step, answer, groups, ordered } of answersTo(103)) {
+    assert.equal(answersTo(RequestCode.REGISTER_BROKER).length, 21);
+    for (const { step, answer, groups, ordered } of answersTo(RequestCode.REGISTER_BROKER)) {
       assert.equal(answer.code, 0, `line ${step.line}: ${answer.remark}`);
       const isSlave = step.request.extFields!.get("brokerId") === "1";
       const hasMaster = groups.get(step.request.extFields!.get("brokerName")!)!.has("0");
@@ -142,26 +146,28 @@ describe("a recording of compressed registrations, replayed with default options
   });
 
   it("answers QUERY_DATA_VERSION with the version that the broker registered", () => {
-    assert.equal(answersTo(322).length, 18);
-    const unchanged = answersTo(322).filter(({ step, answer, groups }) => {
-      const field = (name: string) => step.request.extFields!.get(name)!;
-      const registered = groups.get(field("brokerName"))?.get(field("brokerId")) !== undefined;
-      assert.equal(answer.code, 0);
-      assert.equal(answer.extFields!.get("changed"), `${!registered}`, `line ${step.line}`);
-      assert.deepEqual(
-        new TextDecoder().decode(answer.body),
-        registered ? new TextDecoder().decode(step.request.body) : "",
-        `line ${step.line}`,
-      );
-      return registered;
-    });
+    assert.equal(answersTo(RequestCode.QUERY_DATA_VERSION).length, 18);
+    const unchanged = answersTo(RequestCode.QUERY_DATA_VERSION).filter(
+      ({ step, answer, groups }) => {
+        const field = (name: string) => step.request.extFields!.get(name)!;
+        const registered = groups.get(field("brokerName"))?.get(field("brokerId")) !== undefined;
+        assert.equal(answer.code, 0);
+        assert.equal(answer.extFields!.get("changed"), `${!registered}`, `line ${step.line}`);
+        assert.deepEqual(
+          new TextDecoder().decode(answer.body),
+          registered ? new TextDecoder().decode(step.request.body) : "",
+          `line ${step.line}`,
+        );
+        return registered;
+      },
+    );
     // The slave asks once more after unregistering.
     assert.equal(unchanged.length, 17);
   });
 
   it("shows exactly the registered brokers in the cluster info, at every time", () => {
     const seen = new Set<string>();
-    for (const { step, answer, groups } of answersTo(106)) {
+    for (const { step, answer, groups } of answersTo(RequestCode.GET_BROKER_CLUSTER_INFO)) {
       const brokerAddrTable = Object.fromEntries(
         [...groups].map(([brokerName, addrs]) => [brokerName, {
           brokerAddrs: Object.fromEntries(addrs),
@@ -187,7 +193,7 @@ describe("a recording of compressed registrations, replayed with default options
 
   it("finds the routes of what the brokers registered, and of nothing else", () => {
     const found = new Map<string, number>();
-    for (const { step, answer, groups } of answersTo(105)) {
+    for (const { step, answer, groups } of answersTo(RequestCode.GET_ROUTEINFO_BY_TOPIC)) {
       const topic = step.request.extFields!.get("topic")!;
       const on = (...names: string[]) => names.filter((name) => groups.has(name));
       const expected = topic === "TBW102"
@@ -219,8 +225,9 @@ describe("a recording of compressed registrations, replayed with default options
   });
 
   it("gives a topic's order configuration after orderMessageEnable was set", () => {
-    const updated = answered.find(({ step }) => isRequest(step, 318))!.step.line;
-    const routes = answersTo(105).filter(({ step, answer }) =>
+    const updated =
+      answered.find(({ step }) => isRequest(step, RequestCode.UPDATE_NAMESRV_CONFIG))!.step.line;
+    const routes = answersTo(RequestCode.GET_ROUTEINFO_BY_TOPIC).filter(({ step, answer }) =>
       step.line > updated && answer.code === 0 && step.request.extFields!.get("topic") === "TopicB"
     );
     assert.ok(routes.length > 0);
@@ -228,7 +235,7 @@ describe("a recording of compressed registrations, replayed with default options
   });
 
   it("lists the topics of all brokers", () => {
-    for (const { answer } of answersTo(206)) {
+    for (const { answer } of answersTo(RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER)) {
       const topics = (plain(bodyOf(answer)) as { topicList: string[] }).topicList;
       assert.equal(new Set(topics).size, topics.length);
       assert.deepEqual(topics.toSorted(), [
@@ -254,14 +261,21 @@ describe("a recording of compressed registrations, replayed with default options
   });
 
   it("counts broker-a's topics when their write permission goes and comes", () => {
-    const [wiped] = answersTo(205);
-    const [added] = answersTo(327);
-    assert.deepEqual(wiped.answer.extFields, new Map([["wipeTopicCount", "14"]]));
-    assert.deepEqual(added.answer.extFields, new Map([["addTopicCount", "14"]]));
+    const [wiped] = answersTo(RequestCode.WIPE_WRITE_PERM_OF_BROKER);
+    const [added] = answersTo(RequestCode.ADD_WRITE_PERM_OF_BROKER);
+    assert.deepEqual(wiped!.answer.extFields, new Map([["wipeTopicCount", "14"]]));
+    assert.deepEqual(added!.answer.extFields, new Map([["addTopicCount", "14"]]));
   });
 
   it("answers what has nothing to do with brokers as the reference did", () => {
-    const untouched = [100, 101, 102, 104, 216, 318].flatMap(answersTo);
+    const untouched = [
+      RequestCode.PUT_KV_CONFIG,
+      RequestCode.GET_KV_CONFIG,
+      RequestCode.DELETE_KV_CONFIG,
+      RequestCode.UNREGISTER_BROKER,
+      RequestCode.DELETE_TOPIC_IN_NAMESRV,
+      RequestCode.UPDATE_NAMESRV_CONFIG,
+    ].flatMap(answersTo);
     assert.equal(untouched.length, 9);
     const different = untouched.flatMap(({ step, answer }) => differences(step, answer))
       .filter(({ path }) => path !== "language" && path !== "serialization");
@@ -269,7 +283,7 @@ describe("a recording of compressed registrations, replayed with default options
   });
 
   describe("when a group has no master", () => {
-    const TBW102 = { code: 105, extFields: { topic: "TBW102" } };
+    const TBW102 = { code: RequestCode.GET_ROUTEINFO_BY_TOPIC, extFields: { topic: "TBW102" } };
 
     /** Replays the steps before the first one for which `stop` is true. */
     async function replayUntil(
@@ -284,7 +298,8 @@ describe("a recording of compressed registrations, replayed with default options
 
     it("shows its slave as the master, until the master comes", async () => {
       const isMasterA = (step: Step) =>
-        isRequest(step, 103) && step.request.extFields!.get("brokerAddr") === MASTER_A;
+        isRequest(step, RequestCode.REGISTER_BROKER) &&
+        step.request.extFields!.get("brokerAddr") === MASTER_A;
       await replayUntil(isMasterA, async (replay, { notifications }) => {
         assert.deepEqual(brokerA(await replay.ask(TBW102)), {
           addrs: { 0: SLAVE_A },
@@ -295,12 +310,12 @@ describe("a recording of compressed registrations, replayed with default options
           addrs: { 0: MASTER_A, 1: SLAVE_A },
           perm: PERM_INHERIT_READ_WRITE,
         });
-        const [{ to, bytes }, ...more] = notifications;
+        const { to, bytes } = first(notifications);
         assert.equal(to, SLAVE_A);
-        assert.deepEqual(more, []);
+        assert.equal(notifications.length, 1);
         const { code, flag, extFields } = decodeFrame(bytes);
         assert.deepEqual({ code, flag, extFields: Object.fromEntries(extFields!) }, {
-          code: 905,
+          code: RequestCode.NOTIFY_MIN_BROKER_ID_CHANGE,
           flag: 2,
           extFields: {
             minBrokerId: "0",
@@ -312,7 +327,7 @@ describe("a recording of compressed registrations, replayed with default options
     });
 
     it("shows its slave as the master after the master was killed, and tells the slave", async () => {
-      const isUnregistration = (step: Step) => isRequest(step, 104);
+      const isUnregistration = (step: Step) => isRequest(step, RequestCode.UNREGISTER_BROKER);
       await replayUntil(isUnregistration, async (replay, { notifications }) => {
         notifications.length = 0;
         await replay.close(MASTER_A_CONN);
@@ -322,7 +337,10 @@ describe("a recording of compressed registrations, replayed with default options
         assert.equal(perm, 4);
         // The topic with which brokers query their own group shows the current group.
         const extFields = { topic: "rmq_sys_SYNC_BROKER_MEMBER_broker-a" };
-        assert.deepEqual(brokerA(await replay.ask({ code: 105, extFields })).addrs, { 1: SLAVE_A });
+        assert.deepEqual(
+          brokerA(await replay.ask({ code: RequestCode.GET_ROUTEINFO_BY_TOPIC, extFields })).addrs,
+          { 1: SLAVE_A },
+        );
         assert.deepEqual(
           notifications.map((
             { to, bytes },

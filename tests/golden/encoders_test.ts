@@ -20,6 +20,7 @@ import type { Command as Frame } from "../support/frames.ts";
 import { kvList } from "../support/kv.ts";
 import { type Json, parseJson } from "../support/json.ts";
 import { isRequest, readRecording, type RequestStep } from "./recording.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 type JsonObject = Map<string, Json>;
 
@@ -99,8 +100,8 @@ function mapping(value: Json): TopicQueueMappingInfo {
 
 /** Request code -> decodes and re-encodes the body of its response, in the recorded order. */
 const BODIES = new Map<number, (body: JsonObject) => Uint8Array>([
-  [103, (body) => kvList(body.get("table") as Map<string, string>)],
-  [105, (body) => {
+  [RequestCode.REGISTER_BROKER, (body) => kvList(body.get("table") as Map<string, string>)],
+  [RequestCode.GET_ROUTEINFO_BY_TOPIC, (body) => {
     const mappings = body.get("topicQueueMappingByBroker") as JsonObject | undefined;
     return encodeTopicRoute({
       brokerDatas: (body.get("brokerDatas") as Json[]).map(brokerData),
@@ -111,12 +112,15 @@ const BODIES = new Map<number, (body: JsonObject) => Uint8Array>([
         new Map([...mappings].map(([name, info]) => [name, mapping(info)])),
     }, "standard");
   }],
-  [106, (body) =>
+  [RequestCode.GET_BROKER_CLUSTER_INFO, (body) =>
     encodeClusterInfo(
       [...(body.get("brokerAddrTable") as JsonObject).values()].map(brokerData),
       body.get("clusterAddrTable") as Map<string, string[]>,
     )],
-  [206, (body) => encodeTopicList(body.get("topicList") as string[])],
+  [
+    RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER,
+    (body) => encodeTopicList(body.get("topicList") as string[]),
+  ],
 ]);
 
 describe("against the recorded bytes", () => {
@@ -142,7 +146,7 @@ describe("against the recorded bytes", () => {
       assert.deepEqual([...extFields], [...request.extFields ?? []], `line ${line}`);
       const again = encodeHeader(outgoing(request), type as SerializeType);
       assert.equal(again.toHex(), ofOther(header, type).toHex(), `line ${line}`);
-      count[type]++;
+      count[type]!++;
     }
     assert.deepEqual(count, [216, 1186]);
   });
@@ -178,7 +182,7 @@ describe("against the recorded bytes", () => {
     let at = 0;
     for (const [i, frame] of expected.entries()) {
       const ours = written.subarray(at, at += frame.length).toString("latin1");
-      assert.equal(ours, Buffer.from(frame).toString("latin1"), `line ${answered[i].line}`);
+      assert.equal(ours, Buffer.from(frame).toString("latin1"), `line ${answered[i]!.line}`);
     }
     assert.equal(at, written.length);
   });
@@ -196,13 +200,18 @@ describe("against the recorded bytes", () => {
       );
       count.set(request.code, 1 + (count.get(request.code) ?? 0));
     }
-    assert.deepEqual(Object.fromEntries(count), { 103: 18, 105: 47, 106: 232, 206: 4 });
+    assert.deepEqual(Object.fromEntries(count), {
+      [RequestCode.REGISTER_BROKER]: 18,
+      [RequestCode.GET_ROUTEINFO_BY_TOPIC]: 47,
+      [RequestCode.GET_BROKER_CLUSTER_INFO]: 232,
+      [RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER]: 4,
+    });
   });
 
   it("data versions are written byte for byte", () => {
-    const bodies = requests.filter((step) => isRequest(step, 322)).map(({ request }) =>
-      request.body
-    );
+    const bodies = requests.filter((step) => isRequest(step, RequestCode.QUERY_DATA_VERSION)).map((
+      { request },
+    ) => request.body);
     for (const body of bodies) {
       const version = readDataVersion(new FastjsonReader(body))!;
       assert.equal(

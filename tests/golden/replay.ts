@@ -4,10 +4,7 @@ import type { Command, Request } from "../support/frames.ts";
 import { Peer } from "../support/peer.ts";
 import { isRequest, type RequestStep, type Step } from "./recording.ts";
 import { until } from "../support/wait.ts";
-
-const REGISTER_BROKER = 103;
-const UNREGISTER_BROKER = 104;
-const GET_BROKER_CLUSTER_INFO = 106;
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 /**
  * A replay. Each request is sent after the previous response. The recorded server had seconds to
@@ -84,10 +81,10 @@ export class Replay implements AsyncDisposable {
     await peer.send(bytes);
     const ours = await answered;
     const addr = request.extFields?.get("brokerAddr");
-    if (request.code === REGISTER_BROKER) {
+    if (request.code === RequestCode.REGISTER_BROKER) {
       const brokers = this.#brokers.get(conn) ?? new Set();
       this.#brokers.set(conn, brokers.add(addr!));
-    } else if (request.code === UNREGISTER_BROKER) {
+    } else if (request.code === RequestCode.UNREGISTER_BROKER) {
       await this.#forgotten(addr!);
     }
     return ours;
@@ -95,7 +92,7 @@ export class Replay implements AsyncDisposable {
 
   async #forgotten(addr: string): Promise<void> {
     await until(async () => {
-      const { body } = await this.ask({ code: GET_BROKER_CLUSTER_INFO });
+      const { body } = await this.ask({ code: RequestCode.GET_BROKER_CLUSTER_INFO });
       return !new TextDecoder().decode(body).includes(`"${addr}"`);
     }, `${addr} has left, and is no longer in the cluster info`);
   }

@@ -4,6 +4,7 @@ import { type Difference, differences, known, type KnownDifference } from "./com
 import { readRecording, type RecordingName } from "./recording.ts";
 import { Replay } from "./replay.ts";
 import { startServer } from "./server.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 const NOT_RECORDED = /\(absent\)/;
 
@@ -26,7 +27,7 @@ const KNOWN: KnownDifference[] = [
   {
     name: "text of Java exceptions",
     why: "protocol.md: an unreadable body is answered with a remark that says why, in our words",
-    code: 103,
+    code: RequestCode.REGISTER_BROKER,
     path: /remark/,
     recorded: /org\.apache\.rocketmq\.\w+\.exception\.[^]*/,
     ours: /unreadable body: bad JSON .*/,
@@ -34,7 +35,7 @@ const KNOWN: KnownDifference[] = [
   {
     name: "paths",
     why: "each server has its own",
-    code: 319,
+    code: RequestCode.GET_NAMESRV_CONFIG,
     path: /body\.(configStorePath|kvConfigPath|rocketmqHome)/,
     recorded: /\/opt\/.*/,
     ours: /.*namesrv-golden-.*/,
@@ -42,7 +43,7 @@ const KNOWN: KnownDifference[] = [
   {
     name: "address",
     why: "the test listens on the loopback interface and a free port",
-    code: 319,
+    code: RequestCode.GET_NAMESRV_CONFIG,
     path: /body\.(bindAddress|listenPort)/,
     recorded: /0\.0\.0\.0|9876/,
     ours: /127\.0\.0\.1|0/,
@@ -50,7 +51,7 @@ const KNOWN: KnownDifference[] = [
   {
     name: "options that only this server has",
     why: "it reports what it is configured by",
-    code: 319,
+    code: RequestCode.GET_NAMESRV_CONFIG,
     path: /body\.\w+/,
     recorded: NOT_RECORDED,
     ours: /.+/,

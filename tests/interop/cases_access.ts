@@ -8,6 +8,7 @@ import { type Credentials, HOMES, type Launcher } from "./cluster.ts";
 import { show } from "./observer.ts";
 import { client, type Cluster, lines, withCluster } from "./setup.ts";
 import { check, eventually, sleep, type Suite, within } from "./suite.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 const SECRET = "an-interop-secret-of-40-characters-or-so";
 const account = (accessKey: string, secretKey = SECRET): Credentials => ({ accessKey, secretKey });
@@ -312,7 +313,9 @@ async function migration(suite: Suite, launcher: Launcher, version: Version): Pr
         const network = "networks: [{from: [127.0.0.1], may: [{broker: {name: broker-a}}]}]\n";
         await rules.write(`mode: enforce\n${network}${ACCOUNTS}`);
         await eventually(15_000, async () => {
-          const { code } = await cluster.observer.ask({ code: 206 });
+          const { code } = await cluster.observer.ask({
+            code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER,
+          });
           check(code === 16, `a stranger is answered ${code}`);
         });
         await goOn();
@@ -328,7 +331,9 @@ async function migration(suite: Suite, launcher: Launcher, version: Version): Pr
     await cluster.case("back to audit: clients go on", async () => {
       await rules.write(`mode: audit\n${ACCOUNTS}`);
       await eventually(15_000, async () => {
-        const { code } = await cluster.observer.ask({ code: 206 });
+        const { code } = await cluster.observer.ask({
+          code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER,
+        });
         check(code === 0, `a stranger is answered ${code}`);
       });
       await goOn();

@@ -5,6 +5,7 @@ import { parseJson } from "../support/json.ts";
 import { member, type Route, routeOf, show, SUCCESS, SYSTEM_ERROR } from "./observer.ts";
 import { client, type Cluster, lines } from "./setup.ts";
 import { check, eventually } from "./suite.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 /** The brokers on which the commands are tested. */
 export interface Brokers {
@@ -177,7 +178,9 @@ export async function adminCases(cluster: Cluster, brokers: Brokers): Promise<vo
   await cluster.case("getNamesrvConfig prints every option", async () => {
     const output = await admin.run("getNamesrvConfig");
     const printed = new Map(
-      [...output.matchAll(/^(\S+) += {2}(.*)$/gm)].map((row): [string, string] => [row[1], row[2]]),
+      [...output.matchAll(/^(\S+) += {2}(.*)$/gm)].map((
+        row,
+      ): [string, string] => [row[1]!, row[2]!]),
     );
     check(printed.get("listenPort") === String(nameServer.port), output);
     check(show(printed) === show(await observer.options()), `it printed ${show(printed)}`);
@@ -193,7 +196,7 @@ export async function adminCases(cluster: Cluster, brokers: Brokers): Promise<vo
         value,
       );
       check(output.includes("update name server config success!"), output);
-      const response = await observer.ask({ code: 206 });
+      const response = await observer.ask({ code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER });
       check(response.code === code, `enableAllTopicList=${value}: ${response.code}`);
       const stated = (await observer.options()).get("enableAllTopicList");
       check(stated === value, `stated as ${stated}`);

@@ -8,6 +8,7 @@ import { Observer, type Route, show, SUCCESS } from "./observer.ts";
 import { Relay } from "./relay.ts";
 import { client, type Cluster, known, lines, withCluster } from "./setup.ts";
 import { check, eventually, sleep, type Suite } from "./suite.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 /** A lost connection is detected at once; this allows for a busy machine. */
 const LOSS_MS = 5_000;
@@ -94,7 +95,7 @@ async function leaving(
       Promise.all(watches),
       broker.process.stop(signal, 60_000),
     ]);
-    check(ours <= reference + SLACK_MS, `after ${ours} ms; the reference: ${reference} ms`);
+    check(ours! <= reference! + SLACK_MS, `after ${ours} ms; the reference: ${reference} ms`);
     return `gone after ${ours} ms; the reference: ${reference} ms`;
   };
   await cluster.case("a stopped slave leaves the tables", async () => {
@@ -138,29 +139,29 @@ export function unusualRegistrations(
       const binary = await launcher.broker({
         version,
         name: "broker-a",
-        namesrv: binaryRelay.address,
+        namesrv: binaryRelay!.address,
         binary: true,
         config: { forceRegister: "false" },
       });
       const zlib = await launcher.broker({
         version,
         name: "broker-b",
-        namesrv: zlibRelay.address,
+        namesrv: zlibRelay!.address,
         config: { compressedRegister: "true" },
       });
       // The reference refuses the zlib bodies that 5.x sends under the header compressed=false.
       const refuses = nameServer.kind === "reference" && version.startsWith("5.");
       await cluster.case("a broker with binary headers registers", async () => {
         await known(observer, refuses ? [binary] : [binary, zlib]);
-        check(binaryRelay.of(103).length > 0, "no registration passed");
-        const json = binaryRelay.seen.filter((request) => !request.binary);
+        check(binaryRelay!.of(RequestCode.REGISTER_BROKER).length > 0, "no registration passed");
+        const json = binaryRelay!.seen.filter((request) => !request.binary);
         check(json.length === 0, `${json.length} of its requests had JSON headers`);
       });
       await cluster.case(
         refuses ? "the reference refuses the compressed one" : "a compressed one registers",
         async () => {
           await eventually(30_000, () => {
-            const [request] = zlibRelay.of(103);
+            const [request] = zlibRelay!.of(RequestCode.REGISTER_BROKER);
             check(request !== undefined, "no registration passed");
             check(request.body[0] === 0x78, `its body begins with ${request.body[0]}`);
             return Promise.resolve();
@@ -196,15 +197,18 @@ export function unusualRegistrations(
         // The first round after the clients' topics may still register.
         const settled = async (queries: number) =>
           await eventually(40_000, () => {
-            check(binaryRelay.of(322).length >= queries, "no QUERY_DATA_VERSION passed");
+            check(
+              binaryRelay!.of(RequestCode.QUERY_DATA_VERSION).length >= queries,
+              "no QUERY_DATA_VERSION passed",
+            );
             return Promise.resolve();
           });
-        await settled(binaryRelay.of(322).length + 1);
+        await settled(binaryRelay!.of(RequestCode.QUERY_DATA_VERSION).length + 1);
         await sleep(1_000);
-        const registrations = binaryRelay.of(103).length;
-        await settled(binaryRelay.of(322).length + 2);
+        const registrations = binaryRelay!.of(RequestCode.REGISTER_BROKER).length;
+        await settled(binaryRelay!.of(RequestCode.QUERY_DATA_VERSION).length + 2);
         await sleep(1_000);
-        const more = binaryRelay.of(103).length - registrations;
+        const more = binaryRelay!.of(RequestCode.REGISTER_BROKER).length - registrations;
         check(more === 0, `${more} registrations although nothing changed`);
         check((await observer.brokers()).has(binary.name), "it is no longer known");
       });

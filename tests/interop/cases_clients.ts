@@ -45,10 +45,10 @@ export async function clientCases(cluster: Cluster, brokers: string[]): Promise<
     const work: Work = { topic: "MadeByItsFirstMessage", group: "makers", count: 1 };
     const sent = await lines(client(cluster, "produce", work), "SENT");
     check(sent.length === 1, show(sent));
-    const broker = sent[0].split(" ")[0];
+    const broker = sent[0]!.split(" ")[0];
     await eventually(10_000, async () => {
       const route = await cluster.observer.route(work.topic);
-      check(route?.queues.has(broker), `the route is ${show(route)}, the message at ${broker}`);
+      check(route?.queues.has(broker!), `the route is ${show(route)}, the message at ${broker}`);
     });
   });
 }

@@ -7,6 +7,7 @@ import { FrameClient } from "../support/frame_client.ts";
 import { Observer } from "./observer.ts";
 import { type Cluster, known, withCluster } from "./setup.ts";
 import { check, eventually, sleep, type Suite, within } from "./suite.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 const TOPIC = "GracefulTopic";
 const GO_AWAY = 1500;
@@ -78,7 +79,7 @@ async function endInTurn(cluster: Cluster, servers: NameServer[]): Promise<void>
       await goOn();
       const config = { ...CONFIG, listenPort: String(server.port) };
       await launcher.nameServer(launcher.kind, config);
-      await known(observers[index], [broker]);
+      await known(observers[index]!, [broker]);
       await goOn();
     });
   }
@@ -121,7 +122,8 @@ export async function finish(client: Process, word: "SENT" | "GOT"): Promise<str
 /** A stopping name server sends new clients away and still answers old ones. */
 async function sendsAway(address: string): Promise<void> {
   const client = await FrameClient.connect(address);
-  const codeFor = async (version: number) => (await client.call({ code: 106, version })).code;
+  const codeFor = async (version: number) =>
+    (await client.call({ code: RequestCode.GET_BROKER_CLUSTER_INFO, version })).code;
   const codes = [await codeFor(LAST_ANSWERED), await codeFor(FIRST_SENT_AWAY)];
   client.close();
   check(codes[0] === 0 && codes[1] === GO_AWAY, `it answered ${codes}`);

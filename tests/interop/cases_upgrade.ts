@@ -6,6 +6,7 @@ import { HOMES, Launcher, type NameServer } from "./cluster.ts";
 import { Observer, show } from "./observer.ts";
 import { type Cluster, known, withCluster } from "./setup.ts";
 import { check, eventually, type Suite } from "./suite.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 const TOPIC = "UpgradedTopic";
 /** Messages that must get through before the next step. */
@@ -22,9 +23,9 @@ export async function upgrade(suite: Suite, launcher: Launcher, version: Version
   await Deno.mkdir(HOMES, { recursive: true });
   const folder = await Deno.makeTempDir({ dir: HOMES, prefix: "upgrade-" });
   const [first, second] = [1, 2].map((n) => ({ kvConfigPath: `${folder}/kvConfig-${n}.json` }));
-  await withCluster(suite, before, version, "upgrade", first, async (cluster) => {
-    const servers = [cluster.nameServer, await before.nameServer("reference", second)];
-    await replaceInTurn(cluster, launcher, servers, [first, second]);
+  await withCluster(suite, before, version, "upgrade", first!, async (cluster) => {
+    const servers = [cluster.nameServer, await before.nameServer("reference", second!)];
+    await replaceInTurn(cluster, launcher, servers, [first!, second!]);
   });
 }
 
@@ -52,7 +53,10 @@ async function replaceInTurn(
   const isUp = await cluster.case("two brokers register with two Java name servers", async () => {
     for (const observer of observers) {
       await known(observer, brokers);
-      const { code } = await observer.ask({ code: 100, extFields: { namespace, key, value } });
+      const { code } = await observer.ask({
+        code: RequestCode.PUT_KV_CONFIG,
+        extFields: { namespace: namespace!, key: key!, value: value! },
+      });
       check(code === 0, `the KV pair is answered ${code}`);
     }
     await cluster.admin.run("updateTopic", "-c", "DefaultCluster", "-t", TOPIC);
@@ -81,7 +85,7 @@ async function replaceInTurn(
         await goOn();
         const config = { ...configs[index], listenPort: String(server.port) };
         await launcher.nameServer(launcher.kind, config);
-        const ms = await known(observers[index], brokers);
+        const ms = await known(observers[index]!, brokers);
         await goOn();
         return `it knew the brokers after ${ms} ms`;
       },
@@ -92,7 +96,7 @@ async function replaceInTurn(
         const [here, there] = await Promise.all(observers.map(tables));
         check(here === there, `${here}\n${there}`);
       });
-      const kept = await observers[index].kv(namespace, key);
+      const kept = await observers[index]!.kv(namespace!, key!);
       check(kept === value, `the KV pair is ${kept}`);
     });
   }

@@ -4,6 +4,7 @@ import { type Artifacts, CACHE, PROJECT, type Version } from "./artifacts.ts";
 import { FrameClient } from "../support/frame_client.ts";
 import { freePort, type Launch, type Process, type Processes } from "./processes.ts";
 import { check } from "./suite.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 /** Home folders of the processes; emptied at the start of each run. */
 export const HOMES = `${CACHE}/homes`;
@@ -35,7 +36,7 @@ async function configured(address: string, config: Record<string, string>): Prom
     notifyMinBrokerIdChanged: "false",
     ...config,
   });
-  const { code, remark } = await client.call({ code: 318, body });
+  const { code, remark } = await client.call({ code: RequestCode.UPDATE_NAMESRV_CONFIG, body });
   client.close();
   check(code === 0, `${address} does not take the configuration: ${remark}`);
   return { kind: "ours", port: Number(address.split(":")[1]), address };

@@ -4,6 +4,7 @@ import { FrameClient } from "../support/frame_client.ts";
 import { type Command, type Request } from "../support/frames.ts";
 import { type Json, parseJson } from "../support/json.ts";
 import { check } from "./suite.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 /** Response codes that the cases expect. */
 export const SUCCESS = 0;
@@ -64,7 +65,10 @@ export class Observer {
 
   /** Returns the route of a topic, or undefined when there is none. */
   async route(topic: string): Promise<Route | undefined> {
-    const response = await this.ask({ code: 105, extFields: { topic } });
+    const response = await this.ask({
+      code: RequestCode.GET_ROUTEINFO_BY_TOPIC,
+      extFields: { topic },
+    });
     if (response.code === TOPIC_NOT_EXIST) return undefined;
     check(response.code === SUCCESS, `route of ${topic}: ${response.code} ${response.remark}`);
     return routeOf(parseJson(new TextDecoder().decode(response.body)).value);
@@ -72,7 +76,10 @@ export class Observer {
 
   /** Broker name -> broker id -> address, of all clusters. */
   async brokers(): Promise<Map<string, Map<string, string>>> {
-    const table = member(await this.body({ code: 106 }), "brokerAddrTable");
+    const table = member(
+      await this.body({ code: RequestCode.GET_BROKER_CLUSTER_INFO }),
+      "brokerAddrTable",
+    );
     return new Map(entries(table).map(([name, data]) => [name, addresses(data)]));
   }
 
@@ -83,12 +90,20 @@ export class Observer {
 
   /** The names of all topics, sorted. */
   async topics(): Promise<string[]> {
-    return items(member(await this.body({ code: 206 }), "topicList")).map(String).sort();
+    return items(
+      member(
+        await this.body({ code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER }),
+        "topicList",
+      ),
+    ).map(String).sort();
   }
 
   /** A value of the KV table, or undefined. */
   async kv(namespace: string, key: string): Promise<string | undefined> {
-    const response = await this.ask({ code: 101, extFields: { namespace, key } });
+    const response = await this.ask({
+      code: RequestCode.GET_KV_CONFIG,
+      extFields: { namespace, key },
+    });
     if (response.code === QUERY_NOT_FOUND) return undefined;
     check(response.code === SUCCESS, `get ${namespace}/${key}: ${response.code}`);
     return response.extFields?.get("value");
@@ -96,7 +111,7 @@ export class Observer {
 
   /** Returns the options as the name server reports them. */
   async options(): Promise<Map<string, string>> {
-    const response = await this.ask({ code: 319 });
+    const response = await this.ask({ code: RequestCode.GET_NAMESRV_CONFIG });
     check(response.code === SUCCESS, `get configuration: ${response.code} ${response.remark}`);
     const lines = new TextDecoder().decode(response.body).trimEnd().split("\n");
     return new Map(lines.map((line): [string, string] => {

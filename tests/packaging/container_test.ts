@@ -45,7 +45,7 @@ describe("the Dockerfile", () => {
     const command = new Deno.Command("cp", { args: ["-r", ...names, copy.path], cwd: PROJECT });
     assert.ok((await command.output()).success);
     const [, build] = /^RUN (.*)$/m.exec(await Deno.readTextFile(DOCKERFILE))!;
-    const built = new Deno.Command("sh", { args: ["-c", build], cwd: copy.path, stdout: "null" });
+    const built = new Deno.Command("sh", { args: ["-c", build!], cwd: copy.path, stdout: "null" });
     assert.ok((await built.output()).success, build);
     await Deno.stat(`${copy.path}/dist/rocketmq-namesrv.js`);
     await Deno.stat(`${copy.path}/dist/rocketmq-namesrv.licenses.txt`);
@@ -95,11 +95,11 @@ describe("the compose file", () => {
     assert.deepEqual(names, ["broker-a", "broker-b", "dashboard", "namesrv-a", "namesrv-b"]);
     const addresses = "namesrv-a:9876;namesrv-b:9876";
     for (const name of ["broker-a", "broker-b"]) {
-      assert.equal(model.services[name].environment!.NAMESRV_ADDR, addresses);
+      assert.equal(model.services[name]!.environment!.NAMESRV_ADDR, addresses);
     }
-    assert.ok(model.services.dashboard.environment!.JAVA_OPTS.includes(addresses));
+    assert.ok(model.services.dashboard!.environment!.JAVA_OPTS!.includes(addresses));
     for (const name of ["namesrv-a", "namesrv-b"]) {
-      const { read_only, build } = model.services[name];
+      const { read_only, build } = model.services[name]!;
       assert.equal(read_only, true);
       await Deno.stat(`${build!.context}/${build!.dockerfile}`);
       assert.equal(build!.context, PROJECT);

@@ -142,7 +142,7 @@ describe("the Debian package", () => {
     );
     try {
       const [start] = await settings("ExecStart");
-      const words = installed(start).replace(`${root.path}/usr/bin/rocketmq-namesrv`, program);
+      const words = installed(start!).replace(`${root.path}/usr/bin/rocketmq-namesrv`, program);
       await giveTo(NOBODY, state.path);
       const env = { HOME: state.path, PATH: "/usr/bin:/bin" };
       await using server = await Program.start([...withoutRights(), ...words.split(" ")], env, "/");

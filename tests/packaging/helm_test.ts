@@ -5,6 +5,7 @@ import { OPTION_NAMES, optionOf } from "../../src/config/options.ts";
 import { parseProperties } from "../../src/config/properties.ts";
 import { VERSION } from "../../tools/release.ts";
 import { CACHE, call, PROJECT, Scratch, succeed } from "./tools.ts";
+import { first } from "../support/lists.ts";
 
 const CHART = `${PROJECT}/packaging/helm/rocketmq-namesrv`;
 const SCHEMAS = `${CACHE}/python/kubernetes_validate/kubernetes-json-schema`;
@@ -39,7 +40,7 @@ type Json = any;
 
 function render(values: readonly string[], kubernetes = KUBERNETES[0]): Promise<string> {
   const sets = values.flatMap((value) => ["--set", value]);
-  return succeed("helm", ["template", "prod", CHART, "--kube-version", kubernetes, ...sets]);
+  return succeed("helm", ["template", "prod", CHART, "--kube-version", kubernetes!, ...sets]);
 }
 
 /** The rendered objects, by kind and name. */
@@ -95,7 +96,7 @@ describe("the Helm chart", () => {
     assert.deepEqual([chart.version, chart.appVersion], [VERSION, VERSION]);
     for (const values of Object.values(VALUES)) {
       const sets = values.flatMap((value) => ["--set", value]);
-      await succeed("helm", ["lint", "--strict", "--kube-version", KUBERNETES[0], CHART, ...sets]);
+      await succeed("helm", ["lint", "--strict", "--kube-version", KUBERNETES[0]!, CHART, ...sets]);
     }
   });
 
@@ -111,13 +112,13 @@ describe("the Helm chart", () => {
 
   it("would not be right with a wrong name in it", async () => {
     const manifest = (await render([])).replace("readOnlyRootFilesystem", "readonlyRootFilesystem");
-    const { code, out } = await kubeconform(manifest, KUBERNETES[1]);
+    const { code, out } = await kubeconform(manifest, KUBERNETES[1]!);
     assert.equal(code, 1);
     assert.match(out, /readonlyRootFilesystem/);
   });
 
   it("mounts the whole secret, so that new certificates arrive", async () => {
-    const found = await objects(VALUES["clients' certificates"]);
+    const found = await objects(VALUES["clients' certificates"]!);
     const pod = found.get("StatefulSet prod-rocketmq-namesrv")!.spec.template.spec;
     const [container] = pod.containers;
     for (const mount of container.volumeMounts) assert.equal(mount.subPath, undefined);
@@ -149,7 +150,8 @@ describe("the Helm chart", () => {
     await using folder = await Scratch.make();
     const values = `${folder.path}/values.yaml`;
     await Deno.writeTextFile(values, "config: { logFileMaxBytes: 104857600, logRepeatLimit: 0 }\n");
-    const args = ["template", "prod", CHART, "--kube-version", KUBERNETES[0], "--values", values];
+    const version = first(KUBERNETES);
+    const args = ["template", "prod", CHART, "--kube-version", version, "--values", values];
     const manifest = await succeed("helm", args);
     assert.match(manifest, /^ +logFileMaxBytes=104857600$/m);
     assert.match(manifest, /^ +logRepeatLimit=0$/m);
@@ -203,12 +205,13 @@ describe("the Helm chart", () => {
         ["tls.mode=on", "mode"],
         ["config.listenPort=9000", "listenPort"],
         ["tls.clientCertificates=true", "tls.secretName"],
-      ]
+      ] as const
     ) {
-      const args = ["template", "prod", CHART, "--kube-version", KUBERNETES[0], "--set", value];
+      const version = first(KUBERNETES);
+      const args = ["template", "prod", CHART, "--kube-version", version, "--set", value];
       const { code, err } = await call("helm", args);
       assert.notEqual(code, 0, value);
-      assert.ok(err.includes(word), err);
+      assert.ok(err.includes(word!), err);
     }
   });
 

@@ -37,11 +37,11 @@ function assertKnown(expression: string, where: string): void {
   const known = series();
   const names = expression.matchAll(/\b((?:rocketmq|process|nodejs|v8)_\w+)(?:\{([^}]*)\})?/g);
   for (const [, name, matchers = ""] of names) {
-    const labels = known.get(name);
+    const labels = known.get(name!);
     assert.ok(labels !== undefined, `${where}: there is no ${name}`);
     for (const [, label] of matchers.matchAll(/(\w+) *(?:=~|!~|!=|=)/g)) {
       const fromPrometheus = label === "job" || label === "instance";
-      assert.ok(fromPrometheus || labels.has(label), `${where}: ${name} has no label ${label}`);
+      assert.ok(fromPrometheus || labels.has(label!), `${where}: ${name} has no label ${label}`);
     }
   }
   assert.match(expression, /\b(rocketmq_\w+|up\{)/, `${where} asks for no metric`);

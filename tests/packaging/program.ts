@@ -28,7 +28,7 @@ export class Program implements AsyncDisposable {
     cwd: string,
   ): Promise<Program> {
     const [program, ...args] = command;
-    const child = new Deno.Command(program, {
+    const child = new Deno.Command(program!, {
       args: [...args, "--listenPort=0"],
       cwd,
       clearEnv: true,

@@ -13,6 +13,7 @@ import {
 } from "../../tools/release.ts";
 import { Program } from "./program.ts";
 import { call, PROJECT, Scratch, succeed } from "./tools.ts";
+import { first } from "../support/lists.ts";
 
 /** A program in the place of Deno's runtime part. */
 const STUB = `${PROJECT}/tests/packaging/denort_stub`;
@@ -33,7 +34,7 @@ async function copyProject(to: string): Promise<void> {
 async function sums(dist: string): Promise<Map<string, string>> {
   const lines = (await Deno.readTextFile(`${dist}/SHA256SUMS`)).trimEnd().split("\n");
   return new Map(lines.map((line) => {
-    const [sum, name] = line.split("  ");
+    const [sum = "", name = ""] = line.split("  ");
     return [name, sum];
   }));
 }
@@ -150,7 +151,7 @@ describe("deno task compile", () => {
     );
     assert.match(chosen(["linux-x86"], undefined) as string, /^linux-x86: .*windows-x64/);
     assert.match(chosen(["macos-arm64", "linux-x64"], "denort") as string, /^DENORT_BIN fits one/);
-    assert.equal((chosen([], "denort") as typeof PLATFORMS)[0].triple, Deno.build.target);
+    assert.equal(first(chosen([], "denort") as typeof PLATFORMS).triple, Deno.build.target);
   });
 
   it("names the files by version and platform", () => {

@@ -2,6 +2,7 @@
 
 import { plainBody, type Registration, type Topic } from "./bodies.ts";
 import type { Request } from "./frames.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 /** A broker that registers. */
 export interface Broker {
@@ -22,7 +23,7 @@ export function registration(broker: Broker): Request {
     topics: broker.topics,
   };
   return {
-    code: 103,
+    code: RequestCode.REGISTER_BROKER,
     extFields: {
       clusterName: broker.cluster ?? "DefaultCluster",
       brokerName: broker.name,
@@ -37,17 +38,17 @@ export function registration(broker: Broker): Request {
 
 /** A GET_ROUTEINFO_BY_TOPIC request. */
 export function routeQuery(topic: string): Request {
-  return { code: 105, extFields: { topic } };
+  return { code: RequestCode.GET_ROUTEINFO_BY_TOPIC, extFields: { topic } };
 }
 
 /** A PUT_KV_CONFIG request. */
 export function kvPut(namespace: string, key: string, value: string): Request {
-  return { code: 100, extFields: { namespace, key, value } };
+  return { code: RequestCode.PUT_KV_CONFIG, extFields: { namespace, key, value } };
 }
 
 /** A GET_KV_CONFIG request. */
 export function kvGet(namespace: string, key: string): Request {
-  return { code: 101, extFields: { namespace, key } };
+  return { code: RequestCode.GET_KV_CONFIG, extFields: { namespace, key } };
 }
 
 /** This many topics, with names of realistic length. */

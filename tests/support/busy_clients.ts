@@ -8,13 +8,17 @@
  */
 import { connect, type Socket } from "node:net";
 import { encodeFrame } from "./frames.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 /** Milliseconds after which it ends, whatever came. */
 const LIMIT = 60_000;
 const HOG_BYTES = 64 * 1024;
 
 const [port, connections, answers] = Deno.args.map(Number) as [number, number, number];
-const query = encodeFrame({ code: 105, extFields: { topic: "not-there" } }, 1);
+const query = encodeFrame({
+  code: RequestCode.GET_ROUTEINFO_BY_TOPIC,
+  extFields: { topic: "not-there" },
+}, 1);
 
 class BusyClient {
   count = 0;

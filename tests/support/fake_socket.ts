@@ -169,7 +169,7 @@ export class FakeTransport implements Transport {
 
   /** A peer connects. */
   open(address?: string): FakeSocket {
-    const socket = new FakeSocket(this.listened[0].waterMarks, address);
+    const socket = new FakeSocket(this.listened[0]!.waterMarks, address);
     this.#accept!(socket);
     return socket;
   }

@@ -56,15 +56,18 @@ export class Peer implements AsyncDisposable {
 
   /** Sends a request and resolves with its response. Rejects when the connection ends first. */
   call(request: Request): Promise<Command> {
-    return this.callAll([request])[0];
+    const [answer] = this.callAll([request]);
+    return answer;
   }
 
   /** Sends requests in one write. */
-  callAll(requests: readonly Request[]): Promise<Command>[] {
+  callAll<R extends readonly Request[]>(
+    requests: readonly [...R],
+  ): { [I in keyof R]: Promise<Command> } {
     const opaques = requests.map(() => this.#opaque++);
     const answers = opaques.map((opaque) => this.answer(opaque));
-    void this.send(Buffer.concat(requests.map((it, i) => encodeFrame(it, opaques[i]))));
-    return answers;
+    void this.send(Buffer.concat(requests.map((it, i) => encodeFrame(it, opaques[i]!))));
+    return answers as { [I in keyof R]: Promise<Command> };
   }
 
   /** Resolves with the response with this opaque. */

@@ -1,4 +1,5 @@
 import { concat, int16, int32, text, utf8 } from "./bytes.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 /** A frame: length, marker, header and body. */
 export function frame(
@@ -25,7 +26,8 @@ interface RequestFields {
 
 /** A frame with a JSON header, as a Java client sends it. */
 export function request(fields: RequestFields = {}): Uint8Array<ArrayBuffer> {
-  const { code = 105, opaque = 0, flag = 0, extFields, body } = fields;
+  const { code = RequestCode.GET_ROUTEINFO_BY_TOPIC, opaque = 0, flag = 0, extFields, body } =
+    fields;
   const header = JSON.stringify({
     code,
     extFields,
@@ -40,7 +42,8 @@ export function request(fields: RequestFields = {}): Uint8Array<ArrayBuffer> {
 
 /** A frame with a binary header, as a Java client sends it. */
 export function binaryRequest(fields: RequestFields = {}): Uint8Array<ArrayBuffer> {
-  const { code = 105, opaque = 0, flag = 0, extFields = {}, body } = fields;
+  const { code = RequestCode.GET_ROUTEINFO_BY_TOPIC, opaque = 0, flag = 0, extFields = {}, body } =
+    fields;
   const pairs = concat(
     ...Object.entries(extFields).flatMap(([key, value]) => [
       int16(utf8(key).length),

@@ -21,6 +21,7 @@ import { environmentWith } from "./config_fixtures.ts";
 import { loadKv } from "./kv.ts";
 import { MemoryDisk } from "./memory_disk.ts";
 import { RecordedLog } from "./route_log.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 /** A response in a readable form: the body as text, the fields as an object. */
 export interface Answer {
@@ -163,7 +164,7 @@ export class Processors {
     asking: Asking = {},
   ): Promise<Answer> {
     return await this.ask(
-      103,
+      RequestCode.REGISTER_BROKER,
       { ...BROKER, ...fields },
       { body: registration(topics), ...asking },
     );

@@ -12,13 +12,13 @@ export function parseScrape(text: string): Scrape {
   const types = new Map<string, string>();
   for (const line of text.split("\n")) {
     const type = /^# TYPE (\S+) (counter|gauge|histogram)$/.exec(line);
-    if (type !== null) types.set(type[1], type[2]);
+    if (type !== null) types.set(type[1]!, type[2]!);
     if (line === "" || line.startsWith("#")) continue;
     const sample = /^([a-z][a-z0-9_]*(?:\{.*\})?) (\S+)$/.exec(line);
     if (sample === null) throw new Error(`no sample: ${line}`);
     const [, series, value] = sample;
-    if (values.has(series)) throw new Error(`twice: ${series}`);
-    values.set(series, Number(value));
+    if (values.has(series!)) throw new Error(`twice: ${series}`);
+    values.set(series!, Number(value));
   }
   return { values, types };
 }

@@ -9,6 +9,7 @@
 import { it } from "@std/testing/bdd";
 import denoJson from "../../deno.json" with { type: "json" };
 import { withLimit } from "./wait.ts";
+import { nth } from "./lists.ts";
 
 const BOOT = /^The Name Server boot success\. serializeType=JSON, address (.+):(\d+)$/;
 const GIVEN = Deno.env.get("NAMESRV_PROGRAM");
@@ -118,7 +119,7 @@ export class ServerProcess implements AsyncDisposable {
     const process = await ServerProcess.spawn(launch);
     try {
       const line = await process.out.find(BOOT);
-      const [, host, port] = BOOT.exec(line)!;
+      const [, host = "", port] = BOOT.exec(line)!;
       process.host = host;
       process.port = Number(port);
       return process;
@@ -229,7 +230,8 @@ export class Lines {
           if (this.#ended) throw new Error(`no line matches ${pattern}`);
           await this.#changed.promise;
         }
-        if (pattern.test(this.all[i])) return this.all[i];
+        const line = nth(this.all, i);
+        if (pattern.test(line)) return line;
       }
     };
     return await withLimit(search(), `no line matches ${pattern}`);

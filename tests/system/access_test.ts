@@ -33,34 +33,43 @@ const IDENTITY = { clusterName: "DefaultCluster", brokerName: "b", brokerAddr: "
 const EVERY_KIND: Request[] = [
   kvPut("N", "K", "evil"),
   kvGet("N", "K"),
-  { code: 102, extFields: { namespace: "N", key: "K" } },
+  { code: RequestCode.DELETE_KV_CONFIG, extFields: { namespace: "N", key: "K" } },
   registration({ name: "evil", addr: "10.9.9.9:1", topics: [{ name: "E1" }, { name: "E2" }] }),
-  { code: 104, extFields: { ...IDENTITY, brokerId: "0" } },
+  { code: RequestCode.UNREGISTER_BROKER, extFields: { ...IDENTITY, brokerId: "0" } },
   routeQuery("T1"),
-  { code: 106 },
-  { code: 205, extFields: { brokerName: "b" } },
-  { code: 206 },
-  { code: 216, extFields: { topic: "T1" } },
-  { code: 217, extFields: { topic: "E" }, body: '{"queueDatas":[{"brokerName":"b"}]}' },
-  { code: 219, extFields: { namespace: "N" } },
-  { code: 224, extFields: { cluster: "DefaultCluster" } },
-  { code: 304 },
-  { code: 311 },
-  { code: 312 },
-  { code: 313 },
-  { code: 318, body: "enableAllTopicList=false\n" },
-  { code: 319 },
-  { code: 322, extFields: { ...IDENTITY, brokerId: "0" } },
-  { code: 327, extFields: { brokerName: "b" } },
-  { code: 901, extFields: { clusterName: "DefaultCluster", brokerName: "b" } },
-  { code: 904, extFields: IDENTITY },
+  { code: RequestCode.GET_BROKER_CLUSTER_INFO },
+  { code: RequestCode.WIPE_WRITE_PERM_OF_BROKER, extFields: { brokerName: "b" } },
+  { code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER },
+  { code: RequestCode.DELETE_TOPIC_IN_NAMESRV, extFields: { topic: "T1" } },
+  {
+    code: RequestCode.REGISTER_TOPIC_IN_NAMESRV,
+    extFields: { topic: "E" },
+    body: '{"queueDatas":[{"brokerName":"b"}]}',
+  },
+  { code: RequestCode.GET_KVLIST_BY_NAMESPACE, extFields: { namespace: "N" } },
+  { code: RequestCode.GET_TOPICS_BY_CLUSTER, extFields: { cluster: "DefaultCluster" } },
+  { code: RequestCode.GET_SYSTEM_TOPIC_LIST_FROM_NS },
+  { code: RequestCode.GET_UNIT_TOPIC_LIST },
+  { code: RequestCode.GET_HAS_UNIT_SUB_TOPIC_LIST },
+  { code: RequestCode.GET_HAS_UNIT_SUB_UNUNIT_TOPIC_LIST },
+  { code: RequestCode.UPDATE_NAMESRV_CONFIG, body: "enableAllTopicList=false\n" },
+  { code: RequestCode.GET_NAMESRV_CONFIG },
+  { code: RequestCode.QUERY_DATA_VERSION, extFields: { ...IDENTITY, brokerId: "0" } },
+  { code: RequestCode.ADD_WRITE_PERM_OF_BROKER, extFields: { brokerName: "b" } },
+  {
+    code: RequestCode.GET_BROKER_MEMBER_GROUP,
+    extFields: { clusterName: "DefaultCluster", brokerName: "b" },
+  },
+  { code: RequestCode.BROKER_HEARTBEAT, extFields: IDENTITY },
   { code: RequestCode.LIST_ACCESS_ACCOUNTS },
   { code: RequestCode.LIST_ACCESS_REFUSALS },
 ];
 
 /** Everything that the server tells of itself, by an account that may ask. */
 async function state(peer: Peer): Promise<string[]> {
-  const asked = [kvGet("N", "K"), routeQuery("T1"), { code: 106 }, { code: 206 }, { code: 319 }];
+  const asked = [kvGet("N", "K"), routeQuery("T1"), { code: RequestCode.GET_BROKER_CLUSTER_INFO }, {
+    code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER,
+  }, { code: RequestCode.GET_NAMESRV_CONFIG }];
   const answers = await Promise.all(asked.map((request) => peer.call(signed(request, ADMIN))));
   return answers.map(({ code, extFields, body }) =>
     `${code} ${JSON.stringify([...extFields ?? []])} ${new TextDecoder().decode(body)}`
@@ -152,10 +161,16 @@ describe("access control", () => {
     await using guarded = await Guarded.start(RULES("enforce"), { maxHeaderBytes: "16000000" });
     const { peer } = guarded;
     const Signature = "A".repeat(10_000_000);
-    const huge = { code: 319, extFields: { AccessKey: "AK-admin", Signature } };
+    const huge = {
+      code: RequestCode.GET_NAMESRV_CONFIG,
+      extFields: { AccessKey: "AK-admin", Signature },
+    };
     assert.equal((await peer.call(huge)).code, 16);
     // The handler and the signature see the same one of two: the last.
-    const good = signed({ code: 216, extFields: { topic: "T1" } }, ADMIN);
+    const good = signed(
+      { code: RequestCode.DELETE_TOPIC_IN_NAMESRV, extFields: { topic: "T1" } },
+      ADMIN,
+    );
     const text = (topics: string) =>
       `{"code":216,"flag":0,"language":"JAVA","opaque":77,"version":513,"extFields":{${topics},` +
       `"AccessKey":"AK-admin","Signature":"${good.extFields!.Signature}"}}`;
@@ -185,13 +200,16 @@ describe("access control", () => {
       await ask(registration({ ...BROKER_B, name: "c" }), BROKER),
       "access denied: AK-broker may not broker on DefaultCluster/c",
     );
-    assert.equal(await ask({ code: 106 }, BROKER), 0);
+    assert.equal(await ask({ code: RequestCode.GET_BROKER_CLUSTER_INFO }, BROKER), 0);
     assert.equal(await ask(routeQuery("T1"), APP), 0);
     assert.equal(
-      await ask({ code: 216, extFields: { topic: "T1" } }, APP),
+      await ask({ code: RequestCode.DELETE_TOPIC_IN_NAMESRV, extFields: { topic: "T1" } }, APP),
       "access denied: AK-app may not topic:write on T1",
     );
-    assert.equal(await ask({ code: 216, extFields: { topic: "T1" } }, ADMIN), 0);
+    assert.equal(
+      await ask({ code: RequestCode.DELETE_TOPIC_IN_NAMESRV, extFields: { topic: "T1" } }, ADMIN),
+      0,
+    );
   });
 
   it("audit only tells; enforce and back again take effect while clients run", async () => {
@@ -244,7 +262,10 @@ describe("access control", () => {
       `  - {accessKey: AK-last, secret: ${SECRET}, may: [admin]}\n`;
     await using guarded = await Guarded.start(many("a"));
     const { peer, home, server } = guarded;
-    const query = signed({ code: 206 }, account("AK-last"));
+    const query = signed(
+      { code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER },
+      account("AK-last"),
+    );
     await Deno.writeTextFile(home.file("access.yml"), many("b"));
     let reloaded = false;
     const loaded = server.err.find(/access rules loaded .*generation=2 /)
@@ -271,18 +292,21 @@ describe("access control", () => {
     await using stranger = await Peer.connect(guarded.server.port);
     const header = "PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\n";
     await stranger.send(new TextEncoder().encode(header));
-    assert.equal((await stranger.call({ code: 319 })).code, 16);
+    assert.equal((await stranger.call({ code: RequestCode.GET_NAMESRV_CONFIG })).code, 16);
     const [record] = await guarded.audit(1);
     assert.equal(record!.proxied, "10.0.0.1:1");
     assert.equal(record!.peer, stranger.address);
     await guarded.change(`trustedProxies: [127.0.0.1]\n${RULES("enforce")}`, 2);
-    assert.equal((await stranger.call({ code: 319 })).code, 0);
+    assert.equal((await stranger.call({ code: RequestCode.GET_NAMESRV_CONFIG })).code, 0);
   });
 
   it("a request that sets the file by 318 is refused, even an admin's", async () => {
     await using guarded = await Guarded.start(RULES("enforce"));
     for (const key of ["accessFile", "auditFile"]) {
-      const update = signed({ code: 318, body: `${key}=/tmp/x\n` }, ADMIN);
+      const update = signed(
+        { code: RequestCode.UPDATE_NAMESRV_CONFIG, body: `${key}=/tmp/x\n` },
+        ADMIN,
+      );
       assert.equal((await guarded.peer.call(update)).code, 16);
     }
   });
@@ -393,8 +417,15 @@ describe("the audit file", () => {
     await using guarded = await Guarded.start(RULES("enforce"), { auditSync: "true" });
     const { peer } = guarded;
     for (let i = 0; i < 3; i++) await peer.call(signed(registration(BROKER_B), BROKER));
-    await peer.call(signed({ code: 318, body: "clusterTest=true\nclusterTest=true\n" }, ADMIN));
-    await peer.call(signed({ code: 318, body: "clusterTest=maybe\n" }, ADMIN));
+    await peer.call(
+      signed({
+        code: RequestCode.UPDATE_NAMESRV_CONFIG,
+        body: "clusterTest=true\nclusterTest=true\n",
+      }, ADMIN),
+    );
+    await peer.call(
+      signed({ code: RequestCode.UPDATE_NAMESRV_CONFIG, body: "clusterTest=maybe\n" }, ADMIN),
+    );
     await peer.call(signed(routeQuery("T1"), APP));
     // Each was on the disk before its answer.
     const records = (await guarded.audit(3)).map(({ time: _, ...record }) => record);
@@ -409,7 +440,7 @@ describe("the audit file", () => {
         ...by("AK-broker", "broker cluster DefaultCluster b"),
         outcome: "done",
         action: "broker",
-        request: 103,
+        request: RequestCode.REGISTER_BROKER,
         resource: "DefaultCluster/b",
         change: { newBroker: true, changedTopics: 2 },
       },
@@ -417,7 +448,7 @@ describe("the audit file", () => {
         ...by("AK-admin", "config:write"),
         outcome: "done",
         action: "config:write",
-        request: 318,
+        request: RequestCode.UPDATE_NAMESRV_CONFIG,
         resource: "clusterTest",
         change: [{ key: "clusterTest", before: "false", after: "true" }],
       },
@@ -425,7 +456,7 @@ describe("the audit file", () => {
         ...by("AK-admin", "config:write"),
         outcome: "failed",
         action: "config:write",
-        request: 318,
+        request: RequestCode.UPDATE_NAMESRV_CONFIG,
         resource: "clusterTest",
         reason: "clusterTest=maybe: must be true or false",
       },
@@ -444,7 +475,7 @@ describe("the audit file", () => {
     assert.deepEqual(record, {
       outcome: "done",
       action: "kv:write",
-      request: 100,
+      request: RequestCode.PUT_KV_CONFIG,
       resource: "N",
       authenticated: "no",
       peer: peer.address,

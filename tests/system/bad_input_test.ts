@@ -6,6 +6,7 @@ import { manyTopics, registration, routeQuery } from "../support/brokers.ts";
 import { Peer } from "../support/peer.ts";
 import { Home, ServerProcess } from "../support/server_process.ts";
 import { pause, withLimit } from "../support/wait.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 const MEGABYTE = 1024 * 1024;
 
@@ -61,7 +62,7 @@ describe("garbage on the port", () => {
       await withLimit(peer.closed, "the connection is still open");
       const line = await server.err.find(new RegExp(`WARN .*${peer.address}\\b`));
       assert.ok(line.includes("reason="), line);
-      assert.equal((await bystander.call({ code: 106 })).code, 0);
+      assert.equal((await bystander.call({ code: RequestCode.GET_BROKER_CLUSTER_INFO })).code, 0);
     });
   }
 
@@ -75,17 +76,19 @@ describe("garbage on the port", () => {
   it("good frames before the garbage are answered", async () => {
     await using peer = await Peer.connect(server.port);
     const answer = peer.answer(77);
-    await peer.send(Buffer.concat([encodeFrame({ code: 106 }, 77), int32(-1)]));
+    await peer.send(
+      Buffer.concat([encodeFrame({ code: RequestCode.GET_BROKER_CLUSTER_INFO }, 77), int32(-1)]),
+    );
     assert.equal((await answer).code, 0);
     await withLimit(peer.closed, "the connection is still open");
   });
 
   it("a truncated frame affects no other connection", async () => {
     await using peer = await Peer.connect(server.port);
-    await peer.send(encodeFrame({ code: 106 }, 1).subarray(0, 20));
-    assert.equal((await bystander.call({ code: 106 })).code, 0);
+    await peer.send(encodeFrame({ code: RequestCode.GET_BROKER_CLUSTER_INFO }, 1).subarray(0, 20));
+    assert.equal((await bystander.call({ code: RequestCode.GET_BROKER_CLUSTER_INFO })).code, 0);
     await withLimit(peer.end(), "the connection is still open");
-    assert.equal((await bystander.call({ code: 106 })).code, 0);
+    assert.equal((await bystander.call({ code: RequestCode.GET_BROKER_CLUSTER_INFO })).code, 0);
   });
 
   it("what stands in a name can't forge a line of the log", async () => {
@@ -125,7 +128,7 @@ describe("an unreadable request", () => {
       assert.equal(code, 1, word);
       assert.ok(remark!.toLowerCase().includes(word.toLowerCase()), `${word}: ${remark}`);
     }
-    const { body } = await peer.call({ code: 106 });
+    const { body } = await peer.call({ code: RequestCode.GET_BROKER_CLUSTER_INFO });
     assert.equal(
       new TextDecoder().decode(body),
       '{"brokerAddrTable":{},"clusterAddrTable":{}}',
@@ -141,11 +144,14 @@ describe("a peer that does not read its answers", () => {
     await using broker = await Peer.connect(server.port);
     const topics = manyTopics(10_000);
     await broker.call(registration({ name: "broker-a", addr: "10.0.0.1:10911", topics }));
-    const { body } = await broker.call({ code: 206 });
+    const { body } = await broker.call({ code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER });
     const before = await server.residentBytes();
 
     await using slow = await Peer.connectSilently(server.port);
-    const requests = Array.from({ length: 2000 }, () => ({ code: 206 }));
+    const requests = Array.from(
+      { length: 2000 },
+      () => ({ code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER }),
+    );
     const answers = slow.callAll(requests);
     let most = before;
     for (let i = 0; i < 10; i++) {

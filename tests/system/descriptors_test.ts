@@ -3,8 +3,9 @@ import { describe, it } from "@std/testing/bdd";
 import { HttpServerProcess } from "../support/http_server.ts";
 import { Peer } from "../support/peer.ts";
 import { until, withLimit } from "../support/wait.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
-const TOPICS_QUERY = { code: 206 };
+const TOPICS_QUERY = { code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER };
 
 /** Limits a process to this many more open files and sockets. */
 async function leaveDescriptors(pid: number, count: number): Promise<void> {

@@ -6,6 +6,7 @@ import { registration, routeQuery } from "../support/brokers.ts";
 import { Peer } from "../support/peer.ts";
 import { Home, ServerProcess } from "../support/server_process.ts";
 import { until, withLimit } from "../support/wait.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 /** The addresses of a route's brokers. */
 function addressesIn(route: Command): string[] {
@@ -51,7 +52,10 @@ describe("clusterTest", () => {
       productEnvNamesrvAddr: `127.0.0.1:1;127.0.0.1:${other.port}`,
     });
     await assertFallsBack(server.peer);
-    await server.peer.call({ code: 318, body: "clusterTest=false\n" });
+    await server.peer.call({
+      code: RequestCode.UPDATE_NAMESRV_CONFIG,
+      body: "clusterTest=false\n",
+    });
     assert.equal((await server.peer.call(routeQuery("there"))).code, 17);
   });
 
@@ -103,7 +107,7 @@ describe("NOTIFY_MIN_BROKER_ID_CHANGE", () => {
     assert.equal((await master.call(registration({ ...group, id: 0, addr: masterAddr }))).code, 0);
     const came = await readNotification(slaveListener);
     assert.deepEqual(came, {
-      code: 905,
+      code: RequestCode.NOTIFY_MIN_BROKER_ID_CHANGE,
       flag: 2,
       extFields: {
         minBrokerId: "0",
@@ -115,7 +119,7 @@ describe("NOTIFY_MIN_BROKER_ID_CHANGE", () => {
     master.close();
     const left = await readNotification(slaveListener);
     assert.deepEqual(left, {
-      code: 905,
+      code: RequestCode.NOTIFY_MIN_BROKER_ID_CHANGE,
       flag: 2,
       extFields: {
         minBrokerId: "1",
@@ -134,7 +138,7 @@ describe("NOTIFY_MIN_BROKER_ID_CHANGE", () => {
     await peer.call(registration({ ...group, id: 1, addr: "127.0.0.1:1" }));
     const [registered, listed] = peer.callAll([
       registration({ ...group, id: 0, addr: "127.0.0.1:2" }),
-      { code: 106 },
+      { code: RequestCode.GET_BROKER_CLUSTER_INFO },
     ]);
     assert.equal((await registered).code, 0);
     assert.equal((await listed).code, 0);
@@ -179,14 +183,15 @@ describe("a broker", () => {
     await using container = await Peer.connect(server.port);
     await using client = await Peer.connect(server.port);
     const topics = [{ name: "A" }, { name: "B" }];
-    for (const [name, addr] of [["broker-a", "10.0.0.1:10911"], ["broker-b", "10.0.0.2:10911"]]) {
+    const names = { "broker-a": "10.0.0.1:10911", "broker-b": "10.0.0.2:10911" };
+    for (const [name, addr] of Object.entries(names)) {
       assert.equal((await container.call(registration({ name, addr, topics }))).code, 0);
     }
     assert.equal(addressesIn(await client.call(routeQuery("A"))).length, 2);
     container.close();
     await server.err.find(/broker unregistered .*broker-b/);
     assert.equal((await client.call(routeQuery("A"))).code, 17);
-    const { body } = await client.call({ code: 106 });
+    const { body } = await client.call({ code: RequestCode.GET_BROKER_CLUSTER_INFO });
     assert.equal(
       new TextDecoder().decode(body),
       '{"brokerAddrTable":{},"clusterAddrTable":{}}',
@@ -206,7 +211,7 @@ describe("needWaitForService", () => {
     await using peer = await Peer.connect(server.port);
     const early = await peer.call(routeQuery("A"));
     assert.deepEqual([early.code, early.remark], [1, "name server not ready"]);
-    assert.equal((await peer.call({ code: 106 })).code, 0);
+    assert.equal((await peer.call({ code: RequestCode.GET_BROKER_CLUSTER_INFO })).code, 0);
     await until(async () => (await peer.call(routeQuery("A"))).code !== 1, "the server is ready");
     assert.equal((await peer.call(routeQuery("A"))).code, 17);
   });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { Peer } from "../support/peer.ts";
 import { freePort, Home, ServerProcess } from "../support/server_process.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 /** Mounts $0 over $1 with the option $2, in a namespace that ends with the program that follows. */
 const MOUNT = [
@@ -22,7 +23,10 @@ function itMounts(name: string, body: () => Promise<void>): void {
   it(name, { ignore: !trial.success }, body);
 }
 
-const PUT = { code: 100, extFields: { namespace: "n", key: "k", value: "v" } };
+const PUT = {
+  code: RequestCode.PUT_KV_CONFIG,
+  extFields: { namespace: "n", key: "k", value: "v" },
+};
 
 describe("a KV file that is mounted by itself", () => {
   /** The words that mount another file in the place of the KV file. */
@@ -40,7 +44,7 @@ describe("a KV file that is mounted by itself", () => {
     assert.equal((await peer.call(PUT)).code, 0);
     const file = () => Deno.readTextFile(home.file("host/kv.json"));
     assert.equal(await file(), '{"configTable":{"n":{"k":"v"}}}');
-    assert.equal((await peer.call({ ...PUT, code: 102 })).code, 0);
+    assert.equal((await peer.call({ ...PUT, code: RequestCode.DELETE_KV_CONFIG })).code, 0);
     assert.equal(await file(), '{"configTable":{"n":{}}}');
     await server.stop();
     const names = [...Deno.readDirSync(home.file("namesrv"))].map(({ name }) => name).sort();
@@ -76,7 +80,7 @@ describe("a limit on the size of files", () => {
     assert.equal((await peer.call(PUT)).code, 0);
     const value = "v".repeat(40_000);
     const put = (key: string) =>
-      peer.call({ code: 100, extFields: { namespace: "n", key, value } });
+      peer.call({ code: RequestCode.PUT_KV_CONFIG, extFields: { namespace: "n", key, value } });
     assert.equal((await put("a")).code, 0);
     const { code, remark } = await put("b");
     assert.equal(code, 1);
@@ -85,7 +89,10 @@ describe("a limit on the size of files", () => {
       /^the KV table can't be written \(kvConfigPath\): writing aside: File too large/,
     );
     assert.equal((await peer.call(PUT)).code, 0);
-    assert.equal((await peer.call({ ...PUT, code: 101 })).extFields!.get("value"), "v");
+    assert.equal(
+      (await peer.call({ ...PUT, code: RequestCode.GET_KV_CONFIG })).extFields!.get("value"),
+      "v",
+    );
     const file = await Deno.readTextFile(home.file("namesrv/kvConfig.json"));
     assert.deepEqual(Object.keys(JSON.parse(file).configTable.n), ["k", "a"]);
     assert.equal((await server.stop()).code, 0);

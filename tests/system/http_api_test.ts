@@ -10,6 +10,7 @@ import { Description, type Document } from "./openapi.ts";
 import { Peer } from "../support/peer.ts";
 import { Home } from "../support/server_process.ts";
 import { withLimit } from "../support/wait.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 describe("the HTTP port of a server with brokers", () => {
   let certificates: Home;
@@ -166,14 +167,14 @@ describe("the HTTP port of a server with brokers", () => {
     const [master, slave, other, secured] = ["1", "2", "4", "3"].map((it) =>
       members.get(`10.0.0.${it}:10911`)! as Record<string, unknown>
     ) as { role: string; connection: Record<string, unknown> }[];
-    assert.deepEqual([master.role, slave.role, other.role], ["master", "slave", "actingMaster"]);
-    assert.equal(master.connection.peer, peers[0].address);
-    assert.equal(master.connection.tls, null);
-    assert.deepEqual(master.connection.software, {
+    assert.deepEqual([master!.role, slave!.role, other!.role], ["master", "slave", "actingMaster"]);
+    assert.equal(master!.connection.peer, peers[0]!.address);
+    assert.equal(master!.connection.tls, null);
+    assert.deepEqual(master!.connection.software, {
       language: "JAVA",
       version: { ordinal: 513, name: "V5_5_0" },
     });
-    const { certificate } = secured.connection.tls as { certificate: Record<string, unknown> };
+    const { certificate } = secured!.connection.tls as { certificate: Record<string, unknown> };
     assert.deepEqual([certificate.subject, certificate.verified], ["CN=broker", true]);
   });
 
@@ -181,7 +182,7 @@ describe("the HTTP port of a server with brokers", () => {
     for (const version of [399, 513]) {
       const topic = "TopicTest";
       const [asker] = peers;
-      const { body } = await asker.call({ ...routeQuery(topic), version });
+      const { body } = await asker!.call({ ...routeQuery(topic), version });
       const told = await http.json(`/api/v1/topics/${topic}/route?version=${version}`);
       assert.equal(told.body, new TextDecoder().decode(body));
     }
@@ -189,7 +190,11 @@ describe("the HTTP port of a server with brokers", () => {
 
   it("shows open connections, and those only", async () => {
     const passing = await Peer.connect(http.server.port);
-    assert.equal((await passing.call({ code: 106, language: 9, version: 401 })).code, 0);
+    assert.equal(
+      (await passing.call({ code: RequestCode.GET_BROKER_CLUSTER_INFO, language: 9, version: 401 }))
+        .code,
+      0,
+    );
     const shown = async () => {
       const { items } = await http.json("/api/v1/connections");
       return items.find(({ peer }: { peer: string }) => peer === passing.address);
@@ -199,7 +204,7 @@ describe("the HTTP port of a server with brokers", () => {
       version: { ordinal: 401, name: "V4_9_4" },
     });
     const silent = (await http.json("/api/v1/connections")).items
-      .find(({ peer }: { peer: string }) => peer === peers[1].address);
+      .find(({ peer }: { peer: string }) => peer === peers[1]!.address);
     assert.equal(silent.software, null);
     await withLimit(passing.end(), "the connection is still open");
     assert.equal(await shown(), undefined);
@@ -218,7 +223,7 @@ describe("the HTTP port of a server with brokers", () => {
     const topics = manyTopics(50_000);
     const addr = "10.0.0.9:10911";
     const many = { name: "broker-many", cluster: "Many", addr, topics };
-    assert.equal((await peer.call(registration(many))).code, 0);
+    assert.equal((await peer!.call(registration(many))).code, 0);
     const seen: string[] = [];
     for (let after = ""; after !== undefined;) {
       const cursor = after === "" ? "" : `&after=${encodeURIComponent(after)}`;
@@ -229,7 +234,7 @@ describe("the HTTP port of a server with brokers", () => {
       seen.push(...items.map(({ topic }: { topic: string }) => topic));
       const coming = [{ name: `orders-${seen.length}` }, { name: `zzz-${seen.length}` }];
       const more = { ...many, name: "broker-more", addr: "10.0.0.10:10911", topics: coming };
-      assert.equal((await peer.call(registration(more))).code, 0);
+      assert.equal((await peer!.call(registration(more))).code, 0);
       after = next ?? undefined;
     }
     const old = seen.filter((topic) => topic.startsWith("orders-created-by-shop-"));

@@ -4,6 +4,7 @@ import { kvPut, manyTopics, registration } from "../support/brokers.ts";
 import { HttpServerProcess } from "../support/http_server.ts";
 import { Peer } from "../support/peer.ts";
 import { withLimit } from "../support/wait.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 const MEGABYTE = 1024 * 1024;
 const utf8 = new TextEncoder();
@@ -75,7 +76,7 @@ describe("bad input to the HTTP port", () => {
   /** Asserts that the server keeps working. */
   async function assertUnhurt(): Promise<void> {
     assert.equal((await http.get("/livez")).status, 200);
-    assert.equal((await broker.call({ code: 106 })).code, 0);
+    assert.equal((await broker.call({ code: RequestCode.GET_BROKER_CLUSTER_INFO })).code, 0);
   }
 
   const refused: [what: string, text: string][] = [
@@ -151,7 +152,7 @@ describe("bad input to the HTTP port", () => {
       assert.match((await response.json()).detail, /wait for their clients/);
       assert.equal((await http.get("/livez")).status, 200);
       assert.equal((await http.get("/readyz")).status, 200);
-      assert.equal((await broker.call({ code: 106 })).code, 0);
+      assert.equal((await broker.call({ code: RequestCode.GET_BROKER_CLUSTER_INFO })).code, 0);
     }
     await http.getUntil("/version", 200);
     await assertUnhurt();

@@ -10,7 +10,7 @@ const PAGE = new URL("../../docs/http.md", import.meta.url);
 function examples(page: string): { command: string; answer?: string }[] {
   return Array.from(
     page.matchAll(/^```sh\n(.*?)\n```$(?:\n\n```json\n(.*?)\n```$)?/gms),
-    ([, command, answer]) => ({ command, answer }),
+    ([, command = "", answer]) => ({ command, answer }),
   );
 }
 

@@ -4,6 +4,7 @@ import { HttpServerProcess } from "../support/http_server.ts";
 import { Peer } from "../support/peer.ts";
 import { Home, itWithFlags, ServerProcess, START_FLAGS } from "../support/server_process.ts";
 import { withLimit } from "../support/wait.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 describe("the HTTP port at the start", () => {
   it("is on 127.0.0.1:9890 where nothing is said; without it, when that is taken", async () => {
@@ -22,7 +23,7 @@ describe("the HTTP port at the start", () => {
     const warning = await second.err.find(/WARN no HTTP port/);
     assert.match(warning, /127\.0\.0\.1:9890 \(httpBindAddress, httpPort\).*in use/);
     await using peer = await Peer.connect(second.port);
-    assert.equal((await peer.call({ code: 106 })).code, 0);
+    assert.equal((await peer.call({ code: RequestCode.GET_BROKER_CLUSTER_INFO })).code, 0);
     assert.equal(second.err.all.filter((it) => it.includes("HTTP")).length, 1);
   });
 
@@ -37,7 +38,7 @@ describe("the HTTP port at the start", () => {
       const lines = ended.err.filter((line) => line.includes("HTTP") || line.includes("http"));
       assert.equal(lines.length, 1, ended.err.join("\n"));
       assert.equal(lines[0], ended.err.at(-1));
-      assert.ok(lines[0].includes(`127.0.0.1:${port} (httpBindAddress, httpPort)`), lines[0]);
+      assert.ok(lines[0]!.includes(`127.0.0.1:${port} (httpBindAddress, httpPort)`), lines[0]);
     }
   });
 
@@ -107,7 +108,7 @@ describe("/readyz", () => {
     const response = await http.getUntil("/readyz", 503);
     const { kvFile, ...others } = await failed(response);
     assert.deepEqual(others, {});
-    assert.match(kvFile, /namesrv\/kvConfig\.json/);
+    assert.match(kvFile!, /namesrv\/kvConfig\.json/);
     await Deno.remove(folder);
     await http.getUntil("/readyz", 200);
   });
@@ -118,9 +119,9 @@ describe("/readyz", () => {
     await using http = await HttpServerProcess.start({ args: ["-c", file] });
     const response = await http.get("/readyz");
     assert.equal(response.status, 503);
-    assert.match((await failed(response)).waitForService, /^route queries are refused for \d+ s/);
+    assert.match((await failed(response)).waitForService!, /^route queries are refused for \d+ s/);
     await using peer = await Peer.connect(http.server.port);
-    const update = { code: 318, body: "waitSecondsForService=0" };
+    const update = { code: RequestCode.UPDATE_NAMESRV_CONFIG, body: "waitSecondsForService=0" };
     assert.equal((await peer.call(update)).code, 0);
     assert.equal((await http.get("/readyz")).status, 200);
   });

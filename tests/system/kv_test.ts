@@ -3,6 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { Peer } from "../support/peer.ts";
 import { Home, type Launch, ServerProcess } from "../support/server_process.ts";
 import { until } from "../support/wait.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 const PUT = 100;
 const GET = 101;
@@ -122,7 +123,7 @@ describe("limits of the KV table", () => {
     const one = await peer.call({ code: GET, extFields: { namespace: "one", key: "k" } });
     assert.equal(one.code, 1);
     const registered = await peer.call({
-      code: 103,
+      code: RequestCode.REGISTER_BROKER,
       extFields: { clusterName: "c", brokerName: "b", brokerAddr: "10.0.0.1:1", brokerId: "0" },
     });
     assert.ok((registered.body?.length ?? 0) < 1000);

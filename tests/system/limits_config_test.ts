@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { Peer } from "../support/peer.ts";
 import { Home, ServerProcess } from "../support/server_process.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 /** Each would end the service, or bring it down later. */
 const HARMFUL: readonly [key: string, value: number][] = [
@@ -28,12 +29,15 @@ describe("UPDATE_NAMESRV_CONFIG", () => {
     await using home = await Home.make();
     await using server = await ServerProcess.start({ home });
     await using peer = await Peer.connect(server.port);
-    const before = (await peer.call({ code: 319 })).body;
+    const before = (await peer.call({ code: RequestCode.GET_NAMESRV_CONFIG })).body;
     for (const [key, value] of HARMFUL) {
-      const { code, remark } = await peer.call({ code: 318, body: `${key}=${value}\n` });
+      const { code, remark } = await peer.call({
+        code: RequestCode.UPDATE_NAMESRV_CONFIG,
+        body: `${key}=${value}\n`,
+      });
       assert.equal(code, 1, key);
       assert.match(remark ?? "", new RegExp(`${key}.* from \\d+ to \\d+|${key}.*at least`), key);
     }
-    assert.deepEqual((await peer.call({ code: 319 })).body, before);
+    assert.deepEqual((await peer.call({ code: RequestCode.GET_NAMESRV_CONFIG })).body, before);
   });
 });

@@ -3,8 +3,9 @@ import { describe, it } from "@std/testing/bdd";
 import { Peer } from "../support/peer.ts";
 import { Home, ServerProcess } from "../support/server_process.ts";
 import { withLimit } from "../support/wait.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
-const QUERY = { code: 206 };
+const QUERY = { code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER };
 
 async function isServed(peer: Peer): Promise<boolean> {
   return await withLimit(peer.call(QUERY).then(() => true, () => false), "neither");
@@ -58,7 +59,10 @@ describe("PROXY headers", () => {
     await using server = await start(home, { maxConnectionsPerAddress: "2" });
     await using one = await through(server.port, "192.0.2.1");
     assert.ok(await isServed(one));
-    await one.call({ code: 100, extFields: { namespace: "n", key: "k", value: "v" } });
+    await one.call({
+      code: RequestCode.PUT_KV_CONFIG,
+      extFields: { namespace: "n", key: "k", value: "v" },
+    });
     const line = await server.err.find(/KV put/);
     assert.ok(line.includes(`peer=${one.address} proxied=192.0.2.1:5000 `), line);
     await using two = await through(server.port, "192.0.2.2");
@@ -71,7 +75,10 @@ describe("PROXY headers", () => {
     await using home = await Home.make();
     await using server = await start(home, { trustedProxies: "10.9.0.0/16,2001:db8::/32" });
     await using peer = await through(server.port, "192.0.2.1");
-    await peer.call({ code: 100, extFields: { namespace: "n", key: "k", value: "v" } });
+    await peer.call({
+      code: RequestCode.PUT_KV_CONFIG,
+      extFields: { namespace: "n", key: "k", value: "v" },
+    });
     const line = await server.err.find(/KV put/);
     assert.ok(line.includes(`peer=${peer.address} namespace=`), line);
   });

@@ -4,10 +4,13 @@ import { encodeFrame } from "../support/frames.ts";
 import { HttpServerProcess } from "../support/http_server.ts";
 import { Peer } from "../support/peer.ts";
 import { withLimit } from "../support/wait.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 /** A query for all topics whose header states this language. */
 function queryIn(language: string, opaque: number): Uint8Array {
-  const header = new TextEncoder().encode(JSON.stringify({ code: 206, language, opaque }));
+  const header = new TextEncoder().encode(
+    JSON.stringify({ code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER, language, opaque }),
+  );
   const bytes = new Uint8Array(8 + header.length);
   const view = new DataView(bytes.buffer);
   view.setInt32(0, 4 + header.length);
@@ -21,10 +24,18 @@ describe("headers", () => {
     await using http = await HttpServerProcess.start();
     await using bystander = await Peer.connect(http.server.port);
     await using peer = await Peer.connect(http.server.port);
-    await peer.send(encodeFrame({ code: 206, extFields: { a: "x".repeat(8_000_000) } }, 1));
+    await peer.send(
+      encodeFrame({
+        code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER,
+        extFields: { a: "x".repeat(8_000_000) },
+      }, 1),
+    );
     await withLimit(peer.closed, "it is still open");
     await http.server.err.find(/a header of 8000\d+ bytes is longer than 65536 \(maxHeaderBytes\)/);
-    assert.equal((await bystander.call({ code: 206 })).code, 0);
+    assert.equal(
+      (await bystander.call({ code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER })).code,
+      0,
+    );
   });
 
   it("leave nothing of a peer's choice: 1000 languages of 60 KB take no memory", async () => {

@@ -63,7 +63,7 @@ describe("connections to the HTTP port", () => {
       assert.equal((await (await http.get("/livez")).json()).alive, true);
       const grown = await http.server.residentBytes() - before;
       assert.ok(grown < 40 * MiB, `${grown} bytes`);
-      assert.equal(await clients[0].read(), undefined);
+      assert.equal(await clients[0]!.read(), undefined);
       assert.equal(await clients.at(-1)!.read(), undefined);
       const seconds = (performance.now() - begun) / 1000;
       // On a busy machine the last is late; it is never early.

@@ -6,6 +6,7 @@ import { HttpServerProcess } from "../support/http_server.ts";
 import { Peer } from "../support/peer.ts";
 import { withLimit } from "../support/wait.ts";
 import { parseScrape } from "../support/scrape.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 const MiB = 1 << 20;
 const BUFFERED = "rocketmq_namesrv_buffered_bytes";
@@ -83,7 +84,7 @@ describe("the memory budget", () => {
     const topics = Array.from({ length: 20_000 }, (_, i) => ({ name: `${i}`.padEnd(100, "x") }));
     await using broker = await Peer.connect(server.port);
     await broker.call(registration({ name: "broker-a", addr: "10.0.0.1:10911", topics }));
-    const list = { code: 206 };
+    const list = { code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER };
     const question = encodeFrame(list, 1);
     const before = await server.residentBytes();
     const readers: Peer[] = [];

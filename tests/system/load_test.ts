@@ -5,6 +5,7 @@ import { manyTopics, registration, routeQuery } from "../support/brokers.ts";
 import { Peer } from "../support/peer.ts";
 import { askMeanwhile } from "../support/route_asker.ts";
 import { Home, ServerProcess } from "../support/server_process.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 const MEGABYTE = 1024 * 1024;
 const SMALL = {
@@ -36,7 +37,7 @@ describe("registrations of 10 000 topics", () => {
         `the longest took ${longest.toFixed(1)} ms`,
     );
     assert.deepEqual([code, others], [0, 0]);
-    const { body } = await client.call({ code: 206 });
+    const { body } = await client.call({ code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER });
     const list = parseJson(new TextDecoder().decode(body)).value as Map<string, string[]>;
     assert.equal(list.get("topicList")!.length, 10_002);
     const route = await client.call(routeQuery("orders-created-by-shop-9999"));
@@ -64,7 +65,7 @@ describe("registrations of 10 000 topics", () => {
     );
     // Others have queues of their own.
     for (let i = 0; i < 10; i++) assert.equal((await client.call(routeQuery("A"))).code, 0);
-    assert.equal((await client.call({ code: 106 })).code, 0);
+    assert.equal((await client.call({ code: RequestCode.GET_BROKER_CLUSTER_INFO })).code, 0);
     assert.equal((await decoding).code, 0);
     const codes = (await Promise.all(answers)).map(({ code, remark }) => `${code} ${remark ?? ""}`);
     const refused = codes.filter((code) => code.startsWith("2 "));

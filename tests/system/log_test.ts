@@ -3,8 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { Peer } from "../support/peer.ts";
 import { Home, Lines, programWords, ServerProcess } from "../support/server_process.ts";
 import { withLimit } from "../support/wait.ts";
-
-const UPDATE_NAMESRV_CONFIG = 318;
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 async function start(home: Home, options: Record<string, string>): Promise<ServerProcess> {
   return await ServerProcess.start({ home, args: ["-c", await home.configFile(options)] });
@@ -36,7 +35,7 @@ describe("the log", () => {
     const file = await Deno.readTextFile(home.file("logs/namesrv.log"));
     assert.deepEqual(file.trimEnd().split("\n"), err);
     // Scripts wait for the boot line.
-    assert.match(out[0], /^The Name Server boot success\. serializeType=JSON, address /);
+    assert.match(out[0]!, /^The Name Server boot success\. serializeType=JSON, address /);
   });
 
   it("goes to the console when the folder below rocketmqHome can't be used", async () => {
@@ -60,7 +59,7 @@ describe("the log", () => {
     await using server = await start(home, { logRepeatLimit: "2" });
     await using peer = await Peer.connect(server.port);
     const change = async (body: string) => {
-      assert.equal((await peer.call({ code: UPDATE_NAMESRV_CONFIG, body })).code, 0);
+      assert.equal((await peer.call({ code: RequestCode.UPDATE_NAMESRV_CONFIG, body })).code, 0);
     };
     assert.ok(!server.err.all.some((line) => / DEBUG /.test(line)));
     await change("logLevel=DEBUG");
@@ -90,8 +89,14 @@ describe("the log", () => {
     // Each of them is several lines of different kinds: opened, refused, closed, and a value.
     for (let i = 0; i < 100; i++) {
       await spoil(server);
-      await peer.call({ code: 105, extFields: { topic: "T", acceptStandardJsonOnly: "maybe" } });
-      await peer.call({ code: 100, extFields: { namespace: "n", key: "k", value: `${i}` } });
+      await peer.call({
+        code: RequestCode.GET_ROUTEINFO_BY_TOPIC,
+        extFields: { topic: "T", acceptStandardJsonOnly: "maybe" },
+      });
+      await peer.call({
+        code: RequestCode.PUT_KV_CONFIG,
+        extFields: { namespace: "n", key: "k", value: `${i}` },
+      });
     }
     const { err } = await server.stop();
     // Own lines, of the start and the stop, are not counted: nothing of a stranger's hides them.

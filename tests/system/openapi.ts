@@ -48,7 +48,7 @@ export class Description {
       : `components/responses/${name}`;
 
     const type = response.headers.get("content-type")?.split(";")[0] ?? "";
-    assert.deepEqual(Object.keys(described.content ?? {}), [type], `the type of ${what}`);
+    assert.deepEqual(Object.keys(described!.content ?? {}), [type], `the type of ${what}`);
     const text = await response.text();
     const body = type.endsWith("json") ? JSON.parse(text) : text;
     const validate = this.#ajv.getSchema(`document#/${at}/content/${pointer(type)}/schema`);
@@ -62,7 +62,7 @@ export class Description {
     const [asked] = path.split("?");
     for (const [template, item] of Object.entries(this.#document.paths)) {
       const pattern = template.replace(/[.]/g, "\\.").replace(/\{\w+\}/g, "[^/]+");
-      if (new RegExp(`^${pattern}$`).test(asked)) return [template, item];
+      if (new RegExp(`^${pattern}$`).test(asked!)) return [template, item];
     }
     return assert.fail(`${path} is not described`);
   }

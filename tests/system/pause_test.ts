@@ -4,6 +4,7 @@ import { manyTopics, registration } from "../support/brokers.ts";
 import { Peer } from "../support/peer.ts";
 import { Home, ServerProcess } from "../support/server_process.ts";
 import { pause } from "../support/wait.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 const HEARTBEAT_TIMEOUT_MS = 5000;
 const IDLE_SECONDS = 6;
@@ -17,7 +18,7 @@ const broker = {
   brokerId: "0",
   brokerAddr: "10.0.0.1:10911",
 };
-const heartbeat = { code: 904, extFields: broker };
+const heartbeat = { code: RequestCode.BROKER_HEARTBEAT, extFields: broker };
 /** It is read in many turns of the event loop, in which other things have theirs. */
 const large = registration({
   name: broker.brokerName,
@@ -47,7 +48,7 @@ describe("a server that is paused for longer than heartbeats may take", () => {
     server.kill("SIGCONT");
     assert.equal((await waiting).code, 0);
     assert.deepEqual(server.err.all.filter((line) => /broker lost|idle/.test(line)), []);
-    const { body } = await peer.call({ code: 106 });
+    const { body } = await peer.call({ code: RequestCode.GET_BROKER_CLUSTER_INFO });
     assert.match(new TextDecoder().decode(body), /"10\.0\.0\.1:10911"/);
     await server.err.find(/WARN process was paused/);
   });

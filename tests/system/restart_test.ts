@@ -5,14 +5,16 @@ import { kvGet, kvPut, registration, routeQuery } from "../support/brokers.ts";
 import { Peer } from "../support/peer.ts";
 import { Home, ServerProcess } from "../support/server_process.ts";
 import { pause } from "../support/wait.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
+import { nth } from "../support/lists.ts";
 
 function update(text: string) {
-  return { code: 318, body: text };
+  return { code: RequestCode.UPDATE_NAMESRV_CONFIG, body: text };
 }
 
 /** Returns an option from the response to GET_NAMESRV_CONFIG. */
 async function option(peer: Peer, name: string): Promise<string | undefined> {
-  const { body } = await peer.call({ code: 319 });
+  const { body } = await peer.call({ code: RequestCode.GET_NAMESRV_CONFIG });
   const lines = new TextDecoder().decode(body).split("\n");
   return lines.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1);
 }
@@ -31,7 +33,10 @@ describe("after a restart", () => {
       await using peer = await Peer.connect(server.port);
       for (const entry of entries) assert.equal((await peer.call(kvPut(...entry))).code, 0);
       await peer.call(kvPut("gone", "key", "value"));
-      const gone = { code: 102, extFields: { namespace: "gone", key: "key" } };
+      const gone = {
+        code: RequestCode.DELETE_KV_CONFIG,
+        extFields: { namespace: "gone", key: "key" },
+      };
       assert.equal((await peer.call(gone)).code, 0);
       assert.equal((await server.stop()).code, 0);
     }
@@ -53,9 +58,15 @@ describe("after a restart", () => {
     {
       await using server = await ServerProcess.start({ home });
       await using peer = await Peer.connect(server.port);
-      assert.equal((await peer.call({ code: 206 })).code, 0);
+      assert.equal(
+        (await peer.call({ code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER })).code,
+        0,
+      );
       assert.equal((await peer.call(update("enableAllTopicList=false\n"))).code, 0);
-      assert.equal((await peer.call({ code: 206 })).remark, "disable");
+      assert.equal(
+        (await peer.call({ code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER })).remark,
+        "disable",
+      );
       assert.equal((await server.stop()).code, 0);
     }
     assert.match(
@@ -66,7 +77,10 @@ describe("after a restart", () => {
       await using server = await ServerProcess.start({ home });
       await using peer = await Peer.connect(server.port);
       assert.equal(await option(peer, "enableAllTopicList"), "false");
-      assert.equal((await peer.call({ code: 206 })).remark, "disable");
+      assert.equal(
+        (await peer.call({ code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER })).remark,
+        "disable",
+      );
     }
   });
 
@@ -86,7 +100,7 @@ describe("after a restart", () => {
       ]
     ) {
       await using home = await Home.make();
-      const file = await home.write(name, text);
+      const file = await home.write(name!, text!);
       {
         await using server = await ServerProcess.start({ home, args: ["-c", file] });
         await using peer = await Peer.connect(server.port);
@@ -199,7 +213,7 @@ describe("a kill in the middle of KV changes", () => {
           const answers = peer.callAll(entries.map(([key, value]) => kvPut("storm", key, value)));
           for (const [i, answer] of answers.entries()) {
             if ((await answer).code !== 0) throw new Error("a change was refused");
-            answered.set(...entries[i]);
+            answered.set(...nth(entries, i));
             if (++count === 100 + 150 * round) enough.resolve();
           }
         }

@@ -9,13 +9,14 @@ import {
   ServerProcess,
   START_FLAGS,
 } from "../support/server_process.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 /** Asserts that a start failed with one line that contains all these words. */
 function assertRefused({ code, out, err }: Ended, ...words: string[]): void {
   assert.equal(code, 1, err.join("\n"));
   assert.deepEqual(out, []);
   assert.equal(err.length, 1, err.join("\n"));
-  for (const word of words) assert.ok(err[0].includes(word), `${word} is not in: ${err[0]}`);
+  for (const word of words) assert.ok(err[0]!.includes(word), `${word} is not in: ${err[0]}`);
 }
 
 /** The flags of the task `start` without a permission, or with a narrower one. */
@@ -33,7 +34,7 @@ describe("a start", () => {
     await using server = await ServerProcess.start({ home, args: [`--listenPort=${port}`] });
     const booted = performance.now();
     await using peer = await Peer.connect(port);
-    const answer = await peer.call({ code: 106 });
+    const answer = await peer.call({ code: RequestCode.GET_BROKER_CLUSTER_INFO });
     const answered = performance.now();
     assert.equal(answer.code, 0);
     assert.equal(
@@ -72,7 +73,7 @@ describe("a start", () => {
     await using server = await ServerProcess.start({ home, args: ["--bindAddress=127.0.0.1"] });
     assert.equal(server.host, "127.0.0.1");
     await using peer = await Peer.connect(server.port);
-    assert.equal((await peer.call({ code: 106 })).code, 0);
+    assert.equal((await peer.call({ code: RequestCode.GET_BROKER_CLUSTER_INFO })).code, 0);
   });
 
   it("takes the configuration from properties and from YAML, by the file's ending", async () => {
@@ -84,7 +85,7 @@ describe("a start", () => {
     for (const file of files) {
       await using server = await ServerProcess.start({ home, args: ["-c", file] });
       await using peer = await Peer.connect(server.port);
-      const { body } = await peer.call({ code: 319 });
+      const { body } = await peer.call({ code: RequestCode.GET_NAMESRV_CONFIG });
       const lines = new TextDecoder().decode(body).split("\n");
       assert.ok(lines.includes(`configStorePath=${file}`), file);
       assert.ok(lines.some((line) => /^productEnvName=(北|\\u5317)$/.test(line)), file);
@@ -123,7 +124,7 @@ describe("a start", () => {
     const { err, out } = await server.stop();
     const log = await Deno.readTextFile(home.file("rocketmq/logs/rocketmqlogs/namesrv.log"));
     assert.deepEqual(log.trimEnd().split("\n"), err);
-    assert.ok(log.includes(out[0]));
+    assert.ok(log.includes(out[0]!));
   });
 });
 
@@ -144,7 +145,7 @@ describe("what ends at once", () => {
     await using home = await Home.make();
     const { code, out, err } = await ServerProcess.run({ home, args: ["--version"] });
     assert.deepEqual([code, err, out.length], [0, [], 1]);
-    assert.match(out[0], /\d+\.\d+\.\d+/);
+    assert.match(out[0]!, /\d+\.\d+\.\d+/);
   });
 
   it("-p prints every option with its value", async () => {
@@ -266,12 +267,18 @@ describe("a start without a permission is refused with the flag that allows it",
     await using home = await Home.make();
     await using server = await ServerProcess.start({ home, flags: flagsWith("write") });
     await using peer = await Peer.connect(server.port);
-    const put = { code: 100, extFields: { namespace: "n", key: "k", value: "v" } };
+    const put = {
+      code: RequestCode.PUT_KV_CONFIG,
+      extFields: { namespace: "n", key: "k", value: "v" },
+    };
     const refused = await peer.call(put);
     assert.equal(refused.code, 1);
     assert.match(refused.remark!, /kvConfigPath.*the log names the flag of Deno$/);
     await server.err.find(/ERROR KV changes can't be written .*--allow-write=/);
-    const { code } = await peer.call({ code: 101, extFields: { namespace: "n", key: "k" } });
+    const { code } = await peer.call({
+      code: RequestCode.GET_KV_CONFIG,
+      extFields: { namespace: "n", key: "k" },
+    });
     assert.equal(code, 22);
   });
 
@@ -288,7 +295,10 @@ describe("a start without a permission is refused with the flag that allows it",
     ];
     await using server = await ServerProcess.start({ home, flags });
     await using peer = await Peer.connect(server.port);
-    const put = { code: 100, extFields: { namespace: "n", key: "k", value: "v" } };
+    const put = {
+      code: RequestCode.PUT_KV_CONFIG,
+      extFields: { namespace: "n", key: "k", value: "v" },
+    };
     assert.equal((await peer.call(put)).code, 0);
     assert.equal((await server.stop()).code, 0);
   });
@@ -318,10 +328,13 @@ describe("a broken KV file", () => {
     const warning = await server.err.find(/WARN.*BACKUP/);
     assert.ok(warning.includes(file), warning);
     await using peer = await Peer.connect(server.port);
-    const get = { code: 101, extFields: { namespace: "ns", key: "k" } };
+    const get = { code: RequestCode.GET_KV_CONFIG, extFields: { namespace: "ns", key: "k" } };
     assert.deepEqual((await peer.call(get)).extFields, new Map([["value", "older"]]));
     assert.equal(await Deno.readTextFile(file), BROKEN);
-    const put = { code: 100, extFields: { namespace: "ns", key: "k", value: "newer" } };
+    const put = {
+      code: RequestCode.PUT_KV_CONFIG,
+      extFields: { namespace: "ns", key: "k", value: "newer" },
+    };
     assert.equal((await peer.call(put)).code, 0);
     assert.equal(await Deno.readTextFile(file), '{"configTable":{"ns":{"k":"newer"}}}');
   });

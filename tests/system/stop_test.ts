@@ -4,6 +4,7 @@ import { kvPut, manyTopics, registration, routeQuery } from "../support/brokers.
 import { Peer } from "../support/peer.ts";
 import { Home, ServerProcess } from "../support/server_process.ts";
 import { withLimit } from "../support/wait.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 describe("a stop", () => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
@@ -11,7 +12,7 @@ describe("a stop", () => {
       await using home = await Home.make();
       await using server = await ServerProcess.start({ home });
       await using peer = await Peer.connect(server.port);
-      assert.equal((await peer.call({ code: 106 })).code, 0);
+      assert.equal((await peer.call({ code: RequestCode.GET_BROKER_CLUSTER_INFO })).code, 0);
       const begin = performance.now();
       server.kill(signal);
       await peer.closed;
@@ -85,15 +86,15 @@ describe("a stop", () => {
     });
     await using server = await ServerProcess.start({ home, args: ["-c", file] });
     await using peer = await Peer.connect(server.port);
-    assert.equal((await peer.call({ code: 106 })).code, 0);
+    assert.equal((await peer.call({ code: RequestCode.GET_BROKER_CLUSTER_INFO })).code, 0);
     server.kill("SIGTERM");
     await server.err.find(/stopping/);
     const [refused, answered] = await Promise.all(peer.callAll([
-      { code: 106, version: 476 },
-      { code: 106, version: 475 },
+      { code: RequestCode.GET_BROKER_CLUSTER_INFO, version: 476 },
+      { code: RequestCode.GET_BROKER_CLUSTER_INFO, version: 475 },
     ]));
-    assert.deepEqual([refused.code, refused.remark], [1500, "please go away"]);
-    assert.equal(answered.code, 0);
+    assert.deepEqual([refused!.code, refused!.remark], [1500, "please go away"]);
+    assert.equal(answered!.code, 0);
     const { code } = await withLimit(server.ended, "the server has not stopped");
     assert.equal(code, 0);
   });
@@ -122,8 +123,12 @@ async function stuckPeer(server: ServerProcess): Promise<Peer> {
   assert.equal((await answer).code, 0);
   const peer = await Peer.connectSilently(server.port);
   // 600 KB each: more than the operating system buffers for a connection.
-  peer.callAll(Array.from({ length: 50 }, () => ({ code: 206 })));
+  peer.callAll(
+    Array.from({ length: 50 }, () => ({ code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER })),
+  );
   // Its requests were read before these later ones are answered.
-  for (let i = 0; i < 3; i++) assert.equal((await broker.call({ code: 106 })).code, 0);
+  for (let i = 0; i < 3; i++) {
+    assert.equal((await broker.call({ code: RequestCode.GET_BROKER_CLUSTER_INFO })).code, 0);
+  }
   return peer;
 }

@@ -9,6 +9,7 @@ import { Collector } from "./collector.ts";
 import { Peer } from "../support/peer.ts";
 import { Home, ServerProcess } from "../support/server_process.ts";
 import { until } from "../support/wait.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 const ROUTE = "get_routeinfo_by_topic";
 const LATENCY = "rocketmq_rpc_latency";
@@ -40,7 +41,7 @@ async function drive(peer: Peer): Promise<void> {
   await peer.call(routeQuery("T1"));
   await Promise.all(peer.callAll(["T1", "T1", "nowhere"].map(routeQuery)));
   await peer.call(kvPut("n", "k", "v"));
-  await peer.call({ code: 100, extFields: { namespace: "n" } });
+  await peer.call({ code: RequestCode.PUT_KV_CONFIG, extFields: { namespace: "n" } });
   await peer.call({ code: 4711 });
 }
 
@@ -136,7 +137,7 @@ describe("OpenTelemetry", () => {
       "unknown 4711 3 ",
     ]);
     // This one waited for the disk.
-    assert.ok(collector.spans[5].nanoseconds > 0);
+    assert.ok(collector.spans[5]!.nanoseconds > 0);
   });
 
   it("exports handshakes, reloads and the certificate's expiry", async () => {

@@ -9,7 +9,7 @@ async function blocks(): Promise<{ language: string; text: string }[]> {
   const page = await Deno.readTextFile(PAGE);
   const part = page.slice(0, page.indexOf("## Options"));
   return [...part.matchAll(/^```(\w+)\n([^]*?)^```$/gm)]
-    .map(([, language, text]) => ({ language, text }));
+    .map(([, language = "", text = ""]) => ({ language, text }));
 }
 
 async function shell(home: Home, script: string): Promise<string> {
@@ -30,12 +30,12 @@ describe("the page about TLS", () => {
     const all = await blocks();
     const [authority, client, start, mqadmin] = all.filter(({ language }) => language === "sh");
     const [options, clientOptions] = all.filter(({ language }) => language === "properties");
-    await shell(home, authority.text);
-    await shell(home, client.text);
-    const file = await home.write("namesrv.properties", options.text);
+    await shell(home, authority!.text);
+    await shell(home, client!.text);
+    const file = await home.write("namesrv.properties", options!.text);
     await using server = await ServerProcess.start({ home, args: ["-c", file] });
 
-    const ask = start.text.split("\n").find((line) => line.startsWith("openssl s_client"))!;
+    const ask = start!.text.split("\n").find((line) => line.startsWith("openssl s_client"))!;
     const here = ask.replace("127.0.0.1:9876", `127.0.0.1:${server.port}`);
     const said = await shell(home, here);
     assert.match(said, /Verification: OK/);
@@ -44,10 +44,10 @@ describe("the page about TLS", () => {
     await server.err.find(/connection refused .*sent no certificate/);
 
     // The files named in Java's options exist in the required format.
-    for (const [, name] of clientOptions.text.matchAll(/Path=(.*)$/gm)) {
-      await Deno.stat(home.file(name));
+    for (const [, name] of clientOptions!.text.matchAll(/Path=(.*)$/gm)) {
+      await Deno.stat(home.file(name!));
     }
     assert.match(await Deno.readTextFile(home.file("client.key")), /^-----BEGIN PRIVATE KEY-----/);
-    assert.ok(mqadmin.text.includes("tls-client.properties"));
+    assert.ok(mqadmin!.text.includes("tls-client.properties"));
   });
 });

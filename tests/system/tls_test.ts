@@ -9,12 +9,14 @@ import { makeAuthority, makeCertificate, openssl } from "../support/certificates
 import { Peer } from "../support/peer.ts";
 import { Home, Lines, ServerProcess } from "../support/server_process.ts";
 import { pause, until, withLimit } from "../support/wait.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
+import { nth } from "../support/lists.ts";
 
 const MEGABYTE = 1_048_576;
 /** Handshakes that others finish on a busy machine, too, and that nobody waits long for. */
 const SILENCE_MS = 3000;
 /** GET_ALL_TOPIC_LIST_FROM_NAMESERVER, which every server answers. */
-const QUESTION = encodeFrame({ code: 206 }, 7);
+const QUESTION = encodeFrame({ code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER }, 7);
 
 let home: Home;
 
@@ -116,7 +118,10 @@ async function answerOf(socket: tls.TLSSocket): Promise<void> {
 
 async function answersPlain(server: ServerProcess): Promise<boolean> {
   await using peer = await Peer.connect(server.port);
-  return await peer.call({ code: 206 }).then(() => true, () => false);
+  return await peer.call({ code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER }).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Finds the only line about a refused connection, with this reason. */
@@ -139,7 +144,7 @@ describe("TLS", () => {
     const [server, middle] = await Promise.all(
       ["server.pem", "middle.pem"].map((name) => Deno.readTextFile(home.file(name))),
     );
-    await home.write("chain.pem", server + middle);
+    await home.write("chain.pem", server! + middle!);
   });
 
   afterAll(async () => {
@@ -307,7 +312,7 @@ describe("TLS", () => {
           });
         const said = await refusal(options("guide.key"));
         const [, command] = /guide\.key .*is not supported; `openssl (.*)` converts/.exec(said)!;
-        const words = command.replace("OLD", "guide.key").replace("NEW", "converted.key");
+        const words = command!.replace("OLD", "guide.key").replace("NEW", "converted.key");
         const passwords = ["-passin", "pass:secret", "-passout", "pass:secret"];
         await openssl(path, ...words.split(" "), ...passwords);
         await using server = await start(options("converted.key"));
@@ -441,7 +446,10 @@ describe("TLS", () => {
       const open = await Promise.all(Array.from({ length: 40 }, () => Peer.connect(server.port)));
       await Promise.all(open.map((peer) => peer.send(Uint8Array.fromHex(half))));
       await refused(server, /the handshake gave way to 20 newer ones \(tlsMaxHandshakes\)/);
-      assert.equal((await bystander.call({ code: 206 })).code, 0);
+      assert.equal(
+        (await bystander.call({ code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER })).code,
+        0,
+      );
       await withLimit(Promise.all(open.map((peer) => peer.closed)), "handshakes are still open");
       assert.ok(await asks(server));
       assert.equal(server.err.all.filter((line) => / WARN /.test(line)).length, 40);
@@ -468,7 +476,10 @@ describe("TLS", () => {
           open.push(...await Promise.all(some));
           for (const peer of open.slice(-100)) void peer.closed.then(countRefused);
           await Promise.all(open.slice(-100).map((it) => it.send(Uint8Array.fromHex(half))));
-          assert.equal((await plain.call({ code: 206 })).code, 0);
+          assert.equal(
+            (await plain.call({ code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER })).code,
+            0,
+          );
           await answerOf(secured);
           if (open.length === 1000) {
             const grown = (await server.residentBytes() - before) / MEGABYTE;
@@ -480,7 +491,10 @@ describe("TLS", () => {
         const grown = (await server.residentBytes() - before) / MEGABYTE;
         console.log(`measured: ${grown.toFixed(1)} MiB after 2000 more have taken their places`);
         assert.ok(grown < 250, `${grown} MiB`);
-        assert.equal((await plain.call({ code: 206 })).code, 0);
+        assert.equal(
+          (await plain.call({ code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER })).code,
+          0,
+        );
         await answerOf(secured);
       } finally {
         secured.destroy();
@@ -498,7 +512,10 @@ describe("TLS", () => {
       const slow = await connectNode(server.port);
       slow.pause();
       const before = await server.residentBytes();
-      const question = encodeFrame({ code: 206, extFields: { filler: "x".repeat(20_000) } }, 7);
+      const question = encodeFrame({
+        code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER,
+        extFields: { filler: "x".repeat(20_000) },
+      }, 7);
       let sent = 0;
       for (let i = 0; i < 100; i++) {
         for (; slow.writableLength < 4_000_000; sent += question.length) slow.write(question);
@@ -511,7 +528,10 @@ describe("TLS", () => {
       );
       assert.ok(sent < 60_000_000, `${sent} bytes were read`);
       assert.ok(grown < 200_000_000, `${grown} bytes more`);
-      assert.equal((await broker.call({ code: 206 })).code, 0);
+      assert.equal(
+        (await broker.call({ code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER })).code,
+        0,
+      );
       slow.destroy();
     });
 
@@ -535,7 +555,10 @@ describe("TLS", () => {
 
     /** Exactly one line reports it, and no other connection is affected. */
     async function toldOnce(server: ServerProcess, bystander: Peer): Promise<void> {
-      assert.equal((await bystander.call({ code: 206 })).code, 0);
+      assert.equal(
+        (await bystander.call({ code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER })).code,
+        0,
+      );
       assert.ok(await asks(server));
       const lines = server.err.all.filter((line) => !/ (INFO|DEBUG) /.test(line));
       assert.equal(lines.length, 1, lines.join("\n"));
@@ -643,7 +666,7 @@ describe("TLS", () => {
     it("200 times under load, without a handshake that fails", async () => {
       const pairs = [await makePair("even"), await makePair("odd")];
       const write = async (i: number) => {
-        const [key, cert] = pairs[i % 2];
+        const [key, cert] = nth(pairs, i % 2);
         // Both in one step: a key and its certificate may share a file.
         await home.write("both.next", key + cert);
         await Deno.rename(home.file("both.next"), home.file("both.pem"));

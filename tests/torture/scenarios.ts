@@ -3,6 +3,7 @@ import { Peer } from "../support/peer.ts";
 import type { ServerProcess } from "../support/server_process.ts";
 import { pause, until } from "../support/wait.ts";
 import type { World } from "./world.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 /** A thing that can happen to a running server. What was acknowledged must survive it. */
 export interface Scenario {
@@ -77,7 +78,10 @@ export const SCENARIOS: readonly Scenario[] = [
       await using server = await world.start({ through: [...SMALL_DISK, folder] });
       await using peer = await Peer.connect(server.port);
       const put = (key: string, value: string) =>
-        peer.call({ code: 100, extFields: { namespace: "full", key, value } });
+        peer.call({
+          code: RequestCode.PUT_KV_CONFIG,
+          extFields: { namespace: "full", key, value },
+        });
       const stored: string[] = [];
       for (let i = 0; i < 60; i++) {
         const { code, remark } = await put(`k${i}`, "v".repeat(20_000));
@@ -89,7 +93,10 @@ export const SCENARIOS: readonly Scenario[] = [
       }
       assert.ok(stored.length > 0 && stored.length < 60, `${stored.length} were stored`);
       for (const key of stored) {
-        const { code } = await peer.call({ code: 101, extFields: { namespace: "full", key } });
+        const { code } = await peer.call({
+          code: RequestCode.GET_KV_CONFIG,
+          extFields: { namespace: "full", key },
+        });
         assert.equal(code, 0, key);
       }
       const words = ["--user", "--mount", "--preserve-credentials", "--target", `${server.pid}`];

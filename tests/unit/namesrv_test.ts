@@ -25,6 +25,8 @@ import { RecordedLog } from "../support/route_log.ts";
 import { BROKER, registration } from "../support/route_processors.ts";
 import { TestClock } from "../support/test_clock.ts";
 import { until } from "../support/wait.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
+import { first } from "../support/lists.ts";
 
 /** A transport that also connects, and whose port may be in use. */
 class Network extends FakeTransport {
@@ -58,17 +60,21 @@ async function ask(
   peer.send(request({ code, extFields, body: body === undefined ? undefined : utf8(body) }));
   await until(() => peer.received.length > before || peer.closed);
   assert.equal(peer.closed, false, "the server closed the connection");
-  const [answer] = readAnswers(peer.received.slice(before));
-  return answer;
+  return first(readAnswers(peer.received.slice(before)));
 }
 
 async function register(peer: FakeSocket, fields: Record<string, string> = {}): Promise<void> {
-  const answer = await ask(peer, 103, { ...BROKER, ...fields }, registration(["T1", "T2"]));
+  const answer = await ask(
+    peer,
+    RequestCode.REGISTER_BROKER,
+    { ...BROKER, ...fields },
+    registration(["T1", "T2"]),
+  );
   assert.equal(answer.code, 0);
 }
 
 async function route(peer: FakeSocket, topic = "T1") {
-  const { code, body } = await ask(peer, 105, { topic });
+  const { code, body } = await ask(peer, RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic });
   return code === 0 ? JSON.parse(body) : code;
 }
 
@@ -137,12 +143,15 @@ describe("Namesrv", () => {
         "schedules started",
         "listening",
       ]);
-      assert.deepEqual(log.events[3].fields, { address: "127.0.0.1", port: 1234 });
+      assert.deepEqual(log.events[3]!.fields, { address: "127.0.0.1", port: 1234 });
       assert.equal(server.address, "127.0.0.1:1234");
-      const { hostname, port, backlog, waterMarks } = network.listened[0];
+      const { hostname, port, backlog, waterMarks } = network.listened[0]!;
       assert.deepEqual([hostname, port, backlog], ["127.0.0.1", 1234, 1024]);
       assert.deepEqual([waterMarks.high(), waterMarks.low()], [1_048_576, 524_288]);
-      const answer = await ask(network.open(), 101, { namespace: "n", key: "k" });
+      const answer = await ask(network.open(), RequestCode.GET_KV_CONFIG, {
+        namespace: "n",
+        key: "k",
+      });
       assert.deepEqual(answer.extFields, { value: "v" });
     });
 
@@ -246,7 +255,7 @@ describe("Namesrv", () => {
       const peer = network.open();
       await register(peer);
       // `top` asks for the port, which another server may have.
-      assert.match((await ask(peer, 319)).body, /^httpPort=0$/m);
+      assert.match((await ask(peer, RequestCode.GET_NAMESRV_CONFIG)).body, /^httpPort=0$/m);
     });
 
     for (const asked of ["httpPort=9890", "httpBindAddress=127.0.0.1"]) {
@@ -326,8 +335,8 @@ describe("Namesrv", () => {
       peer.send(frame(header, undefined, 1));
       await until(() => peer.writes.length > 0);
       const [answer] = cutFrames(peer.received);
-      assert.equal(answer.serializeType, 1);
-      assert.equal(text(answer.body), '{"topicList":["T1","T2"]}');
+      assert.equal(answer!.serializeType, 1);
+      assert.equal(text(answer!.body), '{"topicList":["T1","T2"]}');
     });
 
     it("of one connection lose all of its brokers when it closes", async () => {
@@ -338,7 +347,7 @@ describe("Namesrv", () => {
       await register(client, { brokerName: "b-c" });
       container.break("reset");
       await until(() => events().filter((it) => it === "broker unregistered").length === 2);
-      const { body } = await ask(client, 106);
+      const { body } = await ask(client, RequestCode.GET_BROKER_CLUSTER_INFO);
       assert.deepEqual(body.match(/b-\w(?=":\{)/g), ["b-c"]);
     });
 
@@ -349,7 +358,11 @@ describe("Namesrv", () => {
       peer.writes = [];
       const extFields = { topic: "T1" };
       const opaques = Array.from({ length: 500 }, (_, i) => i + 1);
-      peer.send(...opaques.map((opaque) => request({ code: 105, opaque, extFields })));
+      peer.send(
+        ...opaques.map((opaque) =>
+          request({ code: RequestCode.GET_ROUTEINFO_BY_TOPIC, opaque, extFields })
+        ),
+      );
       assert.deepEqual(readAnswers(peer.received).map((it) => it.opaque), opaques);
     });
 
@@ -360,8 +373,12 @@ describe("Namesrv", () => {
       peer.writes = [];
       const kv = { namespace: "n", key: "k", value: "v" };
       peer.send(
-        request({ code: 100, opaque: 1, extFields: kv }),
-        request({ code: 105, opaque: 2, extFields: { topic: "T1" } }),
+        request({ code: RequestCode.PUT_KV_CONFIG, opaque: 1, extFields: kv }),
+        request({
+          code: RequestCode.GET_ROUTEINFO_BY_TOPIC,
+          opaque: 2,
+          extFields: { topic: "T1" },
+        }),
       );
       assert.deepEqual(readAnswers(peer.received).map((it) => it.opaque), [2]);
       await until(() => readAnswers(peer.received).length === 2);
@@ -370,20 +387,20 @@ describe("Namesrv", () => {
 
   describe("a live change", () => {
     const change = async (peer: FakeSocket, body: string) =>
-      assert.equal((await ask(peer, 318, {}, body)).code, 0);
+      assert.equal((await ask(peer, RequestCode.UPDATE_NAMESRV_CONFIG, {}, body)).code, 0);
 
     it("of orderMessageEnable reaches routes that are cached, and so does one of the table", async () => {
       await start();
       const peer = network.open();
       await register(peer);
       const namespace = "ORDER_TOPIC_CONFIG";
-      await ask(peer, 100, { namespace, key: "T1", value: "b-a:8" });
+      await ask(peer, RequestCode.PUT_KV_CONFIG, { namespace, key: "T1", value: "b-a:8" });
       assert.equal((await route(peer)).orderTopicConf, undefined);
       await change(peer, "orderMessageEnable=true");
       assert.equal((await route(peer)).orderTopicConf, "b-a:8");
-      await ask(peer, 100, { namespace, key: "T1", value: "b-a:4" });
+      await ask(peer, RequestCode.PUT_KV_CONFIG, { namespace, key: "T1", value: "b-a:4" });
       assert.equal((await route(peer)).orderTopicConf, "b-a:4");
-      await ask(peer, 102, { namespace, key: "T1" });
+      await ask(peer, RequestCode.DELETE_KV_CONFIG, { namespace, key: "T1" });
       assert.equal((await route(peer)).orderTopicConf, undefined);
     });
 
@@ -403,7 +420,11 @@ describe("Namesrv", () => {
       await start();
       const peer = network.open();
       await register(peer);
-      await ask(peer, 100, { namespace: "ORDER_TOPIC_CONFIG", key: "T1", value: "b-a:8" });
+      await ask(peer, RequestCode.PUT_KV_CONFIG, {
+        namespace: "ORDER_TOPIC_CONFIG",
+        key: "T1",
+        value: "b-a:8",
+      });
       assert.equal((await route(peer)).orderTopicConf, undefined);
       await change(peer, "clusterTest=true");
       assert.equal((await route(peer)).orderTopicConf, "b-a:8");
@@ -417,18 +438,30 @@ describe("Namesrv", () => {
         "logLevel=DEBUG\nlogRepeatLimit=5\nlogPeerLimit=7\nwriteBufferHighWaterMark=65536",
       );
       assert.deepEqual([levels, limits], [["DEBUG"], [{ kind: 5 }, { peers: 7 }]]);
-      const { waterMarks } = network.listened[0];
+      const { waterMarks } = network.listened[0]!;
       assert.deepEqual([waterMarks.high(), waterMarks.low()], [65_536, 32_768]);
     });
 
     it("of returnOrderTopicConfigToBroker and the lists is in effect at once", async () => {
       await start();
       const peer = network.open();
-      await ask(peer, 100, { namespace: "ORDER_TOPIC_CONFIG", key: "T1", value: "b-a:8" });
+      await ask(peer, RequestCode.PUT_KV_CONFIG, {
+        namespace: "ORDER_TOPIC_CONFIG",
+        key: "T1",
+        value: "b-a:8",
+      });
       await change(peer, "returnOrderTopicConfigToBroker=false\nenableAllTopicList=false");
-      const { body } = await ask(peer, 103, BROKER, registration(["T1", "T2"]));
+      const { body } = await ask(
+        peer,
+        RequestCode.REGISTER_BROKER,
+        BROKER,
+        registration(["T1", "T2"]),
+      );
       assert.equal(body, "");
-      assert.equal((await ask(peer, 206)).remark, "disable");
+      assert.equal(
+        (await ask(peer, RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER)).remark,
+        "disable",
+      );
     });
 
     it("of scanNotActiveBrokerInterval moves the next scan", async () => {
@@ -451,7 +484,7 @@ describe("Namesrv", () => {
       using time = new FakeTime();
       await start();
       const peer = network.open();
-      await ask(peer, 100, { namespace: "n", key: "k", value: "v" });
+      await ask(peer, RequestCode.PUT_KV_CONFIG, { namespace: "n", key: "k", value: "v" });
       await register(peer, { heartbeatTimeoutMillis: "3000" });
       const printed = () => events().filter((it) => it === "configTable").length;
       time.tick(4999);
@@ -462,7 +495,7 @@ describe("Namesrv", () => {
       time.tick(55_000);
       assert.equal(printed(), 1);
       const at = events().indexOf("configTable");
-      assert.deepEqual(log.events[at].fields, { size: 1 });
+      assert.deepEqual(log.events[at]!.fields, { size: 1 });
       assert.deepEqual(log.events[at + 1], {
         level: "INFO",
         event: "configTable entry",
@@ -513,9 +546,13 @@ describe("Namesrv", () => {
         network.connected.map(({ address, timeout }) => [address, timeout]),
         [["10.0.0.2:10911", 300]],
       );
-      const [told] = readAnswers(network.connected[0].socket.received);
-      assert.deepEqual([told.code, told.flag, told.body], [905, 2, ""]);
-      assert.deepEqual(told.extFields, {
+      const [told] = readAnswers(network.connected[0]!.socket.received);
+      assert.deepEqual([told!.code, told!.flag, told!.body], [
+        RequestCode.NOTIFY_MIN_BROKER_ID_CHANGE,
+        2,
+        "",
+      ]);
+      assert.deepEqual(told!.extFields, {
         minBrokerId: "0",
         minBrokerAddr: "10.0.0.1:10911",
         haBrokerAddr: "10.0.0.1:10912",
@@ -525,12 +562,12 @@ describe("Namesrv", () => {
     it("is also sent when a master left", async () => {
       await start(CONF);
       const peers = [network.open(), network.open()];
-      await register(peers[0], { enableActingMaster: "true" });
-      await register(peers[1], { ...slave, enableActingMaster: "true" });
-      peers[0].break("reset");
+      await register(peers[0]!, { enableActingMaster: "true" });
+      await register(peers[1]!, { ...slave, enableActingMaster: "true" });
+      peers[0]!.break("reset");
       await until(() => network.connected[0]?.socket.closed ?? false);
-      const [told] = readAnswers(network.connected[0].socket.received);
-      assert.deepEqual(told.extFields, {
+      const [told] = readAnswers(network.connected[0]!.socket.received);
+      assert.deepEqual(told!.extFields, {
         minBrokerId: "1",
         minBrokerAddr: "10.0.0.2:10911",
         offlineBrokerAddr: "10.0.0.1:10911",
@@ -542,7 +579,7 @@ describe("Namesrv", () => {
         await start(CONF);
         network.unreachable = new Error("connection refused");
         const peer = network.open();
-        await register(peer, { ...slave, brokerAddr: addr });
+        await register(peer, { ...slave, brokerAddr: addr! });
         await register(peer);
         await until(() => log.at("WARN").length > 0);
         assert.deepEqual(log.at("WARN"), ["broker not notified"]);
@@ -571,17 +608,17 @@ describe("Namesrv", () => {
       assert.deepEqual([broker.closed, idle.closed], [true, true]);
       // The broker is not lost: the server is stopping.
       assert.deepEqual(events(from), ["stopping", "connections closed", "stopped"]);
-      assert.deepEqual(log.events[from].fields, { connections: 2 });
+      assert.deepEqual(log.events[from]!.fields, { connections: 2 });
     });
 
     it("answers what was read, and has it on disk", async () => {
       await start();
       const peer = network.open();
       const kv = { namespace: "n", key: "k", value: "v" };
-      peer.send(request({ code: 100, opaque: 5, extFields: kv }));
+      peer.send(request({ code: RequestCode.PUT_KV_CONFIG, opaque: 5, extFields: kv }));
       await stop();
       const [answer] = readAnswers(peer.received);
-      assert.deepEqual([answer.opaque, answer.code], [5, 0]);
+      assert.deepEqual([answer!.opaque, answer!.code], [5, 0]);
       const file = await Deno.readTextFile(join(dir, "kv.json"));
       assert.deepEqual(JSON.parse(file), { configTable: { n: { k: "v" } } });
     });
@@ -589,7 +626,12 @@ describe("Namesrv", () => {
     it("writes pending changes to disk after their peers have gone", async () => {
       await start();
       const peer = network.open();
-      peer.send(request({ code: 100, extFields: { namespace: "n", key: "k", value: "v" } }));
+      peer.send(
+        request({
+          code: RequestCode.PUT_KV_CONFIG,
+          extFields: { namespace: "n", key: "k", value: "v" },
+        }),
+      );
       peer.break("reset");
       await stop();
       const file = await Deno.readTextFile(join(dir, "kv.json"));
@@ -602,7 +644,10 @@ describe("Namesrv", () => {
       disk.before = () => new Promise(() => {});
       const calls = disk.calls.length;
       network.open().send(
-        request({ code: 100, extFields: { namespace: "n", key: "k", value: "v" } }),
+        request({
+          code: RequestCode.PUT_KV_CONFIG,
+          extFields: { namespace: "n", key: "k", value: "v" },
+        }),
       );
       await until(() => disk.calls.length > calls);
       await stop();
@@ -617,7 +662,7 @@ describe("Namesrv", () => {
       await register(peer);
       const ended = spy();
       const stopped = stop().then(ended);
-      const answer = await ask(peer, 105, { topic: "T1" });
+      const answer = await ask(peer, RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic: "T1" });
       assert.deepEqual([answer.code, answer.remark], [1500, "please go away"]);
       await time.tickAsync(29_999);
       await time.runMicrotasks();

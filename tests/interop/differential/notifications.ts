@@ -10,6 +10,7 @@ import { FrameClient } from "../../support/frame_client.ts";
 import { type Command, decodeFrame, framesOf } from "../../support/frames.ts";
 import { show } from "../observer.ts";
 import { check, sleep, type Suite } from "../suite.ts";
+import { RequestCode } from "../../../src/protocol/codes.ts";
 
 /** A broker that only listens, and the commands that it received. */
 class Listener {
@@ -75,14 +76,14 @@ async function heard(launcher: Launcher, kind: Kind): Promise<string[]> {
       const joins = event[0] === "+";
       const identity = {
         brokerName: "group",
-        brokerAddr: broker.address,
+        brokerAddr: broker!.address,
         clusterName: "C",
-        brokerId: String(broker.id),
+        brokerId: String(broker!.id),
       };
-      const more = { haServerAddr: `${broker.address}-ha`, enableActingMaster: "true" };
+      const more = { haServerAddr: `${broker!.address}-ha`, enableActingMaster: "true" };
       const version = { counter: 1, stateVersion: 0, timestamp: 1 };
       await client.call({
-        code: joins ? 103 : 104,
+        code: joins ? RequestCode.REGISTER_BROKER : RequestCode.UNREGISTER_BROKER,
         extFields: joins ? { ...identity, ...more } : identity,
         body: joins ? plainBody({ version, topics: [{ name: "T" }, { name: "U" }] }) : undefined,
       });
@@ -116,12 +117,12 @@ export async function notifications(suite: Suite, launcher: Launcher, only = "")
     try {
       const kinds: Kind[] = ["reference", launcher.kind];
       const [reference, ours] = await Promise.all(kinds.map((kind) => heard(launcher, kind)));
-      check(reference.length > 0, "the reference sent none");
+      check(reference!.length > 0, "the reference sent none");
       check(
-        reference.join("\n") === ours.join("\n"),
-        `reference:\n${reference.join("\n")}\nours:\n${ours.join("\n")}`,
+        reference!.join("\n") === ours!.join("\n"),
+        `reference:\n${reference!.join("\n")}\nours:\n${ours!.join("\n")}`,
       );
-      return `${reference.length} notifications`;
+      return `${reference!.length} notifications`;
     } finally {
       await launcher.processes.end();
     }

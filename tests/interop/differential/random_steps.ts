@@ -26,6 +26,8 @@ import {
   V,
   version,
 } from "./steps.ts";
+import { RequestCode } from "../../../src/protocol/codes.ts";
+import { nth } from "../../support/lists.ts";
 
 /** Steps of a round before the tables are compared. */
 const STEPS = 30;
@@ -95,7 +97,7 @@ export class RandomSteps {
   }
 
   #one<T>(of: readonly T[]): T {
-    return of[this.#below(of.length)];
+    return nth(of, this.#below(of.length));
   }
 
   /** True once in so many times. */
@@ -117,11 +119,13 @@ export class RandomSteps {
           ? []
           : this.#gone(this.#one([...this.#registered.keys()]));
       case 1:
-        return [ask(`heartbeat of ${someone.addr}`, 904, identity(someone))];
+        return [
+          ask(`heartbeat of ${someone.addr}`, RequestCode.BROKER_HEARTBEAT, identity(someone)),
+        ];
       case 2:
-        return [ask(`wipe ${name}`, 205, { brokerName: name })];
+        return [ask(`wipe ${name}`, RequestCode.WIPE_WRITE_PERM_OF_BROKER, { brokerName: name })];
       case 3:
-        return [ask(`add ${name}`, 327, { brokerName: name })];
+        return [ask(`add ${name}`, RequestCode.ADD_WRITE_PERM_OF_BROKER, { brokerName: name })];
       case 4: {
         const datas = this.#some(this.#brokers.map((it) => it.name))
           .filter((it) => this.#knows(it))
@@ -132,14 +136,20 @@ export class RandomSteps {
         const { cluster } = this.#one(this.#brokers);
         return [
           this.#odds(2)
-            ? ask(`delete ${topic}`, 216, { topic })
-            : ask(`delete ${topic} of ${cluster}`, 216, { topic, clusterName: cluster }),
+            ? ask(`delete ${topic}`, RequestCode.DELETE_TOPIC_IN_NAMESRV, { topic })
+            : ask(`delete ${topic} of ${cluster}`, RequestCode.DELETE_TOPIC_IN_NAMESRV, {
+              topic,
+              clusterName: cluster,
+            }),
         ];
       }
       case 6:
-        return this.#odds(2)
-          ? [put("ORDER_TOPIC_CONFIG", topic, `${name}:${this.#below(9)}`)]
-          : [ask(`delete KV ${topic}`, 102, { namespace: "ORDER_TOPIC_CONFIG", key: topic })];
+        return this.#odds(2) ? [put("ORDER_TOPIC_CONFIG", topic, `${name}:${this.#below(9)}`)] : [
+          ask(`delete KV ${topic}`, RequestCode.DELETE_KV_CONFIG, {
+            namespace: "ORDER_TOPIC_CONFIG",
+            key: topic,
+          }),
+        ];
       case 7:
         return [named(`data version of ${someone.addr}`, {
           name: "",
@@ -190,7 +200,7 @@ export class RandomSteps {
       })),
       filterServers: this.#one([[], ["f:1"], ["f:1", "f:2"]]),
       mappings: this.#odds(4) && names.length > 0
-        ? [mapping(names[0], broker.name, `${this.#below(3)}`)]
+        ? [mapping(names[0]!, broker.name, `${this.#below(3)}`)]
         : undefined,
     };
     const send = this.#request(broker, content, small);
@@ -216,7 +226,13 @@ export class RandomSteps {
     extFields.heartbeatTimeoutMillis = this.#one(["120000", "120000", "", "x", "300000"]);
     const crc = body.length === 0 ? "0" : bodyCrc32(body);
     extFields.bodyCrc32 = this.#one([crc, crc, crc, "0", "4294967295", "", WRONG_CRC]);
-    return { code: 103, version: release, extFields, body, ...(this.#odds(4) ? binary : {}) };
+    return {
+      code: RequestCode.REGISTER_BROKER,
+      version: release,
+      extFields,
+      body,
+      ...(this.#odds(4) ? binary : {}),
+    };
   }
 
   #gone(key: string): Step[] {
@@ -239,11 +255,14 @@ export class RandomSteps {
     return [
       clusterInfo(),
       list("ORDER_TOPIC_CONFIG"),
-      ask("all topics", 206),
+      ask("all topics", RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER),
       ...this.#topics.map((topic) => route(topic)),
       ...this.#brokers.flatMap(({ name, cluster }) => [
-        ask(`group ${name}`, 901, { clusterName: cluster, brokerName: name }),
-        ask(`topics of ${cluster}`, 224, { cluster }),
+        ask(`group ${name}`, RequestCode.GET_BROKER_MEMBER_GROUP, {
+          clusterName: cluster,
+          brokerName: name,
+        }),
+        ask(`topics of ${cluster}`, RequestCode.GET_TOPICS_BY_CLUSTER, { cluster }),
       ]),
     ];
   }

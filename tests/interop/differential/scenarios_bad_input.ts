@@ -25,6 +25,7 @@ import {
   two,
   version,
 } from "./steps.ts";
+import { RequestCode } from "../../../src/protocol/codes.ts";
 
 const marked = (mark: number, header: string, body = "") => {
   const bytes = bytesOf(header);
@@ -65,9 +66,11 @@ const frames: Scenario = {
     ...bad("a length of zero", joined(int32(0), int32(0), int32(0))),
     ...bad(
       "a binary header whose extFields run over",
-      encodeFrame({ code: 206, extFields: { a: "b" }, ...binary }, 1).map((byte, at) =>
-        at === 28 ? 99 : byte
-      ),
+      encodeFrame({
+        code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER,
+        extFields: { a: "b" },
+        ...binary,
+      }, 1).map((byte, at) => at === 28 ? 99 : byte),
     ),
     {
       name: "a response nobody asked for",
@@ -123,11 +126,11 @@ const badFields: Scenario = {
     register("register, no brokerId", a, two, {}, {
       extFields: { brokerName: "x", brokerAddr: "y:1", clusterName: "z", haServerAddr: "h:1" },
     }),
-    ask("register, no extFields", 103, undefined, { body: plainBody(two) }),
+    ask("register, no extFields", RequestCode.REGISTER_BROKER, undefined, { body: plainBody(two) }),
     clusterInfo("nothing came in"),
-    ask("put, no extFields", 100),
-    ask("put, no namespace", 100, { key: "k", value: "v" }),
-    ask("put, no key", 100, { namespace: "n", value: "v" }),
+    ask("put, no extFields", RequestCode.PUT_KV_CONFIG),
+    ask("put, no namespace", RequestCode.PUT_KV_CONFIG, { key: "k", value: "v" }),
+    ask("put, no key", RequestCode.PUT_KV_CONFIG, { namespace: "n", value: "v" }),
     list("n"),
     { name: "data version, bad JSON", send: version(a, "nonsense") },
     registerTopic("register topic, bad JSON", "x", "["),
@@ -145,37 +148,54 @@ const without = (fields: Record<string, string>, name: string) =>
 const missing: Scenario = {
   name: "fields that the reference does without",
   steps: [
-    ask("route, no topic", 105, {}),
-    ask("route, no extFields", 105),
-    ask("topics of no cluster", 224),
-    ask("put, no value", 100, { namespace: "n", key: "k" }),
-    ask("get, no key", 101, { namespace: "n" }),
-    ask("get, no extFields", 101),
-    ask("delete, no key", 102, { namespace: "n" }),
-    ask("list, no namespace", 219, {}),
-    ask("wipe, no broker", 205, {}),
-    ask("add, no broker", 327),
-    ask("delete topic, no topic", 216, {}),
-    ask("register topic, no topic", 217, {}, { body: queueDatas(queueData("b", 1)) }),
-    ask("unregister, no extFields", 104),
-    ask("unregister, brokerId abc", 104, { ...identity(a), brokerId: "abc" }),
-    ask("unregister, no brokerId", 104, without(identity(a), "brokerId")),
-    ask("member group, no broker", 901, { clusterName: "C" }),
-    ask("member group, no extFields", 901),
-    ask("heartbeat, no cluster", 904, without(identity(a), "clusterName")),
-    ask("heartbeat, no address", 904, without(identity(a), "brokerAddr")),
-    ask("data version, no cluster", 322, without(identity(a), "clusterName")),
-    ask("data version, brokerId abc", 322, { ...identity(a), brokerId: "abc" }),
+    ask("route, no topic", RequestCode.GET_ROUTEINFO_BY_TOPIC, {}),
+    ask("route, no extFields", RequestCode.GET_ROUTEINFO_BY_TOPIC),
+    ask("topics of no cluster", RequestCode.GET_TOPICS_BY_CLUSTER),
+    ask("put, no value", RequestCode.PUT_KV_CONFIG, { namespace: "n", key: "k" }),
+    ask("get, no key", RequestCode.GET_KV_CONFIG, { namespace: "n" }),
+    ask("get, no extFields", RequestCode.GET_KV_CONFIG),
+    ask("delete, no key", RequestCode.DELETE_KV_CONFIG, { namespace: "n" }),
+    ask("list, no namespace", RequestCode.GET_KVLIST_BY_NAMESPACE, {}),
+    ask("wipe, no broker", RequestCode.WIPE_WRITE_PERM_OF_BROKER, {}),
+    ask("add, no broker", RequestCode.ADD_WRITE_PERM_OF_BROKER),
+    ask("delete topic, no topic", RequestCode.DELETE_TOPIC_IN_NAMESRV, {}),
+    ask("register topic, no topic", RequestCode.REGISTER_TOPIC_IN_NAMESRV, {}, {
+      body: queueDatas(queueData("b", 1)),
+    }),
+    ask("unregister, no extFields", RequestCode.UNREGISTER_BROKER),
+    ask("unregister, brokerId abc", RequestCode.UNREGISTER_BROKER, {
+      ...identity(a),
+      brokerId: "abc",
+    }),
+    ask("unregister, no brokerId", RequestCode.UNREGISTER_BROKER, without(identity(a), "brokerId")),
+    ask("member group, no broker", RequestCode.GET_BROKER_MEMBER_GROUP, { clusterName: "C" }),
+    ask("member group, no extFields", RequestCode.GET_BROKER_MEMBER_GROUP),
+    ask("heartbeat, no cluster", RequestCode.BROKER_HEARTBEAT, without(identity(a), "clusterName")),
+    ask("heartbeat, no address", RequestCode.BROKER_HEARTBEAT, without(identity(a), "brokerAddr")),
+    ask(
+      "data version, no cluster",
+      RequestCode.QUERY_DATA_VERSION,
+      without(identity(a), "clusterName"),
+    ),
+    ask("data version, brokerId abc", RequestCode.QUERY_DATA_VERSION, {
+      ...identity(a),
+      brokerId: "abc",
+    }),
     register("heartbeatTimeoutMillis x", a, two, { heartbeatTimeoutMillis: "x" }),
     register("bodyCrc32 x", b, two, { bodyCrc32: "x" }),
     clusterInfo("wrong numbers"),
-    ask("register, no haServerAddr", 103, without(fieldsOf(aSlave), "haServerAddr"), {
-      body: plainBody(two),
-    }),
+    ask(
+      "register, no haServerAddr",
+      RequestCode.REGISTER_BROKER,
+      without(fieldsOf(aSlave), "haServerAddr"),
+      {
+        body: plainBody(two),
+      },
+    ),
     ...["clusterName", "brokerName", "brokerAddr"].map((field) =>
       ask(
         `register, no ${field}`,
-        103,
+        RequestCode.REGISTER_BROKER,
         without(fieldsOf(broker(`no ${field}`, 77, { cluster: `no ${field}` })), field),
         { body: plainBody(two) },
       )

@@ -21,6 +21,7 @@ import {
   V,
   version,
 } from "./steps.ts";
+import { RequestCode } from "../../../src/protocol/codes.ts";
 
 /** Every read request, with nothing registered. */
 const empty: Scenario = {
@@ -28,34 +29,64 @@ const empty: Scenario = {
   steps: [
     clusterInfo(),
     allTopics(),
-    ask("topics of an unknown cluster", 224, { cluster: "nope" }),
+    ask("topics of an unknown cluster", RequestCode.GET_TOPICS_BY_CLUSTER, { cluster: "nope" }),
     systemTopics(),
-    ask("unit topics", 311),
-    ask("unit sub topics", 312),
-    ask("unit sub ununit topics", 313),
+    ask("unit topics", RequestCode.GET_UNIT_TOPIC_LIST),
+    ask("unit sub topics", RequestCode.GET_HAS_UNIT_SUB_TOPIC_LIST),
+    ask("unit sub ununit topics", RequestCode.GET_HAS_UNIT_SUB_UNUNIT_TOPIC_LIST),
     route("TopicA"),
     route("TopicA", {}, binary),
     route("TopicA", {}, { version: 0 }),
     route(""),
-    ask("member group of nobody", 901, { clusterName: "C", brokerName: "x" }),
-    ask("heartbeat of nobody", 904, { clusterName: "C", brokerName: "x", brokerAddr: "h:1" }),
+    ask("member group of nobody", RequestCode.GET_BROKER_MEMBER_GROUP, {
+      clusterName: "C",
+      brokerName: "x",
+    }),
+    ask("heartbeat of nobody", RequestCode.BROKER_HEARTBEAT, {
+      clusterName: "C",
+      brokerName: "x",
+      brokerAddr: "h:1",
+    }),
     named("data version of nobody, no body", { name: "", send: version(a) }),
     named("data version of nobody", { name: "", send: version(a, JSON.stringify(V(1))) }),
-    ask("wipe write permission of nobody", 205, { brokerName: "x" }),
-    ask("add write permission to nobody", 327, { brokerName: "x" }, binary),
+    ask("wipe write permission of nobody", RequestCode.WIPE_WRITE_PERM_OF_BROKER, {
+      brokerName: "x",
+    }),
+    ask(
+      "add write permission to nobody",
+      RequestCode.ADD_WRITE_PERM_OF_BROKER,
+      { brokerName: "x" },
+      binary,
+    ),
     unregister(a),
-    ask("delete an unknown topic", 216, { topic: "x" }),
-    ask("delete an unknown topic of an unknown cluster", 216, { topic: "x", clusterName: "y" }),
-    ask("register a topic without a body", 217, { topic: "x" }),
+    ask("delete an unknown topic", RequestCode.DELETE_TOPIC_IN_NAMESRV, { topic: "x" }),
+    ask("delete an unknown topic of an unknown cluster", RequestCode.DELETE_TOPIC_IN_NAMESRV, {
+      topic: "x",
+      clusterName: "y",
+    }),
+    ask("register a topic without a body", RequestCode.REGISTER_TOPIC_IN_NAMESRV, { topic: "x" }),
     ask("unknown code", 999),
     ask("unknown code, binary", 999, undefined, binary),
     ask("negative code", -1),
     ask("code beyond 16 bits", 70000),
     ask("code of a broker", 10, { topic: "x" }),
-    ask("notify min broker id change, sent to the server", 905, {}),
-    ask("client of another language", 206, undefined, { language: 9 }),
-    ask("client of another language, binary", 206, undefined, { language: 12, ...binary }),
-    ask("client from the future", 206, undefined, { version: 30000 }),
+    ask(
+      "notify min broker id change, sent to the server",
+      RequestCode.NOTIFY_MIN_BROKER_ID_CHANGE,
+      {},
+    ),
+    ask("client of another language", RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER, undefined, {
+      language: 9,
+    }),
+    ask(
+      "client of another language, binary",
+      RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER,
+      undefined,
+      { language: 12, ...binary },
+    ),
+    ask("client from the future", RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER, undefined, {
+      version: 30000,
+    }),
   ],
 };
 
@@ -66,13 +97,19 @@ const kv: Scenario = {
   steps: [
     put("ns", "key", "value"),
     get("ns", "key"),
-    named("get, binary", ask("", 101, { namespace: "ns", key: "key" }, binary)),
+    named(
+      "get, binary",
+      ask("", RequestCode.GET_KV_CONFIG, { namespace: "ns", key: "key" }, binary),
+    ),
     put("ns", "key", "another"),
     get("ns", "key"),
     put("ns", "empty value", ""),
     get("ns", "empty value"),
     get("ns", "absent"),
-    named("get absent, binary", ask("", 101, { namespace: "ns", key: "absent" }, binary)),
+    named(
+      "get absent, binary",
+      ask("", RequestCode.GET_KV_CONFIG, { namespace: "ns", key: "absent" }, binary),
+    ),
     get("absent", "key"),
     list("ns"),
     list("absent"),
@@ -82,7 +119,7 @@ const kv: Scenario = {
     get("ns", ""),
     named(
       "put with an empty namespace, binary",
-      ask("", 100, { namespace: "", key: "k", value: "v" }, binary),
+      ask("", RequestCode.PUT_KV_CONFIG, { namespace: "", key: "k", value: "v" }, binary),
     ),
     put("__proto__", "constructor", "legal"),
     get("__proto__", "constructor"),
@@ -93,7 +130,7 @@ const kv: Scenario = {
     list("Überraschung"),
     named(
       "put non-ASCII, binary",
-      ask("", 100, { namespace: "Ü", key: "鍵", value: "値 🗝" }, binary),
+      ask("", RequestCode.PUT_KV_CONFIG, { namespace: "Ü", key: "鍵", value: "値 🗝" }, binary),
     ),
     list("Ü"),
     put("quotes", '"\\/\b\f\n\r\t\u0001', '"\\/\b\f\n\r\t\u0001\u007f\u2028'),
@@ -101,14 +138,22 @@ const kv: Scenario = {
     list("quotes"),
     put("long", long, long),
     get("long", long),
-    ask("delete", 102, { namespace: "ns", key: "key" }),
+    ask("delete", RequestCode.DELETE_KV_CONFIG, { namespace: "ns", key: "key" }),
     get("ns", "key"),
-    ask("delete again", 102, { namespace: "ns", key: "key" }),
-    ask("delete in an absent namespace", 102, { namespace: "absent", key: "key" }),
+    ask("delete again", RequestCode.DELETE_KV_CONFIG, { namespace: "ns", key: "key" }),
+    ask("delete in an absent namespace", RequestCode.DELETE_KV_CONFIG, {
+      namespace: "absent",
+      key: "key",
+    }),
     list("absent"),
-    ask("delete the last of a namespace", 102, { namespace: "__proto__", key: "constructor" }),
+    ask("delete the last of a namespace", RequestCode.DELETE_KV_CONFIG, {
+      namespace: "__proto__",
+      key: "constructor",
+    }),
     list("__proto__"),
-    ask("put oneway", 100, { namespace: "oneway", key: "k", value: "v" }, { flag: 2 }),
+    ask("put oneway", RequestCode.PUT_KV_CONFIG, { namespace: "oneway", key: "k", value: "v" }, {
+      flag: 2,
+    }),
     { ...get("oneway", "k"), eventually: { code: 0 } },
     ask("unknown code, oneway", 999, undefined, { flag: 2 }),
   ],
@@ -141,16 +186,25 @@ const dialects: Scenario = {
     route("constructor"),
     route("x".repeat(60_000)),
     ...[0, 400, 513].flatMap((number) => [
-      ask(`cluster info (version ${number})`, 106, undefined, { version: number }),
-      ask(`member group (version ${number})`, 901, {
+      ask(`cluster info (version ${number})`, RequestCode.GET_BROKER_CLUSTER_INFO, undefined, {
+        version: number,
+      }),
+      ask(`member group (version ${number})`, RequestCode.GET_BROKER_MEMBER_GROUP, {
         clusterName: a.cluster,
         brokerName: a.name,
       }, { version: number }),
-      ask(`all topics (version ${number})`, 206, undefined, { version: number }),
+      ask(
+        `all topics (version ${number})`,
+        RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER,
+        undefined,
+        { version: number },
+      ),
     ]),
-    ask("cluster info, binary", 106, undefined, binary),
-    ask("all topics, binary", 206, undefined, binary),
-    ask("cluster info that asks for standard JSON", 106, { acceptStandardJsonOnly: "true" }),
+    ask("cluster info, binary", RequestCode.GET_BROKER_CLUSTER_INFO, undefined, binary),
+    ask("all topics, binary", RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER, undefined, binary),
+    ask("cluster info that asks for standard JSON", RequestCode.GET_BROKER_CLUSTER_INFO, {
+      acceptStandardJsonOnly: "true",
+    }),
   ],
 };
 
@@ -164,8 +218,10 @@ const names: Scenario = {
     ),
     clusterInfo(),
     route("toString"),
-    ask("topics of cluster constructor", 224, { cluster: "constructor" }),
-    ask("topics of cluster __proto__", 224, { cluster: "__proto__" }),
+    ask("topics of cluster constructor", RequestCode.GET_TOPICS_BY_CLUSTER, {
+      cluster: "constructor",
+    }),
+    ask("topics of cluster __proto__", RequestCode.GET_TOPICS_BY_CLUSTER, { cluster: "__proto__" }),
     register(
       "register non-ASCII names",
       broker("Makler-ü-經紀", 2, { cluster: "Cluster-ß" }),
@@ -174,7 +230,10 @@ const names: Scenario = {
     clusterInfo("non-ASCII"),
     route("題"),
     route("題", {}, { version: 400 }),
-    ask("member group, non-ASCII", 901, { clusterName: "Cluster-ß", brokerName: "Makler-ü-經紀" }),
+    ask("member group, non-ASCII", RequestCode.GET_BROKER_MEMBER_GROUP, {
+      clusterName: "Cluster-ß",
+      brokerName: "Makler-ü-經紀",
+    }),
     systemTopics(),
     allTopics(),
     register(

@@ -29,6 +29,7 @@ import {
   V,
   version,
 } from "./steps.ts";
+import { RequestCode } from "../../../src/protocol/codes.ts";
 
 const statics: Scenario = {
   name: "static topics",
@@ -162,7 +163,10 @@ const actingMaster = (enabled: "true" | "false"): Scenario => ({
     route("TopicA", {}, { version: 400 }),
     route(sync),
     clusterInfo("without its master"),
-    ask("member group without its master", 901, { clusterName: a.cluster, brokerName: a.name }),
+    ask("member group without its master", RequestCode.GET_BROKER_MEMBER_GROUP, {
+      clusterName: a.cluster,
+      brokerName: a.name,
+    }),
     register("slave 1 unchanged", actingSlave, threeTopics),
     register("slave 1 is the prime slave and has new topics", actingSlave, {
       version: V(2),
@@ -174,9 +178,11 @@ const actingMaster = (enabled: "true" | "false"): Scenario => ({
       topics: T("TopicA", "TopicM"),
     }),
     route("TopicM"),
-    ask("add write permission without a master", 327, { brokerName: a.name }),
+    ask("add write permission without a master", RequestCode.ADD_WRITE_PERM_OF_BROKER, {
+      brokerName: a.name,
+    }),
     route("TopicA"),
-    ask("wipe it again", 205, { brokerName: a.name }),
+    ask("wipe it again", RequestCode.WIPE_WRITE_PERM_OF_BROKER, { brokerName: a.name }),
     route("TopicA"),
     register("slave 1 says no to acting", { ...actingSlave, acting: "false" }, {
       version: V(3),
@@ -295,7 +301,7 @@ const order: Scenario = {
     register("no table", a, two),
     config("give it again", "returnOrderTopicConfigToBroker=true\n"),
     ...["TopicA", "Thema-Ü", "TopicB"].map((key) =>
-      ask(`delete ${key}`, 102, { namespace: "ORDER_TOPIC_CONFIG", key })
+      ask(`delete ${key}`, RequestCode.DELETE_KV_CONFIG, { namespace: "ORDER_TOPIC_CONFIG", key })
     ),
     register("an empty table", a, two),
     route("TopicA"),
@@ -309,25 +315,25 @@ const units: Scenario = {
       version: V(1),
       topics: [0, 1, 2, 3, 4, 5, 6, 7, 15].map((sysFlag) => ({ name: `Flag${sysFlag}`, sysFlag })),
     }),
-    ask("unit topics", 311),
-    ask("unit sub topics", 312),
-    ask("unit sub ununit topics", 313),
-    ask("unit topics, binary", 311, undefined, binary),
+    ask("unit topics", RequestCode.GET_UNIT_TOPIC_LIST),
+    ask("unit sub topics", RequestCode.GET_HAS_UNIT_SUB_TOPIC_LIST),
+    ask("unit sub ununit topics", RequestCode.GET_HAS_UNIT_SUB_UNUNIT_TOPIC_LIST),
+    ask("unit topics, binary", RequestCode.GET_UNIT_TOPIC_LIST, undefined, binary),
     route("Flag7"),
     register("the flags are gone", a, {
       version: V(2),
       topics: [0, 1, 2, 3].map((flag) => ({ name: `Flag${flag}`, sysFlag: 0 })),
     }),
-    ask("unit topics, fewer", 311),
-    ask("unit sub topics, fewer", 312),
-    ask("unit sub ununit topics, fewer", 313),
+    ask("unit topics, fewer", RequestCode.GET_UNIT_TOPIC_LIST),
+    ask("unit sub topics, fewer", RequestCode.GET_HAS_UNIT_SUB_TOPIC_LIST),
+    ask("unit sub ununit topics, fewer", RequestCode.GET_HAS_UNIT_SUB_UNUNIT_TOPIC_LIST),
     register("compressed registrations have no flags", a, two, { compressed: "true" }, {
       body: compressedBody({
         version: V(3),
         topics: [{ name: "Flag5", sysFlag: 5 }, { name: "Y" }],
       }),
     }),
-    ask("unit topics, compressed", 311),
+    ask("unit topics, compressed", RequestCode.GET_UNIT_TOPIC_LIST),
   ],
 };
 
@@ -360,15 +366,27 @@ const topics: Scenario = {
     ),
     route("New4"),
     allTopics(),
-    ask("delete in one cluster", 216, { topic: "TopicA", clusterName: a.cluster }),
+    ask("delete in one cluster", RequestCode.DELETE_TOPIC_IN_NAMESRV, {
+      topic: "TopicA",
+      clusterName: a.cluster,
+    }),
     route("TopicA"),
-    ask("delete in an unknown cluster", 216, { topic: "TopicA", clusterName: "nope" }),
+    ask("delete in an unknown cluster", RequestCode.DELETE_TOPIC_IN_NAMESRV, {
+      topic: "TopicA",
+      clusterName: "nope",
+    }),
     route("TopicA"),
-    ask("delete in the other cluster", 216, { topic: "TopicA", clusterName: "Other" }),
+    ask("delete in the other cluster", RequestCode.DELETE_TOPIC_IN_NAMESRV, {
+      topic: "TopicA",
+      clusterName: "Other",
+    }),
     route("TopicA"),
-    ask("delete everywhere", 216, { topic: "TopicB" }),
+    ask("delete everywhere", RequestCode.DELETE_TOPIC_IN_NAMESRV, { topic: "TopicB" }),
     route("TopicB"),
-    ask("delete with an empty cluster name", 216, { topic: "New", clusterName: "" }),
+    ask("delete with an empty cluster name", RequestCode.DELETE_TOPIC_IN_NAMESRV, {
+      topic: "New",
+      clusterName: "",
+    }),
     route("New"),
     allTopics("after deleting"),
     register("an unchanged registration brings them back", a, two),

@@ -7,6 +7,7 @@ import { FrameClient, NoAnswerError } from "../../support/frame_client.ts";
 import type { Command } from "../../support/frames.ts";
 import { type Json, parseJson } from "../../support/json.ts";
 import { check, Failure, sleep } from "../suite.ts";
+import { RequestCode } from "../../../src/protocol/codes.ts";
 
 /** Time limit of `eventually` in milliseconds: a scan interval and some slack. */
 const EVENTUALLY_MS = 12_000;
@@ -94,7 +95,7 @@ function treeOf(response: Command, text: string, step: Step, port: number): Json
     ["extFields", extFieldsOf(response, step)],
   ]);
   if (response.body.length === 0) return tree;
-  if (step.send!.code === 319 && response.code === 0) {
+  if (step.send!.code === RequestCode.GET_NAMESRV_CONFIG && response.code === 0) {
     tree.set("body", optionsOf(text, port));
     return tree;
   }
@@ -119,12 +120,13 @@ function optionsOf(text: string, port: number): Json {
   check(text.endsWith("\n"), "the configuration does not end with a line end");
   const lines = text.slice(0, -1).split("\n");
   const keys = lines.map((line) => line.slice(0, line.indexOf("=")));
-  const options = new Map<string, Json>(
-    lines.map((line, at) => [keys[at], line.slice(keys[at].length + 1)]),
-  );
+  const options = new Map<string, Json>(lines.map((line) => {
+    const at = line.indexOf("=");
+    return [line.slice(0, at), line.slice(at + 1)];
+  }));
   check(options.get("listenPort") === String(port), "listenPort is not the port it listens on");
   for (const key of LOCAL_OPTIONS) if (options.has(key)) options.set(key, "of this run");
-  options.set("(keys sorted)", keys.every((key, at) => at === 0 || keys[at - 1] < key));
+  options.set("(keys sorted)", keys.every((key, at) => at === 0 || keys[at - 1]! < key));
   return options;
 }
 

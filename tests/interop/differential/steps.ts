@@ -2,6 +2,7 @@
 
 import { type Mapping, plainBody, type Registration } from "../../support/bodies.ts";
 import { bodyCrc32, type Request } from "../../support/frames.ts";
+import { RequestCode } from "../../../src/protocol/codes.ts";
 
 /** One action on both servers. */
 export interface Step {
@@ -92,7 +93,7 @@ export function register(
 ): Step {
   const body = request.body ?? plainBody(registration);
   const extFields = { ...fieldsOf(it), bodyCrc32: bodyCrc32(body), ...fields };
-  return { name, send: { code: 103, extFields, body, ...request } };
+  return { name, send: { code: RequestCode.REGISTER_BROKER, extFields, body, ...request } };
 }
 
 /** A request without a body. */
@@ -108,7 +109,11 @@ export const route = (
   topic: string,
   more: Record<string, string> = {},
   request: Partial<Request> = {},
-) => ask(`route of ${topic.slice(0, 30)}${note(more, request)}`, 105, { topic, ...more }, request);
+) =>
+  ask(`route of ${topic.slice(0, 30)}${note(more, request)}`, RequestCode.GET_ROUTEINFO_BY_TOPIC, {
+    topic,
+    ...more,
+  }, request);
 
 function note(more: Record<string, string>, request: Partial<Request>): string {
   const words = Object.entries(more).map(([key, value]) => `${key}=${value}`);
@@ -127,40 +132,50 @@ export const on = (connection: string, step: Step): Step => ({ ...step, on: conn
 export const named = (name: string, step: Step): Step => ({ ...step, name });
 
 /** GET_BROKER_CLUSTER_INFO; `when` distinguishes repeated steps. */
-export const clusterInfo = (when = "") => ask(`cluster info${when && `, ${when}`}`, 106);
+export const clusterInfo = (when = "") =>
+  ask(`cluster info${when && `, ${when}`}`, RequestCode.GET_BROKER_CLUSTER_INFO);
 /** GET_ALL_TOPIC_LIST_FROM_NAMESERVER. */
-export const allTopics = (when = "") => ask(`all topics${when && `, ${when}`}`, 206);
+export const allTopics = (when = "") =>
+  ask(`all topics${when && `, ${when}`}`, RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER);
 /** GET_SYSTEM_TOPIC_LIST_FROM_NS. */
-export const systemTopics = (when = "") => ask(`system topics${when && `, ${when}`}`, 304);
+export const systemTopics = (when = "") =>
+  ask(`system topics${when && `, ${when}`}`, RequestCode.GET_SYSTEM_TOPIC_LIST_FROM_NS);
 
 /** An update of the live configuration with this properties text. */
-export const config = (name: string, body: string): Step => ({ name, send: { code: 318, body } });
+export const config = (name: string, body: string): Step => ({
+  name,
+  send: { code: RequestCode.UPDATE_NAMESRV_CONFIG, body },
+});
 /** GET_NAMESRV_CONFIG. */
-export const getConfig = (when: string) => ask(`configuration, ${when}`, 319);
+export const getConfig = (when: string) =>
+  ask(`configuration, ${when}`, RequestCode.GET_NAMESRV_CONFIG);
 
 /** PUT_KV_CONFIG. */
 export const put = (namespace: string, key: string, value: string) =>
   ask(
     `put ${namespace.slice(0, 20)}/${key.slice(0, 20)}`,
-    100,
+    RequestCode.PUT_KV_CONFIG,
     { namespace, key, value },
   );
 /** GET_KV_CONFIG. */
 export const get = (namespace: string, key: string) =>
-  ask(`get ${namespace.slice(0, 20)}/${key.slice(0, 20)}`, 101, { namespace, key });
+  ask(`get ${namespace.slice(0, 20)}/${key.slice(0, 20)}`, RequestCode.GET_KV_CONFIG, {
+    namespace,
+    key,
+  });
 /** GET_KVLIST_BY_NAMESPACE. */
 export const list = (namespace: string) =>
-  ask(`list ${namespace.slice(0, 20)}`, 219, { namespace });
+  ask(`list ${namespace.slice(0, 20)}`, RequestCode.GET_KVLIST_BY_NAMESPACE, { namespace });
 
 /**
  * UNREGISTER_BROKER: answered at once, carried out a moment later; see {@linkcode goneFromCluster}.
  */
 export const unregister = (it: Broker) =>
-  ask(`unregister ${it.name} id ${it.id}`, 104, identity(it));
+  ask(`unregister ${it.name} id ${it.id}`, RequestCode.UNREGISTER_BROKER, identity(it));
 
 /** QUERY_DATA_VERSION for a broker. */
 export const version = (it: Broker, body?: string): Request => ({
-  code: 322,
+  code: RequestCode.QUERY_DATA_VERSION,
   extFields: identity(it),
   body,
 });
@@ -171,7 +186,7 @@ export const version = (it: Broker, body?: string): Request => ({
  */
 export const goneFromCluster = (address: string): Step => ({
   name: `cluster info without ${address}`,
-  send: { code: 106 },
+  send: { code: RequestCode.GET_BROKER_CLUSTER_INFO },
   eventually: { not: new RegExp(`${address.replaceAll(".", "\\.")}|"brokerAddrs":\\{\\}`) },
 });
 
@@ -205,5 +220,5 @@ export const queueData = (brokerName: string, read: number) => ({
 /** REGISTER_TOPIC_IN_NAMESRV with this body. */
 export const registerTopic = (name: string, topic: string, body: string): Step => ({
   name,
-  send: { code: 217, extFields: { topic }, body },
+  send: { code: RequestCode.REGISTER_TOPIC_IN_NAMESRV, extFields: { topic }, body },
 });

@@ -6,6 +6,7 @@ import {
   FakeNameServers,
   run,
 } from "../../support/fake_name_servers.ts";
+import { RequestCode } from "../../../src/protocol/codes.ts";
 
 const A = "10.0.0.1:9876";
 const B = "10.0.0.2:9876";
@@ -36,30 +37,30 @@ function nameServer({ topics = ["T1", "T2"], perm = 6, kv = {}, ignoresChanges =
     const key = `${fields.get("namespace")}/${fields.get("key")}`;
     const topic = fields.get("topic")!;
     switch (code) {
-      case 100:
+      case RequestCode.PUT_KV_CONFIG:
         pairs.set(key, fields.get("value")!);
         return {};
-      case 101:
+      case RequestCode.GET_KV_CONFIG:
         return pairs.has(key) ? { fields: { value: pairs.get(key)! } } : { code: 22, remark: "No" };
-      case 102:
+      case RequestCode.DELETE_KV_CONFIG:
         pairs.delete(key);
         return {};
-      case 105:
+      case RequestCode.GET_ROUTEINFO_BY_TOPIC:
         return topics.includes(topic)
           ? { body: route(perm) }
           : { code: 17, remark: "No topic route info\nSee the FAQ" };
-      case 106:
+      case RequestCode.GET_BROKER_CLUSTER_INFO:
         return { body: CLUSTER };
-      case 205:
+      case RequestCode.WIPE_WRITE_PERM_OF_BROKER:
         return { fields: { wipeTopicCount: fields.get("brokerName") === "broker-a" ? "2" : "0" } };
-      case 327:
+      case RequestCode.ADD_WRITE_PERM_OF_BROKER:
         return { fields: { addTopicCount: "2" } };
-      case 206:
-      case 224:
+      case RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER:
+      case RequestCode.GET_TOPICS_BY_CLUSTER:
         return { body: JSON.stringify({ topicList: topics }) };
-      case 216:
+      case RequestCode.DELETE_TOPIC_IN_NAMESRV:
         return {};
-      case 219: {
+      case RequestCode.GET_KVLIST_BY_NAMESPACE: {
         const start = `${fields.get("namespace")}/`;
         const table = Object.fromEntries(
           [...pairs].filter(([it]) => it.startsWith(start)).map(([it, value]) => [
@@ -71,7 +72,7 @@ function nameServer({ topics = ["T1", "T2"], perm = 6, kv = {}, ignoresChanges =
           ? { code: 22, remark: "No" }
           : { body: JSON.stringify({ table }) };
       }
-      case 318: {
+      case RequestCode.UPDATE_NAMESRV_CONFIG: {
         const [name, value] = body.trimEnd().split("=") as [string, string];
         if (name === "kvConfigPath") {
           return { code: 16, remark: "Can not update config in black list." };
@@ -79,7 +80,7 @@ function nameServer({ topics = ["T1", "T2"], perm = 6, kv = {}, ignoresChanges =
         if (!ignoresChanges && options.has(name)) options.set(name, value);
         return {};
       }
-      case 319:
+      case RequestCode.GET_NAMESRV_CONFIG:
         return { body: [...options].map(([name, value]) => `${name}=${value}\n`).join("") };
       default:
         return { code: 3, remark: ` request type ${code} not supported` };
@@ -139,7 +140,9 @@ describe("commands that ask", () => {
     const servers = one();
     const names = await run(servers, ["topics", "-n", A, "--names"]);
     assert.equal(names.out, "T1\nT2\n");
-    assert.deepEqual(servers.seen.get(A)!.map(({ code }) => code), [206]);
+    assert.deepEqual(servers.seen.get(A)!.map(({ code }) => code), [
+      RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER,
+    ]);
     const json = JSON.parse((await run(one(), ["topics", "-n", A, "--json"])).out);
     assert.deepEqual(json[0], {
       topic: "T1",
@@ -154,7 +157,8 @@ describe("commands that ask", () => {
     // The route's only broker is in another cluster.
     assert.match(out, /^T1 +0 +0$/m);
     assert.equal(
-      servers.seen.get(A)!.find(({ code }) => code === 224)!.fields.get("cluster"),
+      servers.seen.get(A)!.find(({ code }) => code === RequestCode.GET_TOPICS_BY_CLUSTER)!.fields
+        .get("cluster"),
       "C2",
     );
   });
@@ -350,7 +354,9 @@ describe("commands that change", () => {
   it("config set sends what properties need to be escaped", async () => {
     const servers = one();
     await run(servers, ["config", "set", "orderMessageEnable", "\\a\n=é", "-n", A]);
-    const { body } = servers.seen.get(A)!.find(({ code }) => code === 318)!;
+    const { body } = servers.seen.get(A)!.find(({ code }) =>
+      code === RequestCode.UPDATE_NAMESRV_CONFIG
+    )!;
     assert.equal(body, "orderMessageEnable=\\\\a\\n=\\u00e9\n");
   });
 
@@ -377,7 +383,9 @@ describe("commands that change", () => {
     const servers = one();
     const args = ["topic", "delete", "T1", "--cluster", "C1", "-n", A];
     assert.equal((await run(servers, args)).out, `${A}: T1 deleted\n`);
-    const request = servers.seen.get(A)!.find(({ code }) => code === 216)!;
+    const request = servers.seen.get(A)!.find(({ code }) =>
+      code === RequestCode.DELETE_TOPIC_IN_NAMESRV
+    )!;
     assert.deepEqual(request.fields, new Map([["topic", "T1"], ["clusterName", "C1"]]));
     const other = await run(one(), ["topic", "delete", "T9", "-n", A]);
     assert.equal(other.out, `${A}: T9 did not exist\n`);
@@ -422,7 +430,8 @@ describe("diff", () => {
     const behaviour = nameServer();
     const { code, out } = await diff(
       nameServer(),
-      (request) => request.code === 106 ? { body: less } : behaviour(request),
+      (request) =>
+        request.code === RequestCode.GET_BROKER_CLUSTER_INFO ? { body: less } : behaviour(request),
     );
     assert.equal(code, 1);
     assert.equal(
@@ -484,7 +493,9 @@ describe("top", () => {
     let topics = ["T1"];
     let looks = 0;
     const changing: Behaviour = (request) => {
-      if (request.code === 206 && ++looks === 2) topics = ["T2"];
+      if (request.code === RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER && ++looks === 2) {
+        topics = ["T2"];
+      }
       return nameServer({ topics })(request);
     };
     const { code, out } = await top(one(changing), "--count", "2");
@@ -537,7 +548,11 @@ describe("top", () => {
   it("shows a server that keeps its topics to itself", async () => {
     const behaviour = nameServer();
     const { out } = await top(
-      one((request) => request.code === 206 ? { code: 1, remark: "disable" } : behaviour(request)),
+      one((request) =>
+        request.code === RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER
+          ? { code: 1, remark: "disable" }
+          : behaviour(request)
+      ),
       ...["--count", "1"],
     );
     assert.match(out, /brokers=4 topics=-\n/);

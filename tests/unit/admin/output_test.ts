@@ -4,6 +4,7 @@ import { Output, styled } from "../../../src/admin/output.ts";
 import { printable, printableJson } from "../../../src/admin/text.ts";
 import { text } from "../../support/bytes.ts";
 import { type Behaviour, FakeNameServers, run } from "../../support/fake_name_servers.ts";
+import { RequestCode } from "../../../src/protocol/codes.ts";
 
 const A = "10.0.0.1:9876";
 /** Colours and clears a terminal, sets its title, and writes its own line. */
@@ -40,21 +41,25 @@ describe("what came over the network", () => {
     const name = JSON.stringify(EVIL);
     const broker = `{"brokerAddrs":{"0":${name}},"brokerName":${name},"cluster":${name}}`;
     const evil: Behaviour = ({ code }) => {
-      if (code === 106) {
+      if (code === RequestCode.GET_BROKER_CLUSTER_INFO) {
         return {
           body: `{"brokerAddrTable":{${name}:${broker}},"clusterAddrTable":{${name}:[${name}]}}`,
         };
       }
-      if (code === 105) {
+      if (code === RequestCode.GET_ROUTEINFO_BY_TOPIC) {
         return {
           body: `{"brokerDatas":[${broker}],"queueDatas":[{"brokerName":${name},"perm":6}],` +
             `"orderTopicConf":${name},"filterServerTable":{${name}:[${name}]}}`,
         };
       }
-      if (code === 206) return { body: `{"topicList":[${name}]}` };
-      if (code === 219) return { body: `{"table":{${name}:${name}}}` };
-      if (code === 319) return { body: "key=\\u001b[31m\n" };
-      if (code === 101) return { fields: { value: EVIL }, language: EVIL };
+      if (code === RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER) {
+        return { body: `{"topicList":[${name}]}` };
+      }
+      if (code === RequestCode.GET_KVLIST_BY_NAMESPACE) {
+        return { body: `{"table":{${name}:${name}}}` };
+      }
+      if (code === RequestCode.GET_NAMESRV_CONFIG) return { body: "key=\\u001b[31m\n" };
+      if (code === RequestCode.GET_KV_CONFIG) return { fields: { value: EVIL }, language: EVIL };
       return { code: 1, remark: EVIL };
     };
     const commands = [
@@ -114,9 +119,13 @@ describe("Output", () => {
   it("keeps the exit code of a failed command when the output is closed", async () => {
     const B = "10.0.0.2:9876";
     const knowing = (topic: string): Behaviour => ({ code }) => {
-      if (code === 206) return { body: `{"topicList":["${topic}"]}` };
-      if (code === 106) return { body: '{"brokerAddrTable":{},"clusterAddrTable":{}}' };
-      return { code: code === 105 ? 17 : 22 };
+      if (code === RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER) {
+        return { body: `{"topicList":["${topic}"]}` };
+      }
+      if (code === RequestCode.GET_BROKER_CLUSTER_INFO) {
+        return { body: '{"brokerAddrTable":{},"clusterAddrTable":{}}' };
+      }
+      return { code: code === RequestCode.GET_ROUTEINFO_BY_TOPIC ? 17 : 22 };
     };
     const different = new FakeNameServers(new Map([[A, knowing("A")], [B, knowing("B")]]));
     const { code, err } = await run(different, ["diff", "-n", `${A};${B}`], { closed: true });

@@ -6,6 +6,7 @@ import { findMetricsPort } from "../../../src/admin/metrics_port.ts";
 import { RequestCounter } from "../../../src/admin/request_counter.ts";
 import { Watch } from "../../../src/admin/watch.ts";
 import { type Behaviour, FakeNameServers, run } from "../../support/fake_name_servers.ts";
+import { RequestCode } from "../../../src/protocol/codes.ts";
 
 const A = "10.0.0.1:9876";
 
@@ -63,7 +64,9 @@ describe("a watch", () => {
 
   it("finds the metrics at the httpPort that the server reports", async () => {
     const server = (body: string): Behaviour => ({ code }) =>
-      code === 319 ? body === "" ? { code: 16, remark: "denied" } : { body } : { body: "{}" };
+      code === RequestCode.GET_NAMESRV_CONFIG
+        ? body === "" ? { code: 16, remark: "denied" } : { body }
+        : { body: "{}" };
     const cases: [body: string, found: RegExp][] = [
       ["httpPort=1234\n", /^10\.0\.0\.1:1234$/],
       ["httpPort=0\n", /has no HTTP port \(httpPort=0\)/],
@@ -81,7 +84,7 @@ describe("a watch", () => {
 
   it("says once on lines why there are no requests a second, and what to do", async () => {
     const server: Behaviour = ({ code }) => ({
-      body: code === 319
+      body: code === RequestCode.GET_NAMESRV_CONFIG
         ? "httpPort=1\n"
         : '{"brokerAddrTable":{},"clusterAddrTable":{},"topicList":[]}',
     });
@@ -105,8 +108,12 @@ describe("a watch", () => {
     const topics = Array.from({ length: 200_000 }, (_, i) => `T${i}`);
     let lists = 0;
     const server: Behaviour = ({ code }) => {
-      if (code === 206) return { body: JSON.stringify({ topicList: lists++ === 0 ? topics : [] }) };
-      return code === 106 ? { body: '{"brokerAddrTable":{},"clusterAddrTable":{}}' } : { code: 22 };
+      if (code === RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER) {
+        return { body: JSON.stringify({ topicList: lists++ === 0 ? topics : [] }) };
+      }
+      return code === RequestCode.GET_BROKER_CLUSTER_INFO
+        ? { body: '{"brokerAddrTable":{},"clusterAddrTable":{}}' }
+        : { code: 22 };
     };
     const top = ["top", "-n", A, "--count", "2", "--interval", "100ms", "--http", "127.0.0.1:1"];
     const servers = new FakeNameServers(new Map([[A, server]]));

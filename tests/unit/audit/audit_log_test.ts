@@ -6,6 +6,7 @@ import { AuditFileError, AuditLog, type AuditOptions } from "../../../src/audit/
 import type { AuditRecord } from "../../../src/audit/record.ts";
 import { RecordedLog } from "../../support/recorded_log.ts";
 import { until } from "../../support/wait.ts";
+import { RequestCode } from "../../../src/protocol/codes.ts";
 
 const OPTIONS: AuditOptions = {
   auditFile: "",
@@ -22,7 +23,7 @@ function record(resource: string, more: Partial<AuditRecord> = {}): AuditRecord 
     time: "2026-01-01T00:00:00.000Z",
     outcome: "done",
     action: "kv:write",
-    request: 100,
+    request: RequestCode.PUT_KV_CONFIG,
     resource,
     authenticated: "no",
     peer: "10.0.0.1:1",

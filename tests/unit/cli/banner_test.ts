@@ -16,7 +16,7 @@ describe("banner", () => {
     const lines = text.split("\n");
     assert.ok(lines.length <= 24);
     for (const line of lines) assert.ok([...line].length <= 80, line);
-    assert.match(lines[1], /^ {2}kvConfigPath {2}\/start\/.*….*\/end\.json$/);
+    assert.match(lines[1]!, /^ {2}kvConfigPath {2}\/start\/.*….*\/end\.json$/);
     // deno-lint-ignore no-control-regex
     assert.doesNotMatch(text, /[\x00-\x09\x0b-\x1f]/);
   });

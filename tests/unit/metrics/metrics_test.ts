@@ -169,17 +169,19 @@ describe("Metrics", () => {
   });
 
   it("names the results of answers as RocketMQ does", async () => {
-    for (const result of [SUCCESS, ONEWAY, WRITE_CHANNEL_FAILED]) answer(104, 0, result);
+    for (const result of [SUCCESS, ONEWAY, WRITE_CHANNEL_FAILED]) {
+      answer(RequestCode.UNREGISTER_BROKER, 0, result);
+    }
     const series = Object.keys(await scrape("rocketmq_rpc_latency_count"));
     const results = series.map((it) => /result="(\w+)"/.exec(it)![1]);
     assert.deepEqual(results, ["success", "oneway", "write_channel_failed"]);
   });
 
   it("counts requests by code and errors by both codes, over all results", async () => {
-    answer(105, 0, SUCCESS);
-    answer(105, 17, SUCCESS);
-    answer(105, 17, ONEWAY);
-    answer(100, 1, SUCCESS);
+    answer(RequestCode.GET_ROUTEINFO_BY_TOPIC, 0, SUCCESS);
+    answer(RequestCode.GET_ROUTEINFO_BY_TOPIC, 17, SUCCESS);
+    answer(RequestCode.GET_ROUTEINFO_BY_TOPIC, 17, ONEWAY);
+    answer(RequestCode.PUT_KV_CONFIG, 1, SUCCESS);
     assert.deepEqual(await scrape(PREFIX + "requests_total"), {
       [`${PREFIX}requests_total{request_code="get_routeinfo_by_topic"}`]: 3,
       [`${PREFIX}requests_total{request_code="put_kv_config"}`]: 1,
@@ -394,7 +396,7 @@ describe("the table of metrics", () => {
   it("gives each sample exactly the labels that it names", () => {
     const sources = world();
     sources.options.metricsPerBroker = true;
-    sources.remoting.requests.answered(105, 17, SUCCESS);
+    sources.remoting.requests.answered(RequestCode.GET_ROUTEINFO_BY_TOPIC, 17, SUCCESS);
     sources.remoting.requests.left(0);
     const refused = { allowed: false, reason: "unsigned", authenticated: "no" } as const;
     sources.access.counters.count("kv:write", refused, true, 0);

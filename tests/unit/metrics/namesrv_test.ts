@@ -14,6 +14,7 @@ import { BROKER, registration } from "../../support/route_processors.ts";
 import { parseScrape } from "../../support/scrape.ts";
 import { TestClock } from "../../support/test_clock.ts";
 import { until } from "../../support/wait.ts";
+import { RequestCode } from "../../../src/protocol/codes.ts";
 
 const ONEWAY = 2;
 
@@ -57,11 +58,11 @@ describe("the metrics of a Namesrv", () => {
     const before = peer.received.length;
     peer.send(request({ code, extFields, body: body === undefined ? undefined : utf8(body) }));
     await until(() => peer.received.length > before);
-    return readAnswers(peer.received.slice(before))[0].code;
+    return readAnswers(peer.received.slice(before))[0]!.code;
   }
 
   function register(peer: FakeSocket, topics: string[], fields: Record<string, string> = {}) {
-    return ask(peer, 103, { ...BROKER, ...fields }, registration(topics));
+    return ask(peer, RequestCode.REGISTER_BROKER, { ...BROKER, ...fields }, registration(topics));
   }
 
   /** Asserts the counts of these metrics, without the prefix, since the start. */
@@ -75,9 +76,11 @@ describe("the metrics of a Namesrv", () => {
   it("count requests, errors and bytes", async () => {
     const peer = transport.open();
     await register(peer, ["T1", "T2"]);
-    for (const topic of ["T1", "T2", "T1", "T3"]) await ask(peer, 105, { topic });
+    for (const topic of ["T1", "T2", "T1", "T3"]) {
+      await ask(peer, RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic });
+    }
     await ask(peer, 4711);
-    peer.send(request({ code: 206, flag: ONEWAY }));
+    peer.send(request({ code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER, flag: ONEWAY }));
     // It may wait for its turn, and nobody hears when it was answered.
     const list = "get_all_topic_list_from_nameserver success oneway";
     await until(async () => list in await latencies());
@@ -114,7 +117,7 @@ describe("the metrics of a Namesrv", () => {
 
   it("count bytes that came, requests or not", async () => {
     const peer = transport.open();
-    const sent = request({ code: 105, extFields: { topic: "T" } });
+    const sent = request({ code: RequestCode.GET_ROUTEINFO_BY_TOPIC, extFields: { topic: "T" } });
     peer.send(sent.slice(0, 10));
     await assertCounts({ received_bytes_total: 10, sent_bytes_total: 0 });
     peer.send(sent.slice(10));
@@ -128,7 +131,7 @@ describe("the metrics of a Namesrv", () => {
     await register(peer, ["T1", "T2"]);
     // Single topics before a first full registration, and an invalid body.
     assert.equal(await register(peer, ["T1"], { brokerName: "other" }), 1);
-    assert.equal(await ask(peer, 103, BROKER, "{broken"), 1);
+    assert.equal(await ask(peer, RequestCode.REGISTER_BROKER, BROKER, "{broken"), 1);
     await assertCounts({
       'registrations_total{result="changed"}': 1,
       'registrations_total{result="unchanged"}': 2,
@@ -147,12 +150,16 @@ describe("the metrics of a Namesrv", () => {
       .map((address) => transport.open(address));
     for (const [i, peer] of [first, second, third].entries()) {
       const fields = { brokerName: `b${i}`, brokerAddr: `10.0.0.${i}:10911` };
-      await register(peer, ["T1", "T2"], fields);
+      await register(peer!, ["T1", "T2"], fields);
     }
-    await ask(first, 104, { ...BROKER, brokerName: "b0", brokerAddr: "10.0.0.0:10911" });
-    await ask(first, 104, { ...BROKER, brokerName: "nobody" });
+    await ask(first!, RequestCode.UNREGISTER_BROKER, {
+      ...BROKER,
+      brokerName: "b0",
+      brokerAddr: "10.0.0.0:10911",
+    });
+    await ask(first!, RequestCode.UNREGISTER_BROKER, { ...BROKER, brokerName: "nobody" });
     await new Promise((resolve) => setImmediate(resolve));
-    second.sendEnd();
+    second!.sendEnd();
     await new Promise((resolve) => setImmediate(resolve));
     await assertCounts({
       'brokers_removed_total{reason="unregistered"}': 1,
@@ -193,10 +200,10 @@ describe("the metrics of a Namesrv", () => {
 
   it("count writes of the KV file, and how long the disk took", async () => {
     const peer = transport.open();
-    await ask(peer, 100, { namespace: "n", key: "k", value: "v" });
-    await ask(peer, 100, { namespace: "n", key: "k", value: "v" });
+    await ask(peer, RequestCode.PUT_KV_CONFIG, { namespace: "n", key: "k", value: "v" });
+    await ask(peer, RequestCode.PUT_KV_CONFIG, { namespace: "n", key: "k", value: "v" });
     // The file and its folder, twice: the backup is a link to what was synced before.
-    await ask(peer, 100, { namespace: "n", key: "k2", value: "v" });
+    await ask(peer, RequestCode.PUT_KV_CONFIG, { namespace: "n", key: "k2", value: "v" });
     await assertCounts({
       kv_values: 2,
       'kv_writes_total{result="ok"}': 2,
@@ -211,7 +218,10 @@ describe("the metrics of a Namesrv", () => {
     await register(peer, ["T1", "T2"]);
     const series = 'broker_topics{cluster="C",broker="b-a"}';
     await assertCounts({ [series]: 0 });
-    assert.equal(await ask(peer, 318, {}, "metricsPerBroker=true\n"), 0);
+    assert.equal(
+      await ask(peer, RequestCode.UPDATE_NAMESRV_CONFIG, {}, "metricsPerBroker=true\n"),
+      0,
+    );
     await assertCounts({ [series]: 2 });
   });
 });
@@ -242,7 +252,7 @@ describe("the metrics of a Namesrv, as time goes by", () => {
     });
     const body = utf8(registration(["T1", "T2"]));
     const extFields = { ...BROKER, heartbeatTimeoutMillis: "10000" };
-    transport.open().send(request({ code: 103, extFields, body }));
+    transport.open().send(request({ code: RequestCode.REGISTER_BROKER, extFields, body }));
     transport.open();
     await time.tickAsync(70_000);
     const { values } = parseScrape(await namesrv.metrics.render());

@@ -5,6 +5,7 @@ import type { RemoteAnswer } from "../../../src/remoting/client_connection.ts";
 import type { OutgoingRequest } from "../../../src/remoting/wire/command.ts";
 import { RecordedLog } from "../../support/route_log.ts";
 import { command, readable } from "../../support/route_processors.ts";
+import { RequestCode } from "../../../src/protocol/codes.ts";
 
 const BODY = new TextEncoder().encode("{route}");
 
@@ -64,19 +65,24 @@ describe("ProductEnvironment", () => {
   });
 
   const route = async (topic = "T") => {
-    const response = await environment.route(command(105, { topic, acceptStandardJsonOnly: "1" }));
+    const response = await environment.route(
+      command(RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic, acceptStandardJsonOnly: "1" }),
+    );
     return response === undefined ? undefined : readable(response);
   };
   const addresses = () => called.splice(0).map(([address]) => address);
 
   it("asks in the client's words, and gives the answer's body", async () => {
     options.productEnvNamesrvAddr = "s1:1";
-    const request = command(105, { topic: "T", acceptStandardJsonOnly: "true" }, { version: 400 });
+    const request = command(RequestCode.GET_ROUTEINFO_BY_TOPIC, {
+      topic: "T",
+      acceptStandardJsonOnly: "true",
+    }, { version: 400 });
     assert.deepEqual(readable((await environment.route(request))!), { code: 0, body: "{route}" });
     assert.deepEqual(called, [[
       "s1:1",
       {
-        code: 105,
+        code: RequestCode.GET_ROUTEINFO_BY_TOPIC,
         version: 400,
         extFields: [["topic", "T"], ["acceptStandardJsonOnly", "true"]],
       },
@@ -90,7 +96,7 @@ describe("ProductEnvironment", () => {
     assert.deepEqual(addresses(), ["down:1", "s1:1"]);
     assert.deepEqual(urls, []);
     assert.deepEqual(log.at("WARN"), ["product environment did not answer"]);
-    assert.equal(log.events[0].fields.address, "down:1");
+    assert.equal(log.events[0]!.fields.address, "down:1");
   });
 
   it("has no answer when no server has one, or none is there", async () => {

@@ -11,6 +11,7 @@ import {
   registration,
 } from "../../support/route_processors.ts";
 import { concat, int32, utf8 } from "../../support/bytes.ts";
+import { RequestCode } from "../../../src/protocol/codes.ts";
 
 const MANY = Array.from({ length: 3000 }, (_, i) => `topic-${i}`);
 
@@ -47,9 +48,11 @@ describe("REGISTER_BROKER", () => {
   });
 
   it("answers a small registration at once, and a large one later", async () => {
-    const small = server.handle(103, BROKER, { body: registration(["T1", "T2"]) });
+    const small = server.handle(RequestCode.REGISTER_BROKER, BROKER, {
+      body: registration(["T1", "T2"]),
+    });
     assert.ok(!(small instanceof Promise));
-    const large = server.handle(103, { ...BROKER, brokerName: "large" }, {
+    const large = server.handle(RequestCode.REGISTER_BROKER, { ...BROKER, brokerName: "large" }, {
       body: registration(MANY),
     });
     assert.ok(large instanceof Promise);
@@ -136,7 +139,9 @@ describe("REGISTER_BROKER", () => {
   for (const name of required) {
     it(`is refused without ${name}, and nothing changes`, async () => {
       assert.deepEqual(
-        await server.ask(103, without(name), { body: registration(["T1", "T2"]) }),
+        await server.ask(RequestCode.REGISTER_BROKER, without(name), {
+          body: registration(["T1", "T2"]),
+        }),
         { code: 1, remark: `the field <${name}> is missing` },
       );
       assert.deepEqual(server.brokers(), []);
@@ -152,7 +157,7 @@ describe("REGISTER_BROKER", () => {
     ]
   ) {
     it(`is refused with ${name} "${value}", and nothing changes`, async () => {
-      assert.deepEqual(await server.register({ [name]: value }), {
+      assert.deepEqual(await server.register({ [name!]: value! }), {
         code: 1,
         remark: `the field <${name}> is not an integer: "${value}"`,
       });
@@ -171,7 +176,7 @@ describe("REGISTER_BROKER", () => {
   ) {
     it(`ignores ${name} "${value}", with a line at DEBUG`, async () => {
       server.log.debugEnabled = true;
-      assert.deepEqual(await server.register({ [name]: value }), { code: 0, ext: {} });
+      assert.deepEqual(await server.register({ [name!]: value! }), { code: 0, ext: {} });
       assert.equal(
         server.tables.liveBroker("C", "b-a", "10.0.0.1:10911")!.heartbeatTimeoutMillis,
         120_000,
@@ -181,14 +186,14 @@ describe("REGISTER_BROKER", () => {
         [{
           level: "DEBUG",
           event: "field ignored: not an integer",
-          fields: { code: 103, field: name, value },
+          fields: { code: RequestCode.REGISTER_BROKER, field: name, value },
         }],
       );
     });
   }
 
   it("is taken without haServerAddr, and a slave hears of its master without it", async () => {
-    const answer = await server.ask(103, without("haServerAddr"), {
+    const answer = await server.ask(RequestCode.REGISTER_BROKER, without("haServerAddr"), {
       body: registration(["T1", "T2"]),
     });
     assert.deepEqual(answer, { code: 0, ext: {} });
@@ -275,7 +280,10 @@ describe("REGISTER_BROKER", () => {
     const mapped = await server.register({}, [], { body: registration(["T1", "T2"], mappings) });
     assert.match(mapped.remark ?? "", /<bname> has more than 255 bytes/);
     assert.deepEqual(server.brokers(), []);
-    const { remark } = await server.ask(104, { ...BROKER, brokerName: "x".repeat(256) });
+    const { remark } = await server.ask(RequestCode.UNREGISTER_BROKER, {
+      ...BROKER,
+      brokerName: "x".repeat(256),
+    });
     assert.match(remark ?? "", /<brokerName> has more than 255 bytes/);
   });
 
@@ -427,7 +435,7 @@ describe("REGISTER_BROKER", () => {
       ]
     ) {
       it(`is refused when it ${what}, and nothing changes`, async () => {
-        const answer = await server.register({ bodyCrc32: crc }, [], { body: sent });
+        const answer = await server.register({ bodyCrc32: crc! }, [], { body: sent });
         assert.deepEqual(answer, { code: 1, remark: "crc32 not match", ext: {} });
         assert.deepEqual(server.brokers(), []);
         assert.deepEqual(server.log.at("WARN"), ["registration refused: crc32 differs"]);
@@ -439,7 +447,7 @@ describe("REGISTER_BROKER", () => {
     const body = registration(MANY);
     await server.register({}, [], { body });
     server.routes.wipeWritePerm("b-a");
-    const again = server.handle(103, BROKER, { body });
+    const again = server.handle(RequestCode.REGISTER_BROKER, BROKER, { body });
     assert.ok(!(again instanceof Promise));
     assert.deepEqual(readable(again), { code: 0, ext: {} });
     assert.equal(server.tables.queueData("topic-0", "b-a")!.perm, 4);
@@ -459,8 +467,8 @@ describe("REGISTER_BROKER", () => {
     await server.register({}, [], { body: small });
     const asking = { connection: connection() };
     const body = registration(MANY, { counter: 2 });
-    const large = server.handle(103, BROKER, { ...asking, body });
-    const again = server.handle(103, BROKER, { ...asking, body: small });
+    const large = server.handle(RequestCode.REGISTER_BROKER, BROKER, { ...asking, body });
+    const again = server.handle(RequestCode.REGISTER_BROKER, BROKER, { ...asking, body: small });
     assert.ok(again instanceof Promise);
     await Promise.all([large, again]);
     assert.equal(server.routes.dataVersion("C", "b-a", "10.0.0.1:10911")!.counter, 1);
@@ -482,7 +490,10 @@ describe("REGISTER_BROKER", () => {
 
   it("leaves nothing of a broker whose connection closed while its body was read", async () => {
     const broker = connection();
-    const answer = server.handle(103, BROKER, { body: registration(MANY), connection: broker });
+    const answer = server.handle(RequestCode.REGISTER_BROKER, BROKER, {
+      body: registration(MANY),
+      connection: broker,
+    });
     broker.closed = true;
     assert.equal((await answer).code, 0);
     assert.deepEqual(server.brokers(), []);
@@ -494,8 +505,11 @@ describe("UNREGISTER_BROKER", () => {
 
   it("is answered at once, known or not, and done later", async () => {
     await server.register();
-    assert.deepEqual(await server.ask(104, BROKER), { code: 0 });
-    assert.deepEqual(await server.ask(104, { ...BROKER, brokerName: "nobody" }), { code: 0 });
+    assert.deepEqual(await server.ask(RequestCode.UNREGISTER_BROKER, BROKER), { code: 0 });
+    assert.deepEqual(
+      await server.ask(RequestCode.UNREGISTER_BROKER, { ...BROKER, brokerName: "nobody" }),
+      { code: 0 },
+    );
     assert.deepEqual(server.brokers(), ["b-a"]);
     server.settle();
     assert.deepEqual(server.brokers(), []);
@@ -503,8 +517,8 @@ describe("UNREGISTER_BROKER", () => {
 
   it("is refused when too many wait", async () => {
     server.options.unRegisterBrokerQueueCapacity = 1;
-    assert.equal((await server.ask(104, BROKER)).code, 0);
-    assert.deepEqual(await server.ask(104, BROKER), {
+    assert.equal((await server.ask(RequestCode.UNREGISTER_BROKER, BROKER)).code, 0);
+    assert.deepEqual(await server.ask(RequestCode.UNREGISTER_BROKER, BROKER), {
       code: 1,
       remark: "too many unregistrations are queued",
     });
@@ -513,15 +527,18 @@ describe("UNREGISTER_BROKER", () => {
   it("is refused without its fields, or with a brokerId that is no number", async () => {
     await server.register();
     for (const name of ["brokerName", "brokerAddr", "clusterName", "brokerId"]) {
-      assert.deepEqual(await server.ask(104, without(name)), {
+      assert.deepEqual(await server.ask(RequestCode.UNREGISTER_BROKER, without(name)), {
         code: 1,
         remark: `the field <${name}> is missing`,
       });
     }
-    assert.deepEqual(await server.ask(104, { ...BROKER, brokerId: "abc" }), {
-      code: 1,
-      remark: 'the field <brokerId> is not an integer: "abc"',
-    });
+    assert.deepEqual(
+      await server.ask(RequestCode.UNREGISTER_BROKER, { ...BROKER, brokerId: "abc" }),
+      {
+        code: 1,
+        remark: 'the field <brokerId> is not an integer: "abc"',
+      },
+    );
     server.settle();
     assert.deepEqual(server.brokers(), ["b-a"]);
   });
@@ -534,17 +551,22 @@ describe("BROKER_HEARTBEAT", () => {
     using time = new FakeTime();
     await server.register({ heartbeatTimeoutMillis: "1000" });
     time.tick(900);
-    assert.deepEqual(await server.ask(904, BROKER), { code: 0 });
-    assert.deepEqual(await server.ask(904, { ...BROKER, brokerAddr: "nowhere" }), { code: 0 });
+    assert.deepEqual(await server.ask(RequestCode.BROKER_HEARTBEAT, BROKER), { code: 0 });
+    assert.deepEqual(
+      await server.ask(RequestCode.BROKER_HEARTBEAT, { ...BROKER, brokerAddr: "nowhere" }),
+      { code: 0 },
+    );
     const live = server.tables.liveBroker("C", "b-a", "10.0.0.1:10911")!;
     assert.equal(live.lastUpdateTimestamp, time.now);
     assert.equal([...server.tables.liveBrokers()].length, 1);
   });
 
   it("needs no brokerId, and is refused without the rest", async () => {
-    assert.deepEqual(await server.ask(904, without("brokerId")), { code: 0 });
+    assert.deepEqual(await server.ask(RequestCode.BROKER_HEARTBEAT, without("brokerId")), {
+      code: 0,
+    });
     for (const name of ["brokerName", "brokerAddr", "clusterName"]) {
-      assert.deepEqual(await server.ask(904, without(name)), {
+      assert.deepEqual(await server.ask(RequestCode.BROKER_HEARTBEAT, without(name)), {
         code: 1,
         remark: `the field <${name}> is missing`,
       });
@@ -559,16 +581,20 @@ describe("QUERY_DATA_VERSION", () => {
 
   it("refuses a body that is longer than any data version", async () => {
     const body = STORED.padEnd(4097);
-    assert.deepEqual(await server.ask(322, BROKER, { body }), {
+    assert.deepEqual(await server.ask(RequestCode.QUERY_DATA_VERSION, BROKER, { body }), {
       code: 1,
       remark: "the body has 4097 bytes; the limit is 4096",
     });
-    assert.equal((await server.ask(322, BROKER, { body: STORED.padEnd(4096) })).code, 0);
+    assert.equal(
+      (await server.ask(RequestCode.QUERY_DATA_VERSION, BROKER, { body: STORED.padEnd(4096) }))
+        .code,
+      0,
+    );
   });
 
   it("tells of an unknown broker that it changed, without a body", async () => {
     for (const body of ["", STORED]) {
-      assert.deepEqual(await server.ask(322, BROKER, { body }), {
+      assert.deepEqual(await server.ask(RequestCode.QUERY_DATA_VERSION, BROKER, { body }), {
         code: 0,
         ext: { changed: "true" },
       });
@@ -589,7 +615,7 @@ describe("QUERY_DATA_VERSION", () => {
   ) {
     it(`compares the stored version with ${what}: changed is ${changed}`, async () => {
       await server.register();
-      assert.deepEqual(await server.ask(322, BROKER, { body }), {
+      assert.deepEqual(await server.ask(RequestCode.QUERY_DATA_VERSION, BROKER, { body }), {
         code: 0,
         ext: { changed },
         body: STORED,
@@ -601,12 +627,17 @@ describe("QUERY_DATA_VERSION", () => {
     const big = (counter: string) => `{"counter":${counter},"stateVersion":0,"timestamp":0}`;
     const body = `{"topicConfigSerializeWrapper":{"dataVersion":${big("9007199254740993")}}}`;
     await server.register({}, [], { body });
-    assert.deepEqual(await server.ask(322, BROKER, { body: big("9007199254740993") }), {
-      code: 0,
-      ext: { changed: "false" },
-      body: big("9007199254740993"),
+    assert.deepEqual(
+      await server.ask(RequestCode.QUERY_DATA_VERSION, BROKER, { body: big("9007199254740993") }),
+      {
+        code: 0,
+        ext: { changed: "false" },
+        body: big("9007199254740993"),
+      },
+    );
+    const answer = await server.ask(RequestCode.QUERY_DATA_VERSION, BROKER, {
+      body: big("9007199254740992"),
     });
-    const answer = await server.ask(322, BROKER, { body: big("9007199254740992") });
     assert.deepEqual(answer.ext, { changed: "true" });
   });
 
@@ -614,31 +645,41 @@ describe("QUERY_DATA_VERSION", () => {
     using time = new FakeTime();
     await server.register();
     time.tick(1000);
-    await server.ask(322, BROKER, { body: STORED });
+    await server.ask(RequestCode.QUERY_DATA_VERSION, BROKER, { body: STORED });
     const live = server.tables.liveBroker("C", "b-a", "10.0.0.1:10911")!;
     assert.equal(live.lastUpdateTimestamp, time.now);
   });
 
   it("knows a broker in its own cluster only", async () => {
     await server.register();
-    const answer = await server.ask(322, { ...BROKER, clusterName: "D" }, { body: STORED });
+    const answer = await server.ask(
+      RequestCode.QUERY_DATA_VERSION,
+      { ...BROKER, clusterName: "D" },
+      { body: STORED },
+    );
     assert.deepEqual(answer, { code: 0, ext: { changed: "true" } });
   });
 
   it("is refused with a body that can't be read, without its fields, or a bad brokerId", async () => {
     await server.register();
     for (const body of ["nonsense", "[]", "{}{}", '{"counter":"x"}', '{"counter":1.5}']) {
-      const answer = await server.ask(322, BROKER, { body });
+      const answer = await server.ask(RequestCode.QUERY_DATA_VERSION, BROKER, { body });
       assert.equal(answer.code, 1);
       assert.match(answer.remark!, /^unreadable body: ./);
     }
     for (const name of ["brokerName", "brokerAddr", "clusterName", "brokerId"]) {
-      assert.deepEqual(await server.ask(322, without(name), { body: STORED }), {
-        code: 1,
-        remark: `the field <${name}> is missing`,
-      });
+      assert.deepEqual(
+        await server.ask(RequestCode.QUERY_DATA_VERSION, without(name), { body: STORED }),
+        {
+          code: 1,
+          remark: `the field <${name}> is missing`,
+        },
+      );
     }
-    assert.equal((await server.ask(322, { ...BROKER, brokerId: "abc" })).code, 1);
+    assert.equal(
+      (await server.ask(RequestCode.QUERY_DATA_VERSION, { ...BROKER, brokerId: "abc" })).code,
+      1,
+    );
   });
 });
 
@@ -647,11 +688,11 @@ describe("GET_BROKER_CLUSTER_INFO", () => {
 
   it("has unquoted ids for every version, and leaves out what is not there", async () => {
     const empty = { code: 0, body: '{"brokerAddrTable":{},"clusterAddrTable":{}}' };
-    assert.deepEqual(await server.ask(106), empty);
+    assert.deepEqual(await server.ask(RequestCode.GET_BROKER_CLUSTER_INFO), empty);
     await server.register({ __ZONE_NAME: "z", enableActingMaster: "true" });
     await server.register({ brokerId: "2", brokerAddr: "ü:1", enableActingMaster: "true" });
     for (const version of [0, 400, 513]) {
-      assert.deepEqual(await server.ask(106, {}, { version }), {
+      assert.deepEqual(await server.ask(RequestCode.GET_BROKER_CLUSTER_INFO, {}, { version }), {
         code: 0,
         body: '{"brokerAddrTable":{"b-a":{"brokerAddrs":{0:"10.0.0.1:10911",2:"ü:1"},' +
           '"brokerName":"b-a","cluster":"C","enableActingMaster":true}},' +
@@ -668,25 +709,37 @@ describe("GET_BROKER_MEMBER_GROUP", () => {
     await server.register();
     await server.register({ brokerId: "1", brokerAddr: "y" });
     const remark = "not set any response code";
-    assert.deepEqual(await server.ask(901, { clusterName: "D", brokerName: "b-a" }), {
-      code: 0,
-      remark,
-      body: '{"brokerMemberGroup":{"brokerAddrs":{0:"10.0.0.1:10911",1:"y"},' +
-        '"brokerName":"b-a","cluster":"D"}}',
-    });
-    assert.deepEqual(await server.ask(901, { clusterName: "C", brokerName: "constructor" }), {
-      code: 0,
-      remark,
-      body: '{"brokerMemberGroup":{"brokerAddrs":{},"brokerName":"constructor","cluster":"C"}}',
-    });
+    assert.deepEqual(
+      await server.ask(RequestCode.GET_BROKER_MEMBER_GROUP, {
+        clusterName: "D",
+        brokerName: "b-a",
+      }),
+      {
+        code: 0,
+        remark,
+        body: '{"brokerMemberGroup":{"brokerAddrs":{0:"10.0.0.1:10911",1:"y"},' +
+          '"brokerName":"b-a","cluster":"D"}}',
+      },
+    );
+    assert.deepEqual(
+      await server.ask(RequestCode.GET_BROKER_MEMBER_GROUP, {
+        clusterName: "C",
+        brokerName: "constructor",
+      }),
+      {
+        code: 0,
+        remark,
+        body: '{"brokerMemberGroup":{"brokerAddrs":{},"brokerName":"constructor","cluster":"C"}}',
+      },
+    );
   });
 
   it("is refused without its fields", async () => {
-    assert.deepEqual(await server.ask(901, { brokerName: "x" }), {
+    assert.deepEqual(await server.ask(RequestCode.GET_BROKER_MEMBER_GROUP, { brokerName: "x" }), {
       code: 1,
       remark: "the field <clusterName> is missing",
     });
-    assert.deepEqual(await server.ask(901, { clusterName: "x" }), {
+    assert.deepEqual(await server.ask(RequestCode.GET_BROKER_MEMBER_GROUP, { clusterName: "x" }), {
       code: 1,
       remark: "the field <brokerName> is missing",
     });
@@ -698,15 +751,21 @@ describe("WIPE_WRITE_PERM_OF_BROKER and ADD_WRITE_PERM_OF_BROKER", () => {
 
   it("count the topics of the broker, and log who asked", async () => {
     await server.register();
-    assert.deepEqual(await server.ask(205, { brokerName: "b-a" }), {
-      code: 0,
-      ext: { wipeTopicCount: "2" },
-    });
+    assert.deepEqual(
+      await server.ask(RequestCode.WIPE_WRITE_PERM_OF_BROKER, { brokerName: "b-a" }),
+      {
+        code: 0,
+        ext: { wipeTopicCount: "2" },
+      },
+    );
     assert.equal(server.tables.queueData("T1", "b-a")!.perm, 4);
-    assert.deepEqual(await server.ask(327, { brokerName: "b-a" }), {
-      code: 0,
-      ext: { addTopicCount: "2" },
-    });
+    assert.deepEqual(
+      await server.ask(RequestCode.ADD_WRITE_PERM_OF_BROKER, { brokerName: "b-a" }),
+      {
+        code: 0,
+        ext: { addTopicCount: "2" },
+      },
+    );
     assert.equal(server.tables.queueData("T1", "b-a")!.perm, 6);
     const logged = server.log.events.filter((it) => it.event.startsWith("write permission"));
     assert.deepEqual(logged.map(({ fields }) => fields), [
@@ -716,15 +775,17 @@ describe("WIPE_WRITE_PERM_OF_BROKER and ADD_WRITE_PERM_OF_BROKER", () => {
   });
 
   it("count nothing for an unknown broker, and are refused without one", async () => {
-    assert.deepEqual(await server.ask(205, { brokerName: "x" }), {
+    assert.deepEqual(await server.ask(RequestCode.WIPE_WRITE_PERM_OF_BROKER, { brokerName: "x" }), {
       code: 0,
       ext: { wipeTopicCount: "0" },
     });
-    assert.deepEqual(await server.ask(327, { brokerName: "x" }), {
+    assert.deepEqual(await server.ask(RequestCode.ADD_WRITE_PERM_OF_BROKER, { brokerName: "x" }), {
       code: 0,
       ext: { addTopicCount: "0" },
     });
-    for (const code of [205, 327]) {
+    for (
+      const code of [RequestCode.WIPE_WRITE_PERM_OF_BROKER, RequestCode.ADD_WRITE_PERM_OF_BROKER]
+    ) {
       assert.deepEqual(await server.ask(code), {
         code: 1,
         remark: "the field <brokerName> is missing",

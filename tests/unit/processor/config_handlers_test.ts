@@ -1,6 +1,7 @@
 import { beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { Processors } from "../../support/route_processors.ts";
+import { RequestCode } from "../../../src/protocol/codes.ts";
 
 const CONF = "/conf/namesrv.properties";
 let server: Processors;
@@ -14,7 +15,9 @@ describe("UPDATE_NAMESRV_CONFIG", () => {
 
   it("is answered when the change is on disk and in effect, and logs who asked for which keys", async () => {
     const body = "orderMessageEnable=true\nwaitSecondsForService = 7";
-    assert.deepEqual(await server.ask(318, {}, { body }), { code: 0 });
+    assert.deepEqual(await server.ask(RequestCode.UPDATE_NAMESRV_CONFIG, {}, { body }), {
+      code: 0,
+    });
     assert.equal(server.config.values.orderMessageEnable, true);
     assert.equal(server.config.values.waitSecondsForService, 7);
     assert.match(server.configDisk.text(CONF, "power, names lost")!, /waitSecondsForService=7\n/);
@@ -27,7 +30,9 @@ describe("UPDATE_NAMESRV_CONFIG", () => {
 
   it("is success without a body, and for unknown keys", async () => {
     for (const body of ["", "noSuchOption=1\n", "# nothing\n", "__proto__=1"]) {
-      assert.deepEqual(await server.ask(318, {}, { body }), { code: 0 });
+      assert.deepEqual(await server.ask(RequestCode.UPDATE_NAMESRV_CONFIG, {}, { body }), {
+        code: 0,
+      });
     }
     assert.equal(server.configDisk.text(CONF), "# mine\n");
   });
@@ -44,7 +49,7 @@ describe("UPDATE_NAMESRV_CONFIG", () => {
   ) {
     it(`refuses ${key}, and all that comes with it`, async () => {
       const body = `waitSecondsForService=1\n${key}=/x\n`;
-      assert.deepEqual(await server.ask(318, {}, { body }), {
+      assert.deepEqual(await server.ask(RequestCode.UPDATE_NAMESRV_CONFIG, {}, { body }), {
         code: 16,
         remark: "Can not update config in black list.",
       });
@@ -54,15 +59,18 @@ describe("UPDATE_NAMESRV_CONFIG", () => {
   }
 
   it("refuses a text that is no properties", async () => {
-    assert.deepEqual(await server.ask(318, {}, { body: "a=\\uZZZZ\n" }), {
-      code: 1,
-      remark: "string2Properties error",
-    });
+    assert.deepEqual(
+      await server.ask(RequestCode.UPDATE_NAMESRV_CONFIG, {}, { body: "a=\\uZZZZ\n" }),
+      {
+        code: 1,
+        remark: "string2Properties error",
+      },
+    );
   });
 
   it("refuses a value that is not allowed, names it, and changes nothing", async () => {
     const body = "waitSecondsForService=1\nscanNotActiveBrokerInterval=abc\n";
-    const answer = await server.ask(318, {}, { body });
+    const answer = await server.ask(RequestCode.UPDATE_NAMESRV_CONFIG, {}, { body });
     assert.equal(answer.code, 1);
     assert.match(answer.remark!, /^scanNotActiveBrokerInterval=abc: must be a whole number from /);
     assert.equal(server.config.values.waitSecondsForService, 45);
@@ -73,7 +81,9 @@ describe("UPDATE_NAMESRV_CONFIG", () => {
     server.configDisk.before = (call) => {
       if (call.startsWith("write")) throw new Error("No space left on device");
     };
-    const answer = await server.ask(318, {}, { body: "waitSecondsForService=1" });
+    const answer = await server.ask(RequestCode.UPDATE_NAMESRV_CONFIG, {}, {
+      body: "waitSecondsForService=1",
+    });
     assert.equal(answer.code, 1);
     assert.equal(
       answer.remark,
@@ -84,7 +94,9 @@ describe("UPDATE_NAMESRV_CONFIG", () => {
 
   it("says that the file has become unreadable, without its path", async () => {
     server.configDisk.put(CONF, "a=\\u12\n");
-    const answer = await server.ask(318, {}, { body: "waitSecondsForService=1" });
+    const answer = await server.ask(RequestCode.UPDATE_NAMESRV_CONFIG, {}, {
+      body: "waitSecondsForService=1",
+    });
     assert.equal(answer.code, 1);
     assert.match(answer.remark!, /^the configuration file has become unreadable/);
     assert.doesNotMatch(answer.remark!, /conf\//);
@@ -95,13 +107,18 @@ describe("GET_NAMESRV_CONFIG", () => {
   beforeEach(setUp);
 
   it("answers the sorted properties as they are now", async () => {
-    const before = await server.ask(319);
+    const before = await server.ask(RequestCode.GET_NAMESRV_CONFIG);
     assert.deepEqual(before, { code: 0, body: server.config.format() });
     const lines = before.body!.split("\n");
     assert.equal(lines.pop(), "");
     assert.deepEqual(lines, [...lines].sort());
     assert.ok(lines.includes("scanNotActiveBrokerInterval=5000"));
-    await server.ask(318, {}, { body: "scanNotActiveBrokerInterval=7000" });
-    assert.match((await server.ask(319)).body!, /^scanNotActiveBrokerInterval=7000$/m);
+    await server.ask(RequestCode.UPDATE_NAMESRV_CONFIG, {}, {
+      body: "scanNotActiveBrokerInterval=7000",
+    });
+    assert.match(
+      (await server.ask(RequestCode.GET_NAMESRV_CONFIG)).body!,
+      /^scanNotActiveBrokerInterval=7000$/m,
+    );
   });
 });

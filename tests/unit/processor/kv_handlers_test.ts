@@ -1,6 +1,7 @@
 import { beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { BROKER, Processors } from "../../support/route_processors.ts";
+import { RequestCode } from "../../../src/protocol/codes.ts";
 
 let server: Processors;
 
@@ -23,11 +24,14 @@ describe("PUT_KV_CONFIG", () => {
       return held.promise;
     };
     let answered = false;
-    const answer = server.ask(100, { namespace: "n", key: "k", value: "v" });
+    const answer = server.ask(RequestCode.PUT_KV_CONFIG, { namespace: "n", key: "k", value: "v" });
     void answer.then(() => answered = true);
     await reached.promise;
     assert.equal(answered, false);
-    assert.equal((await server.ask(101, { namespace: "n", key: "k" })).code, 22);
+    assert.equal(
+      (await server.ask(RequestCode.GET_KV_CONFIG, { namespace: "n", key: "k" })).code,
+      22,
+    );
     held.resolve();
     assert.deepEqual(await answer, { code: 0 });
     const file = server.kvDisk.text("/data/kv.json", "power, names lost")!;
@@ -36,22 +40,31 @@ describe("PUT_KV_CONFIG", () => {
 
   it("is refused without namespace or key, or with one called null", async () => {
     const whole = { namespace: "n", key: "k", value: "v" };
-    assert.deepEqual(await server.ask(100, { key: "k", value: "v" }), NULL);
-    assert.deepEqual(await server.ask(100, { namespace: "n", value: "v" }), NULL);
-    assert.deepEqual(await server.ask(100), NULL);
-    assert.deepEqual(await server.ask(100, { ...whole, namespace: "null" }), NULL);
-    assert.deepEqual(await server.ask(100, { ...whole, key: "null" }), NULL);
+    assert.deepEqual(await server.ask(RequestCode.PUT_KV_CONFIG, { key: "k", value: "v" }), NULL);
+    assert.deepEqual(
+      await server.ask(RequestCode.PUT_KV_CONFIG, { namespace: "n", value: "v" }),
+      NULL,
+    );
+    assert.deepEqual(await server.ask(RequestCode.PUT_KV_CONFIG), NULL);
+    assert.deepEqual(
+      await server.ask(RequestCode.PUT_KV_CONFIG, { ...whole, namespace: "null" }),
+      NULL,
+    );
+    assert.deepEqual(await server.ask(RequestCode.PUT_KV_CONFIG, { ...whole, key: "null" }), NULL);
     assert.deepEqual([...server.kv.entries()], []);
   });
 
   it("is refused without a value, and takes an empty one", async () => {
-    assert.deepEqual(await server.ask(100, { namespace: "n", key: "k" }), {
+    assert.deepEqual(await server.ask(RequestCode.PUT_KV_CONFIG, { namespace: "n", key: "k" }), {
       code: 1,
       remark: "the field <value> is missing",
     });
     assert.equal(server.kv.list("n"), undefined);
-    assert.deepEqual(await server.ask(100, { namespace: "n", key: "k", value: "" }), { code: 0 });
-    assert.deepEqual(await server.ask(101, { namespace: "n", key: "k" }), {
+    assert.deepEqual(
+      await server.ask(RequestCode.PUT_KV_CONFIG, { namespace: "n", key: "k", value: "" }),
+      { code: 0 },
+    );
+    assert.deepEqual(await server.ask(RequestCode.GET_KV_CONFIG, { namespace: "n", key: "k" }), {
       code: 0,
       ext: { value: "" },
     });
@@ -61,7 +74,11 @@ describe("PUT_KV_CONFIG", () => {
     server.kvDisk.before = (call) => {
       if (call.startsWith("write")) throw new Error("No space left on device");
     };
-    const answer = await server.ask(100, { namespace: "n", key: "k", value: "v" });
+    const answer = await server.ask(RequestCode.PUT_KV_CONFIG, {
+      namespace: "n",
+      key: "k",
+      value: "v",
+    });
     assert.equal(answer.code, 1);
     assert.equal(
       answer.remark,
@@ -69,12 +86,15 @@ describe("PUT_KV_CONFIG", () => {
     );
     const logged = server.kvLog.events.find(({ level }) => level === "ERROR");
     assert.match(String(logged?.fields.error), /\/data\/kv\.json.*No space/);
-    assert.equal((await server.ask(101, { namespace: "n", key: "k" })).code, 22);
+    assert.equal(
+      (await server.ask(RequestCode.GET_KV_CONFIG, { namespace: "n", key: "k" })).code,
+      22,
+    );
   });
 
   it("is logged with the peer, and so is a deletion", async () => {
-    await server.ask(100, { namespace: "n", key: "k", value: "v" });
-    await server.ask(102, { namespace: "n", key: "k" });
+    await server.ask(RequestCode.PUT_KV_CONFIG, { namespace: "n", key: "k", value: "v" });
+    await server.ask(RequestCode.DELETE_KV_CONFIG, { namespace: "n", key: "k" });
     const lines = server.kvLog.events.filter(({ event }) => /^KV (put|deleted)$/.test(event));
     assert.deepEqual(lines.map(({ fields }) => fields.peer), ["10.0.0.9:1", "10.0.0.9:1"]);
   });
@@ -83,9 +103,14 @@ describe("PUT_KV_CONFIG", () => {
     for (const name of ["__proto__", "constructor", "", "題-ü-🗝", '"\\', "x".repeat(255)]) {
       const fields = { namespace: name, key: name };
       const value = `${name}\n\u0000${"x".repeat(48_000)}`;
-      assert.deepEqual(await server.ask(100, { ...fields, value }), { code: 0 });
-      assert.deepEqual(await server.ask(101, fields), { code: 0, ext: { value } });
-      const { body } = await server.ask(219, { namespace: name });
+      assert.deepEqual(await server.ask(RequestCode.PUT_KV_CONFIG, { ...fields, value }), {
+        code: 0,
+      });
+      assert.deepEqual(await server.ask(RequestCode.GET_KV_CONFIG, fields), {
+        code: 0,
+        ext: { value },
+      });
+      const { body } = await server.ask(RequestCode.GET_KVLIST_BY_NAMESPACE, { namespace: name });
       const table: [string, unknown][] = Object.entries(JSON.parse(body!).table);
       assert.deepEqual(table, [[name, value]]);
     }
@@ -93,7 +118,7 @@ describe("PUT_KV_CONFIG", () => {
 
   it("says which limit refuses it", async () => {
     const put = (fields: Record<string, string>) =>
-      server.ask(100, { namespace: "n", key: "k", value: "v", ...fields });
+      server.ask(RequestCode.PUT_KV_CONFIG, { namespace: "n", key: "k", value: "v", ...fields });
     const name = { code: 1, remark: "the field <namespace> has a control character" };
     assert.deepEqual(await put({ namespace: "n\n" }), name);
     const value = { code: 1, remark: "value has 70000 bytes: at most 49152 (maxKvValueBytes)" };
@@ -109,14 +134,17 @@ describe("a disk that hangs", () => {
     server.kvDisk.before = server.configDisk.before = () => held.promise;
     const places = server.options.defaultThreadPoolNums;
     const waiting = Array.from({ length: 2 * places }, (_, i) => [
-      server.ask(100, { namespace: "n", key: `k${i}`, value: "v" }),
-      server.ask(318, {}, { body: "waitSecondsForService=7" }),
+      server.ask(RequestCode.PUT_KV_CONFIG, { namespace: "n", key: `k${i}`, value: "v" }),
+      server.ask(RequestCode.UPDATE_NAMESRV_CONFIG, {}, { body: "waitSecondsForService=7" }),
     ]).flat();
     assert.equal((await server.register()).code, 0);
-    assert.equal((await server.ask(904, BROKER)).code, 0);
-    assert.equal((await server.ask(106)).code, 0);
-    assert.equal((await server.ask(101, { namespace: "n", key: "k0" })).code, 22);
-    assert.equal((await server.ask(319)).code, 0);
+    assert.equal((await server.ask(RequestCode.BROKER_HEARTBEAT, BROKER)).code, 0);
+    assert.equal((await server.ask(RequestCode.GET_BROKER_CLUSTER_INFO)).code, 0);
+    assert.equal(
+      (await server.ask(RequestCode.GET_KV_CONFIG, { namespace: "n", key: "k0" })).code,
+      22,
+    );
+    assert.equal((await server.ask(RequestCode.GET_NAMESRV_CONFIG)).code, 0);
     held.resolve();
     for (const { code } of await Promise.all(waiting)) assert.equal(code, 0);
     assert.equal(server.kv.valueCount, 2 * places);
@@ -129,20 +157,23 @@ describe("GET_KV_CONFIG", () => {
   it("answers an empty object of fields where there is nothing", async () => {
     await server.kv.put("n", "k", "v");
     for (const [namespace, key] of [["n", "q"], ["m", "k"], ["constructor", "name"]]) {
-      assert.deepEqual(await server.ask(101, { namespace, key }), {
-        code: 22,
-        remark: `No config item, Namespace: ${namespace} Key: ${key}`,
-        ext: {},
-      });
+      assert.deepEqual(
+        await server.ask(RequestCode.GET_KV_CONFIG, { namespace: namespace!, key: key! }),
+        {
+          code: 22,
+          remark: `No config item, Namespace: ${namespace} Key: ${key}`,
+          ext: {},
+        },
+      );
     }
   });
 
   it("is refused without namespace or key", async () => {
-    assert.deepEqual(await server.ask(101, { key: "k" }), {
+    assert.deepEqual(await server.ask(RequestCode.GET_KV_CONFIG, { key: "k" }), {
       code: 1,
       remark: "the field <namespace> is missing",
     });
-    assert.deepEqual(await server.ask(101, { namespace: "n" }), {
+    assert.deepEqual(await server.ask(RequestCode.GET_KV_CONFIG, { namespace: "n" }), {
       code: 1,
       remark: "the field <key> is missing",
     });
@@ -155,19 +186,24 @@ describe("DELETE_KV_CONFIG", () => {
   it("deletes what is there, and is success for what is not", async () => {
     await server.kv.put("n", "k", "v");
     for (const namespace of ["n", "n", "nowhere"]) {
-      assert.deepEqual(await server.ask(102, { namespace, key: "k" }), { code: 0 });
+      assert.deepEqual(await server.ask(RequestCode.DELETE_KV_CONFIG, { namespace, key: "k" }), {
+        code: 0,
+      });
     }
     assert.equal(server.kv.get("n", "k"), undefined);
-    assert.deepEqual(await server.ask(219, { namespace: "n" }), { code: 0, body: '{"table":{}}' });
+    assert.deepEqual(await server.ask(RequestCode.GET_KVLIST_BY_NAMESPACE, { namespace: "n" }), {
+      code: 0,
+      body: '{"table":{}}',
+    });
     assert.equal(server.kv.list("nowhere"), undefined);
   });
 
   it("is refused without namespace or key", async () => {
-    assert.deepEqual(await server.ask(102, { key: "k" }), {
+    assert.deepEqual(await server.ask(RequestCode.DELETE_KV_CONFIG, { key: "k" }), {
       code: 1,
       remark: "the field <namespace> is missing",
     });
-    assert.deepEqual(await server.ask(102, { namespace: "n" }), {
+    assert.deepEqual(await server.ask(RequestCode.DELETE_KV_CONFIG, { namespace: "n" }), {
       code: 1,
       remark: "the field <key> is missing",
     });
@@ -180,7 +216,7 @@ describe("GET_KVLIST_BY_NAMESPACE", () => {
   it("lists a namespace", async () => {
     await server.kv.put("n", "k", "v");
     await server.kv.put("n", "ü", "");
-    assert.deepEqual(await server.ask(219, { namespace: "n" }), {
+    assert.deepEqual(await server.ask(RequestCode.GET_KVLIST_BY_NAMESPACE, { namespace: "n" }), {
       code: 0,
       body: '{"table":{"k":"v","ü":""}}',
     });
@@ -188,12 +224,12 @@ describe("GET_KVLIST_BY_NAMESPACE", () => {
 
   it("does not know others", async () => {
     for (const namespace of ["m", "constructor", ""]) {
-      assert.deepEqual(await server.ask(219, { namespace }), {
+      assert.deepEqual(await server.ask(RequestCode.GET_KVLIST_BY_NAMESPACE, { namespace }), {
         code: 22,
         remark: `No config item, Namespace: ${namespace}`,
       });
     }
-    assert.deepEqual(await server.ask(219), {
+    assert.deepEqual(await server.ask(RequestCode.GET_KVLIST_BY_NAMESPACE), {
       code: 1,
       remark: "the field <namespace> is missing",
     });

@@ -105,7 +105,7 @@ describe("RegistrationDecoder", () => {
     await Promise.all(bodies.map(async ([name, body, compressed]) => {
       try {
         const { topics } = await decoder.decode(body, compressed, 513);
-        assert.equal(topics[0].topicName, `${name}-0`);
+        assert.equal(topics[0]!.topicName, `${name}-0`);
       } catch (error) {
         assert.ok(error instanceof FastjsonError && name === "bad");
       }
@@ -213,7 +213,7 @@ describe("RegistrationDecoder", () => {
   it("refuses a zlib stream whose check sum differs", async () => {
     for (const count of [2, 20_000]) {
       const bytes = deflateSync(inflated(names(count)));
-      bytes[bytes.length - 1] ^= 1;
+      bytes[bytes.length - 1]! ^= 1;
       const { decoder } = newDecoder();
       await assert.rejects(async () => await decoder.decode(bytes, true, 513), FastjsonError);
     }

@@ -198,7 +198,7 @@ describe("RequestQueue", () => {
   it("takes another bound on those in work when the next one ends, and keeps the order", async () => {
     bounds.concurrency = 1;
     const requests = newClass();
-    const [a, b, c] = ["a", "b", "c"].map(slow);
+    const [a, b, c] = [slow("a"), slow("b"), slow("c")] as const;
     const answers = [a, b, c].map(({ handler }) => requests.run(handler, request(), PEER));
     bounds.concurrency = 2;
     answers.push(requests.run(quick("d"), request(), PEER));

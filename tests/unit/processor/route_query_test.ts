@@ -1,6 +1,7 @@
 import { beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { BROKER, Processors, registration } from "../../support/route_processors.ts";
+import { RequestCode } from "../../../src/protocol/codes.ts";
 
 let server: Processors;
 
@@ -25,8 +26,10 @@ describe("GET_ROUTEINFO_BY_TOPIC", () => {
 
   it("answers a route, at once", async () => {
     await server.register();
-    assert.ok(!(server.handle(105, { topic: "T1" }) instanceof Promise));
-    assert.deepEqual(await server.ask(105, { topic: "T1" }), {
+    assert.ok(
+      !(server.handle(RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic: "T1" }) instanceof Promise),
+    );
+    assert.deepEqual(await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic: "T1" }), {
       code: 0,
       body: `{"brokerDatas":[${BROKER_A}],"filterServerTable":{},${ROUTE_A}}`,
     });
@@ -36,25 +39,33 @@ describe("GET_ROUTEINFO_BY_TOPIC", () => {
     await server.register();
     const events = server.log.events.length;
     for (const topic of ["nope", "", "constructor", "__proto__", "題", "x".repeat(255)]) {
-      assert.deepEqual(await server.ask(105, { topic }), notExist(topic));
+      assert.deepEqual(
+        await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic }),
+        notExist(topic),
+      );
     }
     assert.equal(server.log.events.length, events);
   });
 
   it("needs a topic", async () => {
-    assert.deepEqual(await server.ask(105), { code: 1, remark: "the field <topic> is missing" });
+    assert.deepEqual(await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC), {
+      code: 1,
+      remark: "the field <topic> is missing",
+    });
   });
 
   it("knows topics of every name", async () => {
     for (const topic of ["", "constructor", "__proto__", "題", "x".repeat(255)]) {
       await server.register({ brokerName: topic }, [topic, "more"]);
-      assert.equal((await server.ask(105, { topic })).code, 0);
+      assert.equal((await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic })).code, 0);
     }
   });
 
   describe("its dialect", () => {
     const isStandard = async (fields: Record<string, string>, version: number) =>
-      (await server.ask(105, { topic: "T1", ...fields }, { version })).body!.includes('{"0":');
+      (await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic: "T1", ...fields }, {
+        version,
+      })).body!.includes('{"0":');
 
     it("is standard JSON from version 401 on", async () => {
       await server.register();
@@ -75,11 +86,12 @@ describe("GET_ROUTEINFO_BY_TOPIC", () => {
       const mappings = '{"ü":{"bname":"b-a","currIdMap":{0:0,2:1},"epoch":9007199254740993,' +
         '"topic":"ü","totalQueues":8}}';
       await server.register({}, [], { body: registration(["ü", "T2"], { mappings }) });
-      const standard = (await server.ask(105, { topic: "ü" })).body!;
+      const standard = (await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic: "ü" })).body!;
       assert.match(standard, /"currIdMap":\{"0":0,"2":1\}/);
       assert.match(standard, /"epoch":"9007199254740993"/);
       assert.match(standard, /"topic":"ü"/);
-      const fastjson = (await server.ask(105, { topic: "ü" }, OLD)).body!;
+      const fastjson = (await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic: "ü" }, OLD))
+        .body!;
       assert.match(fastjson, /"currIdMap":\{0:0,2:1\}/);
       assert.match(fastjson, /"epoch":9007199254740993,/);
       assert.match(fastjson, /"topic":"ü"/);
@@ -89,7 +101,8 @@ describe("GET_ROUTEINFO_BY_TOPIC", () => {
   describe("its cache", () => {
     /** The body's bytes, to check whether they are the same object. */
     const body = async (fields: Record<string, string> = {}, asking = {}) =>
-      (await server.handle(105, { topic: "T1", ...fields }, asking)).body!;
+      (await server.handle(RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic: "T1", ...fields }, asking))
+        .body!;
 
     it("gives the same bytes until the route changes, for each dialect", async () => {
       await server.register();
@@ -113,7 +126,9 @@ describe("GET_ROUTEINFO_BY_TOPIC", () => {
     });
 
     it("has no topics without brokers", async () => {
-      for (let i = 0; i < 100; i++) await server.ask(105, { topic: `nope${i}` });
+      for (let i = 0; i < 100; i++) {
+        await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic: `nope${i}` });
+      }
       assert.equal(server.cache.size, 0);
     });
   });
@@ -125,30 +140,46 @@ describe("GET_ROUTEINFO_BY_TOPIC", () => {
       await server.register();
       server.options.waitSecondsForService = 45;
       server.now = 44_999;
-      assert.equal((await server.ask(105, { topic: "T1" })).code, 0);
+      assert.equal((await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic: "T1" })).code, 0);
       server.options.needWaitForService = true;
-      assert.deepEqual(await server.ask(105, { topic: "T1" }), notReady);
-      assert.deepEqual(await server.ask(105, { topic: "nope" }), notReady);
-      assert.equal((await server.ask(206)).code, 0);
+      assert.deepEqual(
+        await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic: "T1" }),
+        notReady,
+      );
+      assert.deepEqual(
+        await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic: "nope" }),
+        notReady,
+      );
+      assert.equal((await server.ask(RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER)).code, 0);
       server.now = 45_000;
-      assert.equal((await server.ask(105, { topic: "T1" })).code, 0);
+      assert.equal((await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic: "T1" })).code, 0);
     });
 
     it("follows a change of the seconds", async () => {
       server.options.needWaitForService = true;
       server.now = 10_000;
-      assert.deepEqual(await server.ask(105, { topic: "x" }), notReady);
+      assert.deepEqual(
+        await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic: "x" }),
+        notReady,
+      );
       server.options.waitSecondsForService = 10;
-      assert.deepEqual(await server.ask(105, { topic: "x" }), notExist("x"));
+      assert.deepEqual(
+        await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic: "x" }),
+        notExist("x"),
+      );
       server.options.waitSecondsForService = 0;
       server.now = 0;
-      assert.deepEqual(await server.ask(105, { topic: "x" }), notExist("x"));
+      assert.deepEqual(
+        await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic: "x" }),
+        notExist("x"),
+      );
     });
   });
 
   describe("orderTopicConf", () => {
     const conf = async (topic = "T1") =>
-      JSON.parse((await server.ask(105, { topic })).body!).orderTopicConf;
+      JSON.parse((await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic })).body!)
+        .orderTopicConf;
 
     it("is there with orderMessageEnable, where there is one", async () => {
       await server.register();
@@ -166,7 +197,8 @@ describe("GET_ROUTEINFO_BY_TOPIC", () => {
       const slave = { ...BROKER, brokerId: "2", enableActingMaster: "true" };
       await server.register(slave);
       const addrs = async () =>
-        JSON.parse((await server.ask(105, { topic: "T1" })).body!).brokerDatas[0].brokerAddrs;
+        JSON.parse((await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic: "T1" })).body!)
+          .brokerDatas[0].brokerAddrs;
       assert.deepEqual(await addrs(), { 2: "10.0.0.1:10911" });
       server.options.supportActingMaster = true;
       server.cache.clear();
@@ -176,7 +208,10 @@ describe("GET_ROUTEINFO_BY_TOPIC", () => {
 
   describe("zones", () => {
     const brokers = async (fields: Record<string, string>) => {
-      const { body } = await server.ask(105, { topic: "T1", ...fields });
+      const { body } = await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, {
+        topic: "T1",
+        ...fields,
+      });
       return JSON.parse(body!).brokerDatas.map((it: { brokerName: string }) => it.brokerName);
     };
 
@@ -199,15 +234,19 @@ describe("GET_ROUTEINFO_BY_TOPIC", () => {
         code: 0,
         body: '{"brokerDatas":[],"filterServerTable":{},"queueDatas":[]}',
       };
-      assert.deepEqual(await server.ask(105, fields), nothing);
+      assert.deepEqual(await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, fields), nothing);
       const mine = { ...fields, __ZONE_NAME: "zone1" };
-      assert.match((await server.ask(105, mine)).body!, /\{"0":/);
-      assert.match((await server.ask(105, mine, OLD)).body!, /\{0:/);
+      assert.match((await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, mine)).body!, /\{"0":/);
+      assert.match((await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, mine, OLD)).body!, /\{0:/);
     });
 
     it("leave an unknown topic unknown", async () => {
       assert.deepEqual(
-        await server.ask(105, { topic: "x", __ZONE_MODE: "true", __ZONE_NAME: "z" }),
+        await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, {
+          topic: "x",
+          __ZONE_MODE: "true",
+          __ZONE_NAME: "z",
+        }),
         notExist("x"),
       );
     });
@@ -230,11 +269,14 @@ describe("GET_ROUTEINFO_BY_TOPIC", () => {
       await server.register();
       server.options.productEnvNamesrvAddr = "10.1.1.1:9876";
       server.invoke = () => Promise.resolve(found);
-      assert.deepEqual(await server.ask(105, { topic: "x" }), notExist("x"));
+      assert.deepEqual(
+        await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic: "x" }),
+        notExist("x"),
+      );
       server.options.clusterTest = true;
-      assert.equal((await server.ask(105, { topic: "T1" })).code, 0);
+      assert.equal((await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic: "T1" })).code, 0);
       assert.equal(server.invoked.length, 0);
-      assert.deepEqual(await server.ask(105, { topic: "x" }), {
+      assert.deepEqual(await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic: "x" }), {
         code: 0,
         body: '{"brokerDatas":[]}',
       });
@@ -245,16 +287,25 @@ describe("GET_ROUTEINFO_BY_TOPIC", () => {
     it("has no route when no environment has one, or none answers", async () => {
       server.options.clusterTest = true;
       server.options.productEnvNamesrvAddr = "10.1.1.1:9876";
-      assert.deepEqual(await server.ask(105, { topic: "x" }), notExist("x"));
+      assert.deepEqual(
+        await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic: "x" }),
+        notExist("x"),
+      );
       server.invoke = () => Promise.resolve({ ...found, code: 17, body: null });
-      assert.deepEqual(await server.ask(105, { topic: "x" }), notExist("x"));
+      assert.deepEqual(
+        await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic: "x" }),
+        notExist("x"),
+      );
     });
 
     it("adds the order configuration, as the reference does", async () => {
       await server.register();
       await server.kv.put("ORDER_TOPIC_CONFIG", "T1", "b-a:8");
       server.options.clusterTest = true;
-      assert.match((await server.ask(105, { topic: "T1" })).body!, /"orderTopicConf":"b-a:8"/);
+      assert.match(
+        (await server.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic: "T1" })).body!,
+        /"orderTopicConf":"b-a:8"/,
+      );
     });
   });
 });

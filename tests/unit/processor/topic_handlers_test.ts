@@ -1,6 +1,7 @@
 import { beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { Processors, registration } from "../../support/route_processors.ts";
+import { RequestCode } from "../../../src/protocol/codes.ts";
 
 let server: Processors;
 
@@ -19,21 +20,32 @@ describe("topic lists", () => {
 
   it("are empty where nothing is registered", async () => {
     const empty = { code: 0, body: '{"topicList":[]}' };
-    for (const code of [206, 304, 311, 312, 313]) assert.deepEqual(await server.ask(code), empty);
+    for (
+      const code of [
+        RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER,
+        RequestCode.GET_SYSTEM_TOPIC_LIST_FROM_NS,
+        RequestCode.GET_UNIT_TOPIC_LIST,
+        RequestCode.GET_HAS_UNIT_SUB_TOPIC_LIST,
+        RequestCode.GET_HAS_UNIT_SUB_UNUNIT_TOPIC_LIST,
+      ]
+    ) assert.deepEqual(await server.ask(code), empty);
     for (const cluster of ["x", "", "constructor"]) {
-      assert.deepEqual(await server.ask(224, { cluster }), empty);
+      assert.deepEqual(await server.ask(RequestCode.GET_TOPICS_BY_CLUSTER, { cluster }), empty);
     }
   });
 
   it("name all topics, those of a cluster, and the system's", async () => {
     await server.register({}, ["T1", "ü"]);
     await server.register({ brokerName: "b-b", clusterName: "b-a" }, ["T1", "T2"]);
-    assert.deepEqual(await server.ask(206), { code: 0, body: '{"topicList":["T1","ü","T2"]}' });
-    assert.deepEqual(await server.ask(224, { cluster: "b-a" }), {
+    assert.deepEqual(await server.ask(RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER), {
+      code: 0,
+      body: '{"topicList":["T1","ü","T2"]}',
+    });
+    assert.deepEqual(await server.ask(RequestCode.GET_TOPICS_BY_CLUSTER, { cluster: "b-a" }), {
       code: 0,
       body: '{"topicList":["T1","T2"]}',
     });
-    assert.deepEqual(await server.ask(304), {
+    assert.deepEqual(await server.ask(RequestCode.GET_SYSTEM_TOPIC_LIST_FROM_NS), {
       code: 0,
       body: '{"brokerAddr":"10.0.0.1:10911","topicList":["C","b-a","b-b"]}',
     });
@@ -47,28 +59,60 @@ describe("topic lists", () => {
       registration(names),
     );
     await server.register({}, [], { body });
-    assert.equal((await server.ask(311)).body, '{"topicList":["F1","F3"]}');
-    assert.equal((await server.ask(312)).body, '{"topicList":["F2","F3"]}');
-    assert.equal((await server.ask(313)).body, '{"topicList":["F2"]}');
+    assert.equal(
+      (await server.ask(RequestCode.GET_UNIT_TOPIC_LIST)).body,
+      '{"topicList":["F1","F3"]}',
+    );
+    assert.equal(
+      (await server.ask(RequestCode.GET_HAS_UNIT_SUB_TOPIC_LIST)).body,
+      '{"topicList":["F2","F3"]}',
+    );
+    assert.equal(
+      (await server.ask(RequestCode.GET_HAS_UNIT_SUB_UNUNIT_TOPIC_LIST)).body,
+      '{"topicList":["F2"]}',
+    );
   });
 
   it("are switched off by their options", async () => {
     const disabled = { code: 1, remark: "disable" };
     server.options.enableTopicList = false;
-    for (const code of [224, 311, 312, 313]) {
+    for (
+      const code of [
+        RequestCode.GET_TOPICS_BY_CLUSTER,
+        RequestCode.GET_UNIT_TOPIC_LIST,
+        RequestCode.GET_HAS_UNIT_SUB_TOPIC_LIST,
+        RequestCode.GET_HAS_UNIT_SUB_UNUNIT_TOPIC_LIST,
+      ]
+    ) {
       assert.deepEqual(await server.ask(code, { cluster: "x" }), disabled);
     }
-    for (const code of [206, 304]) assert.equal((await server.ask(code)).code, 0);
+    for (
+      const code of [
+        RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER,
+        RequestCode.GET_SYSTEM_TOPIC_LIST_FROM_NS,
+      ]
+    ) assert.equal((await server.ask(code)).code, 0);
     server.options.enableTopicList = true;
     server.options.enableAllTopicList = false;
-    assert.deepEqual(await server.ask(206), disabled);
-    for (const code of [224, 304, 311, 312, 313]) {
+    assert.deepEqual(await server.ask(RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER), disabled);
+    for (
+      const code of [
+        RequestCode.GET_TOPICS_BY_CLUSTER,
+        RequestCode.GET_SYSTEM_TOPIC_LIST_FROM_NS,
+        RequestCode.GET_UNIT_TOPIC_LIST,
+        RequestCode.GET_HAS_UNIT_SUB_TOPIC_LIST,
+        RequestCode.GET_HAS_UNIT_SUB_UNUNIT_TOPIC_LIST,
+      ]
+    ) {
       assert.equal((await server.ask(code, { cluster: "x" })).code, 0);
     }
   });
 
   it("of a cluster need its name", async () => {
-    assert.deepEqual(await server.ask(224), { code: 1, remark: "the field <cluster> is missing" });
+    assert.deepEqual(await server.ask(RequestCode.GET_TOPICS_BY_CLUSTER), {
+      code: 1,
+      remark: "the field <cluster> is missing",
+    });
   });
 });
 
@@ -78,7 +122,10 @@ describe("REGISTER_TOPIC_IN_NAMESRV", () => {
   it("adds queue data of known brokers", async () => {
     await server.register();
     const body = queueDatas({ brokerName: "b-a", topicSysFlag: 1 });
-    assert.deepEqual(await server.ask(217, { topic: "New" }, { body }), { code: 0 });
+    assert.deepEqual(
+      await server.ask(RequestCode.REGISTER_TOPIC_IN_NAMESRV, { topic: "New" }, { body }),
+      { code: 0 },
+    );
     assert.deepEqual(server.tables.queueDatas("New"), [
       { brokerName: "b-a", perm: 6, readQueueNums: 3, topicSysFlag: 1, writeQueueNums: 3 },
     ]);
@@ -87,17 +134,23 @@ describe("REGISTER_TOPIC_IN_NAMESRV", () => {
   it("refuses a body that is longer than any route, and changes nothing", async () => {
     await server.register();
     const body = queueDatas({ brokerName: "b-a" }).padEnd(1024 * 1024 + 1);
-    assert.deepEqual(await server.ask(217, { topic: "New" }, { body }), {
-      code: 1,
-      remark: "the body has 1048577 bytes; the limit is 1048576",
-    });
+    assert.deepEqual(
+      await server.ask(RequestCode.REGISTER_TOPIC_IN_NAMESRV, { topic: "New" }, { body }),
+      {
+        code: 1,
+        remark: "the body has 1048577 bytes; the limit is 1048576",
+      },
+    );
     assert.equal(server.tables.queueDatas("New"), undefined);
   });
 
   it("takes fastjson's dialect, and zeros for numbers that are not there", async () => {
     await server.register();
     const body = `{x:{0:1},"queueDatas":[{'brokerName':"b-a","perm":2,"y":null}]}`;
-    assert.deepEqual(await server.ask(217, { topic: "New" }, { body }), { code: 0 });
+    assert.deepEqual(
+      await server.ask(RequestCode.REGISTER_TOPIC_IN_NAMESRV, { topic: "New" }, { body }),
+      { code: 0 },
+    );
     assert.deepEqual(server.tables.queueDatas("New"), [
       { brokerName: "b-a", perm: 2, readQueueNums: 0, topicSysFlag: 0, writeQueueNums: 0 },
     ]);
@@ -114,7 +167,10 @@ describe("REGISTER_TOPIC_IN_NAMESRV", () => {
       "",
     ];
     for (const body of bodies) {
-      assert.deepEqual(await server.ask(217, { topic: "New" }, { body }), { code: 0 });
+      assert.deepEqual(
+        await server.ask(RequestCode.REGISTER_TOPIC_IN_NAMESRV, { topic: "New" }, { body }),
+        { code: 0 },
+      );
       assert.equal(server.tables.queueDatas("New"), undefined);
     }
   });
@@ -133,7 +189,9 @@ describe("REGISTER_TOPIC_IN_NAMESRV", () => {
       queueDatas({ brokerName: "b-a", writeQueueNums: 1.5 }),
     ];
     for (const body of bodies) {
-      const answer = await server.ask(217, { topic: "New" }, { body });
+      const answer = await server.ask(RequestCode.REGISTER_TOPIC_IN_NAMESRV, { topic: "New" }, {
+        body,
+      });
       assert.equal(answer.code, 1, body);
       assert.match(answer.remark!, /^unreadable body: ./);
       assert.equal(server.tables.queueDatas("New"), undefined);
@@ -142,12 +200,17 @@ describe("REGISTER_TOPIC_IN_NAMESRV", () => {
 
   it("names the field of a queue data that is wrong", async () => {
     const body = queueDatas({ brokerName: "b-a", perm: "six" });
-    const answer = await server.ask(217, { topic: "New" }, { body });
+    const answer = await server.ask(RequestCode.REGISTER_TOPIC_IN_NAMESRV, { topic: "New" }, {
+      body,
+    });
     assert.match(answer.remark!, /<perm>/);
   });
 
   it("needs a topic", async () => {
-    assert.deepEqual(await server.ask(217), { code: 1, remark: "the field <topic> is missing" });
+    assert.deepEqual(await server.ask(RequestCode.REGISTER_TOPIC_IN_NAMESRV), {
+      code: 1,
+      remark: "the field <topic> is missing",
+    });
   });
 });
 
@@ -158,18 +221,33 @@ describe("DELETE_TOPIC_IN_NAMESRV", () => {
     await server.register();
     await server.register({ brokerName: "b-b", clusterName: "D" });
     const ok = { code: 0 };
-    assert.deepEqual(await server.ask(216, { topic: "T1", clusterName: "C" }), ok);
+    assert.deepEqual(
+      await server.ask(RequestCode.DELETE_TOPIC_IN_NAMESRV, { topic: "T1", clusterName: "C" }),
+      ok,
+    );
     assert.deepEqual(server.tables.queueDatas("T1")!.map((it) => it.brokerName), ["b-b"]);
-    assert.deepEqual(await server.ask(216, { topic: "T1", clusterName: "nowhere" }), ok);
-    assert.deepEqual(await server.ask(216, { topic: "nothing" }), ok);
+    assert.deepEqual(
+      await server.ask(RequestCode.DELETE_TOPIC_IN_NAMESRV, {
+        topic: "T1",
+        clusterName: "nowhere",
+      }),
+      ok,
+    );
+    assert.deepEqual(
+      await server.ask(RequestCode.DELETE_TOPIC_IN_NAMESRV, { topic: "nothing" }),
+      ok,
+    );
     assert.deepEqual([...server.tables.topics()], ["T1", "T2"]);
-    assert.deepEqual(await server.ask(216, { topic: "T1", clusterName: "" }), ok);
-    assert.deepEqual(await server.ask(216, { topic: "T2" }), ok);
+    assert.deepEqual(
+      await server.ask(RequestCode.DELETE_TOPIC_IN_NAMESRV, { topic: "T1", clusterName: "" }),
+      ok,
+    );
+    assert.deepEqual(await server.ask(RequestCode.DELETE_TOPIC_IN_NAMESRV, { topic: "T2" }), ok);
     assert.deepEqual([...server.tables.topics()], []);
   });
 
   it("needs a topic", async () => {
-    assert.deepEqual(await server.ask(216, { clusterName: "C" }), {
+    assert.deepEqual(await server.ask(RequestCode.DELETE_TOPIC_IN_NAMESRV, { clusterName: "C" }), {
       code: 1,
       remark: "the field <topic> is missing",
     });

@@ -42,7 +42,7 @@ describe("bodyFingerprint", () => {
     for (let at = 0; at < body.length; at++) {
       if (at >= start && at < end) continue;
       const changed = body.slice();
-      changed[at] ^= 1;
+      changed[at]! ^= 1;
       assert.notEqual(bodyFingerprint(changed), print, `byte ${at}`);
     }
   });
@@ -53,7 +53,7 @@ describe("bodyFingerprint", () => {
     assert.equal(bodyFingerprint(bytes.slice()), print);
     for (let at = 0; at < bytes.length; at++) {
       const changed = bytes.slice();
-      changed[at]++;
+      changed[at]!++;
       assert.notEqual(bodyFingerprint(changed), print, `byte ${at}`);
     }
     assert.notEqual(bodyFingerprint(bytes.subarray(1)), print);

@@ -265,7 +265,7 @@ describe("readPlainBody", () => {
     const body = `{"topicConfigSerializeWrapper":{"topicConfigTable":{${table}}}}`;
     const { value, yields } = finish(readPlainBody(utf8(body), V5_5_0, NOW, MOST));
     assert.equal(value.topics.length, 10_000);
-    assert.equal(value.topics[9_999].topicName, "T9999");
+    assert.equal(value.topics[9_999]!.topicName, "T9999");
     assert.ok(yields > 10 && yields < 1000, `${yields} yields`);
   });
 
@@ -335,7 +335,7 @@ describe("readInflatedBody", () => {
   });
 
   it("expects no mappings from a 4.x broker", () => {
-    const body = parts(DATA_VERSION_JSON, 1, TOPICS[0], "[]");
+    const body = parts(DATA_VERSION_JSON, 1, TOPICS[0]!, "[]");
     assert.deepEqual(inflated(body, V4_9_7), {
       ...READ,
       topics: [READ.topics[0]],

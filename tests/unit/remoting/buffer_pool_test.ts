@@ -74,11 +74,11 @@ describe("FrameDecoder with a pool", () => {
     const pool = new BufferPool();
     const budget = new ByteBudget(() => 10 * MIB);
     const decoders = [1, 2].map(() => new FrameDecoder(MIB, budget, pool));
-    const first = receive(decoders[0], frame(utf8("{}"), body(1)));
-    const second = receive(decoders[1], frame(utf8("{}"), body(2)));
+    const first = receive(decoders[0]!, frame(utf8("{}"), body(1)));
+    const second = receive(decoders[1]!, frame(utf8("{}"), body(2)));
     assert.notEqual(first.bytes.buffer, second.bytes.buffer);
     pool.give(first.bytes);
-    const third = receive(decoders[1], frame(utf8("{}"), body(3)));
+    const third = receive(decoders[1]!, frame(utf8("{}"), body(3)));
     assert.equal(third.bytes.buffer, first.bytes.buffer);
     assert.deepEqual(third.body, body(3));
     assert.deepEqual(second.body, body(2));

@@ -9,23 +9,25 @@ import { concat, int32, text, utf8 } from "../../support/bytes.ts";
 import { cutFrames, frame } from "../../support/request_bytes.ts";
 import { BINARY_UNREGISTER, REGISTERED } from "../../support/recorded_frames.ts";
 import { pause } from "../../support/wait.ts";
+import { RequestCode } from "../../../src/protocol/codes.ts";
+import { first } from "../../support/lists.ts";
 
 const client = new RemotingClient(
   new DenoTransport(() => {}),
   100_000,
   new RequestSigner(() => undefined),
 );
-const REQUEST = { code: 105, extFields: [["topic", "T"]] as const };
+const REQUEST = { code: RequestCode.GET_ROUTEINFO_BY_TOPIC, extFields: [["topic", "T"]] as const };
 
 /** The recorded response, as if to the client's first request. */
 const ANSWER = (() => {
-  const [{ header, body }] = cutFrames(REGISTERED);
+  const { header, body } = first(cutFrames(REGISTERED));
   return frame(utf8(text(header).replace('"opaque":101', '"opaque":0')), body);
 })();
 
 /** The recorded request, as if it were the response to the client's first one. */
 const BINARY_ANSWER = (() => {
-  const [{ header }] = cutFrames(BINARY_UNREGISTER);
+  const { header } = first(cutFrames(BINARY_UNREGISTER));
   header.set(concat(int32(0), int32(1)), 5);
   return frame(header, undefined, 1);
 })();
@@ -45,7 +47,7 @@ async function readRequest(conn: Deno.TcpConn) {
     if (count === null) throw new Error("no whole request");
     bytes = concat(bytes, buffer.subarray(0, count));
   }
-  const [{ header, body }] = cutFrames(bytes);
+  const { header, body } = first(cutFrames(bytes));
   return { header: JSON.parse(text(header)), body: text(body) };
 }
 
@@ -94,11 +96,14 @@ describe("RemotingClient", () => {
       seen = await readRequest(conn);
       await drain(conn);
     };
-    await client.invokeOneway(address, { code: 905, extFields: [["minBrokerId", "1"]] }, 30_000);
+    await client.invokeOneway(address, {
+      code: RequestCode.NOTIFY_MIN_BROKER_ID_CHANGE,
+      extFields: [["minBrokerId", "1"]],
+    }, 30_000);
     await served;
     assert.deepEqual(seen, {
       header: {
-        code: 905,
+        code: RequestCode.NOTIFY_MIN_BROKER_ID_CHANGE,
         extFields: { minBrokerId: "1" },
         flag: 2,
         language: "OTHER",
@@ -120,7 +125,10 @@ describe("RemotingClient", () => {
     const signer = new RequestSigner(() => credentials);
     const signing = new RemotingClient(new DenoTransport(() => {}), 100_000, signer);
     const extFields = [["minBrokerId", "1"], ["AccessKey", "AK"], ["Signature", "x"]] as const;
-    await signing.invokeOneway(address, { code: 905, extFields }, 30_000);
+    await signing.invokeOneway(address, {
+      code: RequestCode.NOTIFY_MIN_BROKER_ID_CHANGE,
+      extFields,
+    }, 30_000);
     await served;
     const sent = new Map(Object.entries<string>(seen!.header.extFields));
     assert.deepEqual([...sent.keys()].sort(), ["AccessKey", "Signature", "minBrokerId"]);

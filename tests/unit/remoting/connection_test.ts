@@ -27,6 +27,7 @@ import {
 } from "../../support/request_bytes.ts";
 import { RecordedLog } from "../../support/recorded_log.ts";
 import { TestClock } from "../../support/test_clock.ts";
+import { RequestCode } from "../../../src/protocol/codes.ts";
 
 const ONEWAY = 2;
 const RESPONSE = 1;
@@ -84,7 +85,7 @@ function connect(options: {
     memo: new HeaderMemo(),
     pool: new BufferPool(),
     budget: memory,
-    counters: new RemotingCounters([105], [0, 17]),
+    counters: new RemotingCounters([RequestCode.GET_ROUTEINFO_BY_TOPIC], [0, 17]),
     log,
     frameMaxLength,
     options: defaultOptions(),
@@ -133,10 +134,15 @@ describe("Connection: requests and answers", () => {
       answer: () => ({ code: 17, remark: "none", extFields: [["a", "b"]], body: utf8("body") }),
     });
     socket.send(
-      request({ code: 105, opaque: -5, extFields: { topic: "T" }, body: utf8("question") }),
+      request({
+        code: RequestCode.GET_ROUTEINFO_BY_TOPIC,
+        opaque: -5,
+        extFields: { topic: "T" },
+        body: utf8("question"),
+      }),
     );
     assert.deepEqual(handler.requests, [{
-      code: 105,
+      code: RequestCode.GET_ROUTEINFO_BY_TOPIC,
       language: "JAVA",
       version: 513,
       opaque: -5,
@@ -170,7 +176,7 @@ describe("Connection: requests and answers", () => {
   it("takes no body for null", () => {
     const { socket, handler } = connect();
     socket.send(request());
-    assert.equal(handler.requests[0].body, null);
+    assert.equal(handler.requests[0]!.body, null);
   });
 
   it("leaves a request's body as it is when the transport uses its buffer again", () => {
@@ -238,7 +244,7 @@ describe("Connection: requests and answers", () => {
     await give(0, { code: 1, remark: "r" });
     await give(1);
     assert.deepEqual(opaques(socket.received), [3, 2, 0, 1]);
-    assert.equal(readAnswers(socket.received)[2].remark, "r");
+    assert.equal(readAnswers(socket.received)[2]!.remark, "r");
   });
 
   it("sends what is ready before a request whose frame is bad", () => {
@@ -274,9 +280,9 @@ describe("Connection: what can't be read", () => {
       assert.equal(budget.used, 0);
       const lines = log.at("WARN");
       assert.equal(lines.length, 1);
-      assert.equal(lines[0].event, "connection refused");
-      assert.equal(lines[0].fields.peer, "10.0.0.1:1");
-      assert.match(String(lines[0].fields.reason), reason);
+      assert.equal(lines[0]!.event, "connection refused");
+      assert.equal(lines[0]!.fields.peer, "10.0.0.1:1");
+      assert.match(String(lines[0]!.fields.reason), reason);
       assert.deepEqual(log.at("ERROR"), []);
       // Other connections are unaffected.
       other.socket.send(request({ opaque: 9 }));
@@ -297,7 +303,7 @@ describe("Connection: what can't be read", () => {
     assert.equal(socket.closed, false);
     socket.send(large.subarray(1500, 4000));
     assert.ok(socket.closed);
-    assert.match(String(log.at("WARN")[0].fields.reason), /maxBufferedRequestBytes/);
+    assert.match(String(log.at("WARN")[0]!.fields.reason), /maxBufferedRequestBytes/);
     assert.equal(budget.used, 0);
   });
 
@@ -311,7 +317,7 @@ describe("Connection: what can't be read", () => {
     socket.send(request({ opaque: 1 }));
     assert.ok(socket.closed);
     assert.equal(log.at("ERROR").length, 1);
-    assert.equal(log.at("ERROR")[0].fields.peer, "10.0.0.1:1");
+    assert.equal(log.at("ERROR")[0]!.fields.peer, "10.0.0.1:1");
     handler.answer = () => ({ code: 0 });
     other.socket.send(request({ opaque: 2 }));
     assert.deepEqual(opaques(other.socket.received), [2]);
@@ -333,7 +339,7 @@ describe("Connection: what can't be read", () => {
       socket.send(request({ opaque: 1 }));
       await settled();
       assert.ok(socket.closed);
-      assert.match(String(log.at("WARN")[0].fields.reason), /response header/);
+      assert.match(String(log.at("WARN")[0]!.fields.reason), /response header/);
       // The shared encoder holds nothing of it.
       handler.answer = () => ({ code: 0 });
       const other = connect({ context });
@@ -375,10 +381,10 @@ describe("Connection: PROXY protocol", () => {
   it("names the proxied peer when a frame behind is bad", () => {
     const { socket, log } = connect();
     socket.send(line, int32(0));
-    assert.equal(log.at("WARN")[0].fields.proxied, "192.0.2.9:51234");
+    assert.equal(log.at("WARN")[0]!.fields.proxied, "192.0.2.9:51234");
     const tls = connect();
     tls.socket.send(line, hex("16"));
-    assert.equal(tls.log.at("WARN")[0].fields.proxied, "192.0.2.9:51234");
+    assert.equal(tls.log.at("WARN")[0]!.fields.proxied, "192.0.2.9:51234");
   });
 });
 

@@ -5,6 +5,7 @@ import {
   LATENCY_BOUNDS,
   RequestCounters,
 } from "../../../src/remoting/request_counters.ts";
+import { RequestCode } from "../../../src/protocol/codes.ts";
 
 const { SUCCESS, ONEWAY, WRITE_CHANNEL_FAILED } = AnswerResult;
 
@@ -26,11 +27,11 @@ describe("RequestCounters", () => {
   });
 
   it("keeps codes and results apart", () => {
-    counters.answered(105, 0, SUCCESS);
-    counters.answered(105, 0, SUCCESS);
-    counters.answered(105, 17, SUCCESS);
-    counters.answered(105, 0, ONEWAY);
-    counters.answered(905, 1500, WRITE_CHANNEL_FAILED);
+    counters.answered(RequestCode.GET_ROUTEINFO_BY_TOPIC, 0, SUCCESS);
+    counters.answered(RequestCode.GET_ROUTEINFO_BY_TOPIC, 0, SUCCESS);
+    counters.answered(RequestCode.GET_ROUTEINFO_BY_TOPIC, 17, SUCCESS);
+    counters.answered(RequestCode.GET_ROUTEINFO_BY_TOPIC, 0, ONEWAY);
+    counters.answered(RequestCode.NOTIFY_MIN_BROKER_ID_CHANGE, 1500, WRITE_CHANNEL_FAILED);
     counters.left(0);
     const seen = [...counters.series()].map((
       { requestCode, responseCode, result, count },
@@ -50,53 +51,53 @@ describe("RequestCounters", () => {
     counters.left(0);
     const [only, ...others] = counters.series();
     assert.deepEqual(others, []);
-    assert.equal(only.requestCode, undefined);
-    assert.equal(only.responseCode, undefined);
-    assert.equal(only.count, 7);
+    assert.equal(only!.requestCode, undefined);
+    assert.equal(only!.responseCode, undefined);
+    assert.equal(only!.count, 7);
   });
 
   it("gives all answers that leave at once the same time", () => {
-    counters.answered(105, 0, SUCCESS);
-    counters.answered(105, 0, SUCCESS);
-    counters.answered(103, 0, SUCCESS);
+    counters.answered(RequestCode.GET_ROUTEINFO_BY_TOPIC, 0, SUCCESS);
+    counters.answered(RequestCode.GET_ROUTEINFO_BY_TOPIC, 0, SUCCESS);
+    counters.answered(RequestCode.REGISTER_BROKER, 0, SUCCESS);
     assert.equal(counters.leaving, 3);
     counters.left(4);
     assert.equal(counters.leaving, 0);
-    counters.answered(105, 0, SUCCESS);
+    counters.answered(RequestCode.GET_ROUTEINFO_BY_TOPIC, 0, SUCCESS);
     counters.left(0);
     const [registrations, routes] = counters.series();
-    assert.deepEqual(registrations.counts, buckets({ 2: 1 }));
-    assert.equal(registrations.sum, 4);
-    assert.deepEqual(routes.counts, buckets({ 0: 1, 2: 2 }));
-    assert.equal(routes.sum, 8);
-    assert.equal(routes.count, 3);
+    assert.deepEqual(registrations!.counts, buckets({ 2: 1 }));
+    assert.equal(registrations!.sum, 4);
+    assert.deepEqual(routes!.counts, buckets({ 0: 1, 2: 2 }));
+    assert.equal(routes!.sum, 8);
+    assert.equal(routes!.count, 3);
   });
 
   it("has a bucket for each bound, and one for what is beyond", () => {
     for (const milliseconds of [0, 1, 2, 3, 3000, 3001, 90_000]) {
-      counters.answered(105, 0, SUCCESS);
+      counters.answered(RequestCode.GET_ROUTEINFO_BY_TOPIC, 0, SUCCESS);
       counters.left(milliseconds);
     }
     const [routes] = counters.series();
-    assert.deepEqual(routes.counts, buckets({ 0: 2, 1: 2, 8: 1, 9: 2 }));
-    assert.equal(routes.sum, 96_007);
+    assert.deepEqual(routes!.counts, buckets({ 0: 2, 1: 2, 8: 1, 9: 2 }));
+    assert.equal(routes!.sum, 96_007);
   });
 
   it("takes a clock that was set back for no time", () => {
-    counters.answered(105, 0, SUCCESS);
+    counters.answered(RequestCode.GET_ROUTEINFO_BY_TOPIC, 0, SUCCESS);
     counters.left(-3_600_000);
     const [routes] = counters.series();
-    assert.deepEqual(routes.counts, buckets({ 0: 1 }));
-    assert.equal(routes.sum, 0);
+    assert.deepEqual(routes!.counts, buckets({ 0: 1 }));
+    assert.equal(routes!.sum, 0);
   });
 
   it("passes each request to the listener, including those that took no time", () => {
     const heard: unknown[] = [];
     counters.subscribe((...request) => void heard.push(request));
-    counters.answered(105, 17, SUCCESS);
+    counters.answered(RequestCode.GET_ROUTEINFO_BY_TOPIC, 17, SUCCESS);
     counters.answered(4711, 0, ONEWAY);
     counters.left(0);
-    counters.answered(103, 0, SUCCESS);
+    counters.answered(RequestCode.REGISTER_BROKER, 0, SUCCESS);
     counters.left(12);
     assert.deepEqual(heard, [
       [105, 17, SUCCESS, 0],

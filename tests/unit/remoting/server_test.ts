@@ -13,6 +13,8 @@ import { FakeTransport } from "../../support/fake_socket.ts";
 import { cutFrames, opaques, request } from "../../support/request_bytes.ts";
 import { RecordedLog } from "../../support/recorded_log.ts";
 import { TestClock } from "../../support/test_clock.ts";
+import { RequestCode } from "../../../src/protocol/codes.ts";
+import { first } from "../../support/lists.ts";
 
 const IDLE_SECONDS = 120;
 
@@ -47,7 +49,7 @@ describe("RemotingServer", () => {
     transport = new FakeTransport();
     log = new RecordedLog();
     budget = new ByteBudget(() => 1 << 20);
-    counters = new RemotingCounters([105], [0]);
+    counters = new RemotingCounters([RequestCode.GET_ROUTEINFO_BY_TOPIC], [0]);
     options = {
       ...defaultOptions(),
       frameMaxLength: 1 << 20,
@@ -80,7 +82,7 @@ describe("RemotingServer", () => {
   });
 
   it("listens on the given address, with the backlog and the water marks of the options", () => {
-    const [{ hostname, port, backlog, waterMarks }] = transport.listened;
+    const { hostname, port, backlog, waterMarks } = first(transport.listened);
     assert.deepEqual([hostname, port, backlog], ["127.0.0.1", 9876, 77]);
     marks = { high: 7, low: 3 };
     assert.deepEqual([waterMarks.high(), waterMarks.low()], [7, 3]);
@@ -100,8 +102,8 @@ describe("RemotingServer", () => {
       handles.push(connection);
       return { code: 0 };
     };
-    second.send(request({ opaque: 1 }), request({ opaque: 2 }));
-    first.break("gone");
+    second!.send(request({ opaque: 1 }), request({ opaque: 2 }));
+    first!.break("gone");
     const [shown, last, ...others] = server.views();
     assert.deepEqual(others, []);
     assert.deepEqual(shown, {
@@ -111,15 +113,15 @@ describe("RemotingServer", () => {
       software: { language: "JAVA", version: 513 },
       tls: undefined,
     });
-    assert.deepEqual([last.id, last.peer, last.software], [3, "c:3", undefined]);
-    assert.deepEqual(server.view(handles[0]), shown);
+    assert.deepEqual([last!.id, last!.peer, last!.software], [3, "c:3", undefined]);
+    assert.deepEqual(server.view(handles[0]!), shown);
     assert.equal(server.view({ close: () => {} }), undefined);
-    second.break("gone");
-    third.break("gone");
-    assert.equal(server.view(handles[0]), undefined);
+    second!.break("gone");
+    third!.break("gone");
+    assert.equal(server.view(handles[0]!), undefined);
     assert.deepEqual([...server.views()], []);
     transport.open("d:4");
-    assert.equal([...server.views()][0].id, 4);
+    assert.deepEqual(Array.from(server.views(), ({ id }) => id), [4]);
   });
 
   it("answers on every connection, and counts them", () => {
@@ -127,13 +129,13 @@ describe("RemotingServer", () => {
     assert.equal(server.connections, 10);
     for (const [i, socket] of sockets.entries()) socket.send(request({ opaque: i }));
     for (const [i, socket] of sockets.entries()) assert.deepEqual(opaques(socket.received), [i]);
-    sockets[3].sendEnd();
-    sockets[4].break("reset");
-    sockets[5].send(int32(-1));
+    sockets[3]!.sendEnd();
+    sockets[4]!.break("reset");
+    sockets[5]!.send(int32(-1));
     assert.equal(server.connections, 7);
     assert.deepEqual(gone, ["10.0.0.3:1", "10.0.0.4:1", "10.0.0.5:1"]);
-    sockets[6].send(request({ opaque: 6 }));
-    assert.deepEqual(opaques(sockets[6].received), [6, 6]);
+    sockets[6]!.send(request({ opaque: 6 }));
+    assert.deepEqual(opaques(sockets[6]!.received), [6, 6]);
   });
 
   it("takes the largest frame from the options", () => {
@@ -301,10 +303,10 @@ describe("RemotingServer", () => {
       socket.send(requests(0, 2));
       const stopped = server.stop(700);
       assert.equal(await isSettled(stopped), false);
-      answers[1].resolve({ code: 0 });
+      answers[1]!.resolve({ code: 0 });
       await time.tickAsync(100);
       assert.equal(socket.closed, false);
-      answers[0].resolve({ code: 0 });
+      answers[0]!.resolve({ code: 0 });
       assert.ok(await isSettled(stopped));
       assert.ok(socket.closed);
       assert.deepEqual(opaques(socket.received), [1, 0]);

@@ -16,7 +16,7 @@ const TOPICS = ["T1", "T2", "T3", "T4", "constructor"];
 
 /** One action of a broker, an operator or the network. */
 function step(world: RouteWorld, connections: FakeConnection[], below: (n: number) => number) {
-  const one = <T>(of: readonly T[]): T => of[below(of.length)];
+  const one = <T>(of: readonly T[]): T => of[below(of.length)]!;
   const some = () => TOPICS.filter(() => below(2) === 0);
   const broker = { name: one(NAMES), cluster: one(CLUSTERS), id: below(3), addr: one(ADDRS) };
   switch (below(10)) {

@@ -101,7 +101,7 @@ describe("pickupTopicRouteData", () => {
         enableActingMaster: false,
         zoneName: name,
       });
-      assert.equal(route.queueDatas[0].brokerName, name);
+      assert.equal(route.queueDatas[0]!.brokerName, name);
       assert.deepEqual(route.filterServerTable, new Map([[addr, [name]]]));
       assert.deepEqual([...route.topicQueueMappingByBroker!.keys()], [name]);
       assert.deepEqual([...topicsOfCluster(world.tables, name)], [name, `${name}2`]);

@@ -192,26 +192,26 @@ describe("a registration that comes again", () => {
               dataVersion: version(pick(2)),
               topics,
               filterServers: [[], ["f"]][pick(2)],
-              mappings: new Map(pick(8) === 0 ? [["T8", mapping("T8", name)]] : []),
+              mappings: new Map(pick(8) === 0 ? [["T8", mapping("T8", name!)]] : []),
             },
           });
-          const expected = reading.routes.register({ ...said, fingerprint: undefined });
-          const again = sparing.routes.registerAgain(said, said.fingerprint!);
+          const expected = reading!.routes.register({ ...said, fingerprint: undefined });
+          const again = sparing!.routes.registerAgain(said, said.fingerprint!);
           if (again !== undefined) spared++;
-          const actual = again ?? sparing.routes.register(said);
+          const actual = again ?? sparing!.routes.register(said);
           // A field that is undefined counts as absent.
           assert.equal(JSON.stringify(sorted(actual)), JSON.stringify(sorted(expected)));
         } else {
           for (const world of worlds) {
             if (action === 8) world.routes.deleteTopic(topicName);
-            else if (action === 9) world.routes.wipeWritePerm(name);
+            else if (action === 9) world.routes.wipeWritePerm(name!);
             else if (action === 10) world.unregister({ name, id: 0 });
             else if (action === 11) world.routes.deleteTopic(topicName, "C");
             else world.options.deleteTopicWithBrokerRegistration = topicName === "T0";
             world.settle();
           }
         }
-        assert.deepEqual(sparing.snapshot(), reading.snapshot());
+        assert.deepEqual(sparing!.snapshot(), reading!.snapshot());
       }
     }
     assert.ok(spared > 50, `${spared} bodies were spared`);

@@ -10,6 +10,7 @@ import { type Route, Router } from "../../../../src/http/server/router.ts";
 import type { Peer } from "../../../../src/remoting/peer.ts";
 import type { ConnectionView } from "../../../../src/remoting/server.ts";
 import { connection, Processors, registration } from "../../../support/route_processors.ts";
+import { RequestCode } from "../../../../src/protocol/codes.ts";
 
 let world: Processors;
 let connections: Map<Peer, ConnectionView>;
@@ -238,7 +239,9 @@ describe("a topic's route", () => {
     for (const [version, ordinal] of [["4.9.3", 399], ["V4_9_4", 401], ["513", 513]] as const) {
       const path = `/topics/${encodeURIComponent("%RETRY%g")}/route?version=${version}`;
       const told = await get(path);
-      const answer = await world.ask(105, { topic: "%RETRY%g" }, { version: ordinal });
+      const answer = await world.ask(RequestCode.GET_ROUTEINFO_BY_TOPIC, { topic: "%RETRY%g" }, {
+        version: ordinal,
+      });
       assert.equal(told.body, answer.body);
       assert.equal(told.dialect, ordinal < 401 ? "fastjson" : "standard");
       assert.equal(told.client.version.ordinal, ordinal);

@@ -59,7 +59,7 @@ describe("/metrics", () => {
 
   it("tries again after a failure", async () => {
     const first = scrape();
-    renders[0].reject(new Error("oops"));
+    renders[0]!.reject(new Error("oops"));
     await assert.rejects(first, /oops/);
     const second = scrape();
     rendered("two", 1);

@@ -8,6 +8,7 @@ import { HttpCounters } from "../../../../src/http/server/http_counters.ts";
 import { HttpPort } from "../../../../src/http/server/http_port.ts";
 import { FakeHttpListener } from "../../../support/fake_http_listener.ts";
 import { RecordedLog } from "../../../support/recorded_log.ts";
+import { first } from "../../../support/lists.ts";
 
 let time: FakeTime;
 let log: RecordedLog;
@@ -208,7 +209,7 @@ describe("HttpPort", () => {
     const answer = await ask("/broken");
     assert.equal(answer.status, 500);
     assert.ok(!(await answer.text()).includes("secret"));
-    const [{ event, fields }] = log.at("ERROR");
+    const { event, fields } = first(log.at("ERROR"));
     assert.equal(event, "HTTP request failed");
     assert.match(String(fields.error), /oops/);
   });
@@ -236,7 +237,7 @@ describe("HttpPort", () => {
     const refused = await listener.ask("/vital", undefined, "GET", "evil.example");
     assert.match((await refused.json()).detail, /httpAllowedHosts/);
     assert.equal(counters.refused.host, 6);
-    assert.match(`${log.at("WARN")[0].fields.reason}`, /httpAllowedHosts/);
+    assert.match(`${log.at("WARN")[0]!.fields.reason}`, /httpAllowedHosts/);
     options.httpAllowedHosts = "*";
     assert.equal((await listener.ask("/vital", undefined, "GET", "evil.example")).status, 200);
   });
@@ -245,7 +246,7 @@ describe("HttpPort", () => {
     listener.observer!.opened();
     listener.observer!.refused("slow", "10.0.0.1:5");
     assert.deepEqual([counters.connections, counters.refused.slow], [1, 1]);
-    assert.match(`${log.at("WARN")[0].fields.reason}`, /httpRequestTimeoutSeconds/);
+    assert.match(`${log.at("WARN")[0]!.fields.reason}`, /httpRequestTimeoutSeconds/);
     listener.observer!.closed();
     assert.equal(counters.connections, 0);
   });

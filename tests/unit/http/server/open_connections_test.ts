@@ -27,30 +27,30 @@ describe("OpenConnections", () => {
 
   it("displaces none that is being answered; if none is idle, the new one goes", () => {
     const { open, connections: [first, second] } = opened(2, "a", "a");
-    open.begin(first);
+    open.begin(first!);
     assert.deepEqual(open.add(new Connection(), "b"), [second]);
     const full = opened(1, "a");
-    full.open.begin(full.connections[0]);
+    full.open.begin(full.connections[0]!);
     const late = new Connection();
     assert.deepEqual(full.open.add(late, "b"), [late]);
-    full.open.end(full.connections[0]);
+    full.open.end(full.connections[0]!);
     assert.deepEqual(full.open.add(late, "b"), full.connections);
   });
 
   it("counts requests in progress, and forgets those of a closed connection", () => {
     const { open, connections: [connection] } = opened(2, "a");
-    assert.deepEqual([open.begin(connection), open.begin(connection), open.requests], [1, 2, 2]);
-    assert.deepEqual([open.end(connection), open.requests], [1, 1]);
-    open.remove(connection);
-    assert.deepEqual([open.end(connection), open.requests], [0, 0]);
+    assert.deepEqual([open.begin(connection!), open.begin(connection!), open.requests], [1, 2, 2]);
+    assert.deepEqual([open.end(connection!), open.requests], [1, 1]);
+    open.remove(connection!);
+    assert.deepEqual([open.end(connection!), open.requests], [0, 0]);
   });
 
   it("closes the idle ones, or all", () => {
     const { open, connections: [busy, idle] } = opened(2, "a", "a");
-    open.begin(busy);
+    open.begin(busy!);
     open.close("idle");
-    assert.deepEqual([busy.closed, idle.closed], [false, true]);
+    assert.deepEqual([busy!.closed, idle!.closed], [false, true]);
     open.close("all");
-    assert.equal(busy.closed, true);
+    assert.equal(busy!.closed, true);
   });
 });

@@ -95,9 +95,9 @@ describe("TlsAcceptor", () => {
     const [first, second] = sockets.map((socket) =>
       acceptor.accept(socket, hex("16"), "10.0.0.1", PEER)
     );
-    sockets[0].handshake.reject(new Error("broken"));
-    await assert.rejects(first, { name: "HandshakeError", message: "TLS: broken" });
-    sockets[1].handshake.resolve(SESSION);
+    sockets[0]!.handshake.reject(new Error("broken"));
+    await assert.rejects(first!, { name: "HandshakeError", message: "TLS: broken" });
+    sockets[1]!.handshake.resolve(SESSION);
     await second;
     assert.deepEqual([acceptor.handshakes, acceptor.succeeded, acceptor.failed], [0, 1, 1]);
   });

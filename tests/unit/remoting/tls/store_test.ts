@@ -159,7 +159,7 @@ describe("TlsStore", () => {
       await store.reload();
       const said = problems();
       assert.equal(said.length, 1, said.join("\n"));
-      assert.match(said[0], reason);
+      assert.match(said[0]!, reason);
       assert.equal(store.current(), before);
     }
     write(two);

@@ -100,8 +100,8 @@ describeTransports("RemotingServer on ", (transport) => {
     client.closeWrite();
     const frames = cutFrames(await received);
     assert.equal(frames.length, 2);
-    assert.ok(frames[0].body.every((byte, i) => byte === body[i]));
-    assert.deepEqual(frames[1].body, utf8("small"));
+    assert.ok(frames[0]!.body.every((byte, i) => byte === body[i]));
+    assert.deepEqual(frames[1]!.body, utf8("small"));
     assert.equal(budget.used, 0);
   });
 
@@ -110,7 +110,7 @@ describeTransports("RemotingServer on ", (transport) => {
     await writeAll(concat(requests(3), int32(-1)));
     assert.deepEqual(opaques(await received), [0, 1, 2]);
     assert.equal(log.at("WARN").length, 1);
-    assert.equal(log.at("WARN")[0].fields.peer, `127.0.0.1:${client.localAddr.port}`);
+    assert.equal(log.at("WARN")[0]!.fields.peer, `127.0.0.1:${client.localAddr.port}`);
   });
 
   it("answers what it has read when it stops", async () => {

@@ -93,7 +93,7 @@ describe("FrameDecoder", () => {
     const chunks: Uint8Array[] = [];
     for (let at = 0; at < large.length; at += 65_536) chunks.push(large.subarray(at, at + 65_536));
     const [seen] = decode(chunks, decoder);
-    assert.ok(seen.body.every((byte, i) => byte === body[i]));
+    assert.ok(seen!.body.every((byte, i) => byte === body[i]));
     refuses(int32(MAX_LENGTH + 1), /16777217.*frameMaxLength/);
   });
 
@@ -108,7 +108,7 @@ describe("FrameDecoder", () => {
 
   it("refuses such a length behind good frames, which it gives first", () => {
     const decoder = new FrameDecoder(MAX_LENGTH, budgetOf(1 << 20));
-    decoder.push(concat(FRAMES[1], FRAMES[2], int32(3)));
+    decoder.push(concat(FRAMES[1]!, FRAMES[2]!, int32(3)));
     assert.ok(decoder.next());
     assert.ok(decoder.next());
     assert.throws(() => decoder.next(), FrameError);
@@ -136,7 +136,7 @@ describe("FrameDecoder", () => {
     const buffer = STREAM.slice();
     decoder.push(buffer.subarray(0, STREAM.length - 5));
     const first = decoder.next()!;
-    assert.deepEqual(first.header, SEEN[0].header);
+    assert.deepEqual(first.header, SEEN[0]!.header);
     decoder.keep();
     buffer.fill(0xff);
     const waiting = take(decoder);
@@ -175,15 +175,15 @@ describe("FrameDecoder", () => {
 
   it("lets a frame have its buffer only when that holds nothing else", () => {
     const decoder = new FrameDecoder(MAX_LENGTH, budgetOf(1 << 20));
-    decoder.push(FRAMES[2]);
+    decoder.push(FRAMES[2]!);
     assert.equal(decoder.next()!.owned, false);
 
-    decoder.push(FRAMES[2].subarray(0, 12));
+    decoder.push(FRAMES[2]!.subarray(0, 12));
     decoder.keep();
-    decoder.push(FRAMES[2].subarray(12));
+    decoder.push(FRAMES[2]!.subarray(12));
     assert.equal(decoder.next()!.owned, true);
 
-    decoder.push(concat(FRAMES[2], FRAMES[2]));
+    decoder.push(concat(FRAMES[2]!, FRAMES[2]!));
     decoder.keep();
     assert.equal(decoder.next()!.owned, false);
     assert.equal(decoder.next()!.owned, false);
@@ -191,7 +191,7 @@ describe("FrameDecoder", () => {
 
   it("leaves an owned frame alone", () => {
     const decoder = new FrameDecoder(MAX_LENGTH, budgetOf(1 << 20));
-    const buffer = FRAMES[2].slice();
+    const buffer = FRAMES[2]!.slice();
     decoder.push(buffer.subarray(0, 12));
     decoder.keep();
     buffer.fill(0xff, 0, 12);
@@ -239,7 +239,7 @@ describe("FrameDecoder", () => {
   it("refuses a frame for which there is no memory, and keeps none", () => {
     const budget = budgetOf(5000);
     const other = new FrameDecoder(MAX_LENGTH, budget);
-    decode([FRAMES[6].subarray(0, 100)], other);
+    decode([FRAMES[6]!.subarray(0, 100)], other);
     assert.equal(budget.used, 1024);
 
     const decoder = new FrameDecoder(MAX_LENGTH, budget);
@@ -251,7 +251,7 @@ describe("FrameDecoder", () => {
     );
     decoder.release();
     assert.equal(budget.used, 1024);
-    assert.deepEqual(decode([FRAMES[6].subarray(100)], other), [SEEN[6]]);
+    assert.deepEqual(decode([FRAMES[6]!.subarray(100)], other), [SEEN[6]]);
     assert.equal(budget.used, 0);
   });
 

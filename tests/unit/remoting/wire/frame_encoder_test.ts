@@ -89,12 +89,12 @@ describe("FrameEncoder", () => {
   it("answers a binary request with a binary header", () => {
     const response: Reply = { code: 0, extFields: [["changed", "true"]], body: utf8("body") };
     const [seen] = cutFrames(encode([requestOf(-7, 1), response]));
-    assert.equal(seen.serializeType, 1);
+    assert.equal(seen!.serializeType, 1);
     assert.deepEqual(
-      seen.header,
+      seen!.header,
       encodeHeader({ code: 0, opaque: -7, flag: 1, extFields: response.extFields }, 1),
     );
-    assert.equal(text(seen.body), "body");
+    assert.equal(text(seen!.body), "body");
     // Also a plain success.
     assert.deepEqual(
       encode([requestOf(5, 1), { code: 0 }]),
@@ -118,9 +118,9 @@ describe("FrameEncoder", () => {
       [requestOf(2), { code: 0, extFields: [] }],
       [requestOf(3), { code: 1 }],
     ));
-    assert.equal(answers[0].remark, "");
-    assert.deepEqual(answers[1].extFields, {});
-    assert.equal(answers[2].code, 1);
+    assert.equal(answers[0]!.remark, "");
+    assert.deepEqual(answers[1]!.extFields, {});
+    assert.equal(answers[2]!.code, 1);
   });
 
   it("keeps bodies of every size around its limits, one after the other", () => {
@@ -163,7 +163,7 @@ describe("FrameEncoder", () => {
     assert.ok(encoder.length > 4 * FIRST_CAPACITY);
     const parts = take(encoder);
     assert.equal(parts.length, 1);
-    assert.ok(Buffer.from(parts[0]).equals(concat(...expected)));
+    assert.ok(Buffer.from(parts[0]!).equals(concat(...expected)));
   });
 
   it("joins small answers, and does not copy large bodies", () => {
@@ -196,7 +196,7 @@ describe("FrameEncoder", () => {
     const encoder = new FrameEncoder();
     encoder.reply(requestOf(1), { code: 0, body: utf8("first") });
     const [first] = take(encoder);
-    const copy = first.slice();
+    const copy = first!.slice();
     encoder.reply(requestOf(2), { code: 1, remark: "x".repeat(100) });
     encoder.reply(requestOf(3), { code: 0, body: pattern(100_000) });
     take(encoder);

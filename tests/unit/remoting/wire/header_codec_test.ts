@@ -38,7 +38,7 @@ const DEFAULTS: CommandHeader = {
 };
 
 function headerOf(frame: Uint8Array): Uint8Array {
-  return cutFrames(frame)[0].header;
+  return cutFrames(frame)[0]!.header;
 }
 
 function fromJson(header: string): CommandHeader {

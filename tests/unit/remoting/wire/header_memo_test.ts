@@ -129,7 +129,7 @@ describe("HeaderMemo", () => {
     for (const [type, header] of cases) {
       for (let at = 0; at < header.length; at++) {
         const other = header.slice();
-        other[at] ^= 1;
+        other[at]! ^= 1;
         check(memo, type, header, other, header);
       }
       // Nor is one serialization mistaken for the other.

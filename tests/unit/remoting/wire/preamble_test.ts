@@ -170,7 +170,7 @@ describe("Preamble", () => {
   }
 
   it("takes one header only", () => {
-    const [, header] = GOOD[0];
+    const [, header] = GOOD[0]!;
     for (const chunks of [[concat(header, header)], [header, header]]) {
       const opening = open(...chunks)!;
       assert.equal(opening.kind, "frames");
