@@ -2,7 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import { deflateSync } from "node:zlib";
-import { int32, sized } from "./frames.ts";
+import { int32, sized } from "./bytes.ts";
 
 /** A broker's topic in a registration. */
 export interface Topic {

@@ -33,3 +33,9 @@ export function int32(value: number): Uint8Array<ArrayBuffer> {
 export function int16(value: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array([value >>> 8, value]);
 }
+
+/** A big-endian length of this many bytes, and the text in UTF-8. */
+export function sized(width: 2 | 4, content: string): Uint8Array<ArrayBuffer> {
+  const bytes = utf8(content);
+  return concat(width === 2 ? int16(bytes.length) : int32(bytes.length), bytes);
+}

@@ -7,7 +7,7 @@ import {
   type Transport,
 } from "../../src/remoting/transport/transport.ts";
 import { concat, text, utf8 } from "./bytes.ts";
-import { cutFrames, frame } from "./request_bytes.ts";
+import { cutFrames, frame } from "./frames.ts";
 
 /** A request as a name server sees it. */
 export interface SeenRequest {

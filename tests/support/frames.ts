@@ -1,5 +1,5 @@
 /**
- * A small, independent frame codec for the interop suite.
+ * A small, independent frame codec for all suites.
  *
  * It shares no code with `src`, so that a bug in the server's codec can't hide behind the same bug
  * in the test. It follows the description of RocketMQ's remoting protocol and is verified against
@@ -8,6 +8,8 @@
 
 import { Buffer } from "node:buffer";
 import { crc32 } from "node:zlib";
+import { concat, int16, int32, sized, text, utf8 } from "./bytes.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 /** Encoding of a command's header. */
 export type Serialization = "JSON" | "ROCKETMQ";
@@ -59,13 +61,10 @@ export const LANGUAGES = [
   "NODE_JS",
 ] as const;
 
-const utf8 = new TextEncoder();
-const fromUtf8 = new TextDecoder("utf-8", { fatal: true });
-
 /** The bytes of a string or binary body. */
 export function bytesOf(body: Uint8Array | string | undefined): Uint8Array {
   if (body === undefined) return new Uint8Array();
-  return typeof body === "string" ? utf8.encode(body) : body;
+  return typeof body === "string" ? utf8(body) : body;
 }
 
 /** CRC-32 as in REGISTER_BROKER's `bodyCrc32`: without the sign bit, in decimal. */
@@ -73,24 +72,44 @@ export function bodyCrc32(body: Uint8Array | string): string {
   return String(crc32(bytesOf(body)) & 0x7fffffff);
 }
 
-/** One frame: length, marker, header, body. */
+/** A frame: length, marker, header and body. */
+export function frame(
+  header: Uint8Array,
+  body: Uint8Array = new Uint8Array(0),
+  serializeType = 0,
+): Uint8Array<ArrayBuffer> {
+  return concat(
+    int32(4 + header.length + body.length),
+    int32((serializeType << 24) | header.length),
+    header,
+    body,
+  );
+}
+
+/** The frame of a request. */
 export function encodeFrame(request: Request, opaque: number): Uint8Array<ArrayBuffer> {
-  const header = request.serialization === "ROCKETMQ"
-    ? binaryHeader(request, opaque)
-    : jsonHeader(request, opaque);
-  const mark = request.serialization === "ROCKETMQ" ? 1 : 0;
   const body = bytesOf(request.body);
-  const frame = new Uint8Array(8 + header.length + body.length);
-  const view = new DataView(frame.buffer);
-  view.setUint32(0, 4 + header.length + body.length);
-  view.setUint32(4, (mark << 24) | header.length);
-  frame.set(header, 8);
-  frame.set(body, 8 + header.length);
-  return frame;
+  return request.serialization === "ROCKETMQ"
+    ? frame(binaryHeader(request, opaque), body, 1)
+    : frame(jsonHeader(request, opaque), body);
+}
+
+/** The frame of a request as a Java client sends it; a route query unless it says otherwise. */
+export function request(
+  { opaque = 0, ...fields }: Partial<Request> & { opaque?: number } = {},
+): Uint8Array<ArrayBuffer> {
+  return encodeFrame({ code: RequestCode.GET_ROUTEINFO_BY_TOPIC, ...fields }, opaque);
+}
+
+/** Like {@link request}, with a binary header. */
+export function binaryRequest(
+  fields: Partial<Request> & { opaque?: number } = {},
+): Uint8Array<ArrayBuffer> {
+  return request({ ...fields, serialization: "ROCKETMQ" });
 }
 
 function jsonHeader(request: Request, opaque: number): Uint8Array {
-  return utf8.encode(JSON.stringify({
+  return utf8(JSON.stringify({
     code: request.code,
     extFields: request.extFields,
     flag: request.flag ?? 0,
@@ -102,37 +121,22 @@ function jsonHeader(request: Request, opaque: number): Uint8Array {
 }
 
 function binaryHeader(request: Request, opaque: number): Uint8Array {
-  const parts: Uint8Array[] = [];
-  for (const [key, value] of Object.entries(request.extFields ?? {})) {
-    parts.push(sized(2, key), sized(4, value));
-  }
-  const fields = Buffer.concat(parts);
-  const head = new Uint8Array(21);
-  const view = new DataView(head.buffer);
-  view.setInt16(0, request.code);
-  view.setInt8(2, request.language ?? 0);
-  view.setInt16(3, request.version ?? 513);
-  view.setInt32(5, opaque);
-  view.setInt32(9, request.flag ?? 0);
-  view.setInt32(13, 0); // no remark
-  view.setInt32(17, fields.length);
-  return Buffer.concat([head, fields]);
-}
-
-/** A big-endian length of this many bytes, and the text in UTF-8. */
-export function sized(width: 2 | 4, text: string): Uint8Array {
-  const bytes = utf8.encode(text);
-  const out = Buffer.alloc(width + bytes.length);
-  out.writeUIntBE(bytes.length, 0, width);
-  out.set(bytes, width);
-  return out;
-}
-
-/** A big-endian int32. */
-export function int32(value: number): Uint8Array {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32BE(value);
-  return bytes;
+  const fields = concat(
+    ...Object.entries(request.extFields ?? {}).flatMap(([key, value]) => [
+      sized(2, key),
+      sized(4, value),
+    ]),
+  );
+  return concat(
+    int16(request.code),
+    new Uint8Array([request.language ?? 0]),
+    int16(request.version ?? 513),
+    int32(opaque),
+    int32(request.flag ?? 0),
+    int32(0), // no remark
+    int32(fields.length),
+    fields,
+  );
 }
 
 /**
@@ -148,7 +152,7 @@ export function decodeFrame(frame: Uint8Array): Command {
   const body = frame.subarray(8 + headerLength);
   if (mark === 1) return decodeBinaryHeader(header, body);
   if (mark !== 0) throw new Error(`unknown serialization ${mark}`);
-  const json = JSON.parse(fromUtf8.decode(header));
+  const json = JSON.parse(text(header));
   return {
     serialization: "JSON",
     code: json.code,
@@ -165,17 +169,17 @@ export function decodeFrame(frame: Uint8Array): Command {
 function decodeBinaryHeader(header: Uint8Array, body: Uint8Array): Command {
   const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
   let at = 0;
-  const text = (width: 2 | 4): string => {
+  const next = (width: 2 | 4): string => {
     const length = width === 2 ? view.getInt16(at) : view.getInt32(at);
     at += width + length;
-    return fromUtf8.decode(header.subarray(at - length, at));
+    return text(header.subarray(at - length, at));
   };
   at = 13;
-  const remark = text(4);
+  const remark = next(4);
   const end = at + 4 + view.getInt32(at);
   at += 4;
   const extFields = new Map<string, string>();
-  while (at < end) extFields.set(text(2), text(4));
+  while (at < end) extFields.set(next(2), next(4));
   if (at !== header.length) throw new Error("the binary header has bytes left over");
   return {
     serialization: "ROCKETMQ",
@@ -202,4 +206,55 @@ export async function* framesOf(stream: AsyncIterable<Uint8Array>): AsyncGenerat
       pending = pending.subarray(end);
     }
   }
+}
+
+/** A frame as seen by a client, decoded without the code under test. */
+export interface SeenFrame {
+  serializeType: number;
+  header: Uint8Array;
+  body: Uint8Array;
+}
+
+/** Cuts complete frames; the bytes must end with one. */
+export function cutFrames(bytes: Uint8Array): SeenFrame[] {
+  const frames: SeenFrame[] = [];
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 0; at < bytes.length;) {
+    const end = at + 4 + view.getInt32(at);
+    const marker = view.getInt32(at + 4);
+    const headerEnd = at + 8 + (marker & 0xffffff);
+    if (end > bytes.length || headerEnd > end) throw new Error(`no whole frame at byte ${at}`);
+    frames.push({
+      serializeType: marker >>> 24,
+      header: bytes.slice(at + 8, headerEnd),
+      body: bytes.slice(headerEnd, end),
+    });
+    at = end;
+  }
+  return frames;
+}
+
+/** A response with a JSON header, as seen by a client. */
+export interface SeenAnswer {
+  code: number;
+  opaque: number;
+  flag: number;
+  language: string;
+  version: number;
+  remark?: string;
+  extFields?: Record<string, string>;
+  body: string;
+}
+
+/** Decodes complete frames with JSON headers. */
+export function readAnswers(bytes: Uint8Array): SeenAnswer[] {
+  return cutFrames(bytes).map(({ header, body }) => ({
+    ...JSON.parse(text(header)),
+    body: text(body),
+  }));
+}
+
+/** The opaques of responses, in order. */
+export function opaques(bytes: Uint8Array): number[] {
+  return readAnswers(bytes).map((answer) => answer.opaque);
 }

@@ -6,8 +6,10 @@ const EVENTS = new Map(LOG_EVENT_GROUPS.flatMap(({ events }) => Object.entries(e
 
 /** A log that records its events. All fields must be in the table, also those that were spread. */
 export class RecordedLog implements Log {
-  readonly debugEnabled = true;
   readonly events: { level: string; event: string; fields: Fields }[] = [];
+
+  constructor(public debugEnabled = true) {}
+
   debug = (event: string, fields: Fields = {}) => this.#add("DEBUG", event, fields);
   info = (event: string, fields: Fields = {}) => this.#add("INFO", event, fields);
   warn = (event: string, fields: Fields = {}) => this.#add("WARN", event, fields);
@@ -16,6 +18,11 @@ export class RecordedLog implements Log {
   /** The events of a level. */
   at(level: string): { event: string; fields: Fields }[] {
     return this.events.filter((event) => event.level === level);
+  }
+
+  /** The names of the events of a level. */
+  namesAt(level: string): string[] {
+    return this.at(level).map(({ event }) => event);
   }
 
   #add(level: string, event: string, fields: Fields): void {

@@ -20,7 +20,7 @@ import { WorkSlice } from "../../src/work_slice.ts";
 import { environmentWith } from "./config_fixtures.ts";
 import { loadKv } from "./kv.ts";
 import { MemoryDisk } from "./memory_disk.ts";
-import { RecordedLog } from "./route_log.ts";
+import { RecordedLog } from "./recorded_log.ts";
 import { RequestCode } from "../../src/protocol/codes.ts";
 
 /** A response in a readable form: the body as text, the fields as an object. */
@@ -75,7 +75,7 @@ export function readable({ code, remark, extFields, body }: Reply): Answer {
 
 /** All handlers behind a dispatcher, assembled as in the server, with disks in memory. */
 export class Processors {
-  readonly log = new RecordedLog();
+  readonly log = new RecordedLog(false);
   readonly options: Options;
   readonly cache: RouteCache;
   readonly routes: RouteInfoManager;
@@ -133,7 +133,7 @@ export class Processors {
 
   static async create(configText = ""): Promise<Processors> {
     const kvDisk = new MemoryDisk();
-    const kvLog = new RecordedLog();
+    const kvLog = new RecordedLog(false);
     const kv = await loadKv("/data/kv.json", kvDisk, kvLog);
     const path = "/conf/namesrv.properties";
     const configDisk = MemoryDisk.with(path, configText);

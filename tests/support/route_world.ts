@@ -10,7 +10,7 @@ import { RouteInfoManager } from "../../src/route/route_info_manager.ts";
 import { TableLimits } from "../../src/route/table_limits.ts";
 import { type BrokerConnection, RouteTables } from "../../src/route/tables.ts";
 import { WorkSlice } from "../../src/work_slice.ts";
-import { RecordedLog } from "./route_log.ts";
+import { RecordedLog } from "./recorded_log.ts";
 import { TestClock } from "./test_clock.ts";
 
 /** A connection that records whether it was closed. */
@@ -92,7 +92,7 @@ export class RouteWorld {
     maxTableBytes: 0,
     maxAnswerBytes: 16 * 1024 * 1024,
   };
-  readonly log = new RecordedLog();
+  readonly log = new RecordedLog(false);
   readonly clock = new TestClock();
   readonly notified: MinBrokerIdChange[] = [];
   readonly tables = new RouteTables();

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
-import { encodeFrame, int32, type Request } from "../support/frames.ts";
+import { encodeFrame, type Request } from "../support/frames.ts";
 import { manyTopics, registration, routeQuery } from "../support/brokers.ts";
 import { Peer } from "../support/peer.ts";
 import { Home, ServerProcess } from "../support/server_process.ts";
 import { pause, withLimit } from "../support/wait.ts";
 import { RequestCode } from "../../src/protocol/codes.ts";
+import { int32 } from "../support/bytes.ts";
 
 const MEGABYTE = 1024 * 1024;
 

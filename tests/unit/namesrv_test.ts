@@ -13,20 +13,14 @@ import { environmentWith } from "../support/config_fixtures.ts";
 import { concat, text, utf8 } from "../support/bytes.ts";
 import { FakeHttpListener } from "../support/fake_http_listener.ts";
 import { type FakeSocket, FakeSocket as Peer, FakeTransport } from "../support/fake_socket.ts";
-import {
-  cutFrames,
-  frame,
-  readAnswers,
-  request,
-  type SeenAnswer,
-} from "../support/request_bytes.ts";
 import { MemoryDisk } from "../support/memory_disk.ts";
-import { RecordedLog } from "../support/route_log.ts";
+import { RecordedLog } from "../support/recorded_log.ts";
 import { BROKER, registration } from "../support/route_processors.ts";
 import { TestClock } from "../support/test_clock.ts";
 import { until } from "../support/wait.ts";
 import { RequestCode } from "../../src/protocol/codes.ts";
 import { first } from "../support/lists.ts";
+import { cutFrames, frame, readAnswers, request, type SeenAnswer } from "../support/frames.ts";
 
 /** A transport that also connects, and whose port may be in use. */
 class Network extends FakeTransport {
@@ -89,7 +83,7 @@ describe("Namesrv", () => {
   beforeEach(async () => {
     dir = await Deno.makeTempDir();
     network = new Network();
-    log = new RecordedLog();
+    log = new RecordedLog(false);
     levels = [];
     limits = [];
   });
@@ -581,8 +575,8 @@ describe("Namesrv", () => {
         const peer = network.open();
         await register(peer, { ...slave, brokerAddr: addr! });
         await register(peer);
-        await until(() => log.at("WARN").length > 0);
-        assert.deepEqual(log.at("WARN"), ["broker not notified"]);
+        await until(() => log.namesAt("WARN").length > 0);
+        assert.deepEqual(log.namesAt("WARN"), ["broker not notified"]);
         const { fields } = log.events.at(-1)!;
         assert.deepEqual([fields.broker, fields.addr], ["b-a", addr]);
       });
@@ -651,7 +645,9 @@ describe("Namesrv", () => {
       );
       await until(() => disk.calls.length > calls);
       await stop();
-      assert.deepEqual(log.at("ERROR"), ["KV changes are not written: the disk does not answer"]);
+      assert.deepEqual(log.namesAt("ERROR"), [
+        "KV changes are not written: the disk does not answer",
+      ]);
       assert.equal(events().at(-1), "stopped");
     });
 

@@ -1,7 +1,7 @@
 /** Malformed frames, unreadable bodies and missing fields. */
 
 import { compressedBody, plainBody } from "../../support/bodies.ts";
-import { bytesOf, encodeFrame, int32 } from "../../support/frames.ts";
+import { bytesOf, encodeFrame } from "../../support/frames.ts";
 import {
   a,
   allTopics,
@@ -26,6 +26,7 @@ import {
   version,
 } from "./steps.ts";
 import { RequestCode } from "../../../src/protocol/codes.ts";
+import { int32 } from "../../support/bytes.ts";
 
 const marked = (mark: number, header: string, body = "") => {
   const bytes = bytesOf(header);

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { ConnectTimeout } from "../../../src/remoting/transport/transport.ts";
 import { concat, int32, utf8 } from "../../support/bytes.ts";
-import { frame } from "../../support/request_bytes.ts";
 import { type Behaviour, FakeNameServers, run } from "../../support/fake_name_servers.ts";
+import { frame } from "../../support/frames.ts";
 
 const A = "10.0.0.1:9876";
 const systemError = (code: string, message = code) => Object.assign(new Error(message), { code });

@@ -8,13 +8,13 @@ import { Namesrv } from "../../../src/namesrv.ts";
 import { environmentWith } from "../../support/config_fixtures.ts";
 import { int32, utf8 } from "../../support/bytes.ts";
 import { type FakeSocket, FakeTransport } from "../../support/fake_socket.ts";
-import { readAnswers, request } from "../../support/request_bytes.ts";
 import { RecordedLog } from "../../support/recorded_log.ts";
 import { BROKER, registration } from "../../support/route_processors.ts";
 import { parseScrape } from "../../support/scrape.ts";
 import { TestClock } from "../../support/test_clock.ts";
 import { until } from "../../support/wait.ts";
 import { RequestCode } from "../../../src/protocol/codes.ts";
+import { readAnswers, request } from "../../support/frames.ts";
 
 const ONEWAY = 2;
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { ProductEnvironment } from "../../../src/outgoing/product_environment.ts";
 import type { RemoteAnswer } from "../../../src/remoting/client_connection.ts";
 import type { OutgoingRequest } from "../../../src/remoting/wire/command.ts";
-import { RecordedLog } from "../../support/route_log.ts";
+import { RecordedLog } from "../../support/recorded_log.ts";
 import { command, readable } from "../../support/route_processors.ts";
 import { RequestCode } from "../../../src/protocol/codes.ts";
 
@@ -40,7 +40,7 @@ describe("ProductEnvironment", () => {
       productEnvNamesrvAddr: "",
       addressServiceDomain: "service.example:80",
     });
-    log = new RecordedLog();
+    log = new RecordedLog(false);
     now = 1_000_000;
     called = [];
     urls = [];
@@ -95,7 +95,7 @@ describe("ProductEnvironment", () => {
     assert.deepEqual(await route(), { code: 0, body: "{route}" });
     assert.deepEqual(addresses(), ["down:1", "s1:1"]);
     assert.deepEqual(urls, []);
-    assert.deepEqual(log.at("WARN"), ["product environment did not answer"]);
+    assert.deepEqual(log.namesAt("WARN"), ["product environment did not answer"]);
     assert.equal(log.events[0]!.fields.address, "down:1");
   });
 
@@ -179,7 +179,7 @@ describe("ProductEnvironment", () => {
     assert.deepEqual(await route(), { code: 0, body: "{route}" });
     assert.deepEqual(await route(), { code: 0, body: "{route}" });
     assert.equal(urls.length, 2);
-    assert.deepEqual(log.at("WARN"), ["address service did not answer"]);
+    assert.deepEqual(log.namesAt("WARN"), ["address service did not answer"]);
   });
 
   it("knows no servers when the service never answered for this environment", async () => {
@@ -191,7 +191,7 @@ describe("ProductEnvironment", () => {
     assert.equal(await route(), undefined);
     assert.deepEqual(addresses(), []);
     assert.equal(urls.length, 2);
-    assert.deepEqual(log.at("WARN"), ["address service did not answer"]);
+    assert.deepEqual(log.namesAt("WARN"), ["address service did not answer"]);
     now += 120_000;
     service = () => Promise.resolve("s1:1");
     assert.deepEqual(await route(), { code: 0, body: "{route}" });

@@ -74,7 +74,7 @@ describe("UPDATE_NAMESRV_CONFIG", () => {
     assert.equal(answer.code, 1);
     assert.match(answer.remark!, /^scanNotActiveBrokerInterval=abc: must be a whole number from /);
     assert.equal(server.config.values.waitSecondsForService, 45);
-    assert.deepEqual(server.log.at("WARN"), ["configuration not updated"]);
+    assert.deepEqual(server.log.namesAt("WARN"), ["configuration not updated"]);
   });
 
   it("says why the disk did not take it, and changes nothing", async () => {

@@ -13,12 +13,12 @@ import {
 import { type Handler, RequestQueue } from "../../../src/processor/request_queue.ts";
 import { FastjsonError } from "../../../src/protocol/fastjson_reader.ts";
 import type { Peer } from "../../../src/remoting/peer.ts";
-import { RecordedLog } from "../../support/route_log.ts";
+import { RecordedLog } from "../../support/recorded_log.ts";
 import { type Answer, command, connection, readable } from "../../support/route_processors.ts";
 
 /** A dispatcher with one handler, for request code 7. */
 function dispatcher(handler: Handler) {
-  const log = new RecordedLog();
+  const log = new RecordedLog(false);
   const gone: Peer[] = [];
   const queue = new RequestQueue({
     capacity: () => 10,
@@ -156,7 +156,7 @@ describe("fields of a request", () => {
   });
 
   it("are numbers of 64 or 32 bits, or nothing where they are optional", () => {
-    const log = new RecordedLog();
+    const log = new RecordedLog(false);
     assert.equal(optionalLong(request, "long", log), 9007199254740993n);
     assert.equal(optionalInt(request, "int", log), -12);
     for (const name of ["missing", "empty", "word"]) {

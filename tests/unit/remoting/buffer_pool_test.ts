@@ -4,7 +4,7 @@ import { BufferPool } from "../../../src/remoting/buffer_pool.ts";
 import { FrameDecoder } from "../../../src/remoting/wire/frame_decoder.ts";
 import { ByteBudget } from "../../../src/remoting/memory_budget.ts";
 import { utf8 } from "../../support/bytes.ts";
-import { frame } from "../../support/request_bytes.ts";
+import { frame } from "../../support/frames.ts";
 
 const MIB = 1 << 20;
 

@@ -8,8 +8,8 @@ import {
 import type { Transport } from "../../../src/remoting/transport/transport.ts";
 import { concat, utf8 } from "../../support/bytes.ts";
 import { FakeSocket } from "../../support/fake_socket.ts";
-import { cutFrames, frame, opaques } from "../../support/request_bytes.ts";
 import { RequestCode } from "../../../src/protocol/codes.ts";
+import { cutFrames, frame, opaques } from "../../support/frames.ts";
 
 const REQUEST = { code: RequestCode.GET_ROUTEINFO_BY_TOPIC, extFields: [] };
 let socket: FakeSocket;

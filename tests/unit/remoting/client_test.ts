@@ -6,11 +6,11 @@ import { FrameError } from "../../../src/remoting/wire/command.ts";
 import { RequestSigner } from "../../../src/access/request_signer.ts";
 import { DenoTransport } from "../../../src/remoting/transport/deno_transport.ts";
 import { concat, int32, text, utf8 } from "../../support/bytes.ts";
-import { cutFrames, frame } from "../../support/request_bytes.ts";
 import { BINARY_UNREGISTER, REGISTERED } from "../../support/recorded_frames.ts";
 import { pause } from "../../support/wait.ts";
 import { RequestCode } from "../../../src/protocol/codes.ts";
 import { first } from "../../support/lists.ts";
+import { cutFrames, frame } from "../../support/frames.ts";
 
 const client = new RemotingClient(
   new DenoTransport(() => {}),

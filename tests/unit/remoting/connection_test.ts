@@ -17,6 +17,9 @@ import { RemotingCounters } from "../../../src/remoting/remoting_counters.ts";
 import { AnswerResult } from "../../../src/remoting/request_counters.ts";
 import { concat, hex, int32, text, utf8 } from "../../support/bytes.ts";
 import { FakeSocket } from "../../support/fake_socket.ts";
+import { RecordedLog } from "../../support/recorded_log.ts";
+import { TestClock } from "../../support/test_clock.ts";
+import { RequestCode } from "../../../src/protocol/codes.ts";
 import {
   binaryRequest,
   cutFrames,
@@ -24,10 +27,7 @@ import {
   opaques,
   readAnswers,
   request,
-} from "../../support/request_bytes.ts";
-import { RecordedLog } from "../../support/recorded_log.ts";
-import { TestClock } from "../../support/test_clock.ts";
-import { RequestCode } from "../../../src/protocol/codes.ts";
+} from "../../support/frames.ts";
 
 const ONEWAY = 2;
 const RESPONSE = 1;

@@ -10,11 +10,11 @@ import { RemotingCounters } from "../../../src/remoting/remoting_counters.ts";
 import { RemotingServer } from "../../../src/remoting/server.ts";
 import { concat, int32 } from "../../support/bytes.ts";
 import { FakeTransport } from "../../support/fake_socket.ts";
-import { cutFrames, opaques, request } from "../../support/request_bytes.ts";
 import { RecordedLog } from "../../support/recorded_log.ts";
 import { TestClock } from "../../support/test_clock.ts";
 import { RequestCode } from "../../../src/protocol/codes.ts";
 import { first } from "../../support/lists.ts";
+import { cutFrames, opaques, request } from "../../support/frames.ts";
 
 const IDLE_SECONDS = 120;
 

@@ -234,7 +234,7 @@ describe("liveness", () => {
     world.routes.disconnected(old);
     world.settle();
     assert.deepEqual(world.addrs(), { 0: "a:0" });
-    assert.deepEqual(world.log.at("WARN"), []);
+    assert.deepEqual(world.log.namesAt("WARN"), []);
     world.routes.disconnected(fresh);
     world.settle();
     assert.deepEqual(world.addrs(), {});
@@ -275,7 +275,7 @@ describe("liveness", () => {
     world.routes.stop();
     assert.deepEqual([...world.tables.brokers()], []);
     world.settle();
-    assert.equal(world.log.at("INFO").filter((it) => it === "broker unregistered").length, 2);
+    assert.equal(world.log.namesAt("INFO").filter((it) => it === "broker unregistered").length, 2);
   });
 
   it("tells the group when the master falls silent", () => {

@@ -289,7 +289,7 @@ describe("registerTopic and deleteTopic", () => {
     world.routes.registerTopic("T1", [data("a", 4), data("nobody")]);
     world.routes.registerTopic("New", []);
     assert.deepEqual(world.snapshot(), before);
-    assert.deepEqual(world.log.at("WARN"), [
+    assert.deepEqual(world.log.namesAt("WARN"), [
       "topic not registered: unknown broker",
       "topic not registered: unknown broker",
     ]);
@@ -309,7 +309,7 @@ describe("registerTopic and deleteTopic", () => {
     world.routes.deleteTopic("T2");
     world.routes.deleteTopic("T3", "C");
     assert.deepEqual(world.topics(), []);
-    assert.equal(world.log.at("INFO").filter((it) => it === "topic deleted").length, 3);
+    assert.equal(world.log.namesAt("INFO").filter((it) => it === "topic deleted").length, 3);
   });
 });
 

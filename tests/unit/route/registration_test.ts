@@ -132,7 +132,7 @@ describe("registerBroker, stale rivals", () => {
     assert.deepEqual(result, { kind: "stale", holder: "x" });
     assert.deepEqual(world.snapshot(), before);
     assert.deepEqual(world.notified, []);
-    assert.deepEqual(world.log.at("WARN"), [
+    assert.deepEqual(world.log.namesAt("WARN"), [
       "registration ignored: another broker holds the id with a newer state",
     ]);
   });
@@ -198,7 +198,7 @@ describe("registerBroker, a single topic", () => {
     const before = world.snapshot();
     assert.deepEqual(world.register({ topics: ["T1"] }), { kind: "refused" });
     assert.deepEqual(world.snapshot(), before);
-    assert.deepEqual(world.log.at("WARN"), [
+    assert.deepEqual(world.log.namesAt("WARN"), [
       "registration refused: single topic before the first full registration",
     ]);
   });
@@ -585,7 +585,7 @@ describe("registerBroker, the log", () => {
     ]);
     world.log.debugEnabled = true;
     world.register({ version: 2, topics: ["T1", topic("T2", { perm: 4 })] });
-    assert.deepEqual(world.log.at("DEBUG"), ["broker registered again"]);
+    assert.deepEqual(world.log.namesAt("DEBUG"), ["broker registered again"]);
   });
 
   describe("of a brokerId that changes hands", () => {

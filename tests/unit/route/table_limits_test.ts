@@ -41,7 +41,7 @@ describe("a registration at a limit of the tables", () => {
       assert.equal(refusedBy(world, broker), limit);
       assert.deepEqual(world.snapshot(), before);
       assert.equal(world.limits.refused[limit], 1);
-      assert.ok(world.log.at("WARN").includes("registration refused: over a limit"));
+      assert.ok(world.log.namesAt("WARN").includes("registration refused: over a limit"));
       // What is known goes on.
       assert.equal(refusedBy(world, { name: "a", topics: names(10), version: 3 }), undefined);
       assert.equal(refusedBy(world, { name: "a", id: 1, version: 3 }), undefined);

@@ -7,11 +7,11 @@ import { ByteBudget } from "../../../../src/remoting/memory_budget.ts";
 import { RemotingCounters } from "../../../../src/remoting/remoting_counters.ts";
 import { RemotingServer } from "../../../../src/remoting/server.ts";
 import { concat, int32, utf8 } from "../../../support/bytes.ts";
-import { cutFrames, opaques, readAnswers, request } from "../../../support/request_bytes.ts";
 import { RecordedLog } from "../../../support/recorded_log.ts";
 import { describeTransports } from "../../../support/transports.ts";
 import { systemClock } from "../../../../src/clock.ts";
 import { pause, until } from "../../../support/wait.ts";
+import { cutFrames, opaques, readAnswers, request } from "../../../support/frames.ts";
 
 let server: RemotingServer;
 let port: number;

@@ -4,8 +4,8 @@ import { FrameError } from "../../../../src/remoting/wire/command.ts";
 import { FrameDecoder, MemoryShortage } from "../../../../src/remoting/wire/frame_decoder.ts";
 import { ByteBudget } from "../../../../src/remoting/memory_budget.ts";
 import { concat, hex, int32, utf8 } from "../../../support/bytes.ts";
-import { cutFrames, frame, type SeenFrame } from "../../../support/request_bytes.ts";
 import { BINARY_REGISTER, PUT_KV } from "../../../support/recorded_frames.ts";
+import { cutFrames, frame, type SeenFrame } from "../../../support/frames.ts";
 
 const MAX_LENGTH = 16_777_216;
 const FRAMES = [

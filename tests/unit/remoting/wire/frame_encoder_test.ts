@@ -5,7 +5,6 @@ import { type Command, FrameError, type Reply } from "../../../../src/remoting/w
 import { encodeRequest, FrameEncoder } from "../../../../src/remoting/wire/frame_encoder.ts";
 import { encodeHeader } from "../../../../src/remoting/wire/header_codec.ts";
 import { concat, text, utf8 } from "../../../support/bytes.ts";
-import { cutFrames, frame, readAnswers } from "../../../support/request_bytes.ts";
 import {
   inOurLanguage,
   NO_CONFIG_ITEM,
@@ -13,6 +12,7 @@ import {
   SUCCESS,
   TOPIC_NOT_EXIST,
 } from "../../../support/recorded_frames.ts";
+import { cutFrames, frame, readAnswers } from "../../../support/frames.ts";
 
 const LARGE_BODY = 32 * 1024;
 const FIRST_CAPACITY = 64 * 1024;

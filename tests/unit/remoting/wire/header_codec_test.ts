@@ -12,7 +12,6 @@ import {
   type OutgoingHeader,
 } from "../../../../src/remoting/wire/header_codec.ts";
 import { concat, hex, int16, int32, text, utf8 } from "../../../support/bytes.ts";
-import { binaryRequest, cutFrames } from "../../../support/request_bytes.ts";
 import {
   BINARY_CLUSTER_INFO,
   BINARY_REGISTER,
@@ -24,6 +23,7 @@ import {
   SUCCESS,
   TOPIC_NOT_EXIST,
 } from "../../../support/recorded_frames.ts";
+import { binaryRequest, cutFrames } from "../../../support/frames.ts";
 
 const { JSON: AS_JSON, ROCKETMQ } = SerializeType;
 

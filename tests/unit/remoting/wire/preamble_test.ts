@@ -7,7 +7,7 @@ import {
   type ProxiedPeer,
 } from "../../../../src/remoting/wire/preamble.ts";
 import { concat, hex, int16, utf8 } from "../../../support/bytes.ts";
-import { request } from "../../../support/request_bytes.ts";
+import { request } from "../../../support/frames.ts";
 
 const SIGNATURE = hex("0d0a0d0a000d0a515549540a");
 const FRAME = request({ opaque: 7 });
