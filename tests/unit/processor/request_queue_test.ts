@@ -315,6 +315,22 @@ describe("RequestQueue", () => {
       assert.equal(sliced.run(working("f", 1), request(), PEER), OK);
     });
 
+    it("requests a turn also when the slice is over no more a moment later", async () => {
+      let jumps: number[] = [];
+      const slice = new WorkSlice(
+        (task) => void turns.push(task),
+        () => now += jumps.shift() ?? 0,
+      );
+      sliced = newClass({ slice });
+      assert.equal(sliced.run(working("a", 4), request(), PEER), OK);
+      // The first look finds it over, all later ones do not.
+      jumps = [0, 10];
+      const waiting = sliced.run(working("b", 1), request(), PEER);
+      assert.equal(turns.length, 1);
+      turns.shift()!();
+      assert.equal(await waiting, OK);
+    });
+
     it("counts work that fails", () => {
       const failing: Handler = () => {
         now += 6;
