@@ -60,11 +60,6 @@ interface Replaced {
   bytes?: Uint8Array;
 }
 
-/** Codes of systems that can't make this hard link; a copy is made then. */
-const NO_LINK: ReadonlySet<unknown> = new Set([
-  ...["EXDEV", "EPERM", "EMLINK", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"],
-]);
-
 /** Linux's limit for links in a path. */
 const MAX_LINKS = 40;
 const NEW_FILE_MODE = 0o600;
@@ -331,8 +326,8 @@ export class DurableFile {
     await this.#removeIfThere(spare);
     try {
       return await this.#fs.link(path, spare);
-    } catch (error) {
-      if (!NO_LINK.has(codeOf(error))) throw error;
+    } catch {
+      // Systems have many reasons for which there can be no hard link. A copy needs none of them.
     }
     old.bytes = await this.#fs.readFile(path);
     await this.#writeNew(spare, [old.bytes], old.status);

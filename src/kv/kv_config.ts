@@ -74,6 +74,8 @@ export class KvConfig {
   #keepAs: ".bak" | ".broken";
   /** Of the file that the table agrees with. */
   #identity: string | undefined;
+  /** The file was removed, or others have broken it: the next change writes it in any case. */
+  #mustWrite = false;
   #waiting: Change[] = [];
   #lookWanted = false;
   #working: Promise<void> | undefined;
@@ -275,7 +277,7 @@ export class KvConfig {
   async #commit(changes: readonly Change[]): Promise<void> {
     try {
       const early = await this.#mayDiffer() ? undefined : await this.#prepare(changes);
-      const nothing = early?.effective.length === 0;
+      const nothing = early?.effective.length === 0 && !this.#mustWrite;
       const prepared = nothing ? early : await this.#exclusively(() => this.#write(changes, early));
       await this.#slice.drive(this.#settle(prepared));
     } catch (error) {
@@ -302,12 +304,13 @@ export class KvConfig {
     const differs = await this.#mayDiffer();
     if (differs) await this.#takeForeign();
     const prepared = differs || early === undefined ? await this.#prepare(changes) : early;
-    if (prepared.effective.length === 0) return prepared;
+    if (prepared.effective.length === 0 && !this.#mustWrite) return prepared;
     const { draft } = prepared;
     await this.#file.write({ [Symbol.iterator]: () => inChunks(draft.file()) }, this.#keepAs);
     this.#identity = await this.#file.identity().catch(() => undefined);
     this.#writes++;
     this.#keepAs = ".bak";
+    this.#mustWrite = false;
     draft.commit();
     if (this.#failing) this.#log.info("KV changes can be written again", { file: this.#file.path });
     this.#failing = false;
@@ -335,7 +338,7 @@ export class KvConfig {
     if (identity === this.#identity && !this.#file.isOverwritten) return;
     const bytes = await this.#file.readBytes();
     this.#identity = identity;
-    // Removed: the next change writes all of the table again.
+    this.#mustWrite = true;
     if (bytes === undefined) return;
     let differences: Difference[];
     try {
@@ -346,7 +349,6 @@ export class KvConfig {
       differences = await this.#slice.drive(differencesOf(this.#table, content));
     } catch (error) {
       if (!(error instanceof KvFileError)) throw error;
-      // Nothing to keep: the next change writes all of the table again.
       if (error instanceof EmptyKvFileError) return;
       this.#log.warn("KV file changed and is broken: the change is ignored", {
         file,
@@ -356,6 +358,7 @@ export class KvConfig {
       return;
     }
     this.#keepAs = ".bak";
+    this.#mustWrite = false;
     if (differences.length === 0) return;
     for (let at = 0; at < differences.length; at += BATCH) {
       const batch = differences.slice(at, at + BATCH);
