@@ -27,8 +27,8 @@ const MAX_IN_FLIGHT = 64;
 
 const NO_MEMORY = "it holds too much memory (maxBufferedBytesPerConnection, " +
   "maxBufferedBytesPerAddress, maxBufferedRequestBytes)";
-/** Unsent bytes up to this number are only counted from time to time. */
-const FEW_UNSENT = 64 * 1024;
+/** What is unsent is counted at once after more than this, and otherwise from time to time. */
+const FEW_SENT = 64 * 1024;
 /** Milliseconds over which the least rate of an unfinished frame is measured. */
 const RATE_WINDOW = 5000;
 
@@ -393,9 +393,9 @@ export class Connection implements SocketHandler, Peer, MemoryHolder {
   #send(since: number): void {
     const { encoder, counters, clock } = this.#context;
     counters.bytesOut += encoder.length;
+    const large = encoder.length > FEW_SENT;
     encoder.flush(this.#socket);
-    const unsent = this.#socket.unsent;
-    if (unsent > FEW_UNSENT) this.#countUnsent(unsent);
+    if (large || this.#socket.full) this.#countUnsent(this.#socket.unsent);
     if (counters.requests.leaving > 0) counters.requests.left(clock.monotonic() - since);
   }
 

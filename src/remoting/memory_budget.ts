@@ -212,7 +212,8 @@ export class MemoryAccount implements MemoryBudget {
 
   /** Whether the requests in progress take so much that no more should be read. */
   get crowded(): boolean {
-    return this.#requests > this.#bank.limits.perConnection() / 2;
+    // Most requests are answered at once, and reading the limit would cost each of them.
+    return this.#requests > 0 && this.#requests > this.#bank.limits.perConnection() / 2;
   }
 
   /**
