@@ -1,6 +1,6 @@
 /**
- * What access control costs a route query that is answered from the cache: CPU time of all but the
- * sockets, in one process. End to end, the sockets' share makes the ratios smaller.
+ * Measures the cost of access control for a route query that is answered from the cache: CPU time of
+ * all but the sockets, in one process. End to end, the sockets' share makes the ratios smaller.
  *
  *     deno run --no-prompt --allow-read --allow-write bench/access.ts
  */

@@ -258,7 +258,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
   };
 }
 
-/** Who may do what, and what was done. */
+/** The parts of access control and of the audit log. */
 export interface Access {
   /** Absent without accessFile. */
   readonly rules?: { readonly store: PolicyStore; readonly control: AccessControl };

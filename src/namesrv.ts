@@ -80,8 +80,8 @@ export class Namesrv {
 
   /**
    * Stops accepting, answers the requests already read, and flushes everything that belongs on
-   * disk. A disk that hangs is not waited for without limit. With enableShutdownGracefully, clients are first sent to another server for
-   * shutdownWaitTimeSeconds.
+   * disk, but waits for a disk that hangs only two seconds. With enableShutdownGracefully, clients are
+   * first sent to another server for shutdownWaitTimeSeconds.
    */
   async stop(): Promise<void> {
     const { config, lifecycle, dispatcher, server, kv, access, http, log } = this.#parts;

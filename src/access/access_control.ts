@@ -6,7 +6,7 @@ import { SignatureField, Signatures, type Signed, ZONE_FIELDS } from "./signatur
 import { SHORT_CONTENT } from "./sha1.ts";
 import { ipOf, type Networks } from "../ip_ranges.ts";
 
-/** What a connection shows of its peer. It does not change between requests. */
+/** The facts about a peer that its connection shows. They do not change between requests. */
 export interface AccessPeer {
   /** "address:port" of the socket. */
   readonly socketAddress: string;
@@ -24,7 +24,7 @@ export interface AccessPeer {
   };
 }
 
-/** What may be known of a peer before it has sent anything. */
+/** The facts about a peer that are known before its first request. */
 interface PeerIdentity {
   readonly policy: Policy;
   readonly ip: string;
@@ -73,8 +73,8 @@ export class AccessControl {
   readonly #signatures: Signatures;
   readonly #peers = new WeakMap<AccessPeer, PeerIdentity>();
   /**
-   * Whose signature was good, by the fields of the remembered headers that have no body: whoever sends
-   * the same header again sends the same fields and the same signature.
+   * Accounts whose signature was good, by the fields of the remembered headers that have no body: the
+   * same header again has the same fields and the same signature.
    */
   readonly #verified = new WeakMap<ReadonlyMap<string, string>, Verified>();
 
@@ -96,7 +96,7 @@ export class AccessControl {
   }
 
   /**
-   * What the rules say of a request.
+   * Decides about a request.
    *
    * @param fields the fields that a request of this kind has, besides {@link COMMON_FIELDS}
    */
@@ -138,7 +138,7 @@ export class AccessControl {
   }
 
   /**
-   * What the rules say of a request to the HTTP port.
+   * Decides about a request to the HTTP port.
    *
    * @param account the one whose token the request carries
    */
@@ -240,7 +240,7 @@ export class AccessControl {
   }
 }
 
-/** What a peer may do whatever it has sent. */
+/** Decides by the connection alone: certificate, network, anonymous. */
 function allowedByPeer(
   action: Action,
   { identities }: PeerIdentity,

@@ -72,7 +72,7 @@ export class AccessInfo {
     };
   }
 
-  /** What was refused, or would have been, the latest first. */
+  /** Refused requests, and those that enforcing would refuse, the latest first. */
   refusals(): { mode: string; refusals: Refusal[]; forgotten: number } {
     const { forgotten } = this.#refusals;
     return { mode: this.mode, refusals: this.#refusals.rows(), forgotten };

@@ -4,7 +4,7 @@ import { parseProperties } from "../config/properties.ts";
 import type { Action, Permission } from "./permissions.ts";
 import type { Signed } from "./signature.ts";
 
-/** What a request of one code is allowed by, and what it is about. */
+/** The permission that a request code needs, and the resource that its requests are about. */
 export interface ActionOfCode {
   readonly permission: Permission;
   /** Whether it changes something that no peer renews by itself. */
@@ -40,7 +40,7 @@ const NAMESPACE = { name: "namespace" } as const;
 /** Names of the requests that a name server answers: all that it does not only send. */
 export type AnsweredRequest = Exclude<keyof typeof RequestCode, "NOTIFY_MIN_BROKER_ID_CHANGE">;
 
-/** What each request is allowed by. A code without a row here does not compile. */
+/** The permission that each request needs. A code without a row here does not compile. */
 export const ACTIONS: Readonly<Record<AnsweredRequest, ActionOfCode>> = {
   PUT_KV_CONFIG: row("kv:write", ["namespace", "key", "value"], NAMESPACE),
   GET_KV_CONFIG: row("kv:read", ["namespace", "key"], NAMESPACE),
@@ -98,7 +98,7 @@ export function actionOfCode(code: number): ActionOfCode | undefined {
   return found?.[1];
 }
 
-/** What a request wants to do. Names in a body are only looked for when a rule asks for them. */
+/** The action of a request. Names in a body are only looked for when a rule asks for them. */
 export class RequestAction implements Action {
   readonly #row: ActionOfCode;
   readonly #request: Signed;

@@ -1,4 +1,4 @@
-/** What certificates are compared by. */
+/** The names in a certificate that rules are compared with. */
 export interface CertificateNames {
   /** The common names of the subject. */
   readonly commonNames: readonly string[];

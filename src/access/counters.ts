@@ -1,7 +1,7 @@
 import type { Decision, Refused } from "./decision.ts";
 import type { Permission } from "./permissions.ts";
 
-/** What a decision came to. */
+/** The result of a decision. */
 export type DecisionResult = "allowed" | "denied" | "would_deny";
 
 /** How many requests of an account there were, and when the last came (milliseconds since 1970). */

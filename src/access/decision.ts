@@ -15,7 +15,7 @@ export type Refused =
   | "no_grant"
   | "field";
 
-/** What the rules say of a request. */
+/** The decision of the rules about a request. */
 export interface Decision {
   readonly allowed: boolean;
   /** Why not. */
@@ -23,9 +23,9 @@ export interface Decision {
   readonly authenticated: Authenticated;
   /** The access key; with a `?` before it when nothing has shown that it is the sender's. */
   readonly account?: string;
-  /** Who is allowed it, in words: `account AK-ops`, `network 10.0.0.0/8`, `anonymous`. */
+  /** The identity that is allowed it, in words: `account AK-ops`, `network 10.0.0.0/8`, `anonymous`. */
   readonly identity?: string;
-  /** What allows it. */
+  /** The rule that allows it. */
   readonly rule?: Rule;
 }
 
@@ -33,8 +33,8 @@ export interface Decision {
 const MAX_REMARK = 200;
 
 /**
- * What a refused peer is told: operators read it in their tools. What was wrong with a signature or
- * an account is not in it, for those who guess.
+ * Returns the remark of a refusal, which operators read in their tools. It does not say what was wrong
+ * with a signature or an account, so that it does not help to guess them.
  */
 export function refusalRemark(action: Action, { account, authenticated }: Decision): string {
   const { permission } = action;

@@ -7,7 +7,7 @@ export interface Position {
   readonly column: number;
 }
 
-/** What is wrong in a text, and where. */
+/** A fault in a text, and its place. */
 export interface Fault extends Position {
   readonly message: string;
 }
@@ -61,7 +61,7 @@ export class Document {
     } catch (error) {
       if (!(error instanceof YAMLException)) throw error;
       const { line = 0, column = 0 } = error.mark ?? {};
-      // What is quoted may be a part of a secret.
+      // The quoted text may be a part of a secret.
       const message = error.reason.replace(/\s*("[^]*"|!?<[^]*>)/, "");
       throw new DocumentError({ line: line + 1, column: column + 1, message });
     }

@@ -31,7 +31,7 @@ export interface GuardParts {
   now(): number;
 }
 
-/** What is known of a request that was let in, for the audit log. */
+/** The facts about an allowed request that the audit log needs. */
 export interface Admitted {
   readonly outcome: "done" | "would_deny";
   readonly code: number;

@@ -1,6 +1,6 @@
 import { SYNC_BROKER_MEMBER_PREFIX } from "../protocol/codes.ts";
 
-/** What a permission can be limited to. */
+/** The kinds of resources that permissions can be limited to. */
 export type ResourceKind = "topic" | "cluster" | "broker" | "brokerName" | "namespace" | "key";
 
 /** Every permission, with what it can be limited to. */
@@ -29,12 +29,12 @@ export function isPermission(text: string): text is Permission {
   return Object.hasOwn(RESOURCES, text);
 }
 
-/** What a permission can be limited to; `undefined` when there is only all or nothing. */
+/** Returns the kind of resource that a permission can be limited to; `undefined` for all or nothing. */
 export function resourceOf(permission: Permission): ResourceKind | undefined {
   return RESOURCES[permission];
 }
 
-/** What a request wants to do. */
+/** The action that a request asks for. */
 export interface Action {
   readonly permission: Permission;
   /** The cluster that it is about, where it is about one. */
@@ -70,7 +70,7 @@ export class Patterns {
   }
 }
 
-/** What a permission is limited to. An empty one limits nothing. */
+/** The limits of a permission. Empty limits allow everything. */
 export interface Limits {
   readonly cluster?: readonly string[];
   readonly names?: readonly string[];

@@ -46,6 +46,6 @@ export interface Policy {
   readonly certificates: readonly CertificateRule[];
   /** By access key. */
   readonly accounts: ReadonlyMap<string, Account>;
-  /** What this server signs its own requests with. */
+  /** The account that signs this server's own requests. */
   readonly outgoing?: { readonly accessKey: string; readonly secretKey: string };
 }

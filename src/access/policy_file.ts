@@ -46,7 +46,7 @@ export class AccessFileError extends StartupError {
   }
 }
 
-/** What a file holds, and what may be better done otherwise. */
+/** The rules in a file, and warnings about them. */
 export interface LoadedPolicy {
   readonly policy: Policy;
   /** A line each. */
@@ -525,7 +525,7 @@ function resourceOfGrant(name: Role | Permission): ResourceKind | undefined {
   return isPermission(name) ? resourceOf(name) : undefined;
 }
 
-/** What was written, short enough for a line. Secrets never come here. */
+/** Quotes a text of the file, cut to fit a line. The caller must not pass secrets. */
 function shown(text: string): string {
   return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text);
 }

@@ -13,7 +13,7 @@ export interface PolicyFileSystem extends Omit<AccessFileSystem, "stat">, WatchF
   ): Promise<{ isFile: boolean; mode: number | null; dev: number; ino: number | null }>;
 }
 
-/** Milliseconds for which changed files must stay the same: whoever writes them may not be done. */
+/** Milliseconds for which changed files must stay the same: a write may still be in progress. */
 const SETTLED = 100;
 /** How often files that keep changing are read before the result is used as it is. */
 const MAX_READS = 20;
@@ -66,7 +66,7 @@ export class PolicyStore {
   #policy!: Policy;
   #names: NamesReader | undefined;
   #generation = 0;
-  /** What was read last, whether it was usable or not: hashes by path. */
+  /** Hashes of the files read last, usable or not, by path. */
   #seen: ReadonlyMap<string, string>;
   #failedReloads = 0;
   #reloading: Promise<void> = Promise.resolve();
@@ -187,7 +187,7 @@ function countsOf({ accounts, networks, certificates }: Policy) {
   };
 }
 
-/** How many accounts a change is told of by name. */
+/** Most accounts that the line about a change names. */
 const MAX_NAMES = 20;
 
 /** The accounts that came, went, or may do something else. */

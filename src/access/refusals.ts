@@ -22,7 +22,7 @@ const SHARES = 10;
 /** Stands for the resources of a sender that has filled its part. */
 const OTHERS = "(others)";
 
-/** What is refused, counted by who wants what: the list of what is to be done before enforcing. */
+/** Counts refusals by identity, permission and resource: the work that is left before enforcing. */
 export class Refusals {
   readonly #capacity: () => number;
   readonly #rows = new Map<string, Refusal>();

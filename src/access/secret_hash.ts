@@ -2,7 +2,7 @@ import { randomBytes, scrypt, timingSafeEqual } from "node:crypto";
 
 /** The cost of a hash: some 50 ms and 16 MiB. */
 const COST = { ln: 14, r: 8, p: 1 };
-/** What hashes of others may cost at the most: 2^17 * 8 * 128 bytes are 128 MiB. */
+/** The highest cost of a hash that is accepted: 2^17 * 8 * 128 bytes are 128 MiB. */
 const MAX_COST = { ln: 17, r: 8, p: 4 };
 const SALT_LENGTH = 16;
 const HASH_LENGTH = 32;

@@ -7,8 +7,8 @@ import type { ServerOptions } from "./options.ts";
 import type { Runtime } from "./runtime.ts";
 
 /**
- * What a command signs its requests with: the file of --credentials, or the one that mqadmin reads.
- * `undefined` when there is neither, or no access key in it.
+ * Reads the account that signs a command's requests: from the file of --credentials, or from the one
+ * that mqadmin reads. Returns `undefined` when there is neither, or no access key in it.
  *
  * @throws {CommandFailure} when the file can't be used
  */

@@ -26,7 +26,7 @@ export interface Surroundings {
   readonly done: (code: ExitCode) => void;
 }
 
-/** What a command works with that calls no server. */
+/** The surroundings of a command that calls no server. */
 export type LocalSession = Omit<Surroundings, "transport">;
 
 /** Adds commands to the program. */

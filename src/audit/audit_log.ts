@@ -212,7 +212,7 @@ export class AuditLog {
   #fail(error: unknown): void {
     this.#failures++;
     this.#failure = this.#reason(error);
-    // Nobody waits for a disk that does not work.
+    // Requests do not wait for a disk that does not work.
     for (const { written } of this.#waiting) written();
     const now = this.#now();
     if (now - this.#lastComplaint >= COMPLAIN_AFTER) {

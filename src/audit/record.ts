@@ -1,4 +1,4 @@
-/** What became of a request. */
+/** The outcome of a request. */
 export type Outcome =
   /** It was allowed, and done. */
   | "done"
@@ -18,7 +18,7 @@ export interface AuditRecord {
   readonly action: string;
   /** The request's code, or the method and path of an HTTP request. */
   readonly request: number | string;
-  /** What it is about, e.g. a topic. */
+  /** The resource that it is about, e.g. a topic. */
   readonly resource: string;
   /** The access key; with a `?` before it when nothing has shown that it is the sender's. */
   readonly account?: string;
@@ -30,11 +30,11 @@ export interface AuditRecord {
   /** Subject of the TLS certificate, and whether it was verified. */
   readonly certificate?: string;
   readonly certificateVerified?: boolean;
-  /** Who was allowed it by which rule. */
+  /** The rule that allowed it, and to whom. */
   readonly rule?: string;
   /** Why it was refused, or failed. */
   readonly reason?: string;
-  /** What it changed. */
+  /** The values that it changed. */
   readonly change?: object;
 }
 

@@ -534,8 +534,8 @@ const OWN = {
     doc:
       "Addresses and blocks (`10.1.0.0/16`), separated by `,` or `;`, of the proxies whose PROXY protocol " +
       "headers are believed: limits per address then apply to the clients that they name. The " +
-      "headers of others are ignored. Empty: the address in a header is shown beside the " +
-      "socket's, whoever sent it, and has no other effect.",
+      "headers of others are ignored. Empty: every header is read, and its address " +
+      "is shown beside the socket's; it has no other effect.",
   }),
   detectCompressedRegistration: flag({
     default: true,

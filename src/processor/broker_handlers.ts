@@ -203,7 +203,7 @@ export function brokerHandlers(parts: BrokerHandlersParts) {
   }
 }
 
-/** What a registration changed; `undefined` for one that only shows that the broker is alive. */
+/** Describes the changes of a registration; `undefined` for one that only shows that the broker is alive. */
 function changeOf(result: RegistrationResult): object | undefined {
   if (result.kind === "refused" || result.kind === "over limit") return undefined;
   if (result.kind === "stale") return { removedForNewerStateOf: result.holder };

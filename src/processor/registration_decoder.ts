@@ -17,7 +17,7 @@ import { RequestError } from "./errors.ts";
 /** Bodies up to these sizes are decoded at once: yielding would take longer. */
 const SMALL_PLAIN = 16 * 1024;
 const SMALL_COMPRESSED = 2 * 1024;
-/** What a small compressed body inflates to at once, in bytes. */
+/** Bytes to which a small compressed body is inflated at once. */
 const SMALL_INFLATED = 64 * 1024;
 /** Bytes that are inflated in one go. */
 const CHUNK = 64 * 1024;

@@ -115,7 +115,7 @@ export class Connection implements SocketHandler, Peer, MemoryHolder {
   #unsentSeen = 0;
   /** Bytes received. */
   #received = 0;
-  /** What had begun and was not complete at the last {@link check}. */
+  /** The frame or header that was not complete at the last {@link check}. */
   #unfinished: Unfinished | undefined;
 
   constructor(socket: Socket, context: ConnectionContext) {
@@ -445,7 +445,7 @@ export class Connection implements SocketHandler, Peer, MemoryHolder {
   }
 
   #fail(error: unknown): void {
-    // What follows from the first failure is not news.
+    // Failures that follow from the first one are not news.
     if (this.#failed) return;
     this.#failed = true;
     const { log } = this.#context;

@@ -165,7 +165,7 @@ export class ByteBudget implements MemoryBudget {
   }
 }
 
-/** What the connections of one address hold together. */
+/** The memory that the connections of one address hold together. */
 interface AddressShare {
   readonly address: string;
   accounts: number;
@@ -205,7 +205,7 @@ export class MemoryAccount implements MemoryBudget {
     return this.#used;
   }
 
-  /** What the connections of its address hold. */
+  /** The memory that the connections of its address hold. */
   get share(): Readonly<AddressShare> {
     return this.#share;
   }

@@ -33,7 +33,7 @@ export interface RouteAnswersParts {
   monotonic(): number;
 }
 
-/** What clients are told about a topic, the same for GET_ROUTEINFO_BY_TOPIC and the HTTP API. */
+/** Answers route queries, the same for GET_ROUTEINFO_BY_TOPIC and the HTTP API. */
 export class RouteAnswers {
   readonly #parts: RouteAnswersParts;
   readonly #startTime: number;

@@ -72,7 +72,7 @@ function without({ extFields, body }: Signed, ...names: string[]): Signed {
 function* forgeries(request: Request): Generator<Signed> {
   const { extFields, body, file } = request;
   for (const [name, value] of extFields) {
-    // What two kinds of clients do not sign, nobody can vouch for.
+    // Two kinds of clients do not sign these fields.
     const unsigned = file === "signed-go" ? /^SecurityToken$/ : /^__ZONE_/;
     if (value === "" || (file !== "signed-broker-zone" && unsigned.test(name))) continue;
     const last = value.length - 1;

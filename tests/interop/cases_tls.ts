@@ -48,7 +48,7 @@ async function certificates(suite: Suite, launcher: Launcher, version: Version, 
   const folder = await Deno.makeTempDir({ dir: HOMES, prefix: "certificates-" });
   await makeAuthority(folder, "ca");
   for (const name of ["namesrv", "client"]) await makeCertificate(folder, name, "ca");
-  // What docs/tls.md has for clients, and what brokers need besides, which are servers, too.
+  // The file that docs/tls.md has for clients, and the lines that brokers need, which are servers, too.
   const forClients = {
     "tls.test.mode.enable": "false",
     "tls.client.keyPath": `${folder}/client.key`,

@@ -78,7 +78,7 @@ export interface Broker {
   launch: Launch;
 }
 
-/** What peers sign their requests with. */
+/** The account that peers sign their requests with. */
 export interface Credentials {
   accessKey: string;
   secretKey: string;
@@ -95,7 +95,7 @@ export class Launcher {
     readonly running?: string,
     /** Options for every JVM. */
     readonly jvm: readonly string[] = [],
-    /** What brokers, tools and clients sign with. */
+    /** The account that brokers, tools and clients sign with. */
     readonly credentials?: Credentials,
   ) {}
 

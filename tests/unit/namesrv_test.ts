@@ -253,7 +253,7 @@ describe("Namesrv", () => {
     });
 
     for (const asked of ["httpPort=9890", "httpBindAddress=127.0.0.1"]) {
-      it(`fails the start in one line when it can't be had, and ${asked} asks for it`, async () => {
+      it(`fails the start in one line when it can't be opened and ${asked} is set`, async () => {
         await assert.rejects(start(asked, listener(taken)), {
           name: "ListenError",
           message: "cannot listen on 127.0.0.1:9890 (httpBindAddress, httpPort): " +

@@ -6,7 +6,7 @@ import type { Route, RouteRequest } from "../server/router.ts";
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1000;
 
-/** What the routes of access control show. */
+/** The data that the routes of access control show. */
 export interface AccessRoutesParts {
   readonly refusals: Pick<Refusals, "rows" | "forgotten">;
   readonly audit: Pick<AuditLog, "recent">;

@@ -16,7 +16,7 @@ export interface Route {
   readonly query?: readonly string[];
   /** Whether it is answered even when too many other requests are open. */
   readonly priority?: boolean;
-  /** What it takes to read it, in the words of `authorize` of the port; absent: it is open. */
+  /** The permission that it needs, as the port's `authorize` takes it; absent: it is open. */
   readonly permission?: string;
   /** The `:name` segment that says what the permission is needed for. */
   readonly resource?: string;
@@ -30,7 +30,7 @@ export interface RouteMatch {
   /** The route's path, as it is declared. */
   readonly path: string;
   readonly permission?: string;
-  /** What the permission is needed for. */
+  /** The resource that the permission is needed for. */
   readonly resource?: string;
   /** Rejects with an {@link HttpProblem} when the request is refused. */
   answer(): Promise<Response>;

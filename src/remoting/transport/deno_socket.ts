@@ -7,7 +7,7 @@ import { adoptConnection } from "./runtime_internals.ts";
 import { MAX_BUFFER, type SocketBuffers } from "./socket_buffers.ts";
 import type { Socket, SocketHandler, TlsAccept, TlsSession, WaterMarks } from "./transport.ts";
 
-/** What one connection may bring before the others have their turn. */
+/** Bytes that one connection may bring before the others have their turn. */
 const READ_BURST = 256 * 1024;
 /**
  * Sizes of reads. A filled read is followed by a larger one. The largest size is given up with the
@@ -28,7 +28,7 @@ interface Piece {
 const HELLO_READ = 2048;
 const CLOSED = "closed by the peer";
 
-/** What all sockets share. */
+/** The parts that all sockets share. */
 export interface Shared {
   gate: ReadGate;
   buffers: SocketBuffers;
@@ -45,7 +45,7 @@ export class DenoSocket implements Socket, Reader {
   readonly #gate: ReadGate;
   readonly #buffers: SocketBuffers;
   #handler: SocketHandler | undefined;
-  /** What everything goes to, once TLS was asked for. */
+  /** The TLS socket that all calls go to, once TLS was asked for. */
   #secured: NodeSocket | undefined;
 
   /** A read waits for the gate, is under way, or is being handled. */
@@ -67,7 +67,7 @@ export class DenoSocket implements Socket, Reader {
   /** Bytes read in a row. */
   #burst = 0;
 
-  /** What is being written, and what has to wait for it. */
+  /** The piece that is being written, and those that wait for it. */
   #writing: Piece | undefined;
   #queue: Piece[] = [];
   #unsent = 0;

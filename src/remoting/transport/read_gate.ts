@@ -20,7 +20,7 @@ const FULL = 100;
 const READS_TO_LOOK = 16;
 /** Reads issued at once in one tick: with the write that each brings they reach the limit of 128. */
 const ISSUED_AT_ONCE = 64;
-/** What is issued at one beat, and the number of completed reads, twice counted, that it leaves room for. */
+/** Reads issued at one beat, and the number of completed reads, counted twice, that this leaves room for. */
 const LEAST_AT_A_BEAT = 8;
 const MOST_AT_A_BEAT = 60;
 const ROOM_AT_A_BEAT = 120;

@@ -32,7 +32,7 @@ export interface Reply {
   /** An empty list is sent as an empty object; an absent one is not sent. */
   extFields?: readonly (readonly [string, string])[];
   body?: Uint8Array;
-  /** What the request changed, for the audit log. Not sent. */
+  /** The values that the request changed, for the audit log. Not sent. */
   change?: object;
 }
 

@@ -64,7 +64,7 @@ export class RandomSteps {
   #round = 0;
   /** By name and address. */
   #registered = new Map<string, Registered>();
-  /** What a name registered last of itself. */
+  /** The flags that each name registered last. */
   readonly #flags = new Map<string, Pick<Broker, "acting" | "zone">>();
   #brokers: readonly Broker[] = [];
   #topics: readonly string[] = [];

@@ -155,7 +155,7 @@ accounts:
     ]);
   });
 
-  it("is refused when it is no YAML, and the place is told", async () => {
+  it("is refused when it is no YAML, and the error names the place", async () => {
     assert.deepEqual(await faults("mode: audit\nnetworks: [\n"), [
       "/etc/a.yml:3:1: unexpected end of the stream within a flow collection",
     ]);

@@ -38,7 +38,7 @@ function resources(path: string): string[] {
   return lines.map((line) => (JSON.parse(line) as AuditRecord).resource);
 }
 
-/** A file system that fails when it is told to, after some bytes of a write. */
+/** A file system that can be made to fail, after some bytes of a write. */
 class FailingDisk implements AppendFileSystem {
   full = false;
   syncs = 0;
@@ -142,7 +142,7 @@ describe("AuditLog", () => {
         const audit = await open({ auditRequired: true, auditSync: true });
         await audit.add(record("a"));
         disk.full = true;
-        // Whoever waits is let go: the change was made.
+        // Requests that wait are answered: the change was made.
         await audit.add(record("b"));
         assert.match(audit.failure!, /No space left/);
         assert.equal(audit.obstacle, audit.failure);
