@@ -255,7 +255,7 @@ function allowedByPeer(
   return undefined;
 }
 
-/** A refusal of somebody who has not shown who he is. */
+/** A refusal of a sender that has not proven its account. */
 function unproven(reason: Refused, accessKey: string): Decision {
   return { allowed: false, reason, authenticated: "no", account: claimed(accessKey) };
 }

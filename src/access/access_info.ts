@@ -25,7 +25,7 @@ export interface AccountView {
   readonly lastSeen?: string;
 }
 
-/** Tells of access control, for commands. Nothing in it is a secret. */
+/** Describes access control to the admin commands, without secrets. */
 export class AccessInfo {
   readonly #rules: Rules | undefined;
   readonly #refusals: Refusals;

@@ -1,6 +1,6 @@
 import { type Action, describeResource, type Rule } from "./permissions.ts";
 
-/** How somebody was known. */
+/** The way in which an identity was established. */
 export type Authenticated = "signature" | "certificate" | "network" | "token" | "no";
 
 /** Why something is not allowed. */

@@ -85,7 +85,7 @@ export class Guard {
         outcome = "would_deny";
       }
     }
-    // Brokers come and go, and are to be found, whatever becomes of a disk.
+    // Brokers can register all the same: a broken disk must not take them out of routes.
     if (row.writes && audit.obstacle !== undefined) {
       return { refused: { code: ResponseCode.SYSTEM_ERROR, remark: UNAUDITED } };
     }

@@ -6,7 +6,7 @@ import type { Networks } from "../ip_ranges.ts";
 /** Whether what the rules do not allow is only told, or refused. */
 export type AccessMode = "audit" | "enforce";
 
-/** Somebody who signs requests. */
+/** An account that signs requests. */
 export interface Account {
   readonly accessKey: string;
   /** Its name in records and answers. */

@@ -26,7 +26,7 @@ const OTHERS = "(others)";
 export class Refusals {
   readonly #capacity: () => number;
   readonly #rows = new Map<string, Refusal>();
-  /** How many rows each has: nobody may push out those of all others. */
+  /** Rows of each identity, so that one can't push out those of all others. */
   readonly #rowsOf = new Map<string, number>();
   #forgotten = 0;
 

@@ -139,7 +139,7 @@ function resourceIn(permission: Permission, text: string | undefined): Partial<A
   }
 }
 
-/** A signature that nobody had to make: the question is what it would be worth. */
+/** Takes every signature for good: the command asks what a signed request would be allowed. */
 class Proven extends Signatures {
   override verify(): boolean {
     return true;

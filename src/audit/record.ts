@@ -38,7 +38,7 @@ export interface AuditRecord {
   readonly change?: object;
 }
 
-/** Whether a record is one that somebody asked for. */
+/** The records that a client asks for. */
 export interface AuditFilter {
   readonly outcome?: string;
   readonly account?: string;

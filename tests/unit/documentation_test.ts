@@ -26,6 +26,7 @@ function pages(): string[] {
     ...filesBelow("docs", ".md"),
     ...filesBelow("bench", ".md"),
     ...filesBelow("std", ".md"),
+    ...filesBelow("tests", ".md"),
   ];
 }
 
