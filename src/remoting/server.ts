@@ -18,6 +18,7 @@ import type { RemotingCounters } from "./remoting_counters.ts";
 import type { TlsAcceptor } from "./tls/acceptor.ts";
 import type { TlsPeer } from "./tls/context.ts";
 import type { Listener, Socket, Transport, WaterMarks } from "./transport/transport.ts";
+import { errorMessage } from "../error_message.ts";
 
 /** Milliseconds between two checks of all connections. */
 const CHECK_INTERVAL = 1000;
@@ -237,7 +238,7 @@ export class RemotingServer {
 
   #acceptFailed(address: string, error: unknown): void {
     this.#context.counters.acceptFailures++;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = errorMessage(error);
     this.#log.error("connection not accepted", { address, reason });
   }
 

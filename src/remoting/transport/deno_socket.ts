@@ -6,6 +6,7 @@ import type { Reader, ReadGate } from "./read_gate.ts";
 import { adoptConnection } from "./runtime_internals.ts";
 import { MAX_BUFFER, type SocketBuffers } from "./socket_buffers.ts";
 import type { Socket, SocketHandler, TlsAccept, TlsSession, WaterMarks } from "./transport.ts";
+import { errorMessage } from "../../error_message.ts";
 
 /** Bytes that one connection may bring before the others have their turn. */
 const READ_BURST = 256 * 1024;
@@ -320,7 +321,7 @@ export class DenoSocket implements Socket, Reader {
   }
 
   #fail(error: unknown): void {
-    this.#reason ??= error instanceof Error ? error.message : String(error);
+    this.#reason ??= errorMessage(error);
     this.#close();
   }
 

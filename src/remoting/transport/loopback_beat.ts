@@ -2,6 +2,7 @@ import { connectWithin } from "./connect_within.ts";
 import { isNetGranted } from "./net_permission.ts";
 import { peerAddress } from "./peer_address.ts";
 import type { Beat } from "./read_gate.ts";
+import { errorMessage } from "../../error_message.ts";
 
 /** Milliseconds in which this process must reach itself, and after which that is tried again. */
 const CONNECT_LIMIT = 500;
@@ -114,7 +115,7 @@ export class LoopbackBeat implements Beat {
   #lose(error: unknown): void {
     this.#disconnect();
     if (this.#address === undefined) return;
-    this.#warn(error instanceof Error ? error.message : String(error));
+    this.#warn(errorMessage(error));
     const { hostname, port } = this.#address;
     this.#timer = setTimeout(() => this.open(hostname, port), AGAIN_AFTER);
     Deno.unrefTimer(this.#timer);
