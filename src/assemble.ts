@@ -49,6 +49,7 @@ import { RouteCache } from "./route/route_cache.ts";
 import { RouteInfoManager } from "./route/route_info_manager.ts";
 import type { RouteView } from "./route/route_view.ts";
 import { RouteTables } from "./route/tables.ts";
+import { SharedAnswers } from "./route/shared_answers.ts";
 import { TableLimits } from "./route/table_limits.ts";
 import { StartupError } from "./startup_error.ts";
 import { WorkSlice } from "./work_slice.ts";
@@ -340,6 +341,8 @@ export function assembleProcessing(parts: {
   const tables = new RouteTables();
   const cache = new RouteCache(tables, () => options.routeCacheMaxBytes);
   tables.subscribe(cache);
+  const shared = new SharedAnswers(tables, slice);
+  tables.subscribe(shared);
   const answers = new RouteAnswers({ tables, kv, options, monotonic });
   kv.subscribe((namespace, key) => {
     if (namespace === ORDER_TOPIC_CONFIG) cache.topicChanged(key);
@@ -390,6 +393,7 @@ export function assembleProcessing(parts: {
     options,
     config,
     tables,
+    shared,
     routes,
     cache,
     kv,

@@ -11,14 +11,16 @@ import {
 import { bodyFingerprint } from "../protocol/body_fingerprint.ts";
 import { FastjsonReader } from "../protocol/fastjson_reader.ts";
 import { emptyBody, type RegisterBrokerBody } from "../protocol/register_broker_body.ts";
-import { encodeBrokerMemberGroup, encodeClusterInfo } from "../protocol/route_data.ts";
+import { encodeBrokerMemberGroup } from "../protocol/route_data.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
 import { addressesOf, type Peer } from "../remoting/peer.ts";
 import type { RegistrationResult } from "../route/registration.ts";
 import type { RouteInfoManager } from "../route/route_info_manager.ts";
 import type { RouteView } from "../route/route_view.ts";
+import type { SharedAnswers } from "../route/shared_answers.ts";
 import type { WorkSlice } from "../work_slice.ts";
 import { RequestError } from "./errors.ts";
+import { withBody } from "./replies.ts";
 import {
   checkBodyLength,
   optionalBoolean,
@@ -43,6 +45,7 @@ export interface BrokerOptions {
 export interface BrokerHandlersParts {
   routes: RouteInfoManager;
   tables: RouteView;
+  shared: SharedAnswers;
   kv: KvConfig;
   decoder: RegistrationDecoder;
   /** Registrations wait in it for their bodies to be decoded. */
@@ -69,7 +72,7 @@ const NO_CODE_SET = "not set any response code";
 
 /** Requests that register, renew and remove brokers, and queries about brokers. */
 export function brokerHandlers(parts: BrokerHandlersParts) {
-  const { routes, tables, kv, decoder, registrations, slice, options, log } = parts;
+  const { routes, tables, shared, kv, decoder, registrations, slice, options, log } = parts;
   return {
     register,
     unregister,
@@ -175,9 +178,8 @@ export function brokerHandlers(parts: BrokerHandlersParts) {
     };
   }
 
-  function clusterInfo(): Reply {
-    const body = encodeClusterInfo(tables.brokers(), tables.clusters());
-    return { code: ResponseCode.SUCCESS, body };
+  function clusterInfo(): Reply | Promise<Reply> {
+    return withBody(shared.clusterInfo());
   }
 
   function memberGroup(request: Command): Reply {

@@ -43,7 +43,7 @@ export interface RequestQueues {
 export function requestTable(parts: RequestTableParts): ReadonlyMap<number, RequestRow> {
   const { clientRequest, default: other, disk } = parts.queues;
   const broker = brokerHandlers({ ...parts, registrations: parts.queues.registration });
-  const topic = topicHandlers(parts.routes, parts.tables, parts.options);
+  const topic = topicHandlers(parts.routes, parts.shared, parts.options);
   const kv = kvHandlers(parts.kv);
   const config = configHandlers(parts.config, parts.log);
   const access = accessHandlers(parts.access);

@@ -1,17 +1,11 @@
 import { ResponseCode } from "../protocol/codes.ts";
-import { decodeQueueDatas, encodeTopicList } from "../protocol/route_data.ts";
+import { decodeQueueDatas } from "../protocol/route_data.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
 import { addressesOf, type Peer } from "../remoting/peer.ts";
 import type { RouteInfoManager } from "../route/route_info_manager.ts";
-import type { RouteView } from "../route/route_view.ts";
-import {
-  systemTopics,
-  topicsOfCluster,
-  unitSubTopics,
-  unitSubUnunitTopics,
-  unitTopics,
-} from "../route/topic_lists.ts";
+import type { SharedAnswers } from "../route/shared_answers.ts";
 import { RequestError } from "./errors.ts";
+import { withBody } from "./replies.ts";
 import { checkBodyLength, requiredField, requiredName } from "./fields.ts";
 
 /** Options that disable topic lists. */
@@ -26,37 +20,37 @@ const MAX_TOPIC_ROUTE = 1024 * 1024;
 /** Requests that list, add and delete topics. */
 export function topicHandlers(
   routes: RouteInfoManager,
-  tables: RouteView,
+  shared: SharedAnswers,
   options: Readonly<TopicListOptions>,
 ) {
   return {
     all,
     ofCluster,
     system,
-    unit: () => list(unitTopics(tables)),
-    unitSub: () => list(unitSubTopics(tables)),
-    unitSubUnunit: () => list(unitSubUnunitTopics(tables)),
+    unit: () => list(() => shared.unitTopics()),
+    unitSub: () => list(() => shared.unitSubTopics()),
+    unitSubUnunit: () => list(() => shared.unitSubUnunitTopics()),
     register,
     remove,
   };
 
-  function all(): Reply {
+  function all(): Reply | Promise<Reply> {
     checkEnabled(options.enableAllTopicList);
-    return { code: ResponseCode.SUCCESS, body: encodeTopicList(tables.topics()) };
+    return withBody(shared.allTopics());
   }
 
-  function ofCluster(request: Command): Reply {
-    return list(topicsOfCluster(tables, requiredField(request, "cluster")));
+  function ofCluster(request: Command): Reply | Promise<Reply> {
+    const cluster = requiredField(request, "cluster");
+    return list(() => shared.topicsOfCluster(cluster));
   }
 
-  function system(): Reply {
-    const { topics, brokerAddr } = systemTopics(tables);
-    return { code: ResponseCode.SUCCESS, body: encodeTopicList(topics, brokerAddr) };
+  function system(): Reply | Promise<Reply> {
+    return withBody(shared.systemTopics());
   }
 
-  function list(topics: Iterable<string>): Reply {
+  function list(encode: () => Uint8Array | Promise<Uint8Array>): Reply | Promise<Reply> {
     checkEnabled(options.enableTopicList);
-    return { code: ResponseCode.SUCCESS, body: encodeTopicList(topics) };
+    return withBody(encode());
   }
 
   function register(request: Command, peer: Peer): Reply {

@@ -53,6 +53,7 @@ export interface TopicRouteData {
 }
 
 const utf8 = new TextEncoder();
+const PIECES_PER_STEP = 512;
 
 /** Encodes the response to GET_ROUTEINFO_BY_TOPIC (protocol.md, "Other bodies"). */
 export function encodeTopicRoute(route: TopicRouteData, dialect: Dialect): Uint8Array {
@@ -82,18 +83,38 @@ export function encodeClusterInfo(
   brokers: Iterable<BrokerData>,
   clusters: Iterable<readonly [string, Iterable<string>]>,
 ): Uint8Array {
-  const brokerEntries = Array.from(
-    brokers,
-    (broker) => [broker.brokerName, brokerJson(broker, "fastjson")] as const,
-  );
-  const clusterEntries = Array.from(
-    clusters,
-    ([cluster, names]) => [cluster, jsonStrings(names)] as const,
-  );
-  return utf8.encode(
-    `{"brokerAddrTable":${jsonMap(brokerEntries, "fastjson")},` +
-      `"clusterAddrTable":${jsonMap(clusterEntries, "fastjson")}}`,
-  );
+  return finish(clusterInfoSteps(brokers, clusters));
+}
+
+/** Like {@link encodeClusterInfo}, in steps: the caller can do other work in between. */
+export function* clusterInfoSteps(
+  brokers: Iterable<BrokerData>,
+  clusters: Iterable<readonly [string, Iterable<string>]>,
+): Generator<void, Uint8Array> {
+  const pieces = new Pieces();
+  pieces.add('{"brokerAddrTable":{');
+  let comma = "";
+  for (const broker of brokers) {
+    pieces.add(`${comma}${jsonString(broker.brokerName)}:${brokerJson(broker, "fastjson")}`);
+    comma = ",";
+    if (pieces.due) yield pieces.encode();
+  }
+  pieces.add('},"clusterAddrTable":{');
+  comma = "";
+  for (const [cluster, names] of clusters) {
+    pieces.add(`${comma}${jsonString(cluster)}:[`);
+    comma = "";
+    for (const name of names) {
+      pieces.add(comma + jsonString(name));
+      comma = ",";
+      if (pieces.due) yield pieces.encode();
+    }
+    pieces.add("]");
+    comma = ",";
+    if (pieces.due) yield pieces.encode();
+  }
+  pieces.add("}}");
+  return pieces.bytes();
 }
 
 /** Encodes the response to GET_BROKER_MEMBER_GROUP. Numeric keys are unquoted for all readers. */
@@ -110,9 +131,77 @@ export function encodeBrokerMemberGroup(
 }
 
 /** Encodes the response to the requests that list topics. */
-export function encodeTopicList(topics: Iterable<string>, brokerAddr?: string): Uint8Array {
+export function encodeTopicList(
+  topics: Iterable<string | undefined>,
+  brokerAddr?: string,
+): Uint8Array {
+  return finish(topicListSteps(topics, brokerAddr));
+}
+
+/**
+ * Like {@link encodeTopicList}, in steps: the caller can do other work in between.
+ *
+ * @param topics `undefined` stands for topics that are left out
+ */
+export function* topicListSteps(
+  topics: Iterable<string | undefined>,
+  brokerAddr?: string,
+): Generator<void, Uint8Array> {
+  const pieces = new Pieces();
   const start = brokerAddr === undefined ? "{" : `{"brokerAddr":${jsonString(brokerAddr)},`;
-  return utf8.encode(`${start}"topicList":${jsonStrings(topics)}}`);
+  pieces.add(`${start}"topicList":[`);
+  let comma = "";
+  for (const topic of topics) {
+    pieces.add(topic === undefined ? "" : comma + jsonString(topic));
+    if (topic !== undefined) comma = ",";
+    if (pieces.due) yield pieces.encode();
+  }
+  pieces.add("]}");
+  return pieces.bytes();
+}
+
+/** Texts of JSON that are encoded some at a time. */
+class Pieces {
+  readonly #encoded: Uint8Array[] = [];
+  #text = "";
+  #count = 0;
+
+  add(text: string): void {
+    this.#text += text;
+    this.#count++;
+  }
+
+  /** Whether so many were added that it is time to encode them. */
+  get due(): boolean {
+    return this.#count >= PIECES_PER_STEP;
+  }
+
+  encode(): void {
+    this.#encoded.push(utf8.encode(this.#text));
+    this.#text = "";
+    this.#count = 0;
+  }
+
+  /** All of them. */
+  bytes(): Uint8Array {
+    this.encode();
+    const [only] = this.#encoded;
+    if (this.#encoded.length === 1 && only !== undefined) return only;
+    const all = new Uint8Array(this.#encoded.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const bytes of this.#encoded) {
+      all.set(bytes, at);
+      at += bytes.length;
+    }
+    return all;
+  }
+}
+
+function finish<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
 }
 
 /**

@@ -2,7 +2,7 @@ import type { ByteBudget, SpareMemory } from "./memory_budget.ts";
 
 /** Allocating smaller buffers costs less than pooling them. */
 const LEAST = 64 * 1024;
-const MAX_POOLED = 8 * 1024 * 1024;
+const DEFAULT_CAPACITY = 8 * 1024 * 1024;
 
 type SpareBudget = Pick<ByteBudget, "takeSpare" | "giveSpare">;
 
@@ -16,11 +16,17 @@ export class BufferPool implements SpareMemory {
   /** Sorted by size, smallest first. */
   readonly #free: Uint8Array[] = [];
   readonly #budget: SpareBudget;
+  readonly #capacity: number;
   #size = 0;
 
-  /** @param budget pays for the buffers while they are here */
-  constructor(budget: SpareBudget = NO_LIMIT) {
+  /**
+   * @param budget pays for the buffers while they are here
+   * @param capacity bytes of all buffers; it must have room for the largest frame, or the largest
+   *   are allocated each time
+   */
+  constructor(budget: SpareBudget = NO_LIMIT, capacity = DEFAULT_CAPACITY) {
     this.#budget = budget;
+    this.#capacity = capacity;
   }
 
   /** Returns a free buffer of at least this size, with arbitrary contents, if there is one. */
@@ -38,14 +44,16 @@ export class BufferPool implements SpareMemory {
    */
   give(buffer: Uint8Array): void {
     const { length } = buffer;
-    if (length < LEAST || length > MAX_POOLED) return;
+    if (length < LEAST || length > this.#capacity) return;
     let [smallest] = this.#free;
-    while (this.#size + length > MAX_POOLED && smallest !== undefined && smallest.length < length) {
+    while (
+      this.#size + length > this.#capacity && smallest !== undefined && smallest.length < length
+    ) {
       this.#free.shift();
       this.#forget(smallest);
       [smallest] = this.#free;
     }
-    if (this.#size + length > MAX_POOLED || !this.#budget.takeSpare(length, this)) return;
+    if (this.#size + length > this.#capacity || !this.#budget.takeSpare(length, this)) return;
     const at = this.#free.findIndex((other) => other.length >= length);
     this.#free.splice(at < 0 ? this.#free.length : at, 0, buffer);
     this.#size += length;

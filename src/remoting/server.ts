@@ -23,6 +23,9 @@ import { errorMessage } from "../error_message.ts";
 /** Milliseconds between two checks of all connections. */
 const CHECK_INTERVAL = 1000;
 
+/** Bytes of a frame before those that its length counts. */
+const LENGTH_FIELD = 4;
+
 /** Options that a {@link RemotingServer} reads each time it needs them. */
 export interface RemotingOptions extends ConnectionOptions {
   frameMaxLength: number;
@@ -99,7 +102,7 @@ export class RemotingServer {
       log,
       encoder: new FrameEncoder(),
       memo: new HeaderMemo(() => options.headerCacheMaxBytes),
-      pool: new BufferPool(budget),
+      pool: new BufferPool(budget, options.frameMaxLength + LENGTH_FIELD),
       frameMaxLength: options.frameMaxLength,
       clock,
       proxied: (address) => this.#refusalOf(address),

@@ -1,6 +1,6 @@
 import { MASTER_ID, Perm } from "../protocol/codes.ts";
 import { sameDataVersion } from "../protocol/data_version.ts";
-import { type Long, minLong } from "../protocol/long.ts";
+import type { Long } from "../protocol/long.ts";
 import type { BrokerData } from "../protocol/route_data.ts";
 import type { RegisterBrokerBody } from "../protocol/register_broker_body.ts";
 import { type MinBrokerIdChange, minBrokerIdChange } from "./min_broker_id.ts";
@@ -95,7 +95,7 @@ export function* registerBroker(
   const registerFirst = oldAddr === undefined;
   if (registerFirst && body.topics.length === 1) return { kind: "refused" };
 
-  const topics = roleOf(registration, known) === "slave" ? [] : body.topics;
+  const topics = roleOf(registration, tables) === "slave" ? [] : body.topics;
   const growth = yield* limits.growthOf(registration, { ...body, topics });
   const over = limits.refusal(growth);
   if (over !== undefined) {
@@ -122,11 +122,11 @@ function* apply(
   const known = tables.broker(brokerName);
   const registerFirst = known?.brokerAddrs.has(brokerId) !== true;
   const handover = handoverBy(tables, registration, known);
-  const minBrokerIdBefore = minLong(known?.brokerAddrs.keys() ?? []) ?? 0;
+  const minBrokerIdBefore = tables.minBrokerId(brokerName) ?? 0;
   const broker = placeBroker(tables, registration);
   const live = tables.liveBroker(clusterName, brokerName, brokerAddr);
   const versionChanged = live === undefined || !sameDataVersion(live.dataVersion, body.dataVersion);
-  const role = roleOf(registration, broker);
+  const role = roleOf(registration, tables);
   const { masterAddr, haServerAddr } = keepAlive(tables, registration, broker, body, heard);
   let changedTopics = 0;
   if (role !== "slave") {
@@ -176,7 +176,7 @@ export function registerBrokerAgain(
   const known = tables.broker(brokerName);
   const live = tables.liveBroker(clusterName, brokerName, brokerAddr);
   if (live === undefined || known?.brokerAddrs.get(brokerId) !== brokerAddr) return undefined;
-  const sender = senderOf(header, roleOf(header, known));
+  const sender = senderOf(header, roleOf(header, tables));
   const { body, missing } = tables.appliedBody(brokerName, sender, fingerprint) ?? {};
   if (body === undefined || missing === undefined) return undefined;
   if (!sameDataVersion(body.dataVersion, live.dataVersion)) return undefined;
@@ -194,10 +194,9 @@ function handoverBy(
   { clusterName, brokerName, brokerAddr, brokerId }: RegistrationHeader,
   known: BrokerData | undefined,
 ): Handover | undefined {
-  const addrs = known?.brokerAddrs ?? new Map<Long, string>();
-  const old = addrs.get(brokerId);
+  const old = known?.brokerAddrs.get(brokerId);
   if (old === brokerAddr) return undefined;
-  const [formerId] = [...addrs].find(([, addr]) => addr === brokerAddr) ?? [];
+  const formerId = tables.brokerId(brokerName, brokerAddr);
   if (old === undefined && formerId === undefined) return undefined;
   const holderAlive = old !== undefined &&
     tables.liveBroker(clusterName, brokerName, old) !== undefined;
@@ -207,16 +206,18 @@ function handoverBy(
 type Role = "master" | "prime slave" | "slave";
 
 /** Topics are accepted from masters and from acting masters. */
-function roleOf(header: RegistrationHeader, group: BrokerData | undefined): Role {
-  const { brokerId, brokerAddr, enableActingMaster } = header;
+function roleOf(header: RegistrationHeader, tables: RouteTables): Role {
+  const { brokerId, brokerName, brokerAddr, enableActingMaster } = header;
   if (brokerId === MASTER_ID) return "master";
   // Brokers older than 5.0 have no acting masters.
   if (enableActingMaster === undefined) return "slave";
-  for (const [id, addr] of group?.brokerAddrs ?? []) {
-    // It gives up its former id.
-    if (id < brokerId && addr !== brokerAddr) return "slave";
-  }
-  return "prime slave";
+  const ids = tables.broker(brokerName)?.brokerAddrs;
+  const minId = tables.minBrokerId(brokerName);
+  if (ids === undefined || minId === undefined || minId >= brokerId) return "prime slave";
+  if (ids.get(minId) !== brokerAddr) return "slave";
+  // It gives up its former id.
+  const others = [...ids.keys()].filter((id) => id !== minId);
+  return others.some((id) => id < brokerId) ? "slave" : "prime slave";
 }
 
 /** The effect of a body depends on its sender. No name has a line break. */

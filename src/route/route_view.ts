@@ -8,6 +8,8 @@ export interface RouteView {
   topics(): Iterable<string>;
   /** The number of topics. */
   readonly topicCount: number;
+  /** Grows whenever a topic is added or removed. */
+  readonly topicNamesVersion: number;
   /** The number of topics on the brokers of a name. */
   topicCountOf(brokerName: string): number;
   /** Topics of the brokers of a name. */
@@ -26,6 +28,8 @@ export interface RouteView {
   readonly groupCount: number;
   /** The id that an address has in its group. */
   brokerId(brokerName: string, brokerAddr: string): Long | undefined;
+  /** The smallest id of the brokers of one name. */
+  minBrokerId(brokerName: string): Long | undefined;
   /** The brokers of one name. */
   broker(brokerName: string): BrokerData | undefined;
   /** Clusters and the broker names in each. */

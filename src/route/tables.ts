@@ -1,5 +1,5 @@
 import type { DataVersion } from "../protocol/data_version.ts";
-import type { Long } from "../protocol/long.ts";
+import { type Long, minLong } from "../protocol/long.ts";
 import type { BrokerData, QueueData, TopicQueueMappingInfo } from "../protocol/route_data.ts";
 import {
   addressBytes,
@@ -55,6 +55,8 @@ interface Group {
   /** The id of each address. */
   readonly ids: Map<string, Long>;
   readonly clusters: Set<string>;
+  /** The smallest id; `undefined` until somebody asks after it was removed. */
+  minId: Long | undefined;
   /** See {@link RouteTables.appliedBody}. */
   readonly applied: AppliedBodies;
 }
@@ -83,7 +85,7 @@ interface TopicsOfBroker {
 const LEAST_KINDS = 4096;
 
 const LIVE_BYTES = objectBytes(9) + objectBytes(3);
-const GROUP_BYTES = objectBytes(4) + objectBytes(5) + 2 * mapBytes(1) + mapBytes(1);
+const GROUP_BYTES = objectBytes(5) + objectBytes(5) + 2 * mapBytes(1) + mapBytes(1);
 const KIND_BYTES = objectBytes(5) + 32;
 const TOPIC_BYTES = objectBytes(4);
 const TOPICS_OF_BROKER_BYTES = objectBytes(3) + mapBytes(0);
@@ -110,6 +112,7 @@ export class RouteTables implements RouteView {
   readonly #filterServers = new Map<string, readonly string[]>();
   readonly #listeners: RouteListener[] = [];
   #queueDataCount = 0;
+  #topicNamesVersion = 0;
   /** Memory of everything but the seven tables themselves and the applied bodies. */
   #contentBytes = 0;
   #appliedBytes = 0;
@@ -128,6 +131,10 @@ export class RouteTables implements RouteView {
 
   get topicCount(): number {
     return this.#topics.size;
+  }
+
+  get topicNamesVersion(): number {
+    return this.#topicNamesVersion;
   }
 
   topicCountOf(brokerName: string): number {
@@ -169,6 +176,11 @@ export class RouteTables implements RouteView {
 
   brokerId(brokerName: string, brokerAddr: string): Long | undefined {
     return this.#groups.get(brokerName)?.ids.get(brokerAddr);
+  }
+
+  minBrokerId(brokerName: string): Long | undefined {
+    const group = this.#groups.get(brokerName);
+    return group && (group.minId ??= minLong(group.data.brokerAddrs.keys()));
   }
 
   clusters(): Iterable<readonly [string, ReadonlySet<string>]> {
@@ -267,7 +279,13 @@ export class RouteTables implements RouteView {
         enableActingMaster,
         zoneName,
       };
-      group = { data, ids: new Map(), clusters: new Set(), applied: new AppliedBodies() };
+      group = {
+        data,
+        ids: new Map(),
+        clusters: new Set(),
+        minId: undefined,
+        applied: new AppliedBodies(),
+      };
       this.#groups.set(brokerName, group);
       this.#clusterInfoBytes += groupBytes(brokerName, clusterName, zoneName);
       this.#contentBytes += GROUP_BYTES + stringBytes(brokerName);
@@ -295,6 +313,8 @@ export class RouteTables implements RouteView {
       }
       data.brokerAddrs.set(brokerId, brokerAddr);
       ids.set(brokerAddr, brokerId);
+      const isMin = ids.size === 1 || (group.minId !== undefined && brokerId < group.minId);
+      if (isMin) group.minId = brokerId;
       this.#contentBytes += membersBytes(group) + stringBytes(brokerAddr);
       this.#clusterInfoBytes += addressBytes(brokerAddr);
     }
@@ -366,6 +386,7 @@ export class RouteTables implements RouteView {
     this.#contentBytes -= membersBytes(group);
     group.data.brokerAddrs.delete(id);
     group.ids.delete(brokerAddr);
+    if (id === group.minId) group.minId = undefined;
     this.#contentBytes += membersBytes(group) - stringBytes(brokerAddr);
     this.#clusterInfoBytes -= addressBytes(brokerAddr);
   }
@@ -445,6 +466,7 @@ export class RouteTables implements RouteView {
         routeBytes: queueDataBytes(data),
       };
       this.#topics.set(name, topic);
+      this.#topicNamesVersion++;
       this.#topicListBytes += textBytes(name);
       this.#contentBytes += TOPIC_BYTES + stringBytes(name) + arrayBytes(1);
       this.#place(of, topic, 0);
@@ -493,6 +515,7 @@ export class RouteTables implements RouteView {
     if (topic === undefined) return false;
     for (const data of topic.datas) this.#displace(topic, data);
     this.#topics.delete(name);
+    this.#topicNamesVersion++;
     this.#topicListBytes -= textBytes(name);
     this.#contentBytes -= TOPIC_BYTES + stringBytes(name) + arrayBytes(topic.datas.length) +
       mappingsBytes(topic.mappings);

@@ -1,6 +1,5 @@
 import type { PeerFields } from "../log/log.ts";
 import { MASTER_ID, Perm } from "../protocol/codes.ts";
-import { minLong } from "../protocol/long.ts";
 import { type MinBrokerIdChange, minBrokerIdChange } from "./min_broker_id.ts";
 import type { RouteTables } from "./tables.ts";
 
@@ -39,7 +38,7 @@ export function* unregisterBrokers(
   if (!broker.brokerAddrs.has(MASTER_ID)) {
     yield* changePerm(tables, brokerName, (perm) => perm & ~Perm.WRITE);
   }
-  const minBrokerId = minLong(broker.brokerAddrs.keys()) ?? 0;
+  const minBrokerId = tables.minBrokerId(brokerName) ?? 0;
   // The one whose removal made the smallest id that is left the smallest.
   const smaller = [...removed].filter(([id]) => id < minBrokerId);
   const offlineBrokerAddr = smaller.at(-1)?.[1];

@@ -33,6 +33,19 @@ describe("BufferPool", () => {
   });
 });
 
+describe("BufferPool of a server", () => {
+  it("has room for the largest frame", () => {
+    const largest = 16 * MIB + 4;
+    const buffer = new Uint8Array(largest);
+    const small = new BufferPool();
+    small.give(buffer);
+    assert.equal(small.take(largest), undefined);
+    const pool = new BufferPool(undefined, largest);
+    pool.give(buffer);
+    assert.equal(pool.take(largest), buffer);
+  });
+});
+
 describe("BufferPool that is full", () => {
   it("lets a large buffer push out smaller ones, and not the other way round", () => {
     const pool = new BufferPool();
