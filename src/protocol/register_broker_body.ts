@@ -35,6 +35,7 @@ const MAX_FILTER_SERVERS = 10_000;
 /** Longer names are decoded in another way, which has no limit. */
 const MAX_ASCII_NAME = 255;
 const SPACE = 0x20;
+const DELETE = 0x7f;
 
 // A leading U+FEFF is part of the text, not a byte order mark.
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -95,7 +96,7 @@ export function* readInflatedBody(
   const topicCount = parts.count("topics");
   checkTopicCount(topicCount, maxTopics);
   for (let i = 0; i < topicCount; i++) {
-    topics.push(parseTopicConfig(parts.bytes("a topic")));
+    topics.push(parseTopicConfig(bytes, ...parts.range("a topic")));
     if (i % TOPICS_PER_STEP === TOPICS_PER_STEP - 1) yield;
   }
   const filterServers = parts.json("the filter servers", readStrings);
@@ -245,30 +246,37 @@ function readTopicConfig(reader: FastjsonReader, name: string): TopicSample | un
  * Parses the text form used in compressed bodies: name, read and write queues, perm, filter type,
  * attributes. From the bytes: the name must not keep the rest of the text in memory.
  */
-function parseTopicConfig(bytes: Uint8Array): TopicConfig {
-  const ends: number[] = [];
-  let all = 0;
-  for (let at = 0; at < bytes.length && ends.length < 4; at++) {
-    const byte = byteAt(bytes, at);
-    if (byte === SPACE) ends.push(at);
-    else if (ends.length === 0) all |= byte;
+function parseTopicConfig(bytes: Uint8Array, start: number, end: number): TopicConfig {
+  let plain = true;
+  let nameEnd = start;
+  for (; nameEnd < end && bytes[nameEnd] !== SPACE; nameEnd++) {
+    const byte = byteAt(bytes, nameEnd);
+    if (byte < SPACE || byte >= DELETE) plain = false;
   }
-  const [nameEnd = 0, readEnd = 0, writeEnd = 0, permEnd = 0] = ends;
+  const readEnd = nextSpace(bytes, nameEnd + 1, end);
+  const writeEnd = nextSpace(bytes, readEnd + 1, end);
+  const permEnd = nextSpace(bytes, writeEnd + 1, end);
   const readQueueNums = int32Between(bytes, nameEnd + 1, readEnd);
   const writeQueueNums = int32Between(bytes, readEnd + 1, writeEnd);
   const perm = int32Between(bytes, writeEnd + 1, permEnd);
   if (
-    ends.length < 4 || readQueueNums === undefined || writeQueueNums === undefined ||
+    permEnd >= end || readQueueNums === undefined || writeQueueNums === undefined ||
     perm === undefined
   ) {
-    const shown = JSON.stringify(utf8.decode(bytes.subarray(0, 80)));
+    const shown = JSON.stringify(utf8.decode(bytes.subarray(start, Math.min(end, start + 80))));
     throw new FastjsonError(`unreadable topic ${shown}`);
   }
-  const topicName = all < 0x80 && nameEnd <= MAX_ASCII_NAME
-    ? asciiText(bytes, 0, nameEnd)
-    : utf8.decode(bytes.subarray(0, nameEnd));
-  checkName("topicName", topicName);
+  let topicName: string;
+  if (plain && nameEnd - start <= MAX_ASCII_NAME) topicName = asciiText(bytes, start, nameEnd);
+  else checkName("topicName", topicName = utf8.decode(bytes.subarray(start, nameEnd)));
   return { topicName, readQueueNums, writeQueueNums, perm, topicSysFlag: 0 };
+}
+
+/** Returns the offset of the next space, or the end. */
+function nextSpace(bytes: Uint8Array, start: number, end: number): number {
+  let at = start;
+  while (at < end && bytes[at] !== SPACE) at++;
+  return at;
 }
 
 /** Parses the usual short numbers without making a text of them. */
@@ -388,17 +396,18 @@ class LengthPrefixed {
     return count;
   }
 
-  bytes(what: string): Uint8Array {
+  /** Reads a length, and returns the start and the end of the bytes that it counts. */
+  range(what: string): [start: number, end: number] {
     const length = this.#int32(what);
     if (length < 0 || length > this.#bytes.length - this.#at) {
       throw new FastjsonError(`the length of ${what}, ${length}, goes past the end of the body`);
     }
     this.#at += length;
-    return this.#bytes.subarray(this.#at - length, this.#at);
+    return [this.#at - length, this.#at];
   }
 
   json<T>(what: string, read: (reader: FastjsonReader) => T): T {
-    const reader = new FastjsonReader(this.bytes(what));
+    const reader = new FastjsonReader(this.#bytes.subarray(...this.range(what)));
     const value = read(reader);
     reader.end();
     return value;

@@ -129,6 +129,7 @@ function* apply(
   const role = roleOf(registration, tables);
   const { masterAddr, haServerAddr } = keepAlive(tables, registration, broker, body, heard);
   let changedTopics = 0;
+  const topicsBefore = tables.topicCountOf(brokerName);
   if (role !== "slave") {
     if (options.deleteTopicWithBrokerRegistration && body.mappings.size === 0) {
       changedTopics += yield* dropMissingTopics(tables, brokerName, body);
@@ -143,7 +144,7 @@ function* apply(
       dataVersion,
       filterServers,
       takesTopics: role !== "slave",
-      complete: role !== "slave" && namesAllTopics(tables, brokerName, body),
+      complete: role !== "slave" && namesAllTopics(tables, brokerName, body, topicsBefore),
     });
   }
   return {
@@ -230,10 +231,12 @@ function namesAllTopics(
   tables: RouteTables,
   brokerName: string,
   { topics, mappings }: RegisterBrokerBody,
+  topicsBefore: number,
 ): boolean {
   const count = tables.topicCountOf(brokerName);
-  return topics.length === count && mappings.size === 0 &&
-    new Set(topics.map((it) => it.topicName)).size === count;
+  if (topics.length !== count || mappings.size > 0) return false;
+  // If all come from this body, as many as it has, none is repeated.
+  return topicsBefore === 0 || new Set(topics.map((it) => it.topicName)).size === count;
 }
 
 function placeBroker(tables: RouteTables, header: RegistrationHeader): BrokerData {

@@ -165,6 +165,7 @@ export class TableLimits {
     const { brokerName } = header;
     const tables = this.#tables;
     const own = queueDataBytes({ brokerName });
+    const hasTopics = tables.topicCountOf(brokerName) > 0;
     let topics = 0;
     let queueDatas = 0;
     let tableBytes = 0;
@@ -173,11 +174,12 @@ export class TableLimits {
     let visited = 0;
     for (const { topicName } of body.topics) {
       if (++visited % TOPICS_PER_STEP === 0) yield;
-      if (tables.queueData(topicName, brokerName) !== undefined) continue;
+      if (hasTopics && tables.queueData(topicName, brokerName) !== undefined) continue;
       queueDatas++;
       tableBytes += QUEUE_DATA_BYTES;
-      routeBytes = Math.max(routeBytes, tables.routeBytesOf(topicName) + own);
-      if (tables.queueDatas(topicName) !== undefined) continue;
+      const known = tables.routeBytesOf(topicName);
+      routeBytes = Math.max(routeBytes, known + own);
+      if (known > 0) continue;
       topics++;
       tableBytes += TOPIC_BYTES + stringBytes(topicName);
       topicListBytes += textBytes(topicName);
