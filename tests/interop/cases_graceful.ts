@@ -3,7 +3,7 @@
 import type { Version } from "./artifacts.ts";
 import type { Launcher, NameServer } from "./cluster.ts";
 import type { Process } from "./processes.ts";
-import { FrameClient } from "../support/frame_client.ts";
+import { FrameClient } from "./frame_client.ts";
 import { Observer } from "./observer.ts";
 import { type Cluster, known, withCluster } from "./setup.ts";
 import { check, eventually, sleep, type Suite, within } from "./suite.ts";

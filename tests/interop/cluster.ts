@@ -1,7 +1,7 @@
 /** Starts the name servers, brokers and clients of a run, each with its own home folder. */
 
 import { type Artifacts, CACHE, PROJECT, type Version } from "./artifacts.ts";
-import { FrameClient } from "../support/frame_client.ts";
+import { FrameClient } from "./frame_client.ts";
 import { freePort, type Launch, type Process, type Processes } from "./processes.ts";
 import { check } from "./suite.ts";
 import { RequestCode } from "../../src/protocol/codes.ts";

@@ -1,6 +1,6 @@
 /** Queries a name server with our own frames, independently of any tool. */
 
-import { FrameClient } from "../support/frame_client.ts";
+import { FrameClient } from "./frame_client.ts";
 import { type Command, type Request } from "../support/frames.ts";
 import { type Json, parseJson } from "../support/json.ts";
 import { check } from "./suite.ts";

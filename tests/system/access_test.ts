@@ -5,11 +5,11 @@ import type { AuditRecord } from "../../src/audit/record.ts";
 import { RequestCode } from "../../src/protocol/codes.ts";
 import { kvGet, kvPut, registration, routeQuery } from "../support/brokers.ts";
 import { encodeFrame, type Request } from "../support/frames.ts";
-import { runCommand } from "../support/command_process.ts";
+import { runCommand } from "./command_process.ts";
 import { HttpServerProcess } from "../support/http_server.ts";
 import { Peer } from "../support/peer.ts";
 import { Home, itWithFlags, ServerProcess, START_FLAGS } from "../support/server_process.ts";
-import { signed } from "../support/signed.ts";
+import { signed } from "./signed.ts";
 import { until } from "../support/wait.ts";
 
 const SECRET = "a-secret-of-more-than-20-characters";

@@ -2,15 +2,10 @@ import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import { manyTopics, registration } from "../support/brokers.ts";
 import { makeAuthority, makeCertificate } from "../support/certificates.ts";
-import {
-  type CommandResult,
-  isInstalled,
-  runCommand,
-  runShell,
-} from "../support/command_process.ts";
+import { type CommandResult, isInstalled, runCommand, runShell } from "./command_process.ts";
 import { Peer } from "../support/peer.ts";
 import { Home, ServerProcess } from "../support/server_process.ts";
-import { answering, close, type Conduct, StrangeServer } from "../support/strange_server.ts";
+import { answering, close, type Conduct, StrangeServer } from "./strange_server.ts";
 import { pause } from "../support/wait.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);

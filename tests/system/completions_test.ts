@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
-import { isInstalled, runCommand, runShell } from "../support/command_process.ts";
+import { isInstalled, runCommand, runShell } from "./command_process.ts";
 import { Home } from "../support/server_process.ts";
 
 /** The typed words, the last of which is completed, and the expected suggestions. */

@@ -21,7 +21,7 @@ describe("a thousand connections that are always busy, beside one that pipelines
 
 /** Returns the number of answers of each connection, least first. */
 async function loadWithBusyClients(port: number): Promise<number[]> {
-  const program = new URL("../support/busy_clients.ts", import.meta.url).pathname;
+  const program = new URL("busy_clients.ts", import.meta.url).pathname;
   const args = ["run", "--no-prompt", "--allow-net=127.0.0.1", program];
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [...args, `${port}`, `${CONNECTIONS}`, `${ANSWERS}`],

@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { parseJson } from "../support/json.ts";
 import { manyTopics, registration, routeQuery } from "../support/brokers.ts";
 import { Peer } from "../support/peer.ts";
-import { askMeanwhile } from "../support/route_asker.ts";
+import { askMeanwhile } from "./route_asker.ts";
 import { Home, ServerProcess } from "../support/server_process.ts";
 import { RequestCode } from "../../src/protocol/codes.ts";
 

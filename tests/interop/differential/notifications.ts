@@ -6,7 +6,7 @@
 
 import type { Kind, Launcher } from "../cluster.ts";
 import { plainBody } from "../../support/bodies.ts";
-import { FrameClient } from "../../support/frame_client.ts";
+import { FrameClient } from "../frame_client.ts";
 import { type Command, decodeFrame, framesOf } from "../../support/frames.ts";
 import { show } from "../observer.ts";
 import { check, sleep, type Suite } from "../suite.ts";

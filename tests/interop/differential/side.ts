@@ -3,7 +3,7 @@
 import type { NameServer } from "../cluster.ts";
 import { print } from "./difference.ts";
 import type { Step } from "./steps.ts";
-import { FrameClient, NoAnswerError } from "../../support/frame_client.ts";
+import { FrameClient, NoAnswerError } from "../frame_client.ts";
 import type { Command } from "../../support/frames.ts";
 import { type Json, parseJson } from "../../support/json.ts";
 import { check, Failure, sleep } from "../suite.ts";

@@ -1,8 +1,8 @@
 /** An admin command as a separate process, with the permissions of the task `start`. */
 
-import { runsHere } from "./needed_programs.ts";
-import { denoEnvironment, programWords } from "./server_process.ts";
-import { withLimit } from "./wait.ts";
+import { runsHere } from "../support/needed_programs.ts";
+import { denoEnvironment, programWords } from "../support/server_process.ts";
+import { withLimit } from "../support/wait.ts";
 
 /** PATH for shells, including those downloaded by the packaging suite. */
 const SHELLS = new URL("../../.cache/packaging/shells", import.meta.url).pathname +

@@ -1,6 +1,12 @@
 /** A connection that sends frames to a name server and matches the responses. */
 
-import { type Command, decodeFrame, encodeFrame, framesOf, type Request } from "./frames.ts";
+import {
+  type Command,
+  decodeFrame,
+  encodeFrame,
+  framesOf,
+  type Request,
+} from "../support/frames.ts";
 
 /** A call without a response. */
 export class NoAnswerError extends Error {

@@ -3,8 +3,8 @@
  * has begun.
  */
 
-import { routeQuery } from "./brokers.ts";
-import { Peer } from "./peer.ts";
+import { routeQuery } from "../support/brokers.ts";
+import { Peer } from "../support/peer.ts";
 import type { Asked } from "./route_asker.ts";
 
 const scope = globalThis as unknown as {

@@ -7,7 +7,7 @@
  * @module
  */
 import { connect, type Socket } from "node:net";
-import { encodeFrame } from "./frames.ts";
+import { encodeFrame } from "../support/frames.ts";
 import { RequestCode } from "../../src/protocol/codes.ts";
 
 /** Milliseconds after which it ends, whatever came. */
