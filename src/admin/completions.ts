@@ -77,6 +77,17 @@ const placeName = (path: readonly string[]) => quoted(path.map((name) => `/${nam
 const reached = (places: readonly Place[], separator: string) =>
   places.filter(({ path }) => path.length > 0).map(({ path }) => placeName(path)).join(separator);
 
+/** The end of the loop over the words before the cursor, and what can follow them (bash and zsh). */
+function followWord(places: readonly Place[], cases: string): string {
+  return `    case "$place/$word" in
+      ${reached(places, "|")}) place="$place/$word" ;;
+    esac
+  done
+  case "$place" in
+${cases}  esac
+`;
+}
+
 function bash(name: string, places: readonly Place[]): string {
   const cases = places.map(({ path, words, options }) =>
     `    ${placeName(path)}) words=${quoted(texts(words))} options=${quoted(texts(options))} ;;\n`
@@ -90,13 +101,7 @@ _${identifier(name)}() {
   esac
   for ((i = 1; i < COMP_CWORD; i++)); do
     word="\${COMP_WORDS[i]}"
-    case "$place/$word" in
-      ${reached(places, "|")}) place="$place/$word" ;;
-    esac
-  done
-  case "$place" in
-${cases}  esac
-  if [[ $current == -* ]]; then words="$options"; fi
+${followWord(places, cases)}  if [[ $current == -* ]]; then words="$options"; fi
   COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
 complete -F _${identifier(name)} ${name}
@@ -122,13 +127,7 @@ _${identifier(name)}() {
   esac
   for ((i = 2; i < CURRENT; i++)); do
     word="\${words[i]}"
-    case "$place/$word" in
-      ${reached(places, "|")}) place="$place/$word" ;;
-    esac
-  done
-  case "$place" in
-${cases}  esac
-  if [[ "\${words[CURRENT]}" == -* ]]; then
+${followWord(places, cases)}  if [[ "\${words[CURRENT]}" == -* ]]; then
     _describe -o option options_here
   else
     _describe command words_here

@@ -4,10 +4,11 @@ import { compressedBody } from "../support/bodies.ts";
 import { type Broker, registration, routeQuery } from "../support/brokers.ts";
 import { HttpServerProcess } from "../support/http_server.ts";
 import { Peer } from "../support/peer.ts";
-import { askMeanwhile } from "../support/route_asker.ts";
+import { askMeanwhile } from "./route_asker.ts";
 import { parseScrape } from "../support/scrape.ts";
 import { itWithFlags, START_FLAGS } from "../support/server_process.ts";
 import { until } from "../support/wait.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 
 const MiB = 1 << 20;
 const BROKERS = "rocketmq_namesrv_brokers";
@@ -144,7 +145,7 @@ describe("answers", () => {
       topics: [{ name: "T" }, { name: "U" }],
     }));
     assert.match(remark ?? "", /^cluster info would have too many bytes: .* \(maxAnswerBytes\)$/);
-    const info = (await honest.call({ code: 106 })).body.length;
+    const info = (await honest.call({ code: RequestCode.GET_BROKER_CLUSTER_INFO })).body.length;
     const route = (await honest.call(routeQuery("T"))).body.length;
     console.log(`measured: cluster info has ${info} bytes, the route of all brokers ${route}`);
     assert.ok(info > 6 * MiB && info < 8 * MiB, `${info}`);
@@ -158,10 +159,10 @@ describe("answers", () => {
     await using peer = await Peer.connect(http.server.port);
     const broker = (i: number) => ({ name: `broker-${i}`, addr: `10.0.0.1:${i}`, topics: [] });
     assert.equal(await registerAll(peer, 5000, broker), undefined);
-    const first = (await peer.call({ code: 106 })).body;
+    const first = (await peer.call({ code: RequestCode.GET_BROKER_CLUSTER_INFO })).body;
     const before = await cpu(http);
     for (let i = 0; i < 300; i++) {
-      const { body } = await peer.call({ code: 106 });
+      const { body } = await peer.call({ code: RequestCode.GET_BROKER_CLUSTER_INFO });
       assert.equal(body.length, first.length);
     }
     const each = (await cpu(http) - before) / 300;
