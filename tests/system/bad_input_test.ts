@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import { encodeFrame, type Request } from "../support/frames.ts";
-import { manyTopics, registration, routeQuery } from "../support/brokers.ts";
+import { kvPut, manyTopics, registration, routeQuery } from "../support/brokers.ts";
 import { Peer } from "../support/peer.ts";
 import { Home, ServerProcess } from "../support/server_process.ts";
 import { pause, withLimit } from "../support/wait.ts";
@@ -92,11 +92,13 @@ describe("garbage on the port", () => {
     assert.equal((await bystander.call({ code: RequestCode.GET_BROKER_CLUSTER_INFO })).code, 0);
   });
 
-  it("what stands in a name can't forge a line of the log", async () => {
+  it("what stands in a name or a value can't forge a line of the log", async () => {
     const forged = "x\n2030-01-01T00:00:00.000Z ERROR forged";
     const broker = { name: forged, addr: "10.0.0.9:10911", topics: manyTopics(2) };
-    assert.equal((await bystander.call(registration(broker))).code, 0);
-    await server.err.find(/broker registered/);
+    const { code, remark } = await bystander.call(registration(broker));
+    assert.deepEqual([code, /brokerName/.test(remark ?? "")], [1, true]);
+    assert.equal((await bystander.call(kvPut("n", "k", forged))).code, 0);
+    await server.err.find(/KV put/);
     assert.ok(!server.err.all.some((line) => line.startsWith("2030-")));
   });
 });
