@@ -11,7 +11,7 @@ const PRINT_KV_DELAY = 60_000;
 const PRINT_KV_INTERVAL = 600_000;
 const WATER_MARK_INTERVAL = 1000;
 /** Milliseconds that connections get to send their last responses. */
-const STOP_LIMIT = 700;
+const STOP_LIMIT = 2000;
 /** Milliseconds that the disk gets to take the last changes. */
 const DISK_LIMIT = 2000;
 
