@@ -1,0 +1,13 @@
+import { describe, it } from "@std/testing/bdd";
+import { runBatch } from "../fuzz/batch.ts";
+
+/** Seeds of `deno task fuzz`; one that failed is added here. */
+const SEEDS = [1, 2, 3];
+
+describe("a batch of the fuzzer", () => {
+  for (const seed of SEEDS) {
+    it(`leaves tables that agree, and nothing of connections that have gone (seed ${seed})`, async () => {
+      await runBatch(seed, 1000);
+    });
+  }
+});
