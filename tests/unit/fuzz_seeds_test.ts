@@ -1,5 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import { runBatch } from "../fuzz/batch.ts";
+import { runSocketBatch } from "../fuzz/socket_batch.ts";
 
 /** Seeds of `deno task fuzz`; one that failed is added here. */
 const SEEDS = [1, 2, 3];
@@ -10,4 +11,8 @@ describe("a batch of the fuzzer", () => {
       await runBatch(seed, 1000);
     });
   }
+
+  it("over sockets survives a TLS handshake that fails in the first of several pieces", async () => {
+    await runSocketBatch(84_998_797, 3000);
+  });
 });

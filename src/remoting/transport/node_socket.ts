@@ -84,6 +84,10 @@ export class NodeSocket implements Socket {
     plain.unshift(Buffer.from(received));
     const options = { isServer: true, rejectUnauthorized: false, ...accept };
     const socket = new tls.TLSSocket(plain, { ...options, ...TLS_WATER_MARK });
+    // node:tls takes what was received piece by piece, also once a piece has failed the handshake: the
+    // runtime (2.9) then throws where nothing can catch it.
+    const read = plain.read;
+    plain.read = (size) => socket.destroyed ? null : read.call(plain, size);
     this.#socket = socket;
     this.#watch();
     this.#securing = true;
