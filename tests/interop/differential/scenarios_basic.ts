@@ -158,6 +158,8 @@ const kv: Scenario = {
     }),
     { ...get("oneway", "k"), eventually: { code: 0 } },
     ask("unknown code, oneway", 999, undefined, { flag: 2 }),
+    put("refused", "control\u0001", "v"),
+    put("refused", `${longName}k`, "v"),
   ],
 };
 
@@ -258,6 +260,16 @@ const names: Scenario = {
       { version: V(1), topics: T("Long1", "Long2") },
     ),
     route("Long1"),
+    register(
+      "register refused: a control character",
+      broker("broker-c", 6),
+      { version: V(1), topics: T("a\u0001", "plain2") },
+    ),
+    register(
+      "register refused: a name of 256 bytes",
+      broker("n".repeat(256), 7, { cluster: "Long" }),
+      { version: V(1), topics: T("Long3", "Long4") },
+    ),
   ].map((step) =>
     step.name === "system topics" ? { ...step, anyBrokerAddr: ["10.0.0.1:1", "10.0.0.1:2"] } : step
   ),
