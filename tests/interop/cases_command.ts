@@ -52,7 +52,10 @@ class Command {
   /** Runs a command that must succeed with --json; returns the parsed output. */
   // deno-lint-ignore no-explicit-any -- the cases state what is in there
   async json(namesrv: string, ...args: string[]): Promise<any> {
-    return JSON.parse(await this.succeed(namesrv, ...args, "--json"));
+    const output = await this.succeed(namesrv, ...args, "--json");
+    // A warning on stderr comes after it.
+    const [value = output] = /^[[{][^]*?^[\]}]$/m.exec(output) ?? [];
+    return JSON.parse(value);
   }
 }
 

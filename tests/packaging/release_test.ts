@@ -194,7 +194,7 @@ describe("deno task compile", () => {
       await succeed("deno", ["task", "compile"], { env: { DENORT_BIN: runtime } });
       assert.equal((await sums(DIST)).get(executableName(HERE)), await sha256(file));
       // The system tests take it as their program.
-      const [, ...words] = denoJson.tasks["test:system"].split(" ");
+      const [, ...words] = denoJson.tasks["test:system"].replaceAll("'", "").split(" ");
       const args = [...words.slice(0, -1), "tests/system/start_test.ts"];
       const out = await succeed("deno", args, { env: { NAMESRV_PROGRAM: file } });
       assert.match(out, /^not tried, as an executable has its permissions inside: --allow-net$/m);
