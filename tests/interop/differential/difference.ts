@@ -1,4 +1,4 @@
-/** Where two answers differ, and whether that is known. */
+/** Differences between two answers, and whether they are known. */
 
 import type { Json } from "../../support/json.ts";
 import type { KnownDifference } from "./known.ts";

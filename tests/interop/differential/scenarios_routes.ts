@@ -137,6 +137,30 @@ const statics: Scenario = {
   ],
 };
 
+const staticDeleted: Scenario = {
+  name: "a static topic that was deleted",
+  steps: [
+    register("a master with a mapping", a, {
+      version: V(1),
+      topics: T("Static", "Plain"),
+      mappings: [mapping("Static", a.name, "1")],
+    }),
+    ask("delete the topic", RequestCode.DELETE_TOPIC_IN_NAMESRV, { topic: "Static" }),
+    register("the same version with another mapping", a, {
+      version: V(1),
+      topics: T("Static", "Plain"),
+      mappings: [mapping("Static", a.name, "2")],
+    }),
+    named("route, it is back", route("Static")),
+    register("a new version", a, {
+      version: V(2),
+      topics: T("Static", "Plain"),
+      mappings: [mapping("Static", a.name, "3")],
+    }),
+    named("route, new version", route("Static")),
+  ],
+};
+
 const acting = { ...a, acting: "true" };
 
 const actingSlave = { ...aSlave, acting: "true" };
@@ -398,6 +422,7 @@ const topics: Scenario = {
 /** The scenarios of this file. */
 export const ROUTES: Scenario[] = [
   statics,
+  staticDeleted,
   actingMaster("true"),
   actingMaster("false"),
   zones,

@@ -445,6 +445,14 @@ describe("registerBroker, static mappings", () => {
     assert.equal(world.tables.mappings("T9"), undefined);
   });
 
+  it("takes that of a topic that comes back, under the same data version", () => {
+    const world = new RouteWorld();
+    world.register({ mappings: [mapping("T1", "a", 1)] });
+    world.routes.deleteTopic("T1");
+    world.register({ mappings: [mapping("T1", "a", 2)] });
+    assert.deepEqual(world.tables.mappings("T1"), new Map([["a", mapping("T1", "a", 2)]]));
+  });
+
   it("forgets them with the topic", () => {
     const world = new RouteWorld();
     world.register({ mappings: [mapping("T1", "a")] });
