@@ -18,7 +18,7 @@ const SETTLED = 100;
 /** How often files that keep changing are read before the result is used as it is. */
 const MAX_READS = 20;
 
-/** Remembers what was read, by path, as hashes: secrets are kept once. */
+/** Keeps a hash of each file that was read, by path: no second copy of a secret. */
 class SeenFiles implements AccessFileSystem {
   readonly #files: PolicyFileSystem;
   readonly hashes = new Map<string, string>();
@@ -56,6 +56,14 @@ class SeenFiles implements AccessFileSystem {
   }
 }
 
+/** One successful reading of the rules and of all that belongs to them. */
+interface Reading {
+  readonly policy: Policy;
+  readonly warnings: readonly string[];
+  /** Reads certificates, if there are rules for them. */
+  readonly names: NamesReader | undefined;
+}
+
 /** Owns the rules in effect, and replaces them as a whole when their files change. */
 export class PolicyStore {
   readonly #path: string;
@@ -63,9 +71,8 @@ export class PolicyStore {
   readonly #log: Log;
   readonly #nextTurn: () => Promise<void>;
   readonly #watch: FileWatch;
-  #policy!: Policy;
-  #names: NamesReader | undefined;
-  #generation = 0;
+  #current: Reading;
+  #generation = 1;
   /** Hashes of the files read last, usable or not, by path. */
   #seen: ReadonlyMap<string, string>;
   #failedReloads = 0;
@@ -74,7 +81,7 @@ export class PolicyStore {
   /**
    * Reads the rules.
    *
-   * @param nextTurn resolves when others had their turn
+   * @param nextTurn resolves after other work had its turn
    * @throws {AccessFileError} when they have a fault: a server must not start without its rules
    */
   static async load(
@@ -83,9 +90,9 @@ export class PolicyStore {
     log: Log,
     nextTurn: () => Promise<void>,
   ): Promise<PolicyStore> {
-    const store = new PolicyStore(path, files, log, nextTurn);
-    await store.#take();
-    return store;
+    const seen = new SeenFiles(files);
+    const reading = await readPolicy(path, seen, nextTurn);
+    return new PolicyStore(path, files, log, nextTurn, reading, seen.hashes);
   }
 
   private constructor(
@@ -93,31 +100,35 @@ export class PolicyStore {
     files: PolicyFileSystem,
     log: Log,
     nextTurn: () => Promise<void>,
+    reading: Reading,
+    seen: ReadonlyMap<string, string>,
   ) {
     this.#path = path;
     this.#files = files;
     this.#log = log;
     this.#nextTurn = nextTurn;
-    this.#seen = new Map([[path, ""]]);
+    this.#current = reading;
+    this.#seen = seen;
     this.#watch = new FileWatch(files, () => [...this.#seen.keys()], () => this.reload());
+    this.#logLoaded();
   }
 
   /** The rules in effect. */
   get policy(): Policy {
-    return this.#policy;
+    return this.#current.policy;
   }
 
   /** Reads certificates, if there are rules for them. */
   get names(): NamesReader | undefined {
-    return this.#names;
+    return this.#current.names;
   }
 
-  /** How many times rules were taken, the start included. */
+  /** How many times rules were loaded, the start included. */
   get generation(): number {
     return this.#generation;
   }
 
-  /** Number of changed files that could not be taken. */
+  /** Number of changed files that could not be used. */
   get failedReloads(): number {
     return this.#failedReloads;
   }
@@ -133,8 +144,8 @@ export class PolicyStore {
   }
 
   /**
-   * Reads the files again. Rules with a fault change nothing: an error is logged once, and those
-   * before stay in effect. Never rejects.
+   * Reads the files again. Rules with a fault change nothing: an error is logged once, and the
+   * previous rules stay in effect. Never rejects.
    */
   reload(): Promise<void> {
     return this.#reloading = this.#reloading.then(() => this.#reloadOnce());
@@ -150,8 +161,14 @@ export class PolicyStore {
       seen = again;
       if (settled) break;
     }
+    const files = new SeenFiles(this.#files);
+    // Set before reading: a file with a fault is not read again until it changes.
+    this.#seen = files.hashes;
     try {
-      await this.#take();
+      const { policy: before } = this.#current;
+      this.#current = await readPolicy(this.#path, files, this.#nextTurn);
+      this.#generation++;
+      this.#logLoaded(before);
     } catch (error) {
       const reason = error instanceof AccessFileError ? error.message : String(error);
       this.#failedReloads++;
@@ -159,15 +176,9 @@ export class PolicyStore {
     }
   }
 
-  async #take(): Promise<void> {
-    const seen = new SeenFiles(this.#files);
-    this.#seen = seen.hashes;
-    const loaded = await loadPolicy(this.#path, seen, this.#nextTurn);
-    const { policy, warnings } = loaded;
-    if (policy.certificates.length > 0) this.#names ??= await loadNamesReader();
-    const before = this.#policy as Policy | undefined;
-    this.#policy = policy;
-    this.#generation++;
+  /** @param before the previous rules; absent at the start */
+  #logLoaded(before?: Policy): void {
+    const { policy, warnings } = this.#current;
     for (const warning of warnings) this.#log.warn("access rules could be safer", { warning });
     this.#log.info("access rules loaded", {
       file: this.#path,
@@ -177,6 +188,16 @@ export class PolicyStore {
       ...(before !== undefined && changes(before, policy)),
     });
   }
+}
+
+async function readPolicy(
+  path: string,
+  files: AccessFileSystem,
+  nextTurn: () => Promise<void>,
+): Promise<Reading> {
+  const { policy, warnings } = await loadPolicy(path, files, nextTurn);
+  const names = policy.certificates.length > 0 ? await loadNamesReader() : undefined;
+  return { policy, warnings, names };
 }
 
 function countsOf({ accounts, networks, certificates }: Policy) {
@@ -190,7 +211,7 @@ function countsOf({ accounts, networks, certificates }: Policy) {
 /** Most accounts that the line about a change names. */
 const MAX_NAMES = 20;
 
-/** The accounts that came, went, or may do something else. */
+/** The accounts that were added and removed. */
 function changes(before: Policy, after: Policy) {
   const added = [...after.accounts.keys()].filter((key) => !before.accounts.has(key));
   const removed = [...before.accounts.keys()].filter((key) => !after.accounts.has(key));
