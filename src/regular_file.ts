@@ -3,7 +3,7 @@ export interface FileKinds {
   stat(path: string): Promise<{ readonly isFile: boolean }>;
 }
 
-/** Reads like an empty file, and serves to say "no file". */
+/** Reads like an empty file, and is used to mean "no file". */
 const NULL_DEVICE = "/dev/null";
 
 /**

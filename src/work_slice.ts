@@ -2,8 +2,8 @@
 const LENGTH = 4;
 
 /**
- * One clock for all who do long work. Their work adds up: when the slice is used up, all of them
- * wait until the network had a turn, and then go on in the order in which they began to wait.
+ * One clock shared by all long work. Their work adds up: when the slice is used up, all tasks wait
+ * until the network has had a turn, and then continue in the order in which they began to wait.
  */
 export class WorkSlice {
   readonly #nextTurn: (task: () => void) => void;

@@ -16,7 +16,7 @@ export interface AccessPeer {
     readonly certificate?: {
       /** SHA-256, in hexadecimal with colons. */
       readonly fingerprint: string;
-      /** Whether a trusted authority has signed it: others are worth nothing. */
+      /** Whether a trusted authority has signed it; any other certificate proves nothing. */
       readonly verified: boolean;
       /** DER. */
       readonly raw: Uint8Array<ArrayBuffer>;
@@ -40,10 +40,10 @@ interface Identity {
   readonly grants: Grants;
 }
 
-/** Characters of an access key: a longer one is no account's. */
+/** Most characters of an access key; no account has a longer one. */
 const MAX_ACCESS_KEY = 128;
 
-/** A header whose signature was good. */
+/** A header with a valid signature. */
 interface Verified {
   readonly account: Account;
   /** The fields of its request, if it has no others. */
@@ -63,8 +63,8 @@ export const COMMON_FIELDS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Decides what may be done: cheapest first, so that a stranger's request costs little. A request may
- * do what any identity of its sender may.
+ * Decides whether a request is allowed: it is if any identity of its sender is allowed it. The
+ * cheapest checks come first, so that requests of strangers cost little.
  */
 export class AccessControl {
   readonly #policy: () => Policy;
@@ -73,7 +73,7 @@ export class AccessControl {
   readonly #signatures: Signatures;
   readonly #peers = new WeakMap<AccessPeer, PeerIdentity>();
   /**
-   * Accounts whose signature was good, by the fields of the remembered headers that have no body: the
+   * Accounts with a valid signature, by the fields object of cached headers without a body: the
    * same header again has the same fields and the same signature.
    */
   readonly #verified = new WeakMap<ReadonlyMap<string, string>, Verified>();
@@ -118,7 +118,8 @@ export class AccessControl {
     if (condition !== undefined) return unproven(condition, accessKey);
     const rule = account.grants.find(action);
     if (rule === undefined) {
-      // Only who has shown that the account is his own hears what it may not do, and cheaply.
+      // Only a sender that proves its account learns what the account may not do, and only if
+      // checking its signature is cheap.
       const short = (request.body?.length ?? 0) < SHORT_CONTENT;
       return short && this.#isSignedBy(account, request)
         ? { allowed: false, reason: "no_grant", authenticated: "signature", account: accessKey }
@@ -191,14 +192,14 @@ export class AccessControl {
 
   #isSignedBy(account: Account, request: Signed): boolean {
     if (request.body !== null) return this.#signatures.verify(request, account.keys);
-    // An account is an object of its policy: one of other rules is another one.
+    // Each policy has account objects of its own, so a reload invalidates this entry.
     if (this.#verified.get(request.extFields)?.account === account) return true;
     if (!this.#signatures.verify(request, account.keys)) return false;
     this.#verified.set(request.extFields, { account });
     return true;
   }
 
-  /** The fields of a remembered header are looked at once. */
+  /** The fields of a cached header are checked only once. */
   #knowsAll(extFields: ReadonlyMap<string, string>, fields: ReadonlySet<string>): boolean {
     const verified = this.#verified.get(extFields);
     if (verified?.known === fields) return true;
@@ -260,7 +261,7 @@ function unproven(reason: Refused, accessKey: string): Decision {
   return { allowed: false, reason, authenticated: "no", account: claimed(accessKey) };
 }
 
-/** An account that nothing shows to be the sender's. */
+/** An account that the sender has not proven. */
 function claimed(accessKey: string): string {
   return accessKey.length > MAX_ACCESS_KEY
     ? `?${accessKey.slice(0, MAX_ACCESS_KEY)}`

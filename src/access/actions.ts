@@ -21,7 +21,7 @@ export interface ActionOfCode {
   readonly names?: (body: Uint8Array) => string[];
 }
 
-/** A longer body is not read before it is known who sends it. */
+/** Longer bodies are not searched for names. */
 const MAX_BODY = 1024 * 1024;
 
 function row(
@@ -37,7 +37,7 @@ const BROKER = { cluster: "clusterName", name: "brokerName" } as const;
 const BROKER_FIELDS = ["brokerName", "brokerAddr", "clusterName", "brokerId"];
 const NAMESPACE = { name: "namespace" } as const;
 
-/** Names of the requests that a name server answers: all that it does not only send. */
+/** Names of the requests that a name server answers; the others it only sends. */
 export type AnsweredRequest = Exclude<keyof typeof RequestCode, "NOTIFY_MIN_BROKER_ID_CHANGE">;
 
 /** The permission that each request needs. A code without a row here does not compile. */
@@ -74,7 +74,8 @@ export const ACTIONS: Readonly<Record<AnsweredRequest, ActionOfCode>> = {
     names: (body) => [...parseProperties(new TextDecoder().decode(body), "the body").keys()],
   }),
   GET_NAMESRV_CONFIG: row("config:read"),
-  // Brokers take a refusal for "nothing has changed", and never register: see REGISTER_BROKER.
+  // Brokers take a refusal to mean that nothing has changed, and then never register; see
+  // REGISTER_BROKER.
   QUERY_DATA_VERSION: row("broker", BROKER_FIELDS, BROKER),
   GET_BROKER_MEMBER_GROUP: row("cluster:read", ["clusterName", "brokerName"], BROKER),
   BROKER_HEARTBEAT: row("broker", [
@@ -133,7 +134,8 @@ export class RequestAction implements Action {
     try {
       return names(body);
     } catch {
-      // It is about nothing that could be allowed; with all of it allowed, its handler complains.
+      // An unreadable body names nothing. A sender that is allowed everything gets the handler's
+      // error.
       return [];
     }
   }

@@ -8,7 +8,7 @@ export interface CertificateNames {
   readonly fingerprint: string;
 }
 
-/** Those of a certificate that nobody has to read: no rule names one. */
+/** Used instead of reading a certificate when no rule is about certificates. */
 export const NO_NAMES: CertificateNames = { commonNames: [], altNames: [], fingerprint: "" };
 
 /** The certificates that a rule is about: all conditions that are given must hold. */

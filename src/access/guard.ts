@@ -13,7 +13,7 @@ import type { Account } from "./policy.ts";
 import type { PolicyStore } from "./policy_store.ts";
 import type { Refusals } from "./refusals.ts";
 
-/** Rules and what they decide with. */
+/** The rules in effect, and the decisions based on them. */
 export interface Rules {
   readonly store: Pick<PolicyStore, "policy">;
   readonly control: AccessControl;
@@ -41,14 +41,14 @@ export interface Admitted {
   readonly peer: Peer;
 }
 
-/** The part of a request's sender that records tell of. */
+/** The part of a request's sender that is recorded. */
 export type RequestPeer = Pick<Peer, "socketAddress" | "proxiedAddress" | "tls">;
 
-/** Without rules, anybody may do anything. */
+/** The decision when there are no rules. */
 const ANYBODY: Decision = { allowed: true, authenticated: "no" };
 const UNAUDITED = "the audit file can't be written, so nothing may be changed (auditRequired)";
 
-/** Lets requests in or refuses them, and has what they did recorded. */
+/** Admits or refuses requests, and records them. */
 export class Guard {
   readonly #parts: GuardParts;
 
@@ -57,9 +57,10 @@ export class Guard {
   }
 
   /**
-   * Decides about a request, before anything is done for it.
+   * Decides whether a request may be handled.
    *
-   * @returns a refusal; what {@link record} has to be told of when it is done; or `undefined`
+   * @returns a refusal; the facts for {@link record} when it is handled; or `undefined` if it is
+   *   not recorded
    */
   check(
     code: number,
@@ -90,20 +91,20 @@ export class Guard {
       return { refused: { code: ResponseCode.SYSTEM_ERROR, remark: UNAUDITED } };
     }
     if (!row.writes && row.permission !== "broker") return undefined;
-    // A body is another request's memory once this one is answered.
+    // After the response, the body's memory is reused for other requests.
     const resource = describeResource(new RequestAction(row, request));
     return { outcome, code, action: row, resource, decision, peer };
   }
 
   /**
-   * Records what became of a request that was let in.
+   * Records the outcome of an admitted request.
    *
-   * @returns what its answer has to wait for (auditSync)
+   * @returns the write that the response must wait for (auditSync), if there is one
    */
   record(admitted: Admitted, reply: Reply): Promise<void> | undefined {
     const { code, action, decision, peer, resource } = admitted;
     const failed = reply.code !== ResponseCode.SUCCESS;
-    // Brokers repeat themselves all the time.
+    // Unchanged re-registrations are not recorded.
     if (!action.writes && reply.change === undefined && !failed) return undefined;
     const { rules, log } = this.#parts;
     if (rules !== undefined && admitted.outcome === "done" && !failed) {

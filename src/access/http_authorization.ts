@@ -4,14 +4,14 @@ import type { Action } from "./permissions.ts";
 import type { Guard, RequestPeer, Rules } from "./guard.ts";
 import { verifySecret } from "./secret_hash.ts";
 
-/** Tokens whose hashes were compared, and need not be again: that takes 50 ms. */
+/** Most verified tokens remembered, because comparing a hash takes 50 ms. */
 const MAX_PROVEN = 1000;
-/** Characters of a credential: longer ones are none. */
+/** Most characters of a credential; longer ones are invalid. */
 const MAX_CREDENTIAL = 1024;
 
 /** Why a request to the HTTP port is refused. */
 export interface HttpRefusal {
-  /** 401: an account could be allowed it. 403: this one is not. */
+  /** 401: an account might be allowed it. 403: this account is not. */
   readonly status: 401 | 403;
   readonly detail: string;
 }
@@ -24,7 +24,7 @@ export interface HttpRefusal {
 export class HttpAuthorization {
   readonly #rules: Rules;
   readonly #guard: Pick<Guard, "checkHttp">;
-  /** By the SHA-256 of a token: the account that it was good for. */
+  /** The account of each verified token, by the SHA-256 of the token. */
   readonly #proven = new Map<string, Account>();
 
   constructor(rules: Rules, guard: Pick<Guard, "checkHttp">) {

@@ -86,7 +86,7 @@ export class Rule {
     this.#names = limits.names && new Patterns(limits.names);
   }
 
-  /** Whether it allows this to one of the names of an action; to an action without names at all. */
+  /** Whether it allows an action on one of its names; `undefined` for an action without names. */
   allows(action: Action, name: string | undefined): boolean {
     if (this.#cluster !== undefined) {
       if (action.cluster === undefined || !this.#cluster.match(action.cluster)) return false;
@@ -127,7 +127,7 @@ export class Grants {
   find(action: Action): Rule | undefined {
     const rules = this.#rules.get(action.permission);
     if (rules === undefined) return undefined;
-    // Names may be costly to find out.
+    // Finding the names can be costly.
     const unlimited = this.#unlimited.get(action.permission);
     if (unlimited !== undefined) return unlimited;
     const { names } = action;

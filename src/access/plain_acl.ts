@@ -70,7 +70,7 @@ function accountLines(account: Readonly<Record<string, unknown>>): string[] {
   return [...lines, `    may: [{client: [${names.map(quoted).join(", ")}]}]`];
 }
 
-/** As the broker reads it: what is not there, or is another word, is DENY. */
+/** As the broker reads it: a missing or unknown word means DENY. */
 function allows(permission: unknown): boolean {
   return typeof permission === "string" && /^(PUB|SUB|PUB\|SUB|SUB\|PUB)$/.test(permission.trim());
 }
@@ -93,7 +93,7 @@ function mapping(value: unknown, source: string): Readonly<Record<string, unknow
   throw new PlainAclError(`${source}: must hold keys and values`);
 }
 
-/** A double-quoted scalar of YAML; JSON's are such. */
+/** A double-quoted YAML scalar; every JSON string is one. */
 function quoted(text: string): string {
   return JSON.stringify(text);
 }

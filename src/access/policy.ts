@@ -3,7 +3,7 @@ import type { Grants } from "./permissions.ts";
 import type { SigningKey } from "./signature.ts";
 import type { Networks } from "../ip_ranges.ts";
 
-/** Whether what the rules do not allow is only told, or refused. */
+/** Whether requests that the rules do not allow are refused, or only reported. */
 export type AccessMode = "audit" | "enforce";
 
 /** An account that signs requests. */
@@ -11,13 +11,13 @@ export interface Account {
   readonly accessKey: string;
   /** Its name in records and answers. */
   readonly identity: string;
-  /** Any of them will do: there are two while a secret is being changed. */
+  /** Each of them is accepted; there are two while a secret is being changed. */
   readonly keys: readonly SigningKey[];
   readonly grants: Grants;
   readonly disabled: boolean;
-  /** Milliseconds since 1970 from which on it counts no more. */
+  /** When it expires, in milliseconds since 1970. */
   readonly expires?: number;
-  /** From where it may be used. */
+  /** Networks from which it may be used. */
   readonly networks?: Networks;
   readonly requireTls: boolean;
   /** Hashes of bearer tokens, as secret_hash.ts makes them. */
@@ -39,7 +39,7 @@ export interface CertificateRule extends CertificateConditions {
 /** The rules of a file. Nothing in them changes: a changed file becomes another policy. */
 export interface Policy {
   readonly mode: AccessMode;
-  /** Proxies whose word for an address is taken. */
+  /** Proxies whose PROXY headers are believed. */
   readonly trustedProxies: Networks;
   readonly anonymous: Grants;
   readonly networks: readonly NetworkRule[];

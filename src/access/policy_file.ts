@@ -24,11 +24,11 @@ import { isSecretHash } from "./secret_hash.ts";
 import { SigningKey } from "./signature.ts";
 import { Networks } from "../ip_ranges.ts";
 
-/** Of the part of a request that is guessed: shorter ones are found out offline too soon. */
+/** Secrets below this many characters can be guessed offline from one signed request. */
 const SHORT_SECRET = 20;
-/** Faults that are told of one file. */
+/** Most faults reported for one file. */
 const MAX_FAULTS = 20;
-/** Milliseconds that reading a file may keep the processor from others. */
+/** Milliseconds of reading before other work gets a turn. */
 const SLICE = 4;
 const OTHERS_MAY = 0o077;
 
@@ -128,7 +128,7 @@ class Reading {
   readonly #files: AccessFileSystem;
   readonly #nextTurn: () => Promise<void>;
   readonly #faults: Fault[] = [];
-  /** Most accounts may the same as others: by the text of their rights. */
+  /** Many accounts have the same rights: parsed once, by their text. */
   readonly #grants = new Map<string, Grants>();
   readonly #networks = new Map<string, Networks>();
   #sliceStart = performance.now();
@@ -380,7 +380,7 @@ class Reading {
       return undefined;
     }
     for (const [i, pattern] of patterns.entries()) {
-      // A star elsewhere, blanks and the like are in no name.
+      // No name contains a star elsewhere, or blanks and the like.
       if (/^[^\s*]+\*?$|^\*$/.test(pattern)) continue;
       const node = fields[key];
       const where = typeof node === "string"
@@ -499,7 +499,7 @@ class Reading {
     for (const key of Object.keys(value)) {
       if (keys.includes(key)) continue;
       const place = this.#document.whereKey(value, key);
-      // A blank that is missing in `secret:…` makes the secret a part of the key.
+      // Without the blank in `secret:…`, the secret becomes a part of the key.
       const name = /^\w{1,40}$/.test(key) ? ` ${key}` : "";
       this.#fault(place, `unknown key${name}; did you mean ${nearestName(key, keys)}?`);
     }

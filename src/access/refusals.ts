@@ -15,9 +15,9 @@ export interface Refusal {
   readonly last: number;
 }
 
-/** How long a resource may be in the table. */
+/** Most characters of a resource in the table. */
 const MAX_RESOURCE = 256;
-/** Each sender may fill one part in so many of the table with different resources. */
+/** Each sender may fill at most the table's capacity divided by this with different resources. */
 const SHARES = 10;
 /** Stands for the resources of a sender that has filled its part. */
 const OTHERS = "(others)";
@@ -35,7 +35,7 @@ export class Refusals {
     this.#capacity = capacity;
   }
 
-  /** How many rows have made room for others. */
+  /** Number of rows that were dropped to make room. */
   get forgotten(): number {
     return this.#forgotten;
   }

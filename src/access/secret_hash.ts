@@ -9,7 +9,7 @@ const HASH_LENGTH = 32;
 const FORM =
   /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]{22,86})\$([A-Za-z0-9+/]{43})$/;
 
-/** A hash of a secret, from which it can't be told: `$scrypt$ln=14,r=8,p=1$salt$hash`. */
+/** Hashes a secret, irreversibly: `$scrypt$ln=14,r=8,p=1$salt$hash`. */
 export async function hashSecret(secret: string): Promise<string> {
   const salt = randomBytes(SALT_LENGTH);
   const hash = await derive(secret, salt, COST);

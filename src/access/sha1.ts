@@ -77,7 +77,7 @@ export class Sha1 {
   }
 }
 
-/** The two states of a key's HMAC: they sign as well as the key does. */
+/** The two states of a key's HMAC. As they can sign like the key, they are as secret. */
 export interface HmacKey {
   readonly inner: Int32Array;
   readonly outer: Int32Array;

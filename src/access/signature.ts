@@ -38,7 +38,7 @@ const BITS = Uint8Array.from({ length: 128 }, (_, code) => {
 });
 const utf8 = new TextEncoder();
 
-/** A secret that signatures are made with. It has no way out of here but in signatures. */
+/** A secret that makes signatures. It can't be read back. */
 export class SigningKey {
   readonly #secret: string;
   #key: HmacKey | undefined;
@@ -72,8 +72,8 @@ export class Signatures {
 
   /**
    * Whether a request was signed with one of some keys. Two kinds of clients add fields after they
-   * signed: where the whole does not match, the zone's fields and the security token may be left out.
-   * They are anybody's then.
+   * signed: where the whole does not match, the zone's fields and the security token may be left
+   * out. Such fields are not protected by the signature.
    */
   verify(request: Signed, keys: readonly SigningKey[]): boolean {
     const { extFields } = request;
@@ -112,7 +112,7 @@ export class Signatures {
     let matches = false;
     for (const key of keys) {
       const computed = this.#compute(request, key, withoutZone, withoutToken);
-      // All bytes are looked at, wherever they differ: the time must not tell where.
+      // All bytes are compared, so that the time does not reveal where two signatures differ.
       let difference = 0;
       for (let i = 0; i < SIGNATURE_LENGTH; i++) {
         difference |= byteAt(computed, i) ^ byteAt(given, i);

@@ -42,8 +42,8 @@ const PASSING: readonly number[] = [
   ResponseCode.REQUEST_CODE_NOT_SUPPORTED,
 ];
 
-/** How a server was called, for hints about what to try next. */
-export interface Asked {
+/** How a command calls a server: hints about what to try next depend on it. */
+export interface CallSettings {
   readonly tls: boolean;
   readonly clientCertificate: boolean;
   /** Milliseconds. */
@@ -55,13 +55,17 @@ export interface Asked {
  *
  * @returns the failure, or `undefined` for an error that the peer did not cause
  */
-export function failureOf(server: string, error: unknown, asked: Asked): ServerFailure | undefined {
-  const what = whatFailed(error, asked);
+export function failureOf(
+  server: string,
+  error: unknown,
+  call: CallSettings,
+): ServerFailure | undefined {
+  const what = whatFailed(error, call);
   return what === undefined ? undefined : new ServerFailure(server, what);
 }
 
-function whatFailed(error: unknown, asked: Asked): string | undefined {
-  const { tls, timeout } = asked;
+function whatFailed(error: unknown, call: CallSettings): string | undefined {
+  const { tls, timeout } = call;
   if (error instanceof ConnectTimeout) {
     return error.connected
       ? `no TLS handshake within ${timeout} ms: does it serve TLS? Try without --tls`
@@ -74,7 +78,7 @@ function whatFailed(error: unknown, asked: Asked): string | undefined {
     if (!tls) {
       return "closed the connection without an answer: is it a name server? If it requires TLS, try --tls";
     }
-    return asked.clientCertificate
+    return call.clientCertificate
       ? "closed the connection without an answer: it may not trust the certificate of --tls-cert"
       : "closed the connection without an answer: it may require a certificate (--tls-cert, --tls-key)";
   }

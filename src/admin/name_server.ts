@@ -126,8 +126,8 @@ export class NameServer {
 export function failureWith(server: string, error: unknown, access: Access): unknown {
   if (error instanceof CommandFailure) return error;
   const { timeout, tls } = access;
-  const asked = { timeout, tls: tls !== undefined, clientCertificate: tls?.cert !== undefined };
-  return failureOf(server, error, asked) ?? error;
+  const call = { timeout, tls: tls !== undefined, clientCertificate: tls?.cert !== undefined };
+  return failureOf(server, error, call) ?? error;
 }
 
 /** The result from one of several servers. */

@@ -19,8 +19,8 @@ const NEW_FILE_MODE = 0o600;
 const NEWLINE = 0x0a;
 
 /**
- * A file that lines are added to, and that makes place for a new one when it is full: `<path>.1` is
- * the youngest of those before it.
+ * A file that lines are appended to. When it is full, it becomes `<path>.1`, older files move up by
+ * one number, and a new file is begun.
  */
 export class AppendFile {
   readonly #path: string;
@@ -41,7 +41,7 @@ export class AppendFile {
     this.#fs = fs;
   }
 
-  /** Makes place for so many bytes, and opens the file where it is not open. */
+  /** Makes room for this many bytes, and opens the file if it is not open. */
   async prepare(bytes: number): Promise<OpenAppendFile> {
     const file = await this.#open();
     if (this.#size === 0 || this.#size + bytes <= this.#maxBytes) return file;

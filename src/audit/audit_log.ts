@@ -6,7 +6,7 @@ import { type AuditFilter, type AuditRecord, passes } from "./record.ts";
 
 /** Milliseconds after which a disk that failed is tried again. */
 const RETRY_AFTER = 1000;
-/** Milliseconds between two complaints about a disk that goes on failing. */
+/** Milliseconds between two log lines about a disk that keeps failing. */
 const COMPLAIN_AFTER = 60_000;
 /** Bytes that are written at once, unless one line is longer. */
 const MAX_BATCH = 256 * 1024;
@@ -14,11 +14,11 @@ const utf8 = new TextEncoder();
 
 /** The options of an {@link AuditLog}. */
 export interface AuditOptions {
-  /** Empty: there is no file, and only the last records are known. */
+  /** If empty, there is no file, and only the last records are kept, in memory. */
   readonly auditFile: string;
   readonly auditFileMaxBytes: number;
   readonly auditFileCount: number;
-  /** Whether records are on the disk before what they tell of is answered. */
+  /** Whether a request is answered only after its record is on disk. */
   readonly auditSync: boolean;
   /** Whether nothing may be changed while the file can't be written. */
   readonly auditRequired: boolean;
@@ -94,12 +94,12 @@ export class AuditLog {
     this.#now = now;
   }
 
-  /** How many records there were. */
+  /** Number of records so far. */
   get records(): number {
     return this.#records;
   }
 
-  /** How many of them did not get into the file, because it could not be written for so long. */
+  /** Number of records lost, because the file could not be written for too long. */
   get lost(): number {
     return this.#lost;
   }
@@ -127,8 +127,8 @@ export class AuditLog {
   /**
    * Adds a record.
    *
-   * @returns what the answer has to wait for: with auditSync, that the disk has the record, or could
-   *   not take it
+   * @returns with auditSync, a promise that resolves when the record is on disk or could not be
+   *   written: the response must wait for it
    */
   add(record: AuditRecord): Promise<void> | undefined {
     this.#records++;
@@ -164,7 +164,7 @@ export class AuditLog {
     this.#file?.close();
   }
 
-  /** Writes what waits, if the disk takes it, and closes the file. */
+  /** Writes the waiting lines, if the disk takes them, and closes the file. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#retry);

@@ -29,7 +29,7 @@ export interface KvConfigParts {
   slice: WorkSlice;
 }
 
-/** `undefined` as value deletes the key. */
+/** Without a value, the key is deleted. */
 interface Difference {
   readonly namespace: string;
   readonly key: string;
@@ -60,8 +60,8 @@ const VALUES_A_STEP = 64;
 
 /**
  * The KV table, namespace -> key -> value (semantics.md, "KV config"), and its file. Readers see
- * only data that is safely on disk. Other processes may use the same file: before each write, what
- * they have written is taken.
+ * only data that is safely on disk. Other processes may use the same file: their changes are merged
+ * before each write.
  */
 export class KvConfig {
   readonly #file: DurableFile;
@@ -106,8 +106,8 @@ export class KvConfig {
    * Loads the table. Without a file it is empty, even if there is a `.bak`: no write ever leaves
    * the file missing, so it was removed on purpose. If the file is broken, the `.bak` is used with
    * a warning, and the next write keeps the broken content as `<path>.broken` instead of replacing
-   * the good backup. An empty file without a `.bak` is an empty table, with a warning: somebody made
-   * it for the server to write to. A table over a limit is loaded as it is, with a warning.
+   * the good backup. An empty file without a `.bak` is an empty table, with a warning: it was made
+   * for the server to write to. A table over a limit is loaded as it is, with a warning.
    *
    * @throws {KvConfigError} naming the file and the reason, when it can't be read, or when both it
    * and its backup are broken. No file is changed.
@@ -214,7 +214,7 @@ export class KvConfig {
     while (this.#working !== undefined) await this.#working;
   }
 
-  /** Starts to take changes of the file by other processes soon after they are made. */
+  /** Starts to merge changes of the file by other processes soon after they are made. */
   watch(): void {
     this.#watch.start();
   }
@@ -224,7 +224,7 @@ export class KvConfig {
     this.#watch.close();
   }
 
-  /** Takes what other processes have written into the file, if it has changed. */
+  /** Merges what other processes have written into the file, if it has changed. */
   look(): Promise<void> {
     this.#lookWanted = true;
     return this.#working ??= this.#work();

@@ -41,8 +41,8 @@ export function* parseKvFile(
 }
 
 /**
- * The pieces of a file in chunks that are worth a write each. The buffer is used again: a chunk is
- * valid until the next one is asked for.
+ * Collects the pieces of a file into chunks large enough for one write each. The buffer is reused:
+ * a chunk is valid until the next one is requested.
  */
 export function* inChunks(pieces: Iterable<Uint8Array>): Generator<Uint8Array<ArrayBuffer>> {
   const chunk = new Uint8Array(CHUNK_BYTES);

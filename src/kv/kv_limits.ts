@@ -18,8 +18,9 @@ export type KvLimits = Readonly<
 >;
 
 /**
- * Returns why a value can't be put: the field, and the option of the limit; `undefined` when it can.
- * What makes nothing larger is never refused, so that a table over a limit can be used and reduced.
+ * Returns why a value can't be put: the field, and the option of the limit; `undefined` when it
+ * can. A value that makes the table no larger is never refused, so that a table over a limit can
+ * still be used and reduced.
  */
 export function whyNotPut(
   draft: KvDraft,

@@ -24,7 +24,7 @@ export interface Log {
   error<E extends EventAt<"ERROR">>(event: E, fields?: FieldsOf<E>): void;
 }
 
-/** A log that takes any text as an event: for what is not known when this is compiled. */
+/** A log that takes any text as an event, for events that are only known at run time. */
 export interface UncheckedLog {
   readonly debugEnabled: boolean;
   debug(event: string, fields?: Fields): void;

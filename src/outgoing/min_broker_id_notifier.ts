@@ -35,8 +35,8 @@ interface Notification {
  *
  * Brokers choose their addresses freely, so that anybody could make this server connect anywhere.
  * Therefore: only to brokers that are registered when the call starts, never to a port of this
- * server, one call at a time to an address, and limits on calls in progress and in a second. What is
- * over them waits; of several notifications for one address, only the last is sent.
+ * server, one call at a time to an address, and limits on calls in progress and in a second.
+ * Notifications over a limit wait; of several for one address, only the last is sent.
  */
 export class MinBrokerIdNotifier {
   readonly #parts: NotifierParts;
@@ -82,7 +82,7 @@ export class MinBrokerIdNotifier {
     this.#send();
   }
 
-  /** Drops what waits. */
+  /** Drops the waiting notifications. */
   stop(): void {
     this.#waiting.clear();
     clearTimeout(this.#secondTimer);

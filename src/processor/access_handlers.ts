@@ -12,7 +12,7 @@ export function accessHandlers(info: AccessInfo) {
   return { whoAmI, accounts, refusals };
 
   function whoAmI(request: Command, peer: Peer): Reply {
-    // Everyone may ask: nobody gets a long body hashed.
+    // Anyone may send this request, so no long body is hashed for it.
     checkBodyLength(request, MAX_BODY);
     return reply(info.whoAmI(request, peer));
   }

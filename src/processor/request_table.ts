@@ -13,7 +13,7 @@ import type { LiveConfig } from "../config/live_config.ts";
 /** How the requests of one code are handled. */
 export interface RequestRow {
   readonly action: ActionOfCode;
-  /** Without one, requests wait behind nothing. */
+  /** If absent, requests are handled at once. */
   readonly queue?: RequestQueue;
   readonly handler: Handler;
 }
@@ -31,7 +31,7 @@ export interface RequestTableParts
 export interface RequestQueues {
   /** Route queries of clients. */
   readonly clientRequest: RequestQueue;
-  /** All other requests, but for those that follow. */
+  /** All requests that have no queue of their own. */
   readonly default: RequestQueue;
   /** Registrations that change something: their bodies take long to decode. */
   readonly registration: RequestQueue;

@@ -4,7 +4,7 @@ import { Flag, type OutgoingRequest } from "./wire/command.ts";
 import { encodeRequest } from "./wire/frame_encoder.ts";
 import type { Transport } from "./transport/transport.ts";
 
-/** Adds what a request needs for its sender to be known by. */
+/** Adds the fields that identify the sender of a request. */
 export interface Signer {
   sign(request: OutgoingRequest): OutgoingRequest;
 }

@@ -27,8 +27,8 @@ const MAX_IN_FLIGHT = 64;
 
 const NO_MEMORY = "it holds too much memory (maxBufferedBytesPerConnection, " +
   "maxBufferedBytesPerAddress, maxBufferedRequestBytes)";
-/** What is unsent is counted at once after more than this, and otherwise from time to time. */
-const FEW_SENT = 64 * 1024;
+/** After a larger write, unsent bytes are counted at once; otherwise about once a second. */
+const LARGE_WRITE = 64 * 1024;
 /** Milliseconds over which the least rate of an unfinished frame is measured. */
 const RATE_WINDOW = 5000;
 
@@ -393,7 +393,7 @@ export class Connection implements SocketHandler, Peer, MemoryHolder {
   #send(since: number): void {
     const { encoder, counters, clock } = this.#context;
     counters.bytesOut += encoder.length;
-    const large = encoder.length > FEW_SENT;
+    const large = encoder.length > LARGE_WRITE;
     encoder.flush(this.#socket);
     if (large || this.#socket.full) this.#countUnsent(this.#socket.unsent);
     if (counters.requests.leaving > 0) counters.requests.left(clock.monotonic() - since);

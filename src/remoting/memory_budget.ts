@@ -136,7 +136,7 @@ export class ByteBudget implements MemoryBudget {
    * Closes connections until the bytes are free.
    *
    * @param share whose limit is reached; without it, the limit for all
-   * @returns false if the asking connection is among those that have to go
+   * @returns false if the asking connection is among those that were closed
    */
   #makeRoom(asking: MemoryAccount, bytes: number, share?: AddressShare): boolean {
     const limit = share === undefined ? this.#limits.total() : this.#limits.perAddress();
@@ -146,7 +146,7 @@ export class ByteBudget implements MemoryBudget {
     if (used() + bytes <= limit) return true;
     const option = share === undefined ? "maxBufferedRequestBytes" : "maxBufferedBytesPerAddress";
     const now = this.#now();
-    // The buffer that asks for more counts with what it asks for.
+    // The asking connection counts with the bytes that it asks for.
     const weigh = (account: MemoryAccount) => {
       const held = account.used + (account === asking ? bytes : 0);
       return held * Math.max(LEAST_AGE, (now - account.since) / 1000) * account.share.bytes;

@@ -212,7 +212,7 @@ export class RemotingServer {
     const log = this.#log;
     counters.accepted++;
     const address = ipOf(socket.remoteAddress);
-    // The clients of a trusted proxy are counted when it has named them.
+    // Clients of a trusted proxy are counted after it has named them.
     const { maxConnections } = this.#options;
     const reason = this.#connections.size >= maxConnections
       ? `${maxConnections} connections are open (maxConnections)`

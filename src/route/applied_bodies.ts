@@ -85,7 +85,7 @@ export class AppliedBodies {
   /**
    * A topic of the broker was removed.
    *
-   * @param data what it had; `undefined` when that is not all that is to be restored
+   * @param data its queue data; `undefined` when restoring that would not be enough
    */
   removed(topic: string, data: QueueData | undefined): void {
     if (data === undefined || this.#removed.size >= MOST_REMOVED) return this.#forget();
@@ -98,7 +98,7 @@ export class AppliedBodies {
     if (kept) this.#removed.set(topic, data);
   }
 
-  /** Those whose topics are in the tables must be parsed when they come again. */
+  /** Other bodies must be parsed when they come again. */
   #forget(): void {
     for (const [key, { takesTopics }] of this.#entries) if (takesTopics) this.#drop(key);
     this.#removed.clear();

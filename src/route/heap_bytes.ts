@@ -1,6 +1,6 @@
 /**
  * Estimates of the memory that V8 takes on a 64-bit machine, so that the tables know their size
- * without asking the engine. tests/system/table_bytes_test.ts holds them against real heaps.
+ * without asking the engine. tests/system/table_bytes_test.ts compares them with real heaps.
  * @module
  */
 

@@ -1,4 +1,4 @@
-/** Work in steps that one drives and others may finish earlier. */
+/** Work in steps, which its driver runs one by one and others may finish early. */
 export class Job<T> {
   readonly #steps: Iterator<void, T>;
   #outcome: { value: T } | { error: unknown } | undefined;

@@ -38,7 +38,7 @@ export interface Registration extends RegistrationHeader {
 export type RegistrationResult =
   /** A single-topic update arrived before the broker's first full registration. */
   | { kind: "refused" }
-  /** The tables would pass a limit. A broker that is known counts as heard. */
+  /** The tables would pass a limit. A known broker still counts as alive. */
   | { kind: "over limit"; over: OverLimit }
   /** Another broker holds this id with a newer state; the registering one was removed. */
   | { kind: "stale"; holder: string }

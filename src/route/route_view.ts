@@ -2,7 +2,7 @@ import type { Long } from "../protocol/long.ts";
 import type { BrokerData, QueueData, TopicQueueMappingInfo } from "../protocol/route_data.ts";
 import type { LiveBroker } from "./tables.ts";
 
-/** The route tables for those who only read. See {@link RouteTables}, which owns and changes them. */
+/** Read-only view of the route tables. {@link RouteTables} owns and changes them. */
 export interface RouteView {
   /** Names of all topics. */
   topics(): Iterable<string>;

@@ -27,7 +27,7 @@ interface Kept {
   encoded: Encoded;
 }
 
-/** What an answer is made of. When it changes, the answer is encoded anew. */
+/** The data that an answer is encoded from. When it changes, the answer is encoded again. */
 interface Source {
   /** Grows with each change. */
   readonly version: number;
@@ -38,13 +38,13 @@ interface Source {
 }
 
 /**
- * Answers about all brokers and all topics. Each is encoded once until something in it changes, and
- * shared by all who ask. The caller must not change the bytes.
+ * Answers about all brokers and all topics. Each is encoded once until its data changes, and shared
+ * by all requests. The caller must not change the bytes.
  */
 export class SharedAnswers implements RouteListener {
   readonly #tables: RouteView;
   readonly #slice: WorkSlice;
-  /** By name, the one that was asked for longest ago first. */
+  /** By name, the least recently requested first. */
   readonly #kept = new Map<string, Kept>();
   #topicChanges = 0;
   #brokerChanges = 0;

@@ -85,7 +85,7 @@ const NO_GROWTH: Growth = {
   routeBytes: 0,
 };
 
-/** Decides whether the tables may grow. What they hold already is never refused. */
+/** Decides whether the tables may grow. A change that makes nothing larger is never refused. */
 export class TableLimits {
   readonly #tables: RouteView;
   readonly #options: Readonly<TableLimitOptions>;

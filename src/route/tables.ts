@@ -49,19 +49,19 @@ interface Broker extends BrokerData {
   zoneName: string | undefined;
 }
 
-/** What is known of one broker name. */
+/** One broker name and its state. */
 interface Group {
   readonly data: Broker;
   /** The id of each address. */
   readonly ids: Map<string, Long>;
   readonly clusters: Set<string>;
-  /** The smallest id; `undefined` until somebody asks after it was removed. */
+  /** The smallest id; `undefined` after its removal, until it is needed again. */
   minId: Long | undefined;
   /** See {@link RouteTables.appliedBody}. */
   readonly applied: AppliedBodies;
 }
 
-/** What is known of one topic. */
+/** One topic and its state. */
 interface Topic {
   /** The one copy of its name: those of other registrations are not kept. */
   readonly name: string;

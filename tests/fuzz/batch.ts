@@ -28,7 +28,7 @@ const PREFIX = "rocketmq_namesrv_";
 const FOLDER = "/fuzz";
 const KV_FILE = `${FOLDER}/kvConfig.json`;
 
-/** What only the honest broker sends. */
+/** Only the well-behaved broker sends these. */
 const HONEST = { ...BROKER, clusterName: "honest", brokerName: "honest", brokerAddr: "honest:1" };
 const HONEST_TOPIC = "Honest1";
 
@@ -148,7 +148,7 @@ class World {
     return opened;
   }
 
-  /** What the tables say must agree, whichever way they are asked. */
+  /** All queries must show the same tables. */
   async #checkTables(observer: FakeSocket): Promise<void> {
     const { values } = parseScrape(await this.#parts.metrics.render());
     const metric = (name: string) =>

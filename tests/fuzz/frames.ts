@@ -130,7 +130,7 @@ export class Frames {
       : compressed
       ? compressedBody(registration, version >= 413) as Uint8Array<ArrayBuffer>
       : utf8(plainBody(registration));
-    // What is wrong with a body that is whole must be found, too.
+    // An intact body with invalid content must be refused, too.
     const sent = this.#below(8) === 0 ? this.#mutate(body) : body;
     const fields: Record<string, string> = {
       ...this.#fields(),

@@ -222,7 +222,7 @@ describe("the Debian package", () => {
     const config = `${root.path}/etc/rocketmq-namesrv/namesrv.properties`;
     const shipped = await Deno.readTextFile(config);
     const newer = await newerPackage(folder.path, `${shipped}# new\n`);
-    // One that nobody edited becomes the new one.
+    // An unedited file is replaced by the new one.
     await dpkg("--install", newer);
     assert.equal(await Deno.readTextFile(config), `${shipped}# new\n`);
     await dpkg("--force-downgrade", "--install", PACKAGE);

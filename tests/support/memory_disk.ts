@@ -197,7 +197,7 @@ export class MemoryDisk implements FileSystem {
   }
 }
 
-/** As Deno throws what it has no class for. */
+/** Deno throws a plain Error where it has no class for the system's error. */
 function systemError(code: string, message: string): Error {
   return Object.assign(new Error(message), { code });
 }

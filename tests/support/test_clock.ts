@@ -4,7 +4,7 @@ import { type Clock, systemClock } from "../../src/clock.ts";
 export class TestClock implements Clock {
   /** Milliseconds for which the process did not run. */
   paused = 0;
-  /** Milliseconds by which somebody set the system's clock forward. */
+  /** Milliseconds by which the system's clock was set forward. */
   setForward = 0;
 
   readonly now = (): number => this.monotonic() + this.setForward;

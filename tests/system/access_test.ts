@@ -29,7 +29,7 @@ accounts:
 const BROKER_B = { name: "b", addr: "10.0.0.1:10911", topics: [{ name: "T1" }, { name: "T2" }] };
 const IDENTITY = { clusterName: "DefaultCluster", brokerName: "b", brokerAddr: "10.0.0.1:10911" };
 
-/** A request of every kind that could do harm or tell something. */
+/** A request of every kind that could do harm or reveal something. */
 const EVERY_KIND: Request[] = [
   kvPut("N", "K", "evil"),
   kvGet("N", "K"),
@@ -65,7 +65,7 @@ const EVERY_KIND: Request[] = [
   { code: RequestCode.LIST_ACCESS_REFUSALS },
 ];
 
-/** Everything that the server tells of itself, by an account that may ask. */
+/** Every request about the server itself, from an account that is allowed to send it. */
 async function state(peer: Peer): Promise<string[]> {
   const asked = [kvGet("N", "K"), routeQuery("T1"), { code: RequestCode.GET_BROKER_CLUSTER_INFO }, {
     code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER,
@@ -486,7 +486,7 @@ describe("the audit file", () => {
     "on a full disk, stops changes where that is wanted, and nothing that brokers need",
     async () => {
       const options = { auditFile: "/dev/full", auditRequired: "true", auditSync: "true" };
-      // Deno lets only who may do everything open a device.
+      // Deno only opens a device with all permissions.
       const flags = ["run", "--no-prompt", "--allow-all"];
       await using guarded = await Guarded.start(RULES("audit"), options, flags);
       const { peer, server } = guarded;

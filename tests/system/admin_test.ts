@@ -197,7 +197,7 @@ describe("admin commands on a running server", () => {
 
 describe("a server that is none", () => {
   const garbage = crypto.getRandomValues(new Uint8Array(65_536)).map((byte) => byte | 0x80);
-  /** A busy machine may take its time to answer, but not those who never do. */
+  /** A busy machine may answer late; the other servers never answer. */
   const timeoutFor = (expected: RegExp) => expected.source.includes("400 ms") ? "400" : "60s";
   const cases: [string, Conduct, RegExp][] = [
     ["closes at once", (conn) => Promise.resolve(close(conn)), /closed|reset|broke/],

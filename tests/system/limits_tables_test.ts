@@ -150,7 +150,7 @@ describe("answers", () => {
     console.log(`measured: cluster info has ${info} bytes, the route of all brokers ${route}`);
     assert.ok(info > 6 * MiB && info < 8 * MiB, `${info}`);
     assert.ok(route > 5 * MiB && route < 16 * MiB, `${route}`);
-    // What is known goes on.
+    // Known brokers and topics can still be registered.
     assert.equal((await honest.call(registration({ ...SMALL, counter: 2 }))).code, 0);
   });
 

@@ -99,7 +99,7 @@ describe("the log", () => {
       });
     }
     const { err } = await server.stop();
-    // Own lines, of the start and the stop, are not counted: nothing of a stranger's hides them.
+    // The server's own lines, at start and stop, are not limited: peers can't hide them.
     const own = / (water mark|log lines omitted|signal|stopping|stopped|connections closed) ?/;
     const from = err.findIndex((line) => / INFO The Name Server boot success/.test(line));
     const lines = err.slice(from + 1).filter((line) => !own.test(line));

@@ -1,7 +1,7 @@
 /** Queries a route while the test does other things. */
 
-/** The result. */
-export interface Asked {
+/** The responses to a repeated route query. */
+export interface QueryResults {
   answers: number;
   /** Number of responses that differed from the first. */
   others: number;
@@ -19,7 +19,7 @@ export async function askMeanwhile(
   port: number,
   topic: string,
   work: () => Promise<unknown>,
-): Promise<Asked> {
+): Promise<QueryResults> {
   const worker = new Worker(new URL("route_asker_worker.ts", import.meta.url), { type: "module" });
   try {
     const message = () =>

@@ -5,7 +5,7 @@
 
 import { routeQuery } from "../support/brokers.ts";
 import { Peer } from "../support/peer.ts";
-import type { Asked } from "./route_asker.ts";
+import type { QueryResults } from "./route_asker.ts";
 
 const scope = globalThis as unknown as {
   onmessage: (event: MessageEvent) => void;
@@ -25,12 +25,12 @@ async function ask(port: number, topic: string): Promise<void> {
   };
   const first = await timed();
   scope.postMessage("started");
-  const asked: Asked = { answers: 1, others: 0, code: first.code, longest: first.time };
+  const results: QueryResults = { answers: 1, others: 0, code: first.code, longest: first.time };
   while (!over) {
     const { code, body, time } = await timed();
-    asked.answers++;
-    if (code !== first.code || body !== first.body) asked.others++;
-    asked.longest = Math.max(asked.longest, time);
+    results.answers++;
+    if (code !== first.code || body !== first.body) results.others++;
+    results.longest = Math.max(results.longest, time);
   }
-  scope.postMessage(asked);
+  scope.postMessage(results);
 }

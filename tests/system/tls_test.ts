@@ -13,7 +13,7 @@ import { RequestCode } from "../../src/protocol/codes.ts";
 import { nth } from "../support/lists.ts";
 
 const MEGABYTE = 1_048_576;
-/** Handshakes that others finish on a busy machine, too, and that nobody waits long for. */
+/** Long enough for real handshakes on a busy machine, and short enough to wait for. */
 const SILENCE_MS = 3000;
 /** GET_ALL_TOPIC_LIST_FROM_NAMESERVER, which every server answers. */
 const QUESTION = encodeFrame({ code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER }, 7);

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 
 /**
- * What values may be, after requests of which some were answered: the last acknowledged one, or any
- * that was sent after it.
+ * The allowed values after requests some of which were answered: the last acknowledged one, or any
+ * sent after it.
  */
 export class Expected {
   /** By name. `undefined` is a value: there is none. */
@@ -15,7 +15,7 @@ export class Expected {
     return this.#possible.keys();
   }
 
-  /** Notes a change that is being sent. The result takes its answer. */
+  /** Records a change that is being sent. The caller must pass its answer to the result. */
   sent(name: string, value: string | undefined): { acknowledged(): void; refused(): void } {
     const possible = this.#possible.get(name) ?? [undefined];
     possible.push(value);
@@ -29,7 +29,7 @@ export class Expected {
     };
   }
 
-  /** Compares all values with what they may be. */
+  /** Compares all values with the allowed ones. */
   check(actual: (name: string) => string | undefined, where: string): void {
     for (const [name, possible] of this.#possible) {
       const value = actual(name);

@@ -1,5 +1,5 @@
 /**
- * Does harm to running servers, and checks that nothing acknowledged is lost.
+ * Breaks running servers in many ways, and checks that nothing acknowledged is lost.
  *
  *     deno task torture [--cycles N] [--seed S] [--only NAME]
  *

@@ -5,7 +5,7 @@ import { pause, until } from "../support/wait.ts";
 import type { World } from "./world.ts";
 import { RequestCode } from "../../src/protocol/codes.ts";
 
-/** A thing that can happen to a running server. What was acknowledged must survive it. */
+/** A failure that can hit a running server. Acknowledged changes must survive it. */
 export interface Scenario {
   readonly name: string;
   /** Says why it can't be tried on this machine. */
@@ -58,7 +58,7 @@ export const SCENARIOS: readonly Scenario[] = [
       }
       await using other = await world.start();
       await Promise.all([world.write(steady, "b", 5), world.write(other, "c", 5)]);
-      // What the other has written comes by the watch.
+      // The other server's changes arrive by the file watch.
       await until(() => world.agree(steady, other), "both servers have the table of the file");
       // The configuration is not shared: only the one that started last has read it.
       await world.check(other);

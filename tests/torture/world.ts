@@ -62,7 +62,7 @@ export class World implements AsyncDisposable {
     return refused;
   }
 
-  /** Whether servers have the KV values that are in the file. */
+  /** Whether the servers show the KV values of the file. */
   async agree(...servers: ServerProcess[]): Promise<boolean> {
     const file = await this.#fileTable();
     for (const server of servers) {

@@ -20,7 +20,10 @@ export class AllowedHosts {
     this.#own = own.toLowerCase();
   }
 
-  /** Whether the host of a URL is allowed. A URL that is none is, because it is refused as such. */
+  /**
+   * Whether the host of a URL is allowed. An invalid URL counts as allowed, because it gets another
+   * error.
+   */
   allow(url: string): boolean {
     const parsed = URL.parse(url);
     if (parsed === null) return true;

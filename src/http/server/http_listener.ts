@@ -1,4 +1,4 @@
-/** What a handler needs to know of a request. */
+/** The parts of a request that handlers use. */
 export interface HttpRequest {
   readonly method: string;
   /** Absolute; it may be malformed. */
@@ -39,7 +39,7 @@ export const CLOSED = {
 } as const;
 export type HttpCloseReason = keyof typeof CLOSED;
 
-/** Hears what happens to connections. */
+/** Notified of events of connections. */
 export interface HttpObserver {
   opened(): void;
   /** Called for every connection that was opened. */

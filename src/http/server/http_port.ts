@@ -44,7 +44,7 @@ export type Authorize = (
   client: string,
 ) => Promise<void>;
 
-/** The HTTP port for people and monitoring. It is read-only. */
+/** The HTTP port, for people and monitoring systems. It is read-only. */
 export class HttpPort {
   readonly #listener: HttpListener;
   readonly #router: Router;

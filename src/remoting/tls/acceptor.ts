@@ -112,7 +112,7 @@ export class TlsAcceptor {
     }
   }
 
-  /** Ends the handshakes that have to go so that one more of an address can begin. */
+  /** Ends handshakes, so that one more of an address can begin. */
   #makePlace(address: string): void {
     const { tlsMaxHandshakes: all, tlsMaxHandshakesPerAddress: most } = this.#options;
     const own = this.#byAddress.get(address);

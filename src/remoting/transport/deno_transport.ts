@@ -23,7 +23,10 @@ export class DenoTransport implements Transport {
   readonly #shared: { gate: ReadGate; buffers: SocketBuffers };
   readonly #listeners = new Set<Deno.TcpListener>();
 
-  /** @param warn hears why connections can't be kept alike under load, for the time being */
+  /**
+   * @param warn called with the reason when connections can't be served evenly under load for the
+   *   time being
+   */
   constructor(warn: (reason: string) => void) {
     this.#beat = new LoopbackBeat(warn);
     this.#shared = { gate: new ReadGate(this.#beat), buffers: new SocketBuffers() };

@@ -8,11 +8,11 @@ const ALWAYS_THERE = "/dev/null";
 
 /**
  * Lets a listening server of node:net accept connections again after the process had no file
- * descriptor for one: the runtime (2.9) neither reports it nor accepts again until it is told to listen
- * once more. The system treats that as no change.
+ * descriptor for one: the runtime (2.9) does not report it, and only accepts again after another
+ * call of listen(), which changes nothing for the system.
  *
  * @param failed called once a second while there is no file descriptor, with the error
- * @returns ends it
+ * @returns a function that stops the retries
  */
 export function keepAccepting(
   server: Server,

@@ -38,7 +38,7 @@ export class LoopbackBeat implements Beat {
   #due = false;
   #seen = 0;
 
-  /** @param warn hears why there is no beat for the time being */
+  /** @param warn called with the reason when there is no beat for the time being */
   constructor(warn: (reason: string) => void) {
     this.#warn = warn;
   }

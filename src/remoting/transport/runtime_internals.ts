@@ -23,7 +23,10 @@ interface TcpHandle extends ReadHandle {
 
 /** Node's handle of a connection that is read from. */
 export interface ReadHandle {
-  /** Hears what was read; an end or an error without bytes. {@link readStart} looks it up. */
+  /**
+   * Called with the bytes read, or without any at the end or an error. {@link readStart} looks it
+   * up.
+   */
   onread(bytes: ArrayBuffer | undefined): void;
   readStart(): void;
   readStop(): void;

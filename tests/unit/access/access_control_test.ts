@@ -221,7 +221,7 @@ describe("refusalRemark", () => {
     assert.equal(remark(request()), generic);
     assert.equal(remark(request("AK-none")), generic);
     assert.equal(remark(request("AK", undefined, { secret: "wrong" })), generic);
-    // So long a body is not hashed for somebody who may not do it anyway.
+    // A long body is not hashed if its sender would be refused anyway.
     assert.equal(remark(request("AK", undefined, { body: new Uint8Array(100_000) })), generic);
   });
 

@@ -142,7 +142,7 @@ describe("AuditLog", () => {
         const audit = await open({ auditRequired: true, auditSync: true });
         await audit.add(record("a"));
         disk.full = true;
-        // Requests that wait are answered: the change was made.
+        // Waiting requests are answered, because their changes were made.
         await audit.add(record("b"));
         assert.match(audit.failure!, /No space left/);
         assert.equal(audit.obstacle, audit.failure);

@@ -81,7 +81,7 @@ describe("the metrics of a Namesrv", () => {
     }
     await ask(peer, 4711);
     peer.send(request({ code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER, flag: ONEWAY }));
-    // It may wait for its turn, and nobody hears when it was answered.
+    // A oneway request may wait for its turn, and its end can't be observed.
     const list = "get_all_topic_list_from_nameserver success oneway";
     await until(async () => list in await latencies());
     const latency = await latencies();

@@ -83,7 +83,7 @@ describe("answers about all brokers and topics", () => {
     assert.deepEqual(JSON.parse(text(first)), { topicList: names });
     assert.equal(shared.allTopics(), first);
     assert.equal(shared.encodings, 1);
-    // What comes while it is encoded is in the next answer.
+    // A change during encoding is in the next answer.
     world.register({ name: "a", topics: [...names, "U"], version: 2 });
     const before = shared.allTopics();
     world.register({ name: "a", topics: [...names, "U", "V"], version: 3 });

@@ -42,7 +42,7 @@ describe("a registration at a limit of the tables", () => {
       assert.deepEqual(world.snapshot(), before);
       assert.equal(world.limits.refused[limit], 1);
       assert.ok(world.log.namesAt("WARN").includes("registration refused: over a limit"));
-      // What is known goes on.
+      // Known brokers and topics can still be registered.
       assert.equal(refusedBy(world, { name: "a", topics: names(10), version: 3 }), undefined);
       assert.equal(refusedBy(world, { name: "a", id: 1, version: 3 }), undefined);
     });

@@ -68,7 +68,7 @@ describe("LoopbackBeat", () => {
   it("rejects when a beat does not come", async () => {
     using time = new FakeTime();
     const accepted = await open();
-    // Somebody else takes the byte.
+    // Another reader takes the byte.
     const thief = accepted.read(new Uint8Array(1));
     const beaten = beat.next();
     await thief;
