@@ -6,6 +6,8 @@ export interface Address {
   readonly port: number;
 }
 
+/** The default port of a name server. */
+export const NAMESRV_PORT = 9876;
 /** The address on which the machine listens for all IPv4 connections. */
 export const ANY_IPV4 = "0.0.0.0";
 /** The address on which the machine listens for all IPv6 connections, and mostly IPv4 ones, too. */
@@ -80,4 +82,24 @@ export function parseAddressList(list: string, defaultPort: number): string[] {
       return formatAddress(hostname, port);
     })),
   ];
+}
+
+/** The form of the lists that {@link parseUnits} reads, for error messages. */
+export const UNIT_LIST = `unit=${ADDRESS_LIST}[,unit=...]`;
+
+/**
+ * Reads lists of servers by unit: `unit=host:port;host:port,unit=host:port`.
+ *
+ * @returns the addresses of each unit as "host:port"
+ * @throws {TypeError} when the text has another form, or a unit occurs twice or has no address
+ */
+export function parseUnits(list: string, defaultPort: number): Map<string, string[]> {
+  const units = new Map<string, string[]>();
+  for (const item of list.split(",").map((item) => item.trim()).filter((item) => item !== "")) {
+    const [, unit = "", addresses = ""] = /^([^\s=;/?#]+)\s*=(.*)$/.exec(item) ?? [];
+    const parsed = parseAddressList(addresses, defaultPort);
+    if (parsed.length === 0 || units.has(unit)) throw new TypeError(`not ${UNIT_LIST}: ${item}`);
+    units.set(unit, parsed);
+  }
+  return units;
 }

@@ -228,6 +228,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     kv,
     config,
     server,
+    namesrvPort: () => server.port,
     options,
     condition: {
       listening: () => server.listening,

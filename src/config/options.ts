@@ -520,6 +520,26 @@ const OWN = {
       "httpBindAddress: `name,name`; `*.example.com` for all names below one, `*` for all. A request " +
       "with another Host header is answered with 421: a web page could have sent it.",
   }),
+  namesrvAddrs: text({
+    default: "",
+    applies: "live",
+    doc:
+      "Name servers (`host:port;host:port`) that the address service lists: /rocketmq/nsaddr on the " +
+      "HTTP port. Empty: this server alone.",
+  }),
+  namesrvAddrsByUnit: text({
+    default: "",
+    applies: "live",
+    doc: "Name servers that the address service lists for a unit or an environment, " +
+      "`unit=host:port;host:port,unit=...`: /rocketmq/nsaddr-UNIT on the HTTP port.",
+  }),
+  advertisedAddress: text({
+    default: "",
+    applies: "live",
+    doc:
+      "Address (`host:port`) by which clients reach this server, for the address service. Empty: " +
+      "bindAddress, or where that is all addresses, the one at which the service is asked.",
+  }),
   transport: choice({
     values: ["deno", "node"],
     default: "deno",
@@ -548,14 +568,6 @@ const OWN = {
     range: [0, 1024 * MiB],
     applies: "live",
     doc: "Memory for cached encoded routes, in bytes.",
-  }),
-  routeSnapshotGrace: int({
-    default: 60_000,
-    range: [1000, 3_600_000],
-    applies: "live",
-    doc:
-      "Milliseconds after the start for which brokers that were restored from the snapshot are " +
-      "kept without a word from them. Brokers register every 30 seconds.",
   }),
   metricsPerBroker: flag({
     default: false,

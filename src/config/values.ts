@@ -4,6 +4,8 @@ import {
   parseAddressList,
   parseHost,
   parseHostPatterns,
+  parseUnits,
+  UNIT_LIST,
 } from "../address.ts";
 import { isOptionName, type Option, type OptionName, optionOf, type Options } from "./options.ts";
 
@@ -164,6 +166,16 @@ function findWrongAddresses(options: Readonly<Options>): Contradiction[] {
   if (parseHostPatterns(options.httpAllowedHosts) === undefined) {
     const reason = "must be host names, separated by `,`, each also as *.name, or *";
     found.push({ name: "httpAllowedHosts", reason });
+  }
+  if (!isReadable(() => parseAddressList(options.namesrvAddrs, 0))) {
+    found.push({ name: "namesrvAddrs", reason: `must be ${ADDRESS_LIST}` });
+  }
+  if (!isReadable(() => parseUnits(options.namesrvAddrsByUnit, 0))) {
+    found.push({ name: "namesrvAddrsByUnit", reason: `must be ${UNIT_LIST}` });
+  }
+  const advertised = options.advertisedAddress;
+  if (advertised !== "" && !isReadable(() => parseAddress(advertised, 0))) {
+    found.push({ name: "advertisedAddress", reason: "must be host or host:port" });
   }
   if (!isReadable(() => parseAddressList(options.productEnvNamesrvAddr, 0))) {
     found.push({ name: "productEnvNamesrvAddr", reason: `must be ${ADDRESS_LIST}` });

@@ -8,7 +8,8 @@ import { accessRoutes, type AccessRoutesParts } from "./routes/access_routes.ts"
 import { AllowedHosts } from "./server/allowed_hosts.ts";
 import { HttpProblem } from "./server/answer.ts";
 import { type ApiParts, apiRoutes } from "./routes/api_routes.ts";
-import { type Condition, healthRoutes } from "./routes/health_routes.ts";
+import { type AddressOptions, addressRoutes } from "./routes/address_routes.ts";
+import { type Condition, healthRoutes, readiness } from "./routes/health_routes.ts";
 import type { HttpCounters } from "./server/http_counters.ts";
 import type { HttpListener } from "./server/http_listener.ts";
 import { type Authorize, HttpPort, type HttpPortLimits } from "./server/http_port.ts";
@@ -21,7 +22,14 @@ export interface HttpPortParts extends Omit<ApiParts, "pager"> {
   condition: Condition;
   metrics?: MetricsSource;
   access: AccessRoutesParts & { readonly authorization?: HttpAuthorization };
-  options: ApiParts["options"] & HttpAccessOptions & HttpHostOptions & HttpPortLimits;
+  /** The port of the name server, for the address service. */
+  namesrvPort(): number;
+  options:
+    & ApiParts["options"]
+    & AddressOptions
+    & HttpAccessOptions
+    & HttpHostOptions
+    & HttpPortLimits;
   counters: HttpCounters;
   log: Log;
   slice: WorkSlice;
@@ -43,10 +51,13 @@ const HEALTH: readonly string[] = ["/livez", "/readyz", "/version"];
 
 /** Creates the HTTP port with all its routes, not listening yet. */
 export function createHttpPort(
-  { listener, condition, metrics, access, log, slice, counters, ...told }: HttpPortParts,
+  { listener, condition, metrics, access, log, slice, counters, namesrvPort, ...told }:
+    HttpPortParts,
 ): HttpPort {
   const now = () => performance.now();
   const { deno, v8 } = Deno.version;
+  const checks = readiness(condition, now);
+  const isReady = async () => (await checks()).every(({ ok }) => ok);
   return new HttpPort({
     listener,
     log,
@@ -56,7 +67,8 @@ export function createHttpPort(
     counters,
     authorize: access.authorization && authorizeBy(access.authorization, told.options),
     routes: [
-      ...healthRoutes(condition, { ...SOFTWARE, deno, v8 }, now),
+      ...healthRoutes(checks, { ...SOFTWARE, deno, v8 }),
+      ...addressRoutes({ options: told.options, port: namesrvPort, isReady }),
       ...(metrics ? [metricsRoute(metrics, now)] : []),
       ...apiRoutes({ ...told, pager: new Pager(slice) }),
       ...accessRoutes(access),

@@ -1,12 +1,10 @@
-import { formatAddress, parseAddress, parseAddressList } from "../address.ts";
+import { formatAddress, NAMESRV_PORT, parseAddress, parseAddressList } from "../address.ts";
 import type { Log } from "../log/log.ts";
 import { RequestCode, ResponseCode } from "../protocol/codes.ts";
 import type { RemotingClient } from "../remoting/client.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
 
 const CALL_TIMEOUT = 3000;
-/** The default port of a name server. */
-const NAMESRV_PORT = 9876;
 /** The default port of an address service, as in the reference. */
 const ADDRESS_SERVICE_PORT = 8080;
 /** Milliseconds for which the address service's reply is cached. */

@@ -67,6 +67,7 @@ export class RemotingServer {
   #lastId = 0;
   readonly #context: ConnectionContext;
   #listeners: readonly Listener[] = [];
+  #port = 0;
   readonly #checks: ScanTimer;
   #finished: (() => void) | undefined;
 
@@ -136,8 +137,9 @@ export class RemotingServer {
       (address, error) => this.#log.info("address skipped", { address, port, error }),
     );
     this.#listeners = listeners;
+    this.#port = listeners[0].port;
     this.#checks.start();
-    return listeners[0].port;
+    return this.#port;
   }
 
   #open(hostname: string, port: number): Promise<Listener> {
@@ -151,6 +153,11 @@ export class RemotingServer {
       },
       (socket) => this.#accept(socket),
     );
+  }
+
+  /** The port that was opened last; 0 before. */
+  get port(): number {
+    return this.#port;
   }
 
   /** Whether connections are accepted. */

@@ -1,10 +1,13 @@
 import type { PeerFields } from "../log/log.ts";
 import { MASTER_ID, Perm } from "../protocol/codes.ts";
 import { type MinBrokerIdChange, minBrokerIdChange } from "./min_broker_id.ts";
-import type { BrokerIdentity, RouteTables } from "./tables.ts";
+import type { RouteTables } from "./tables.ts";
 
 /** A broker to be removed. */
-export interface Unregistration extends BrokerIdentity {
+export interface Unregistration {
+  clusterName: string;
+  brokerName: string;
+  brokerAddr: string;
   /** The peer that asked for it. */
   from?: PeerFields;
 }

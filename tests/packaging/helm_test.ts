@@ -20,6 +20,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   "a service monitor": ["serviceMonitor.enabled=true", "serviceMonitor.labels.release=main"],
   "no disk, no budget": ["persistence.enabled=false", "podDisruptionBudget.enabled=false"],
   "IPv6": ["bindAddress=::", "httpBindAddress=::1", "ipFamilyPolicy=PreferDualStack"],
+  "the address service": ["addressService.enabled=true"],
   "all the rest": [
     "replicas=3",
     "image.tag=v1",
@@ -187,6 +188,25 @@ describe("the Helm chart", () => {
     assert.ok(grace > Number(config.get("shutdownWaitTimeSeconds")));
     const headless = found.get(`Service ${spec.serviceName}`)!.spec;
     assert.deepEqual([headless.clusterIP, headless.publishNotReadyAddresses], ["None", true]);
+  });
+
+  it("lists its pods in the address service, each by the name that it has there", async () => {
+    const found = await objects(["addressService.enabled=true", "replicas=3"]);
+    const { spec } = found.get("StatefulSet prod-rocketmq-namesrv")!;
+    const [{ env }] = spec.template.spec.containers;
+    const advertised = env.find(({ name }: Json) => name === "NAMESRV_ADVERTISED_ADDRESS").value;
+    const pods = [0, 1, 2].map((i) =>
+      advertised.replace("$(POD_NAME)", `prod-rocketmq-namesrv-${i}`)
+    );
+    assert.equal(options(found).get("namesrvAddrs"), pods.join(";"));
+    const ports = (name: string) =>
+      found.get(`Service ${name}`)!.spec.ports.map(({ name }: Json) => name);
+    assert.deepEqual(ports(spec.serviceName), ["remoting", "http"]);
+    assert.deepEqual(ports("prod-rocketmq-namesrv"), ["remoting", "http"]);
+    const closed = await objects(["config.namesrvAddrs=balancer:9876"]);
+    assert.equal(options(closed).get("namesrvAddrs"), "balancer:9876");
+    const [port, ...more] = closed.get("Service prod-rocketmq-namesrv")!.spec.ports;
+    assert.deepEqual([port.name, more.length], ["remoting", 0]);
   });
 
   it("lets the addresses and families be set", async () => {

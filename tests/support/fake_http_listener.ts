@@ -44,10 +44,8 @@ export class FakeHttpListener implements HttpListener {
     method = "GET",
     host = "127.0.0.1:9890",
   ): Promise<Response> {
-    return this.handler!(
-      new Request(`http://${host}${path}`, { method }),
-      sent,
-      "127.0.0.1:50000",
-    );
+    const url = `http://${host}${path}`;
+    const request = { method, url, headers: new Headers(), localHost: "127.0.0.1" };
+    return this.handler!(request, sent, "127.0.0.1:50000");
   }
 }

@@ -4,6 +4,7 @@ import { type Command, decodeFrame } from "../support/frames.ts";
 import { parseJson } from "../support/json.ts";
 import { registration, routeQuery } from "../support/brokers.ts";
 import { Peer } from "../support/peer.ts";
+import { HttpServerProcess } from "../support/http_server.ts";
 import { Home, ServerProcess } from "../support/server_process.ts";
 import { until, withLimit } from "../support/wait.ts";
 import { RequestCode } from "../../src/protocol/codes.ts";
@@ -76,6 +77,18 @@ describe("clusterTest", () => {
     });
     await assertFallsBack(server.peer);
     assert.deepEqual([...new Set(asked)], ["/rocketmq/nsaddr-blue"]);
+  });
+
+  it("finds them in the address service of another name server", async () => {
+    await using other = await serverWith("there", "10.0.0.2:10911", {});
+    const args = [`--namesrvAddrsByUnit=blue=127.0.0.1:${other.port}`];
+    await using service = await HttpServerProcess.start({ args });
+    await using server = await serverWith("here", "10.0.0.1:10911", {
+      clusterTest: "true",
+      productEnvName: "blue",
+      addressServiceDomain: `127.0.0.1:${service.httpPort}`,
+    });
+    await assertFallsBack(server.peer);
   });
 
   it("answers TOPIC_NOT_EXIST when no server there answers", async () => {

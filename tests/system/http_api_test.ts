@@ -35,6 +35,7 @@ describe("the HTTP port of a server with brokers", () => {
       "tls.server.keyPassword": "hush",
       supportActingMaster: "true",
       orderMessageEnable: "true",
+      namesrvAddrsByUnit: "blue=10.0.0.1:9876",
       "someone.password": "hush",
       "a.note": "loud",
     });
@@ -103,6 +104,9 @@ describe("the HTTP port of a server with brokers", () => {
       "/readyz",
       "/version",
       "/metrics",
+      "/rocketmq/nsaddr?nofix=1",
+      "/rocketmq/nsaddr/brokers",
+      "/rocketmq/nsaddr-blue?nofix=1",
       "/api/v1/openapi.json",
       "/api/v1/clusters",
       "/api/v1/clusters?limit=1&after=DefaultCluster&search=t",
@@ -132,6 +136,8 @@ describe("the HTTP port of a server with brokers", () => {
     const problems: [path: string, method: string, status: number, parameter?: string][] = [
       ["/api/v1/topics/nope/route", "GET", 404],
       ["/api/v1/kv/nope", "GET", 404],
+      ["/rocketmq/nsaddr-red", "GET", 404],
+      ["/rocketmq/nsaddr", "POST", 405],
       ["/api/v1/topics?limit=0", "GET", 400, "limit"],
       ["/api/v1/topics/TopicTest/route?version=3.2.6", "GET", 400, "version"],
       ["/api/v1/topics/%ff/route", "GET", 400, "topic"],

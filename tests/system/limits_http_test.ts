@@ -126,7 +126,7 @@ describe("connections to the HTTP port", () => {
 });
 
 describe("the Host header", () => {
-  it("is an address, localhost or a name of httpAllowedHosts: otherwise 421, for all paths", async () => {
+  it("is an address, localhost or a name of httpAllowedHosts: otherwise 421, but for the address service", async () => {
     const args = ["--httpAllowedHosts=namesrv.example,*.pods.example"];
     await using http = await HttpServerProcess.start({ args });
     const ask = async (line: string, ...hosts: string[]) => {
@@ -137,6 +137,10 @@ describe("the Host header", () => {
     const served = [`127.0.0.1:${http.httpPort}`, "[::1]", "10.1.2.3", "localhost"];
     for (const host of [...served, "NAMESRV.example:9890", "a.pods.example"]) {
       assert.match(await ask("GET /version HTTP/1.1", host), /^HTTP\/1\.1 200 /, host);
+    }
+    for (const path of ["/rocketmq/nsaddr", "/rocketmq/nsaddr/brokers"]) {
+      const answer = await ask(`GET ${path} HTTP/1.1`, "jmenv.example:8080");
+      assert.match(answer, new RegExp(`\r\n127\\.0\\.0\\.1:${http.server.port}$`));
     }
     for (const path of ["/version", "/livez", "/metrics", "/api/v1/config", "/nothing"]) {
       const answer = await ask(`GET ${path} HTTP/1.1`, `rebound.example:${http.httpPort}`);

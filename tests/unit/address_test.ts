@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
-import { formatAddress, parseAddress, parseAddressList, parseHost } from "../../src/address.ts";
+import {
+  formatAddress,
+  parseAddress,
+  parseAddressList,
+  parseHost,
+  parseUnits,
+} from "../../src/address.ts";
 
 describe("parseHost", () => {
   it("takes names and addresses, IPv6 with or without brackets", () => {
@@ -77,6 +83,20 @@ describe("parseAddressList", () => {
   it("refuses a list with anything else in it", () => {
     for (const list of ["a:1;b:x", "https://a:1", "http://a:1/path", "a b"]) {
       assert.throws(() => parseAddressList(list, 9876), TypeError, list);
+    }
+  });
+});
+
+describe("parseUnits", () => {
+  it("reads a list for each unit", () => {
+    const units = parseUnits("blue=a:1;b, green = [::1]:1 ,", 9876);
+    assert.deepEqual([...units], [["blue", ["a:1", "b:9876"]], ["green", ["[::1]:1"]]]);
+    assert.deepEqual([...parseUnits("", 9876)], []);
+  });
+
+  it("refuses a list with anything else in it", () => {
+    for (const list of ["a:1", "=a", "blue=", "blue=;", "blue=a:x", "a/b=c", "x=a,x=b", "a b=c"]) {
+      assert.throws(() => parseUnits(list, 9876), TypeError, list);
     }
   });
 });

@@ -30,14 +30,15 @@ export interface Software {
   readonly v8: string;
 }
 
-/**
- * The routes `/livez`, `/readyz` and `/version`.
- *
- * @param now milliseconds of a monotonic clock
- */
-export function healthRoutes(condition: Condition, software: Software, now: () => number): Route[] {
-  let kvFile: Promise<string | undefined> | undefined;
-  let kvFileUntil = Infinity;
+/** A part of a server's readiness, with the reason when it fails. */
+export interface Check {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly reason?: string;
+}
+
+/** The routes `/livez`, `/readyz` and `/version`. */
+export function healthRoutes(checks: () => Promise<Check[]>, software: Software): Route[] {
   return [
     {
       path: "/livez",
@@ -50,6 +51,21 @@ export function healthRoutes(condition: Condition, software: Software, now: () =
   ];
 
   async function ready(): Promise<Response> {
+    const results = await checks();
+    const all = results.every(({ ok }) => ok);
+    return json({ ready: all, checks: results }, all ? 200 : 503);
+  }
+}
+
+/**
+ * Returns a function that checks whether a server is ready.
+ *
+ * @param now milliseconds of a monotonic clock
+ */
+export function readiness(condition: Condition, now: () => number): () => Promise<Check[]> {
+  let kvFile: Promise<string | undefined> | undefined;
+  let kvFileUntil = Infinity;
+  return async () => {
     const wait = condition.serviceWait();
     // Each with the reason for its failure.
     const outcomes: [name: string, failure: string | undefined | false][] = [
@@ -63,12 +79,10 @@ export function healthRoutes(condition: Condition, software: Software, now: () =
         `route queries are refused for ${Math.ceil(wait / 1000)} s (needWaitForService)`,
       ],
     ];
-    const checks = outcomes.map(([name, failure]) =>
+    return outcomes.map(([name, failure]) =>
       failure ? { name, ok: false, reason: failure } : { name, ok: true }
     );
-    const all = checks.every(({ ok }) => ok);
-    return json({ ready: all, checks }, all ? 200 : 503);
-  }
+  };
 
   /** Returns why the KV file can't be written. Concurrent callers share one check. */
   async function kvFileFailure(): Promise<string | undefined> {

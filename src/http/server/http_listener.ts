@@ -4,6 +4,8 @@ export interface HttpRequest {
   /** Absolute; it may be malformed. */
   readonly url: string;
   readonly headers: Pick<Headers, "get">;
+  /** The address of this machine that the client connected to; IPv6 has no brackets. */
+  readonly localHost: string;
 }
 
 /**

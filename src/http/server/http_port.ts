@@ -50,7 +50,7 @@ export class HttpPort {
   readonly #router: Router;
   readonly #log: Log;
   readonly #throttle: Throttle;
-  /** Health checks do not queue behind other requests. */
+  /** Health checks and clients that look for name servers do not queue behind other requests. */
   readonly #priorityThrottle: Throttle;
   readonly #authorize: Authorize | undefined;
   readonly #hosts: AllowedHosts;
@@ -141,10 +141,10 @@ export class HttpPort {
 
   async #find(request: HttpRequest, client: string): Promise<Response> {
     try {
-      if (!this.#hosts.allow(request.url)) {
+      const found = this.#router.find(request);
+      if (!found.anyHost && !this.#hosts.allow(request.url)) {
         throw this.#refuse("host", client, 421, WRONG_HOST);
       }
-      const found = this.#router.find(request.method, request.url);
       const answer = async () => {
         await this.#authorize?.(found, request, client);
         return await found.answer();

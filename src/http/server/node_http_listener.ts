@@ -2,6 +2,7 @@ import * as http from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { formatAddress } from "../../address.ts";
 import { keepAccepting } from "../../remoting/transport/keep_accepting.ts";
+import { unmapped } from "../../remoting/transport/peer_address.ts";
 import { checkListenPermission } from "../../remoting/transport/net_permission.ts";
 import { HttpProblem } from "./answer.ts";
 import {
@@ -147,6 +148,7 @@ function toRequest(request: http.IncomingMessage): HttpRequest {
         return Array.isArray(value) ? value.join(", ") : value ?? null;
       },
     },
+    localHost: unmapped(request.socket.localAddress ?? ""),
   };
 }
 

@@ -1,4 +1,5 @@
 import { HttpProblem } from "./answer.ts";
+import type { HttpRequest } from "./http_listener.ts";
 import { Query } from "./query.ts";
 
 /** A request to a route. */
@@ -6,16 +7,20 @@ export interface RouteRequest {
   /** The decoded path segments that match the route's `:name` segments. */
   readonly path: ReadonlyMap<string, string>;
   readonly query: Query;
+  /** As in {@link HttpRequest}. */
+  readonly localHost: string;
 }
 
 /** A resource that can be read with GET or HEAD. */
 export interface Route {
   /** E.g. `/api/v1/topics/:topic/route`. */
   readonly path: string;
-  /** Names of the query's parameters. */
-  readonly query?: readonly string[];
+  /** Names of the query's parameters; `"ignored"`: it may have any, and they mean nothing. */
+  readonly query?: readonly string[] | "ignored";
   /** Whether it is answered even when too many other requests are open. */
   readonly priority?: boolean;
+  /** Whether it may be asked under any name, not only under those of allowed_hosts.ts. */
+  readonly anyHost?: boolean;
   /** The permission that it needs, as the port's `authorize` takes it; absent: it is open. */
   readonly permission?: string;
   /** The `:name` segment that says what the permission is needed for. */
@@ -27,6 +32,7 @@ export interface Route {
 /** The result of routing a request. */
 export interface RouteMatch {
   readonly priority: boolean;
+  readonly anyHost: boolean;
   /** The route's path, as it is declared. */
   readonly path: string;
   readonly permission?: string;
@@ -35,6 +41,8 @@ export interface RouteMatch {
   /** Rejects with an {@link HttpProblem} when the request is refused. */
   answer(): Promise<Response>;
 }
+
+type Asked = Pick<HttpRequest, "method" | "url" | "localHost">;
 
 const ALLOWED = ["GET", "HEAD"];
 
@@ -55,15 +63,15 @@ export class Router {
    * Finds the handler for a request. Problems are thrown by its `answer`: 404 for an unknown path,
    * 405 for a method other than GET and HEAD, 400 for a malformed URL, path or query.
    */
-  find(method: string, address: string): RouteMatch {
+  find(request: Asked): RouteMatch {
     try {
-      return this.#find(method, address);
+      return this.#find(request);
     } catch (error) {
-      return { priority: false, path: "", answer: () => Promise.reject(error) };
+      return { priority: false, anyHost: false, path: "", answer: () => Promise.reject(error) };
     }
   }
 
-  #find(method: string, address: string): RouteMatch {
+  #find({ method, url: address, localHost }: Asked): RouteMatch {
     const url = URL.parse(address);
     if (url === null) throw new HttpProblem(400, "the URL or the Host header is not valid");
     const { route, groups } = this.#match(url.pathname);
@@ -72,13 +80,16 @@ export class Router {
       throw new HttpProblem(405, `read-only: allowed are ${allow}`, { headers: { allow } });
     }
     const path = new Map(Object.entries(groups).map(([name, text]) => [name, decode(name, text)]));
-    const query = new Query(url.searchParams, route.query ?? []);
+    const query = route.query === "ignored"
+      ? new Query(new URLSearchParams(), [])
+      : new Query(url.searchParams, route.query ?? []);
     return {
       priority: route.priority ?? false,
+      anyHost: route.anyHost ?? false,
       path: route.path,
       permission: route.permission,
       resource: route.resource === undefined ? undefined : path.get(route.resource),
-      answer: async () => await route.answer({ path, query }),
+      answer: async () => await route.answer({ path, query, localHost }),
     };
   }
 

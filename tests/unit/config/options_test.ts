@@ -141,6 +141,9 @@ describe("findContradictions", () => {
     assert.deepEqual(reasons({ bindAddress: "[::1]", httpBindAddress: "::1" }), []);
     assert.deepEqual(reasons({ productEnvNamesrvAddr: "a:1;b:x" }), ["productEnvNamesrvAddr"]);
     assert.deepEqual(reasons({ addressServiceDomain: "http://x/" }), ["addressServiceDomain"]);
+    assert.deepEqual(reasons({ namesrvAddrs: "a:1;b:x" }), ["namesrvAddrs"]);
+    assert.deepEqual(reasons({ namesrvAddrsByUnit: "a:1" }), ["namesrvAddrsByUnit"]);
+    assert.deepEqual(reasons({ advertisedAddress: "a:1;b:1" }), ["advertisedAddress"]);
     assert.deepEqual(reasons({ httpBindAddress: "" }), ["httpBindAddress"]);
     assert.deepEqual(reasons({ httpBindAddress: "", httpPort: 0 }), []);
   });

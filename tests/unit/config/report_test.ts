@@ -106,7 +106,6 @@ const OURS = [
   "metricsPerBroker",
   "proxyHeaderTimeoutSeconds",
   "routeCacheMaxBytes",
-  "routeSnapshotGrace",
   "tlsHandshakeTimeoutMillis",
   "tlsMaxHandshakes",
   "tlsMaxHandshakesPerAddress",

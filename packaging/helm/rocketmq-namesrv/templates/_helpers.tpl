@@ -18,10 +18,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 
+{{/* The domain below which each pod has its name. */}}
+{{- define "namesrv.podDomain" -}}
+{{ include "namesrv.name" . }}-headless.{{ .Release.Namespace }}.svc
+{{- end }}
+
 {{/* host:port of each pod, as brokers and clients take them. */}}
 {{- define "namesrv.addresses" -}}
 {{- $name := include "namesrv.name" . -}}
 {{- range $i := until (int .Values.replicas) -}}
-{{- if $i }};{{ end }}{{ $name }}-{{ $i }}.{{ $name }}-headless.{{ $.Release.Namespace }}.svc:9876
+{{- if $i }};{{ end }}{{ $name }}-{{ $i }}.{{ include "namesrv.podDomain" $ }}:9876
 {{- end -}}
 {{- end }}

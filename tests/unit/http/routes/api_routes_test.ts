@@ -48,7 +48,11 @@ async function setUp(): Promise<void> {
 }
 
 async function get(path: string) {
-  const response = await router.find("GET", `http://x/api/v1${path}`).answer();
+  const response = await router.find({
+    method: "GET",
+    url: `http://x/api/v1${path}`,
+    localHost: "",
+  }).answer();
   assert.equal(response.headers.get("content-type"), "application/json");
   return await response.json();
 }

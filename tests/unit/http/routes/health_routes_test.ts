@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import { FakeTime } from "@std/testing/time";
 import assert from "node:assert/strict";
-import { healthRoutes } from "../../../../src/http/routes/health_routes.ts";
+import { healthRoutes, readiness } from "../../../../src/http/routes/health_routes.ts";
 import { Query } from "../../../../src/http/server/query.ts";
 import type { Route } from "../../../../src/http/server/router.ts";
 
@@ -20,25 +20,22 @@ function setUp(): void {
   checks = 0;
   auditFailure = undefined;
   checkKvFile = () => Promise.resolve();
-  routes = healthRoutes(
-    {
-      listening: () => condition.listening,
-      stopping: () => condition.stopping,
-      serviceWait: () => condition.wait,
-      auditFailure: () => auditFailure,
-      checkKvFile: () => {
-        checks++;
-        return checkKvFile();
-      },
+  const told = {
+    listening: () => condition.listening,
+    stopping: () => condition.stopping,
+    serviceWait: () => condition.wait,
+    auditFailure: () => auditFailure,
+    checkKvFile: () => {
+      checks++;
+      return checkKvFile();
     },
-    SOFTWARE,
-    () => Date.now(),
-  );
+  };
+  routes = healthRoutes(readiness(told, () => Date.now()), SOFTWARE);
 }
 async function ask(path: string): Promise<Response> {
   const route = routes.find((it) => it.path === path)!;
   const query = new Query(new URLSearchParams(), []);
-  return await route.answer({ path: new Map(), query });
+  return await route.answer({ path: new Map(), query, localHost: "" });
 }
 
 /** The status, and the failed checks with their reasons. */

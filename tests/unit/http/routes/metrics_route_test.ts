@@ -24,6 +24,7 @@ const scrape = async (): Promise<string> => {
   const response = await route.answer({
     path: new Map(),
     query: new Query(new URLSearchParams(), []),
+    localHost: "",
   });
   assert.equal(response.headers.get("content-type"), "text/plain; version=0.0.4");
   return await response.text();

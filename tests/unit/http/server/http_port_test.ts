@@ -43,6 +43,7 @@ async function setUp(): Promise<void> {
     routes: [
       { path: "/a", answer: text("a") },
       { path: "/vital", priority: true, answer: text("vital") },
+      { path: "/any-host", anyHost: true, answer: text("any-host") },
       { path: "/large", answer: () => answer(large, "text/plain") },
       {
         path: "/slow",
@@ -238,6 +239,9 @@ describe("HttpPort", () => {
     assert.match((await refused.json()).detail, /httpAllowedHosts/);
     assert.equal(counters.refused.host, 6);
     assert.match(`${log.at("WARN")[0]!.fields.reason}`, /httpAllowedHosts/);
+    const open = listener.ask("/any-host", undefined, "GET", "evil.example");
+    await pass(20);
+    assert.equal((await open).status, 200);
     options.httpAllowedHosts = "*";
     assert.equal((await listener.ask("/vital", undefined, "GET", "evil.example")).status, 200);
   });

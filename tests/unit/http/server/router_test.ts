@@ -9,8 +9,15 @@ const router = new Router([
   { path: "/fixed", priority: true, answer: () => new Response("fixed") },
   { path: "/things/:thing/part", query: ["x"], answer: tell },
   { path: "/things/:thing", answer: tell },
+  {
+    path: "/open",
+    query: "ignored",
+    anyHost: true,
+    answer: ({ localHost }) => new Response(localHost),
+  },
 ]);
-const find = (path: string, method = "GET") => router.find(method, `http://127.0.0.1:9890${path}`);
+const find = (path: string, method = "GET") =>
+  router.find({ method, url: `http://127.0.0.1:9890${path}`, localHost: "10.0.0.1" });
 
 async function problem(path: string, method?: string): Promise<HttpProblem> {
   const found = find(path, method);
@@ -26,6 +33,14 @@ describe("Router", () => {
     assert.equal(found.priority, true);
     assert.equal(await (await found.answer()).text(), "fixed");
     assert.equal(find("/things/a").priority, false);
+  });
+
+  it("ignores a query, allows any host and gives the server's address, where a route wants it", async () => {
+    const found = find("/open?x=1&x=2&%ff");
+    assert.equal(found.anyHost, true);
+    assert.equal(await (await found.answer()).text(), "10.0.0.1");
+    assert.equal(find("/fixed").anyHost, false);
+    assert.equal(find("/nothing").anyHost, false);
   });
 
   it("finds paths with names in them, and decodes these", async () => {
@@ -72,7 +87,7 @@ describe("Router", () => {
 
   it("does not stumble over a Host header or URL that is none: 400", async () => {
     for (const url of ["http://a b/", "http://[::bad/x", "", "*", "http://x:99999/fixed"]) {
-      const found = router.find("GET", url);
+      const found = router.find({ method: "GET", url, localHost: "" });
       await assert.rejects(found.answer(), (error) => {
         assert.ok(error instanceof HttpProblem);
         assert.equal(error.status, 400);

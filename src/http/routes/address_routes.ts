@@ -1,0 +1,99 @@
+import {
+  ANY_IPV4,
+  ANY_IPV6,
+  formatAddress,
+  NAMESRV_PORT,
+  parseAddress,
+  parseAddressList,
+  parseHost,
+  parseUnits,
+} from "../../address.ts";
+import { answer, HttpProblem } from "../server/answer.ts";
+import type { Route, RouteRequest } from "../server/router.ts";
+
+/** Options of the address service. */
+export interface AddressOptions {
+  readonly bindAddress: string;
+  readonly advertisedAddress: string;
+  readonly namesrvAddrs: string;
+  readonly namesrvAddrsByUnit: string;
+}
+
+/** Dependencies of the address service. */
+export interface AddressRoutesParts {
+  readonly options: Readonly<AddressOptions>;
+  /** The port that this name server listens on. */
+  port(): number;
+  /** Whether this name server can serve clients. */
+  isReady(): Promise<boolean>;
+}
+
+const ROOT = "/rocketmq/nsaddr";
+
+/**
+ * The address service: lists of name servers, in the form in which clients and brokers without one
+ * fetch it (DefaultTopAddressing in Apache RocketMQ). It needs no permission and may be asked under any
+ * name: clients can't log in, their requests name the domain that is set in them, and a list of
+ * addresses gives nobody access to what is there.
+ */
+export function addressRoutes({ options, port, isReady }: AddressRoutesParts): Route[] {
+  return [
+    route(ROOT, (own) => forClients(listed(own), own)),
+    // A broker must register with a server that is not ready, too: that is how it gets ready.
+    route(`${ROOT}/brokers`, listed),
+    route(`${ROOT}-:unit`, (own, unit) => forClients(ofUnit(unit), own)),
+  ];
+
+  function route(
+    path: string,
+    find: (own: readonly string[], unit: string) => readonly string[] | Promise<readonly string[]>,
+  ): Route {
+    return {
+      path,
+      query: "ignored",
+      anyHost: true,
+      priority: true,
+      // The Go client does not remove a line end.
+      answer: async (request) =>
+        answer(
+          (await find(ownAddresses(request), request.path.get("unit") ?? "")).join(";"),
+          "text/plain; charset=utf-8",
+        ),
+    };
+  }
+
+  function listed([own = ""]: readonly string[]): readonly string[] {
+    const list = parseAddressList(options.namesrvAddrs, NAMESRV_PORT);
+    return list.length === 0 ? [own] : list;
+  }
+
+  function ofUnit(unit: string): readonly string[] {
+    const list = parseUnits(options.namesrvAddrsByUnit, NAMESRV_PORT).get(unit);
+    if (list === undefined) throw new HttpProblem(404, "no such unit in namesrvAddrsByUnit");
+    return list;
+  }
+
+  /** A list without this server while it is not ready, unless there is no other in it. */
+  async function forClients(
+    list: readonly string[],
+    own: readonly string[],
+  ): Promise<readonly string[]> {
+    const others = list.filter((address) => !own.includes(address.toLowerCase()));
+    if (others.length === 0 || others.length === list.length || await isReady()) return list;
+    return others;
+  }
+
+  /** The addresses by which a list may name this server, in lower case; first the advertised one. */
+  function ownAddresses({ localHost }: RouteRequest): string[] {
+    const { advertisedAddress, bindAddress } = options;
+    const found: string[] = [];
+    if (advertisedAddress !== "") {
+      const { hostname, port: own } = parseAddress(advertisedAddress, port());
+      found.push(formatAddress(hostname, own));
+    }
+    const bound = parseHost(bindAddress) ?? bindAddress;
+    if (bound !== ANY_IPV4 && bound !== ANY_IPV6) found.push(formatAddress(bound, port()));
+    found.push(formatAddress(localHost, port()));
+    return found.map((address) => address.toLowerCase());
+  }
+}
