@@ -1,18 +1,13 @@
-import { ORDER_TOPIC_CONFIG } from "../protocol/codes.ts";
 import type { BrokerData, QueueData, TopicRouteData } from "../protocol/route_data.ts";
 import type { ClusterInfo } from "../protocol/route_reader.ts";
 import { CommandFailure, UsageError } from "./failures.ts";
 import type { NameServer } from "./name_server.ts";
-import type { ServerOptions } from "./options.ts";
+import { type NamespaceOptions, namespacesOf, withNamespaces } from "./options.ts";
 import { type Cell, styled } from "./output.ts";
-import { clusterInfo, kvTable, topicNames, topicRoutes } from "./queries.ts";
+import { clusterInfo, kvTables, topicNames, topicRoutes } from "./queries.ts";
 import type { Registry } from "./registry.ts";
 import { ExitCode, type Session } from "./session.ts";
 import { permText } from "./topics.ts";
-
-interface DiffOptions extends ServerOptions {
-  namespace: string[];
-}
 
 /** The data of one name server, as far as requests can read it. */
 export interface Holdings {
@@ -35,28 +30,48 @@ export interface Difference {
 
 /** Adds the `diff` command. */
 export function addDiff(registry: Registry): void {
-  registry
-    .add<DiffOptions>("diff", "compare the first name server's data with each of the others", diff)
-    .option(
-      "--namespace <name>",
-      `a KV namespace to compare; may be repeated (default: ${ORDER_TOPIC_CONFIG})`,
-      (name: string, names: string[]) => [...names, name],
-      [],
-    )
-    .addHelpText("after", "\nExit codes: 0 equal, 1 different or failed, 2 usage error.");
+  const description = "compare the first name server's data with each of the others";
+  const command = registry.add<NamespaceOptions>("diff", description, diff);
+  withNamespaces(command, "compare").addHelpText("after", DIFF_EXIT_CODES);
 }
+
+/** The end of the help of commands that compare. */
+export const DIFF_EXIT_CODES = "\nExit codes: 0 equal, 1 different or failed, 2 usage error.";
 
 async function diff(
   session: Session,
   _: readonly string[],
-  { namespace }: DiffOptions,
+  options: NamespaceOptions,
+): Promise<void> {
+  const namespaces = namespacesOf(options);
+  await compareServers(session, (server) => holdingsOf(server, namespaces), compare);
+}
+
+/** Compares KV namespaces alone. */
+export async function diffKv(
+  session: Session,
+  _: readonly string[],
+  options: NamespaceOptions,
+): Promise<void> {
+  const namespaces = namespacesOf(options);
+  await compareServers(
+    session,
+    (server) => kvTables(server, namespaces),
+    (left, right) => [...compareKv(left, right)],
+  );
+}
+
+/** Compares what the first server has with each of the others, and reports the differences. */
+async function compareServers<T>(
+  session: Session,
+  read: (server: NameServer) => Promise<T>,
+  compare: (left: T, right: T) => Difference[],
 ): Promise<void> {
   const { servers, out, err, json } = session;
   if (servers.all.length < 2) {
     throw new UsageError("diff needs at least two name servers: -n 'host:port;host:port'");
   }
-  const namespaces = namespace.length === 0 ? [ORDER_TOPIC_CONFIG] : namespace;
-  const outcomes = await servers.each((server) => holdingsOf(server, namespaces));
+  const outcomes = await servers.each(read);
   const [failed, ...alsoFailed] = outcomes.flatMap(({ failure }) => failure ?? []);
   for (const failure of alsoFailed) await err.line(failure.message);
   if (failed !== undefined) throw new CommandFailure(failed.message);
@@ -95,11 +110,7 @@ async function holdingsOf(
   const info = await clusterInfo(server);
   const topics = await topicNames(server);
   const routes = await topicRoutes(server, topics);
-  const kv = new Map<string, ReadonlyMap<string, string>>();
-  for (const namespace of namespaces) {
-    kv.set(namespace, await kvTable(server, namespace) ?? new Map());
-  }
-  return { info, topics, routes, kv };
+  return { info, topics, routes, kv: await kvTables(server, namespaces) };
 }
 
 /** The differences between two name servers, in the order brokers, topics, KV, each by name. */

@@ -1,9 +1,9 @@
 import { type Command, Option } from "commander";
-import { ADDRESS_LIST, parseAddressList } from "../address.ts";
+import { ADDRESS_LIST, NAMESRV_PORT, parseAddressList } from "../address.ts";
+import { ORDER_TOPIC_CONFIG } from "../protocol/codes.ts";
 import { UsageError } from "./failures.ts";
 
-const DEFAULT_PORT = 9876;
-const DEFAULT_SERVER = `127.0.0.1:${DEFAULT_PORT}`;
+const DEFAULT_SERVER = `127.0.0.1:${NAMESRV_PORT}`;
 
 /** Options shared by all commands that call name servers, unparsed. */
 export interface ServerOptions {
@@ -39,6 +39,30 @@ export function withServers(command: Command): Command {
   return command;
 }
 
+/** Options of commands on KV namespaces. */
+export interface NamespaceOptions extends ServerOptions {
+  namespace: string[];
+}
+
+/**
+ * Adds the option that selects KV namespaces. Name servers have no request that lists them.
+ *
+ * @param verb what is done with them
+ */
+export function withNamespaces(command: Command, verb: string): Command {
+  return command.option(
+    "--namespace <name>",
+    `a KV namespace to ${verb}; may be repeated (default: ${ORDER_TOPIC_CONFIG})`,
+    (name: string, names: string[]) => [...names, name],
+    [],
+  );
+}
+
+/** The selected namespaces. */
+export function namespacesOf({ namespace }: NamespaceOptions): readonly string[] {
+  return namespace.length === 0 ? [ORDER_TOPIC_CONFIG] : [...new Set(namespace)];
+}
+
 /**
  * Parses a list of addresses and removes duplicates.
  *
@@ -47,7 +71,7 @@ export function withServers(command: Command): Command {
 export function parseServers(
   list: string,
   option = "--namesrvAddr",
-  defaultPort = DEFAULT_PORT,
+  defaultPort = NAMESRV_PORT,
 ): string[] {
   let addresses: string[] = [];
   try {

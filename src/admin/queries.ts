@@ -107,6 +107,18 @@ async function routeBody(
   return code === ResponseCode.SUCCESS ? body : undefined;
 }
 
+/** Returns the pairs of KV namespaces, by namespace; those that the server does not have are empty. */
+export async function kvTables(
+  server: NameServer,
+  namespaces: readonly string[],
+): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> {
+  const tables = new Map<string, ReadonlyMap<string, string>>();
+  for (const namespace of namespaces) {
+    tables.set(namespace, await kvTable(server, namespace) ?? new Map());
+  }
+  return tables;
+}
+
 /** Returns the pairs of a KV namespace, or `undefined` when the server does not have it. */
 export async function kvTable(
   server: NameServer,

@@ -55,7 +55,7 @@ describe("the command line", () => {
       [["9876"], /unknown command: 9876; commands: ping, .*bench/],
       [[""], /unknown command: /],
       [["kv", "gett"], /unknown command: kv gett; did you mean kv get\?/],
-      [["kv"], /missing command: get, put, delete, list/],
+      [["kv"], /missing command: get, put, delete, list, copy, diff/],
       [["kv", "-n", A], /options come after the command: kv get\|put/],
       [["help", "rout"], /rout/],
       [["ping", "--jsn"], /unknown option '--jsn'; did you mean --json\?/],

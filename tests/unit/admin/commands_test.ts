@@ -317,6 +317,74 @@ describe("commands that change", () => {
     assert.deepEqual([none.code, none.err], [1, `${A}: has no namespace other\n`]);
   });
 
+  it("kv copy makes each server's pairs like those of one", async () => {
+    const from = "10.0.0.9:9876";
+    const keys = Array.from({ length: 100 }, (_, i): [string, string] => [`ns/k${i}`, `v${i}`]);
+    const servers = new FakeNameServers(
+      new Map([
+        [from, nameServer({ kv: { ...Object.fromEntries(keys), "ORDER_TOPIC_CONFIG/T": "a:1" } })],
+        [A, nameServer({ kv: { "ns/k0": "v0", "ns/k1": "old", "ns/gone": "x" } })],
+        [B, nameServer()],
+      ]),
+    );
+    const copy = (...args: string[]) =>
+      run(servers, ["kv", "copy", "--from", from, "-n", BOTH, ...args]);
+    assert.deepEqual(await copy(), {
+      code: 0,
+      out: `${A}: 1 copied, 0 already equal\n${B}: 1 copied, 0 already equal\n`,
+      err: "",
+    });
+    const more = await copy("--namespace", "ns", "--namespace", "ORDER_TOPIC_CONFIG");
+    const left = `1 that ${from} does not have (--delete deletes them)`;
+    assert.equal(
+      more.out,
+      `${A}: 99 copied, 2 already equal, ${left}\n${B}: 100 copied, 1 already equal\n`,
+    );
+    const last = JSON.parse((await copy("--namespace", "ns", "--delete", "--json")).out);
+    assert.deepEqual(last, [
+      { server: A, ok: true, copied: 0, equal: 100, deleted: 1, more: 0 },
+      { server: B, ok: true, copied: 0, equal: 100, deleted: 0, more: 0 },
+    ]);
+    const all = `${from};${BOTH}`;
+    const diff = await run(servers, ["kv", "diff", "-n", all, "--namespace", "ns"]);
+    assert.deepEqual([diff.code, diff.err], [0, ""]);
+  });
+
+  it("kv copy changes nothing when the source can't be read or has no such namespace", async () => {
+    const servers = two(nameServer(), nameServer({ kv: { "ns/a": "1" } }));
+    const copy = (...args: string[]) => run(servers, ["kv", "copy", ...args, "-n", B]);
+    const cases: [string[], number, RegExp][] = [
+      [
+        ["--from", A, "--namespace", "ns", "--delete"],
+        1,
+        /^10\.0\.0\.1:9876: has no namespace ns$/m,
+      ],
+      [["--from", "10.0.0.8:9876"], 1, /^10\.0\.0\.8:9876: connection refused/],
+      [["--from", BOTH], 2, /--from .*: must be one name server/],
+      [[], 2, /'--from <host:port>' not specified/],
+    ];
+    for (const [args, code, reason] of cases) {
+      const ran = await copy(...args);
+      assert.deepEqual([ran.code, ran.out], [code, ""]);
+      assert.match(ran.err, reason);
+    }
+    assert.equal(servers.seen.get(B), undefined);
+  });
+
+  it("kv diff compares namespaces, and nothing else", async () => {
+    const servers = two(
+      nameServer({ topics: ["T1"], kv: { "ORDER_TOPIC_CONFIG/T": "a:1" } }),
+      nameServer({ topics: ["T2"] }),
+    );
+    const { code, out } = await run(servers, ["kv", "diff", "-n", BOTH]);
+    assert.equal(code, 1);
+    assert.equal(
+      out,
+      `WHAT  NAME                  ${A}  ${B}\n` +
+        "kv    ORDER_TOPIC_CONFIG T  a:1            -\n",
+    );
+  });
+
   it("config get prints options, and names the nearest of one that is not there", async () => {
     const all = await run(one(), ["config", "get", "-n", A]);
     assert.equal(
