@@ -63,7 +63,7 @@ A file whose name ends in \`.yaml\` or \`.yml\` is YAML: keys and single values;
 
 - The server does not start with an invalid value. The errors name the file, the key, the value and the allowed values. The reference would ignore it.
 - An unknown key is reported with the closest option name. It is kept, and GET_NAMESRV_CONFIG returns it.
-- In a properties file, \`\\\` begins an escape: write Windows paths with \`/\` or \`\\\\\`. A comment needs a line of its own. The log warns of values that look otherwise.
+- In a properties file, \`\\\` begins an escape: write Windows paths with \`/\` or \`\\\\\`. A comment needs a line of its own. The log warns of values that look like such mistakes.
 - \`true\`, \`false\` and values from a list are not case-sensitive. Blanks around values are ignored, except in a password.
 
 ## Addresses

@@ -560,7 +560,7 @@ const OWN = {
   detectCompressedRegistration: flag({
     default: true,
     applies: "live",
-    doc: "A zlib body under the header compressed=false is recognized: 5.x brokers with " +
+    doc: "A zlib body under the header compressed=false is recognised: 5.x brokers with " +
       "compressedRegister=true send it, and the reference refuses it.",
   }),
   routeCacheMaxBytes: int({
@@ -776,7 +776,8 @@ const LIMITS = {
     default: 500_000,
     range: [1000, 10_000_000],
     applies: "live",
-    doc: "Topics in all; what brings more is refused. Registrations without a new topic go on.",
+    doc:
+      "Topics in all; a change that adds one is refused. Registrations without a new topic are served.",
   }),
   maxTableBytes: int({
     default: 0,
@@ -784,16 +785,16 @@ const LIMITS = {
     applies: "live",
     doc:
       "Memory of the route tables in bytes, estimated; 0 is half of the heap that the process may have. " +
-      "What makes them larger is refused. Registrations that bring nothing new go on.",
+      "A change that makes them larger is refused. Registrations that bring nothing new are served.",
   }),
   maxAnswerBytes: int({
     default: 16 * MiB,
     range: [8 * MiB, 16 * MiB],
     applies: "live",
     doc:
-      "Largest answer in bytes: clients refuse more than 16 MiB. What would make cluster info larger " +
-      "than half of it, the topic list larger than all of it, or the queue data and mappings in a " +
-      "topic's route larger than 5/16 of it is refused.",
+      "Largest answer in bytes: clients refuse more than 16 MiB. A change is refused if it would make " +
+      "cluster info larger than half of it, the topic list larger than all of it, or the queue data " +
+      "and mappings in a topic's route larger than 5/16 of it.",
   }),
   maxNotifications: int({
     default: 32,

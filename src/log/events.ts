@@ -157,7 +157,7 @@ const START_AND_STOP = {
     levels: ["INFO"],
     fields: ["address", "port", "error"],
     meaning: "One of the two addresses for all connections, `0.0.0.0` and `::`, can't be opened: " +
-      "mostly because the machine has no IPv6, or Deno's permissions do not cover it. The server " +
+      "usually because the machine has no IPv6, or Deno's permissions do not cover it. The server " +
       "listens on the other.",
   },
   "HTTP port open": {
@@ -462,7 +462,7 @@ const KV_AND_CONFIGURATION = {
     levels: ["ERROR"],
     fields: ["error"],
     meaning: "The disk is full, read-only or not permitted. Changes are refused until it works " +
-      "again; reading goes on. Written once, until a write succeeds.",
+      "again; reading works. Written once, until a write succeeds.",
   },
   "KV changes are not written: the disk does not answer": {
     levels: ["ERROR"],
@@ -579,8 +579,7 @@ const ACCESS = {
     levels: ["WARN"],
     fields: REQUEST_OF,
     apart: ["account", "permission"],
-    meaning:
-      "A request was refused. A `?` before the account: nothing shows that it was the sender's. " +
+    meaning: "A request was refused. A `?` before the account: the sender has not proven it. " +
       "`claimed` is the name of one that does not exist.",
   },
   "access would be denied": {
@@ -609,7 +608,7 @@ const ACCESS = {
       "removed",
     ],
     meaning: "The rules of accessFile are in effect. After a change: the mode before, and the " +
-      "accounts that came and went.",
+      "accounts that were added and removed.",
   },
   "access rules refused": {
     levels: ["ERROR"],
@@ -627,7 +626,7 @@ const ACCESS = {
     fields: ["file", "reason", "waitingBytes", "lost"],
     meaning:
       "Records wait in memory, and are lost when more than auditMaxWaitingBytes wait. Make " +
-      "room on the disk, or mend what the reason names. Said once a minute.",
+      "room on the disk, or mend what the reason names. Logged once a minute.",
   },
   "audit records are not written: the disk does not answer": {
     levels: ["ERROR"],

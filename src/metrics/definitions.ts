@@ -177,7 +177,7 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
       }),
       counter(
         "accept_failures_total",
-        "Failures to accept a connection, mostly for lack of file descriptors. Accepting is tried " +
+        "Failures to accept a connection, usually for lack of file descriptors. Accepting is tried " +
           "again after a second.",
         {
           read: ({ remoting }) => sample(remoting.acceptFailures),

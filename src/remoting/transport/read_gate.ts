@@ -124,7 +124,7 @@ export class ReadGate {
         this.#issue(Math.max(LEAST_AT_A_BEAT, Math.min(MOST_AT_A_BEAT, room)));
       } while (this.#first < this.#queue.length);
     } catch {
-      // There is no beat for now, so nobody can be held back.
+      // There is no beat for now, so no reader is held back.
     }
     this.#driven = 0;
     this.#pressed = false;

@@ -53,7 +53,7 @@ export function checkRuntimeInternals(): void {
 
 /**
  * Takes a connection over into node:net. The connection must stay open until the socket is closed,
- * nobody may read or write it any more, and no read may be under way.
+ * it must no longer be read or written elsewhere, and no read may be under way.
  *
  * The socket has a file descriptor of its own for the connection.
  */

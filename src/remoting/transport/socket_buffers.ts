@@ -32,7 +32,7 @@ export class SocketBuffers {
     return fitting.free.pop() ?? this.#make(fitting.size);
   }
 
-  /** Takes back a whole buffer that nobody uses any more, the system included. */
+  /** Takes back a whole buffer that is no longer used, by the system either. */
   give(buffer: Uint8Array<ArrayBuffer>): void {
     const own = this.#classes.find(({ size }) => size === buffer.length);
     if (own !== undefined && own.free.length < own.kept) own.free.push(buffer);

@@ -354,7 +354,7 @@ describe("REGISTER_BROKER", () => {
     });
 
     for (const flag of ["false", "yes", "1", undefined]) {
-      it(`is recognized as zlib under compressed=${flag}, unless that is switched off`, async () => {
+      it(`is recognised as zlib under compressed=${flag}, unless that is switched off`, async () => {
         const fields: Record<string, string> = flag === undefined ? {} : { compressed: flag };
         const body = compressed(["T1", "T2"]);
         server.options.detectCompressedRegistration = false;
