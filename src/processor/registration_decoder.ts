@@ -1,4 +1,5 @@
 import { createInflate, inflateSync } from "node:zlib";
+import { concatBytes } from "../concat_bytes.ts";
 import { errorMessage } from "../error_message.ts";
 import { Histogram, SECONDS } from "../histogram.ts";
 import { ResponseCode } from "../protocol/codes.ts";
@@ -11,6 +12,7 @@ import {
   type RegisterBrokerBody,
 } from "../protocol/register_broker_body.ts";
 import type { MemoryBudget } from "../remoting/wire/frame_decoder.ts";
+import { runSteps } from "../run_steps.ts";
 import type { WorkSlice } from "../work_slice.ts";
 import { RequestError } from "./errors.ts";
 
@@ -77,7 +79,9 @@ export class RegistrationDecoder {
     const start = performance.now();
     const { maxInflatedBodyBytes, maxTopicsPerBroker } = this.#options;
     try {
-      if (!compressed) return finish(readPlainBody(body, version, Date.now(), maxTopicsPerBroker));
+      if (!compressed) {
+        return runSteps(readPlainBody(body, version, Date.now(), maxTopicsPerBroker));
+      }
       const limit = Math.min(SMALL_INFLATED, maxInflatedBodyBytes);
       let inflated;
       try {
@@ -86,7 +90,7 @@ export class RegistrationDecoder {
         if ((error as { code?: string }).code === "ERR_BUFFER_TOO_LARGE") return undefined;
         throw notInflated(error);
       }
-      return finish(readInflatedBody(inflated, version, maxTopicsPerBroker));
+      return runSteps(readInflatedBody(inflated, version, maxTopicsPerBroker));
     } finally {
       this.#ended(start);
     }
@@ -153,26 +157,7 @@ export class RegistrationDecoder {
     } finally {
       stream.destroy();
     }
-    return concat(chunks, length);
-  }
-}
-
-function concat(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const [first] = chunks;
-  if (chunks.length === 1 && first !== undefined) return first;
-  const all = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
-}
-
-function finish<T>(steps: Generator<void, T>): T {
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
+    return concatBytes(chunks);
   }
 }
 

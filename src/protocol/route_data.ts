@@ -1,3 +1,5 @@
+import { concatBytes } from "../concat_bytes.ts";
+import { runSteps } from "../run_steps.ts";
 import {
   type Dialect,
   jsonLong,
@@ -83,7 +85,7 @@ export function encodeClusterInfo(
   brokers: Iterable<BrokerData>,
   clusters: Iterable<readonly [string, Iterable<string>]>,
 ): Uint8Array {
-  return finish(clusterInfoSteps(brokers, clusters));
+  return runSteps(clusterInfoSteps(brokers, clusters));
 }
 
 /** Like {@link encodeClusterInfo}, in steps: the caller can do other work in between. */
@@ -135,7 +137,7 @@ export function encodeTopicList(
   topics: Iterable<string | undefined>,
   brokerAddr?: string,
 ): Uint8Array {
-  return finish(topicListSteps(topics, brokerAddr));
+  return runSteps(topicListSteps(topics, brokerAddr));
 }
 
 /**
@@ -185,22 +187,7 @@ class Pieces {
   /** All of them. */
   bytes(): Uint8Array {
     this.encode();
-    const [only] = this.#encoded;
-    if (this.#encoded.length === 1 && only !== undefined) return only;
-    const all = new Uint8Array(this.#encoded.reduce((sum, { length }) => sum + length, 0));
-    let at = 0;
-    for (const bytes of this.#encoded) {
-      all.set(bytes, at);
-      at += bytes.length;
-    }
-    return all;
-  }
-}
-
-function finish<T>(steps: Generator<void, T>): T {
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
+    return concatBytes(this.#encoded);
   }
 }
 
