@@ -58,7 +58,7 @@ export interface LoadedPolicy {
 /**
  * Reads a file of rules, and those of the secrets that it names. Long files are read in slices.
  *
- * @param nextTurn resolves when others had their turn
+ * @param nextTurn resolves after other work had its turn
  * @throws {AccessFileError}
  */
 export async function loadPolicy(

@@ -139,7 +139,7 @@ function resourceIn(permission: Permission, text: string | undefined): Partial<A
   }
 }
 
-/** Takes every signature for good: the command asks what a signed request would be allowed. */
+/** Accepts every signature: the command asks what a signed request would be allowed. */
 class Proven extends Signatures {
   override verify(): boolean {
     return true;

@@ -22,9 +22,9 @@ export interface AuditOptions {
   readonly auditSync: boolean;
   /** Whether nothing may be changed while the file can't be written. */
   readonly auditRequired: boolean;
-  /** Bytes that may wait for a disk that does not take them. */
+  /** Most bytes of records that wait while the file can't be written. */
   readonly auditMaxWaitingBytes: number;
-  /** How many of the last records can be asked for. */
+  /** How many of the last records are kept for queries. */
   readonly auditRecentRecords: number;
 }
 

@@ -162,7 +162,7 @@ export function* topicListSteps(
   return pieces.bytes();
 }
 
-/** Texts of JSON that are encoded some at a time. */
+/** JSON texts that are encoded a few at a time. */
 class Pieces {
   readonly #encoded: Uint8Array[] = [];
   #text = "";
@@ -173,7 +173,7 @@ class Pieces {
     this.#count++;
   }
 
-  /** Whether so many were added that it is time to encode them. */
+  /** Whether enough were added to encode them. */
   get due(): boolean {
     return this.#count >= PIECES_PER_STEP;
   }

@@ -25,7 +25,7 @@ export interface SpareMemory {
   clear(): void;
 }
 
-/** Seconds that a connection counts as having held its memory at least. */
+/** The least seconds for which a connection counts as having held its memory. */
 const LEAST_AGE = 1;
 /** When memory is short, this part of the limit is made free, so that the search is rare. */
 const ROOM = 1 / 64;

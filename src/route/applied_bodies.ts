@@ -45,7 +45,8 @@ export class AppliedBodies {
   /**
    * Records that a body was applied.
    *
-   * @param sender begins the key of all bodies from the same place; those of another version go
+   * @param sender begins the key of all bodies from the same place; bodies of another version are
+   *   dropped
    */
   put(sender: string, fingerprint: string, body: AppliedBody): void {
     if (this.#removed.size > 0 && body.takesTopics) this.#forget();

@@ -103,7 +103,7 @@ export class RouteInfoManager {
    * the live table.
    */
   readonly #lost = new Set<LiveBroker>();
-  /** Searches for lost brokers that go on in turns; by the connection if that is what closed. */
+  /** Searches for lost brokers in progress, by the connection that closed if one did. */
   readonly #losing = new Map<object, Job<void>>();
   /** Work that has begun, by broker name. A name has one of the two at most. */
   readonly #removing = new Map<string, Job<void>>();

@@ -77,7 +77,7 @@ interface TopicsOfBroker {
   readonly positions: Map<string, number>;
   /** Equal queue data share one object: a broker has few kinds of it and thousands of topics. */
   kinds: Map<string, QueueData>;
-  /** So many kinds may be kept before those that are in use are counted again. */
+  /** Most kinds kept before unused ones are dropped. */
   mostKinds: number;
 }
 

@@ -1,7 +1,7 @@
 import { TopicSysFlag } from "../protocol/codes.ts";
 import type { RouteView } from "./route_view.ts";
 
-/** Topics that are looked at before a list yields even when none of them is in it. */
+/** Topics checked before a list yields, even if none of them is in it. */
 const TOPICS_PER_STEP = 64;
 
 /**

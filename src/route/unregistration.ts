@@ -39,7 +39,7 @@ export function* unregisterBrokers(
     yield* changePerm(tables, brokerName, (perm) => perm & ~Perm.WRITE);
   }
   const minBrokerId = tables.minBrokerId(brokerName) ?? 0;
-  // The one whose removal made the smallest id that is left the smallest.
+  // The broker whose removal changed the group's smallest id.
   const smaller = [...removed].filter(([id]) => id < minBrokerId);
   const offlineBrokerAddr = smaller.at(-1)?.[1];
   return offlineBrokerAddr === undefined

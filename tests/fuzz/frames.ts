@@ -32,7 +32,7 @@ const CONFIGURATION = [
   "=",
 ];
 
-/** Makes what a peer sends. */
+/** Makes the bytes that a peer sends. */
 export class Frames {
   readonly #below: Chance;
   #opaque = 0;

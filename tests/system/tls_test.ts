@@ -719,7 +719,7 @@ describe("TLS", () => {
   });
 });
 
-/** A relay to a server that, when it is told to, passes on no more of what the server sends. */
+/** A relay to a server that can stop passing on the server's data. */
 async function deafenedRelay(port: number) {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const server = await Deno.connect({ hostname: "127.0.0.1", port });

@@ -92,7 +92,7 @@ export const nodeHttpListener: HttpListener = {
       const socket = duplex as Socket;
       const { code = "" } = error;
       if (code === "ERR_HTTP_REQUEST_TIMEOUT") {
-        // A connection that never said anything gets no answer that it did not ask for.
+        // A connection that never sent anything gets no response.
         return refuse(socket, "slow");
       }
       if (!code.startsWith("HPE_")) return void socket.destroy();

@@ -116,7 +116,7 @@ export class DenoSocket implements Socket, Reader {
 
   async secure(accept: TlsAccept, received: Uint8Array): Promise<TlsSession> {
     if (this.#buffer !== undefined) throw new Error("a read is under way: pause first");
-    // node:tls could take what it reads itself before what was received, if there were more to read.
+    // If there were more to read, node:tls could process that before the bytes received here.
     const hello = await this.#readHello(received);
     if (this.#closed) throw new Error(CLOSED);
     const handler = this.#handler;
@@ -276,7 +276,9 @@ export class DenoSocket implements Socket, Reader {
     this.#ownBuffer = undefined;
   }
 
-  /** A copy where it is small: when the system has taken the bytes shows too late to say it. */
+  /**
+   * Small pieces are copied: whether the system has taken the bytes is only known after the return.
+   */
   #pieceOf(bytes: Uint8Array): Piece {
     if (bytes.length > MAX_BUFFER) return { bytes };
     const buffer = this.#buffers.take(bytes.length);

@@ -107,7 +107,10 @@ export class LoopbackBeat implements Beat {
     if (address === this.#address) this.#connecting = undefined;
   }
 
-  /** Looks, not time: a process that hardly gets the CPU, or was stopped, is given as many turns. */
+  /**
+   * Counts looks, not time, so that a process that hardly gets the CPU, or was stopped, has as many
+   * turns.
+   */
   #look(): void {
     if (this.#due && ++this.#seen === LOOKS) this.#disconnect();
   }
