@@ -569,6 +569,14 @@ const OWN = {
     applies: "live",
     doc: "Memory for cached encoded routes, in bytes.",
   }),
+  routeSnapshotGrace: int({
+    default: 60_000,
+    range: [1000, 3_600_000],
+    applies: "live",
+    doc:
+      "Milliseconds after the start for which brokers that were restored from the snapshot are " +
+      "kept without a word from them. Brokers register every 30 seconds.",
+  }),
   metricsPerBroker: flag({
     default: false,
     applies: "live",

@@ -304,6 +304,13 @@ const BROKERS_AND_TOPICS = {
     fields: [...BROKER, "topics", "changed"],
     meaning: "A registration without changes, every 30 s for each broker.",
   },
+  "broker confirmed": {
+    levels: ["INFO"],
+    fields: [...BROKER, "topics", "changed"],
+    meaning:
+      "A broker that was restored from the snapshot has registered, or has asked for its data " +
+      "version and found its own. `changed` counts the topics whose queues are new or different.",
+  },
   "registration refused: over a limit": {
     levels: ["WARN"],
     fields: [...BROKER, "reason"],
@@ -374,7 +381,9 @@ const BROKERS_AND_TOPICS = {
     levels: ["WARN"],
     fields: ["cluster", "broker", "addr", "reason"],
     meaning: "A broker left without unregistering. `connection lost`: its connection closed. " +
-      "`heartbeat timeout`: it sent no heartbeat for too long.",
+      "`heartbeat timeout`: it sent no heartbeat for too long. `not heard since the restart`: it " +
+      "was restored from the snapshot, and routeSnapshotGrace is over. `restored, but its address " +
+      "refuses connections`: it was restored, and nothing listens at its address.",
   },
   "min broker id changed": {
     levels: ["INFO"],

@@ -214,6 +214,14 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
           read: brokersByCluster,
         },
       ),
+      gauge(
+        "restored_brokers",
+        "Brokers that were restored from the snapshot and have not registered since.",
+        { read: ({ tables }) => sample(tables.restoredBrokerCount) },
+      ),
+      counter("confirmed_brokers_total", "Restored brokers that have registered since.", {
+        read: ({ routes }) => sample(routes.counters.confirmed),
+      }),
       gauge("topics", "Topics.", { read: ({ tables }) => sample(tables.topicCount) }),
       gauge("queue_data", "Queue data: for each topic, one for each broker name that has it.", {
         read: ({ tables }) => sample(tables.queueDataCount),
@@ -262,12 +270,13 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
           expired: "no heartbeat in time",
           disconnected: "its connection closed",
           unregistered: "at its own request",
+          unconfirmed: "restored from the snapshot, but not heard or not reachable",
         }),
         {
           labels: ["reason"],
           read({ routes }) {
-            const { expired, disconnected, unregistered } = routes.counters;
-            return byLabel("reason", { expired, disconnected, unregistered });
+            const { expired, disconnected, unregistered, unconfirmed } = routes.counters;
+            return byLabel("reason", { expired, disconnected, unregistered, unconfirmed });
           },
         },
       ),

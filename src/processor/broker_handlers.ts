@@ -155,22 +155,25 @@ export function brokerHandlers(parts: BrokerHandlersParts) {
     return { code: ResponseCode.SUCCESS };
   }
 
-  function heartbeat(request: Command): Reply {
-    routes.heartbeat(
-      requiredField(request, "clusterName"),
-      requiredField(request, "brokerName"),
-      requiredField(request, "brokerAddr"),
-    );
+  function heartbeat(request: Command, peer: Peer): Reply {
+    const broker = {
+      clusterName: requiredField(request, "clusterName"),
+      brokerName: requiredField(request, "brokerName"),
+      brokerAddr: requiredField(request, "brokerAddr"),
+    };
+    routes.heartbeat(broker, openOf(peer));
     return { code: ResponseCode.SUCCESS };
   }
 
-  function queryDataVersion(request: Command): Reply {
-    const { clusterName, brokerName, brokerAddr } = brokerFields(request);
+  function queryDataVersion(request: Command, peer: Peer): Reply {
+    const broker = brokerFields(request);
     checkBodyLength(request, MAX_DATA_VERSION);
     const asked = readVersion(request.body);
-    const known = routes.dataVersion(clusterName, brokerName, brokerAddr);
-    routes.heartbeat(clusterName, brokerName, brokerAddr);
+    const known = routes.dataVersion(broker);
     const changed = asked === undefined || known === undefined || !sameDataVersion(asked, known);
+    // A broker with forceRegister=false does not register when it hears that nothing changed.
+    if (changed) routes.heartbeat(broker, openOf(peer));
+    else routes.confirm(broker, openOf(peer));
     return {
       code: ResponseCode.SUCCESS,
       extFields: [["changed", `${changed}`]],
@@ -211,6 +214,11 @@ function changeOf(result: RegistrationResult): object | undefined {
   if (result.kind === "stale") return { removedForNewerStateOf: result.holder };
   const { newBroker, changedTopics } = result;
   return newBroker || changedTopics > 0 ? { newBroker, changedTopics } : undefined;
+}
+
+/** A closed connection must not become that of a broker, as no further close event would remove it. */
+function openOf(peer: Peer): Peer | undefined {
+  return peer.closed ? undefined : peer;
 }
 
 function brokerFields(request: Command) {

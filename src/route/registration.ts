@@ -46,6 +46,8 @@ export type RegistrationResult =
     kind: "accepted";
     /** Whether the address had no live entry before. */
     newBroker: boolean;
+    /** Whether it was restored from a snapshot and is confirmed by this registration. */
+    confirmed: boolean;
     /** Number of topics whose routes changed. */
     changedTopics: number;
     /** Sent to slaves whose master is alive. */
@@ -150,6 +152,7 @@ function* apply(
   return {
     kind: "accepted",
     newBroker: live === undefined,
+    confirmed: live?.restored === true,
     changedTopics,
     masterAddr,
     haServerAddr,
@@ -187,7 +190,7 @@ export function registerBrokerAgain(
   const changedTopics = missing.size === 0 ? 0 : tables.restoreTopics(brokerName, missing);
   const broker = placeBroker(tables, header);
   const master = keepAlive(tables, header, broker, body, heard);
-  return { kind: "accepted", newBroker: false, changedTopics, ...master };
+  return { kind: "accepted", newBroker: false, confirmed: live.restored, changedTopics, ...master };
 }
 
 function handoverBy(
@@ -272,6 +275,7 @@ function keepAlive(
     dataVersion,
     heartbeatTimeoutMillis: header.heartbeatTimeoutMillis ?? DEFAULT_HEARTBEAT_TIMEOUT,
     connection,
+    restored: false,
     ...heard,
   });
   if (filterServers !== undefined) tables.setFilterServers(brokerName, brokerAddr, filterServers);

@@ -1,6 +1,7 @@
 import type { Log, PeerFields } from "../log/log.ts";
 import { Perm } from "../protocol/codes.ts";
 import type { DataVersion } from "../protocol/data_version.ts";
+import type { Long } from "../protocol/long.ts";
 import type { QueueData } from "../protocol/route_data.ts";
 import { ScanTimer } from "../scan_timer.ts";
 import { Job } from "./job.ts";
@@ -15,7 +16,7 @@ import {
 } from "./registration.ts";
 import type { WorkSlice } from "../work_slice.ts";
 import type { OverLimit, TableLimits } from "./table_limits.ts";
-import type { BrokerConnection, Heard, LiveBroker, RouteTables } from "./tables.ts";
+import type { BrokerConnection, BrokerIdentity, Heard, LiveBroker, RouteTables } from "./tables.ts";
 import { changePerm, unregisterBrokers, type Unregistration } from "./unregistration.ts";
 
 /** Milliseconds from the start to the first scan for silent brokers. */
@@ -32,6 +33,8 @@ export interface RouteOptions {
   notifyMinBrokerIdChanged: boolean;
   scanNotActiveBrokerInterval: number;
   unRegisterBrokerQueueCapacity: number;
+  /** Milliseconds for which a restored broker is kept without any word from it. */
+  routeSnapshotGrace: number;
 }
 
 /** Dependencies of the manager. */
@@ -79,6 +82,10 @@ export interface RouteCounters {
   disconnected: number;
   /** Brokers removed at their own request. */
   unregistered: number;
+  /** Restored brokers that registered, or sent the same data version. */
+  confirmed: number;
+  /** Restored brokers removed because nothing was heard of them, or their address refuses connections. */
+  unconfirmed: number;
 }
 
 /** Applies the changes that brokers and operators request, and removes brokers that are gone. */
@@ -92,6 +99,8 @@ export class RouteInfoManager {
     expired: 0,
     disconnected: 0,
     unregistered: 0,
+    confirmed: 0,
+    unconfirmed: 0,
   };
   readonly #env: RouteEnvironment;
   /** Removals that have not begun, by broker name. */
@@ -178,7 +187,7 @@ export class RouteInfoManager {
         });
         break;
       case "accepted": {
-        const { newBroker, changedTopics, minBrokerIdChange } = result;
+        const { newBroker, confirmed, changedTopics, minBrokerIdChange } = result;
         if (newBroker || changedTopics > 0) this.#counters.changed++;
         else this.#counters.unchanged++;
         const fields = {
@@ -187,6 +196,7 @@ export class RouteInfoManager {
           changed: changedTopics,
         };
         if (newBroker) log.info("broker registered", fields);
+        else if (confirmed) this.#logConfirmed(fields);
         else if (changedTopics > 0) log.info("broker changed topics", fields);
         else if (log.debugEnabled) log.debug("broker registered again", fields);
         if (result.handover !== undefined) this.#logHandover(broker, result.handover);
@@ -208,16 +218,16 @@ export class RouteInfoManager {
     this.#settle(header.brokerName);
     const result = registerBrokerAgain(this.#tables, header, fingerprint, limits, this.#heard());
     if (result === undefined) return undefined;
-    const { changedTopics } = result;
+    const { changedTopics, confirmed } = result;
     const broker = { ...shown(header), id: header.brokerId };
-    if (changedTopics > 0) {
-      this.#counters.changed++;
+    if (changedTopics > 0) this.#counters.changed++;
+    else this.#counters.unchanged++;
+    if (confirmed || changedTopics > 0) {
       const topics = this.#tables.topicCountOf(header.brokerName);
-      log.info("broker changed topics", { ...broker, topics, changed: changedTopics });
-    } else {
-      this.#counters.unchanged++;
-      if (log.debugEnabled) log.debug("broker registered again", broker);
-    }
+      const fields = { ...broker, topics, changed: changedTopics };
+      if (confirmed) this.#logConfirmed(fields);
+      else log.info("broker changed topics", fields);
+    } else if (log.debugEnabled) log.debug("broker registered again", broker);
     return result;
   }
 
@@ -262,9 +272,16 @@ export class RouteInfoManager {
     const connections = new Set<BrokerConnection>();
     let visited = 0;
     for (const live of this.#tables.liveBrokers()) {
-      if (live.heardAt + live.heartbeatTimeoutMillis >= this.#env.monotonic()) continue;
-      if (this.#lose(live, "heartbeat timeout")) this.#counters.expired++;
-      connections.add(live.connection);
+      const { connection } = live;
+      const limit = connection === undefined
+        ? this.#env.options.routeSnapshotGrace
+        : live.heartbeatTimeoutMillis;
+      if (live.heardAt + limit >= this.#env.monotonic()) continue;
+      if (connection === undefined) this.#loseRestored(live, "not heard since the restart");
+      else {
+        if (this.#lose(live, "heartbeat timeout")) this.#counters.expired++;
+        connections.add(connection);
+      }
       if (++visited % BROKERS_PER_STEP === 0) yield;
     }
     for (const connection of connections) {
@@ -294,7 +311,8 @@ export class RouteInfoManager {
     this.#applying.get(brokerName)?.job.finish();
     if (this.#losing.size > 0) {
       for (const live of this.#tables.liveBrokersNamed(brokerName)) {
-        if (this.#losing.has(live.connection)) this.#loseConnection(live);
+        const { connection } = live;
+        if (connection && this.#losing.has(connection)) this.#loseConnection(live);
       }
     }
     const removal = this.#queued.get(brokerName);
@@ -351,18 +369,58 @@ export class RouteInfoManager {
     if (change !== undefined) this.#notify(change);
   }
 
-  /** Updates a broker's last heartbeat. Unknown brokers are ignored. */
-  heartbeat(clusterName: string, brokerName: string, brokerAddr: string): void {
+  /**
+   * Updates a broker's last heartbeat. Unknown brokers are ignored. For a restored one that has no
+   * connection yet, it will be this one.
+   *
+   * @param connection of the sender, unless it is closed
+   */
+  heartbeat(
+    { clusterName, brokerName, brokerAddr }: BrokerIdentity,
+    connection?: BrokerConnection,
+  ): void {
     const live = this.#tables.liveBroker(clusterName, brokerName, brokerAddr);
-    if (live !== undefined) Object.assign(live, this.#heard());
+    if (live === undefined) return;
+    if (live.connection !== undefined || connection === undefined || this.#lost.has(live)) {
+      Object.assign(live, this.#heard());
+    } else this.#tables.putLiveBroker({ ...live, connection, ...this.#heard() });
+  }
+
+  /**
+   * Like {@link heartbeat}, of a broker that has just been told that its topics are known here: if it
+   * was restored, it need not register to be confirmed.
+   */
+  confirm(broker: BrokerIdentity, connection?: BrokerConnection): void {
+    this.heartbeat(broker, connection);
+    const { clusterName, brokerName, brokerAddr } = broker;
+    const live = this.#tables.liveBroker(clusterName, brokerName, brokerAddr);
+    if (live?.restored !== true || live.connection === undefined || this.#lost.has(live)) return;
+    this.#tables.putLiveBroker({ ...live, restored: false });
+    const topics = this.#tables.topicCountOf(brokerName);
+    this.#logConfirmed({
+      ...shown(live),
+      id: this.#tables.brokerId(brokerName, brokerAddr),
+      topics,
+      changed: 0,
+    });
+  }
+
+  /**
+   * Removes a restored broker whose address refuses connections. Does nothing if it was heard
+   * meanwhile.
+   */
+  refused({ clusterName, brokerName, brokerAddr }: BrokerIdentity): void {
+    const live = this.#tables.liveBroker(clusterName, brokerName, brokerAddr);
+    if (live?.restored !== true || live.connection !== undefined) return;
+    this.#loseRestored(live, "restored, but its address refuses connections");
+  }
+
+  #loseRestored(live: LiveBroker, reason: string): void {
+    if (this.#lose(live, reason)) this.#counters.unconfirmed++;
   }
 
   /** Returns the data version of a broker's last registration. */
-  dataVersion(
-    clusterName: string,
-    brokerName: string,
-    brokerAddr: string,
-  ): DataVersion | undefined {
+  dataVersion({ clusterName, brokerName, brokerAddr }: BrokerIdentity): DataVersion | undefined {
     return this.#tables.liveBroker(clusterName, brokerName, brokerAddr)?.dataVersion;
   }
 
@@ -446,6 +504,11 @@ export class RouteInfoManager {
     return true;
   }
 
+  #logConfirmed(fields: ConfirmedFields): void {
+    this.#counters.confirmed++;
+    this.#env.log.info("broker confirmed", fields);
+  }
+
   #logHandover(
     broker: ReturnType<typeof shown>,
     { holder, holderAlive, formerId }: Handover,
@@ -484,7 +547,13 @@ export class RouteInfoManager {
   }
 }
 
+interface ConfirmedFields extends ReturnType<typeof shown> {
+  readonly id: Long | undefined;
+  readonly topics: number;
+  readonly changed: number;
+}
+
 /** Fields of a log line about a broker. */
-function shown({ clusterName, brokerName, brokerAddr }: Unregistration) {
+function shown({ clusterName, brokerName, brokerAddr }: BrokerIdentity) {
   return { cluster: clusterName, broker: brokerName, addr: brokerAddr };
 }

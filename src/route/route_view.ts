@@ -40,6 +40,8 @@ export interface RouteView {
   liveBrokers(): Iterable<Readonly<LiveBroker>>;
   /** The number of live entries. */
   readonly liveBrokerCount: number;
+  /** The number of live entries that come from a snapshot and were not confirmed since. */
+  readonly restoredBrokerCount: number;
   /** The live entry of a broker, if it registered with this cluster. */
   liveBroker(
     clusterName: string,

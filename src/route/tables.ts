@@ -17,6 +17,13 @@ import type { RouteView } from "./route_view.ts";
 /** Handle of the connection that a broker registered over. It is only compared. */
 export type BrokerConnection = object;
 
+/** What a live entry is found by. */
+export interface BrokerIdentity {
+  readonly clusterName: string;
+  readonly brokerName: string;
+  readonly brokerAddr: string;
+}
+
 /** When a broker was last heard, by two clocks. */
 export interface Heard {
   /** Milliseconds since the epoch, to be shown. */
@@ -26,14 +33,14 @@ export interface Heard {
 }
 
 /** An entry of the live table. */
-export interface LiveBroker extends Heard {
-  readonly clusterName: string;
-  readonly brokerAddr: string;
-  readonly brokerName: string;
+export interface LiveBroker extends BrokerIdentity, Heard {
   readonly haServerAddr: string | undefined;
   readonly dataVersion: DataVersion;
   readonly heartbeatTimeoutMillis: number;
-  readonly connection: BrokerConnection;
+  /** Absent for a restored broker that was not heard since. */
+  readonly connection: BrokerConnection | undefined;
+  /** Whether it comes from a snapshot and was not confirmed since. */
+  readonly restored: boolean;
 }
 
 /** Called for every change that affects a route. */
@@ -41,6 +48,14 @@ export interface RouteListener {
   topicChanged(topic: string): void;
   /** The addresses, flags, clusters or filter servers of the brokers with this name changed. */
   brokerChanged(brokerName: string): void;
+}
+
+/** Called for changes of single brokers. It must not throw. */
+export interface BrokerListener {
+  /** A broker was restored from a snapshot. */
+  brokerRestored(live: LiveBroker): void;
+  /** A restored broker has registered, or has said that its topics are those of the snapshot. */
+  brokerConfirmed(live: LiveBroker): void;
 }
 
 interface Broker extends BrokerData {
@@ -84,7 +99,7 @@ interface TopicsOfBroker {
 /** Fewest distinct queue data of a broker name before unused ones are looked for; most have a handful. */
 const LEAST_KINDS = 4096;
 
-const LIVE_BYTES = objectBytes(9) + objectBytes(3);
+const LIVE_BYTES = objectBytes(10) + objectBytes(3);
 const GROUP_BYTES = objectBytes(5) + objectBytes(5) + 2 * mapBytes(1) + mapBytes(1);
 const KIND_BYTES = objectBytes(5) + 32;
 const TOPIC_BYTES = objectBytes(4);
@@ -111,6 +126,8 @@ export class RouteTables implements RouteView {
   readonly #liveByConnection = new Map<BrokerConnection, Set<LiveBroker>>();
   readonly #filterServers = new Map<string, readonly string[]>();
   readonly #listeners: RouteListener[] = [];
+  readonly #brokerListeners: BrokerListener[] = [];
+  #restoredBrokerCount = 0;
   #queueDataCount = 0;
   #topicNamesVersion = 0;
   /** Memory of everything but the seven tables themselves and the applied bodies. */
@@ -123,6 +140,11 @@ export class RouteTables implements RouteView {
   /** Calls the listener for every change that affects a route, from now on. It must not throw. */
   subscribe(listener: RouteListener): void {
     this.#listeners.push(listener);
+  }
+
+  /** Calls the listener for changes of brokers, from now on. */
+  subscribeBrokers(listener: BrokerListener): void {
+    this.#brokerListeners.push(listener);
   }
 
   topics(): Iterable<string> {
@@ -197,6 +219,10 @@ export class RouteTables implements RouteView {
 
   get liveBrokerCount(): number {
     return this.#live.size;
+  }
+
+  get restoredBrokerCount(): number {
+    return this.#restoredBrokerCount;
   }
 
   liveBroker(
@@ -393,12 +419,26 @@ export class RouteTables implements RouteView {
 
   /** Writes a broker's live entry, replacing any previous one. */
   putLiveBroker(live: LiveBroker): void {
-    this.removeLiveBroker(live.brokerName, live.brokerAddr);
-    this.#live.set(brokerKey(live.brokerName, live.brokerAddr), live);
+    const { brokerName, brokerAddr, connection, restored } = live;
+    const key = brokerKey(brokerName, brokerAddr);
+    const wasRestored = this.#live.get(key)?.restored ?? false;
+    this.removeLiveBroker(brokerName, brokerAddr);
+    this.#live.set(key, live);
     this.#contentBytes += liveBytes(live);
-    let ofConnection = this.#liveByConnection.get(live.connection);
+    if (restored) this.#restoredBrokerCount++;
+    if (connection !== undefined) this.#addToConnection(live, connection);
+    if (restored && !wasRestored) {
+      for (const listener of this.#brokerListeners) listener.brokerRestored(live);
+    }
+    if (!restored && wasRestored) {
+      for (const listener of this.#brokerListeners) listener.brokerConfirmed(live);
+    }
+  }
+
+  #addToConnection(live: LiveBroker, connection: BrokerConnection): void {
+    let ofConnection = this.#liveByConnection.get(connection);
     if (ofConnection === undefined) {
-      this.#liveByConnection.set(live.connection, ofConnection = new Set());
+      this.#liveByConnection.set(connection, ofConnection = new Set());
       this.#contentBytes += CONNECTION_BYTES;
     }
     ofConnection.add(live);
@@ -410,12 +450,16 @@ export class RouteTables implements RouteView {
     const key = brokerKey(brokerName, brokerAddr);
     const live = this.#live.get(key);
     if (live === undefined) return;
+    const { connection, restored } = live;
     this.#live.delete(key);
-    this.#contentBytes -= liveBytes(live) + 28;
-    const ofConnection = this.#liveByConnection.get(live.connection);
-    ofConnection?.delete(live);
-    if (ofConnection?.size !== 0) return;
-    this.#liveByConnection.delete(live.connection);
+    this.#contentBytes -= liveBytes(live);
+    if (restored) this.#restoredBrokerCount--;
+    const ofConnection = connection && this.#liveByConnection.get(connection);
+    if (connection === undefined || ofConnection === undefined) return;
+    ofConnection.delete(live);
+    this.#contentBytes -= 28;
+    if (ofConnection.size > 0) return;
+    this.#liveByConnection.delete(connection);
     this.#contentBytes -= CONNECTION_BYTES;
   }
 

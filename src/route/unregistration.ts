@@ -1,13 +1,10 @@
 import type { PeerFields } from "../log/log.ts";
 import { MASTER_ID, Perm } from "../protocol/codes.ts";
 import { type MinBrokerIdChange, minBrokerIdChange } from "./min_broker_id.ts";
-import type { RouteTables } from "./tables.ts";
+import type { BrokerIdentity, RouteTables } from "./tables.ts";
 
 /** A broker to be removed. */
-export interface Unregistration {
-  clusterName: string;
-  brokerName: string;
-  brokerAddr: string;
+export interface Unregistration extends BrokerIdentity {
   /** The peer that asked for it. */
   from?: PeerFields;
 }

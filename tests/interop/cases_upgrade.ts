@@ -18,8 +18,7 @@ const PAIR = ["UpgradedNamespace", "key", "value"];
 export async function upgrade(suite: Suite, launcher: Launcher, version: Version): Promise<void> {
   // A server that was already running must not be stopped.
   if (launcher.running !== undefined) return;
-  const { processes, artifacts, jvm } = launcher;
-  const before = new Launcher(processes, artifacts, "reference", undefined, jvm);
+  const before = launcher.withKind("reference");
   await Deno.mkdir(HOMES, { recursive: true });
   const folder = await Deno.makeTempDir({ dir: HOMES, prefix: "upgrade-" });
   const [first, second] = [1, 2].map((n) => ({ kvConfigPath: `${folder}/kvConfig-${n}.json` }));

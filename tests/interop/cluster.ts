@@ -84,33 +84,76 @@ export interface Credentials {
   secretKey: string;
 }
 
+/** The runtime's interface that carries the connections of our name servers. */
+export const TRANSPORTS = ["deno", "node"] as const;
+export type Transport = typeof TRANSPORTS[number];
+
+/** How the programs of a run are started. */
+export interface LaunchSettings {
+  processes: Processes;
+  artifacts: Artifacts;
+  /** The name server under test. */
+  kind: Kind;
+  /** `host:port` of a name server that is already running and used instead of ours. */
+  running?: string;
+  /** Option `transport` of our name servers; their default if undefined. */
+  transport?: Transport;
+  /** Options for every JVM. */
+  jvm?: readonly string[];
+  /** The account that brokers, tools and clients sign with. */
+  credentials?: Credentials;
+}
+
 /** Starts the name servers, brokers and clients of a run. */
 export class Launcher {
-  constructor(
-    readonly processes: Processes,
-    readonly artifacts: Artifacts,
-    /** The name server under test. */
-    readonly kind: Kind,
-    /** `host:port` of a name server that is already running and used instead of ours. */
-    readonly running?: string,
-    /** Options for every JVM. */
-    readonly jvm: readonly string[] = [],
-    /** The account that brokers, tools and clients sign with. */
-    readonly credentials?: Credentials,
-  ) {}
+  readonly #settings: LaunchSettings;
+
+  constructor(settings: LaunchSettings) {
+    this.#settings = settings;
+  }
+
+  get processes(): Processes {
+    return this.#settings.processes;
+  }
+
+  get artifacts(): Artifacts {
+    return this.#settings.artifacts;
+  }
+
+  get kind(): Kind {
+    return this.#settings.kind;
+  }
+
+  get running(): string | undefined {
+    return this.#settings.running;
+  }
+
+  /** The transport, if it is not the default, for the names of cases. */
+  get suffix(): string {
+    const { transport } = this.#settings;
+    return transport === undefined ? "" : `, transport=${transport}`;
+  }
+
+  /** Returns a launcher whose name server under test is of this kind. */
+  withKind(kind: Kind): Launcher {
+    return new Launcher({ ...this.#settings, kind });
+  }
+
+  /** Returns a launcher that starts our name servers on this transport. */
+  withTransport(transport: Transport): Launcher {
+    return new Launcher({ ...this.#settings, transport });
+  }
 
   /** Returns a launcher with additional JVM options. */
   withJvm(...options: string[]): Launcher {
-    const { processes, artifacts, kind, running, jvm, credentials } = this;
-    return new Launcher(processes, artifacts, kind, running, [...jvm, ...options], credentials);
+    return new Launcher({ ...this.#settings, jvm: [...this.#settings.jvm ?? [], ...options] });
   }
 
   /** Returns a launcher whose brokers, tools and clients sign what they send. */
   withCredentials(credentials: Credentials): Launcher {
-    const { processes, artifacts, kind, running, jvm } = this;
     const { accessKey, secretKey } = credentials;
     const options = [`-Dinterop.accessKey=${accessKey}`, `-Dinterop.secretKey=${secretKey}`];
-    return new Launcher(processes, artifacts, kind, running, [...jvm, ...options], credentials);
+    return new Launcher({ ...this.withJvm(...options).#settings, credentials });
   }
 
   /** The command of `deno task start`, so that the server has its users' permissions. */
@@ -140,9 +183,15 @@ export class Launcher {
     const port = config.listenPort === undefined ? freePort() : Number(config.listenPort);
     const home = await makeHome("namesrv");
     const file = `${home}/namesrv.properties`;
+    const { transport } = this.#settings;
     await Deno.writeTextFile(
       file,
-      properties({ listenPort: String(port), kvConfigPath: `${home}/kvConfig.json`, ...config }),
+      properties({
+        listenPort: String(port),
+        kvConfigPath: `${home}/kvConfig.json`,
+        ...(kind === "ours" && transport !== undefined && { transport }),
+        ...config,
+      }),
     );
     const process = await this.processes.start(
       kind === "ours"
@@ -193,8 +242,8 @@ export class Launcher {
         mappedFileSizeCommitLog: "16777216",
         mappedFileSizeConsumeQueue: "60000",
         diskMaxUsedSpaceRatio: "99",
-        ...(this.credentials && {
-          innerClientAuthenticationCredentials: JSON.stringify(this.credentials),
+        ...(this.#settings.credentials && {
+          innerClientAuthenticationCredentials: JSON.stringify(this.#settings.credentials),
           // Without one, a broker with these credentials does not start.
           authenticationMetadataProvider:
             "org.apache.rocketmq.auth.authentication.provider.LocalAuthenticationMetadataProvider",
@@ -249,9 +298,9 @@ export class Launcher {
       args,
       env: {
         HOME: await makeHome(name),
-        ...(this.credentials && {
-          INTEROP_ACCESS_KEY: this.credentials.accessKey,
-          INTEROP_SECRET_KEY: this.credentials.secretKey,
+        ...(this.#settings.credentials && {
+          INTEROP_ACCESS_KEY: this.#settings.credentials.accessKey,
+          INTEROP_SECRET_KEY: this.#settings.credentials.secretKey,
         }),
       },
     });
@@ -273,8 +322,8 @@ export class Launcher {
 `,
       );
     }
-    if (this.credentials !== undefined) {
-      const { accessKey, secretKey } = this.credentials;
+    if (this.#settings.credentials !== undefined) {
+      const { accessKey, secretKey } = this.#settings.credentials;
       const text = `accessKey: ${accessKey}\nsecretKey: ${secretKey}\n`;
       await Deno.writeTextFile(`${home}/conf/tools.yml`, text);
     }
@@ -290,7 +339,7 @@ export class Launcher {
       ...OPENED.map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`),
       `-Duser.home=${home}`,
       `-Djava.io.tmpdir=${home}`,
-      ...this.jvm,
+      ...this.#settings.jvm ?? [],
       "-cp",
       this.artifacts.classPath(version),
     ];

@@ -2,7 +2,8 @@
  * The interop suite: the name server with real brokers, tools and clients, and next to the
  * reference.
  *
- *     deno task interop [--only TEXT] [--brokers VERSION] [--namesrv IP:PORT | --namesrv-jar]
+ *     deno task interop [--only TEXT] [--brokers VERSION] [--transport NAME]
+ *         [--namesrv IP:PORT | --namesrv-jar]
  *
  * Needs Java (17 or newer) with javac, Maven and Go. If one of them is missing, nothing runs: a
  * banner says so, and with CI=true in the environment that is a failure.
@@ -16,7 +17,7 @@ import { gracefulEnd } from "./cases_graceful.ts";
 import { adminCommand } from "./cases_command.ts";
 import { tlsClusters } from "./cases_tls.ts";
 import { upgrade } from "./cases_upgrade.ts";
-import { HOMES, Launcher } from "./cluster.ts";
+import { HOMES, Launcher, TRANSPORTS } from "./cluster.ts";
 import { LOGS, Processes } from "./processes.ts";
 import { differential } from "./differential/differential.ts";
 import { randomDifferential } from "./differential/random.ts";
@@ -27,6 +28,10 @@ import { requirePrograms } from "../support/needed_programs.ts";
 const HELP = `Usage: deno task interop [options]
   --only TEXT           only the groups and scenarios whose name contains TEXT
   --brokers VERSION     only brokers and tools of this version (${VERSIONS.join(" or ")})
+  --transport NAME      everything on this transport of ours (${
+  TRANSPORTS.join(" or ")
+}); without it, everything on
+                        the default, and an ordinary cluster and TLS with 5.x once more on node
   --namesrv IP:PORT     with this running name server instead of starting ours; no differential test
   --namesrv-jar         with the reference name server instead of ours: this proves the suite itself
   --seed NUMBER         which random requests are compared; a run prints its seed
@@ -34,7 +39,7 @@ const HELP = `Usage: deno task interop [options]
 `;
 
 const options = parseArgs(Deno.args, {
-  string: ["only", "brokers", "namesrv", "seed", "seconds"],
+  string: ["only", "brokers", "transport", "namesrv", "seed", "seconds"],
   boolean: ["namesrv-jar", "help"],
   alias: { help: "h" },
   unknown: (argument) => exit(`unknown argument: ${argument}\n${HELP}`, 1),
@@ -42,6 +47,13 @@ const options = parseArgs(Deno.args, {
 if (options.help) exit(HELP, 0);
 const versions = VERSIONS.filter((it) => it === (options.brokers ?? it));
 if (versions.length === 0) exit(`--brokers ${options.brokers}: one of ${VERSIONS.join(", ")}`, 1);
+const transport = TRANSPORTS.find((it) => it === options.transport);
+if (options.transport !== undefined && transport === undefined) {
+  exit(`--transport ${options.transport}: one of ${TRANSPORTS.join(", ")}`, 1);
+}
+if (transport !== undefined && (options["namesrv-jar"] || options.namesrv !== undefined)) {
+  exit("--transport needs a name server that this suite starts, and ours", 1);
+}
 if (options.namesrv !== undefined && !/^[\d.]+:\d+$/.test(options.namesrv)) {
   exit(`--namesrv ${options.namesrv}: must be IP:PORT, which is all that the Go client takes`, 1);
 }
@@ -70,7 +82,8 @@ try {
   suite.note("fetching and building: a few minutes on the first run");
   const artifacts = await prepare([...new Set<Version>(["5.5.0", ...versions])]);
   const kind = options["namesrv-jar"] ? "reference" : "ours";
-  const launcher = new Launcher(processes, artifacts, kind, options.namesrv);
+  const { namesrv: running } = options;
+  const launcher = new Launcher({ processes, artifacts, kind, running, transport });
   const only = options.only ?? "";
   if (options.namesrv === undefined) {
     await differential(suite, launcher, only);
@@ -82,7 +95,9 @@ try {
     suite.note("no differential test: it needs fresh servers");
   }
   for (const version of versions) {
-    const groups = [
+    const onNode = launcher.withTransport("node");
+    const alsoOnNode = transport === undefined && kind === "ours" && running === undefined;
+    const groups: { name: string; run: typeof ordinaryCluster; launcher?: Launcher }[] = [
       { name: `${version} cluster`, run: ordinaryCluster },
       { name: `${version} registrations`, run: unusualRegistrations },
       { name: `${version} command`, run: adminCommand },
@@ -93,12 +108,19 @@ try {
           { name: `${version} graceful end`, run: gracefulEnd },
         ]
         : []),
+      ...(version.startsWith("5.") && alsoOnNode
+        ? [
+          { name: `${version} cluster, transport=node`, run: ordinaryCluster, launcher: onNode },
+          { name: `${version} TLS, transport=node`, run: tlsClusters, launcher: onNode },
+        ]
+        : []),
       { name: `${version} access`, run: accessControl },
       { name: `${version} upgrade`, run: upgrade },
     ];
-    for (const { name, run } of groups.filter((group) => group.name.includes(only))) {
+    for (const group of groups.filter(({ name }) => name.includes(only))) {
+      const { name, run } = group;
       try {
-        await run(suite, launcher, version);
+        await run(suite, group.launcher ?? launcher, version);
       } catch (error) {
         await suite.case(`${name}: set up`, () => Promise.reject(error));
       }

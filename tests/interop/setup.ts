@@ -89,7 +89,7 @@ export async function withCluster(
       nameServer,
       observer: new Observer(nameServer.address),
       admin: await MqAdmin.start(launcher, version, nameServer.address),
-      case: (what, test) => suite.case(`${version} ${name}: ${what}`, test),
+      case: (what, test) => suite.case(`${version} ${name}${launcher.suffix}: ${what}`, test),
     });
   } finally {
     await launcher.processes.end();

@@ -8,7 +8,7 @@ import type { Registration, RegistrationResult } from "../../src/route/registrat
 import { RouteCache } from "../../src/route/route_cache.ts";
 import { RouteInfoManager } from "../../src/route/route_info_manager.ts";
 import { TableLimits } from "../../src/route/table_limits.ts";
-import { type BrokerConnection, RouteTables } from "../../src/route/tables.ts";
+import { type BrokerConnection, type BrokerIdentity, RouteTables } from "../../src/route/tables.ts";
 import { WorkSlice } from "../../src/work_slice.ts";
 import { RecordedLog } from "./recorded_log.ts";
 import { TestClock } from "./test_clock.ts";
@@ -61,6 +61,15 @@ export function version(counter: Long, stateVersion: Long = 0, timestamp: Long =
   return { counter, stateVersion, timestamp };
 }
 
+/** What a broker is found by. */
+export function identity(
+  clusterName: string,
+  brokerName: string,
+  brokerAddr: string,
+): BrokerIdentity {
+  return { clusterName, brokerName, brokerAddr };
+}
+
 /** A static mapping as sent by the broker `bname`. */
 export function mapping(
   topic: string,
@@ -78,6 +87,27 @@ export function mapping(
   };
 }
 
+/** Puts a broker into the tables as a snapshot does. */
+export function restoreBroker(world: RouteWorld, broker: BrokerSays = {}): void {
+  const { body, ...header } = world.registration(broker);
+  const { brokerName, brokerAddr, heartbeatTimeoutMillis = 120_000 } = header;
+  world.tables.putBroker({ ...header, enableActingMaster: false, zoneName: header.zoneName });
+  for (const { topicName, ...queues } of body.topics) {
+    world.tables.putQueueData(topicName, { brokerName, ...queues });
+  }
+  world.tables.putLiveBroker({
+    ...header,
+    brokerAddr,
+    haServerAddr: header.haServerAddr,
+    dataVersion: body.dataVersion,
+    heartbeatTimeoutMillis,
+    connection: undefined,
+    restored: true,
+    lastUpdateTimestamp: 0,
+    heardAt: world.clock.monotonic(),
+  });
+}
+
 /** The route tables with their rules, a listening cache, and recorded notifications. */
 export class RouteWorld {
   readonly options = {
@@ -85,6 +115,7 @@ export class RouteWorld {
     notifyMinBrokerIdChanged: true,
     scanNotActiveBrokerInterval: 5000,
     unRegisterBrokerQueueCapacity: 3000,
+    routeSnapshotGrace: 60_000,
     maxBrokers: 1000,
     maxBrokersPerGroup: 100,
     maxTopics: 10_000,

@@ -107,7 +107,7 @@ export function apiRoutes(parts: ApiParts): Route[] {
 
   function member(broker: BrokerData, id: Long, address: string) {
     const live = tables.liveBroker(broker.cluster, broker.brokerName, address);
-    const connection = live && server.view(live.connection);
+    const connection = live?.connection && server.view(live.connection);
     return {
       brokerId: showLong(id),
       role: roleOf(broker, id),

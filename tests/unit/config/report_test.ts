@@ -106,6 +106,7 @@ const OURS = [
   "metricsPerBroker",
   "proxyHeaderTimeoutSeconds",
   "routeCacheMaxBytes",
+  "routeSnapshotGrace",
   "tlsHandshakeTimeoutMillis",
   "tlsMaxHandshakes",
   "tlsMaxHandshakesPerAddress",

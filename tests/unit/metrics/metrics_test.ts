@@ -60,6 +60,8 @@ function world(): World {
         expired: 0,
         disconnected: 0,
         unregistered: 0,
+        confirmed: 0,
+        unconfirmed: 0,
       },
     },
     decoder: { seconds: new Histogram([0.1, 1]) },
@@ -121,6 +123,7 @@ describe("Metrics", () => {
       connection: { close() {} },
       lastUpdateTimestamp: 1_700_000_000_000 + port,
       heardAt: 0,
+      restored: false,
     });
   }
 
@@ -304,7 +307,12 @@ describe("Metrics", () => {
 
   it("counts registrations by what came of them, and brokers that left", async () => {
     Object.assign(sources.routes.counters, { changed: 4, unchanged: 90, stale: 1 });
-    Object.assign(sources.routes.counters, { expired: 2, disconnected: 3, unregistered: 5 });
+    Object.assign(sources.routes.counters, {
+      expired: 2,
+      disconnected: 3,
+      unregistered: 5,
+      unconfirmed: 7,
+    });
     answer(RequestCode.REGISTER_BROKER, ResponseCode.SUCCESS, SUCCESS);
     answer(RequestCode.REGISTER_BROKER, ResponseCode.SYSTEM_ERROR, SUCCESS);
     answer(RequestCode.REGISTER_BROKER, ResponseCode.SYSTEM_BUSY, SUCCESS);
@@ -319,6 +327,7 @@ describe("Metrics", () => {
       [`${PREFIX}brokers_removed_total{reason="expired"}`]: 2,
       [`${PREFIX}brokers_removed_total{reason="disconnected"}`]: 3,
       [`${PREFIX}brokers_removed_total{reason="unregistered"}`]: 5,
+      [`${PREFIX}brokers_removed_total{reason="unconfirmed"}`]: 7,
     });
   });
 

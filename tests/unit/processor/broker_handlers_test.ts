@@ -10,6 +10,7 @@ import {
   readable,
   registration,
 } from "../../support/route_processors.ts";
+import { identity } from "../../support/route_world.ts";
 import { concat, int32, utf8 } from "../../support/bytes.ts";
 import { RequestCode } from "../../../src/protocol/codes.ts";
 
@@ -291,7 +292,7 @@ describe("REGISTER_BROKER", () => {
     it("may be missing: no topics, and a data version of zeros", async () => {
       assert.deepEqual(await server.register({}, [], { body: "" }), { code: 0, ext: {} });
       assert.deepEqual(server.brokers(), ["b-a"]);
-      assert.deepEqual(server.routes.dataVersion("C", "b-a", "10.0.0.1:10911"), {
+      assert.deepEqual(server.routes.dataVersion(identity("C", "b-a", "10.0.0.1:10911")), {
         counter: 0,
         stateVersion: 0,
         timestamp: 0,
@@ -471,7 +472,7 @@ describe("REGISTER_BROKER", () => {
     const again = server.handle(RequestCode.REGISTER_BROKER, BROKER, { ...asking, body: small });
     assert.ok(again instanceof Promise);
     await Promise.all([large, again]);
-    assert.equal(server.routes.dataVersion("C", "b-a", "10.0.0.1:10911")!.counter, 1);
+    assert.equal(server.routes.dataVersion(identity("C", "b-a", "10.0.0.1:10911"))!.counter, 1);
   });
 
   it("leaves nothing of a broker whose connection closed before its turn came", async () => {

@@ -2,7 +2,7 @@ import { beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { RouteCache } from "../../../src/route/route_cache.ts";
 import { RouteTables } from "../../../src/route/tables.ts";
-import { mapping, RouteWorld, topic, version } from "../../support/route_world.ts";
+import { identity, mapping, RouteWorld, topic, version } from "../../support/route_world.ts";
 
 const bytes = (length = 10) => new Uint8Array(length);
 
@@ -164,7 +164,7 @@ describe("RouteCache, what invalidates a route", () => {
   });
 
   it("is no heartbeat, scan or unregistration of an unknown broker", () => {
-    world.routes.heartbeat("C", "a", "a:0");
+    world.routes.heartbeat(identity("C", "a", "a:0"));
     world.routes.scan();
     world.unregister({ name: "nobody" });
     world.unregister({ name: "a", addr: "nowhere" });

@@ -42,7 +42,11 @@ function step(world: RouteWorld, connections: FakeConnection[], below: (n: numbe
         : world.routes.addWritePerm(broker.name);
     case 5:
       world.options.deleteTopicWithBrokerRegistration = below(2) === 0;
-      return world.routes.heartbeat(broker.cluster, broker.name, broker.addr);
+      return world.routes.heartbeat({
+        clusterName: broker.cluster,
+        brokerName: broker.name,
+        brokerAddr: broker.addr,
+      });
     default:
       return world.register({
         ...broker,
@@ -110,7 +114,7 @@ function check(world: RouteWorld): void {
   }
   checkAnswers(world);
   for (const live of tables.liveBrokers()) {
-    assert.ok([...tables.liveBrokersOf(live.connection)].includes(live), "a connection's broker");
+    assert.ok([...tables.liveBrokersOf(live.connection!)].includes(live), "a connection's broker");
   }
 }
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import { FakeTime } from "@std/testing/time";
 import assert from "node:assert/strict";
-import { FakeConnection, RouteWorld, version } from "../../support/route_world.ts";
+import { FakeConnection, identity, RouteWorld, version } from "../../support/route_world.ts";
 
 describe("liveness", () => {
   let time: FakeTime;
@@ -101,7 +101,7 @@ describe("liveness", () => {
   for (
     const [what, refresh] of [
       ["a registration that changes nothing", () => void world.register({ timeout: 1000 })],
-      ["a heartbeat", () => world.routes.heartbeat("C", "a", "a:0")],
+      ["a heartbeat", () => world.routes.heartbeat(identity("C", "a", "a:0"))],
     ] as const
   ) {
     it(`is refreshed by ${what}`, () => {
@@ -124,9 +124,9 @@ describe("liveness", () => {
     world.register({ timeout: 1000 });
     const before = world.snapshot();
     time.tick(500);
-    world.routes.heartbeat("D", "a", "a:0");
-    world.routes.heartbeat("C", "b", "a:0");
-    world.routes.heartbeat("C", "a", "a:1");
+    world.routes.heartbeat(identity("D", "a", "a:0"));
+    world.routes.heartbeat(identity("C", "b", "a:0"));
+    world.routes.heartbeat(identity("C", "a", "a:1"));
     assert.deepEqual(world.snapshot(), before);
   });
 
@@ -170,7 +170,7 @@ describe("liveness", () => {
     world.register({ name: "old", addr: "x", connection, timeout: 1000 });
     world.register({ name: "new", addr: "x", connection, timeout: 1000 });
     time.tick(1000);
-    world.routes.heartbeat("C", "new", "x");
+    world.routes.heartbeat(identity("C", "new", "x"));
     time.tick(1);
     world.routes.scan();
     world.settle();
@@ -187,7 +187,7 @@ describe("liveness", () => {
       world.routes.scan();
       world.settle();
       assert.notEqual(world.tables.broker("a"), undefined);
-      world.routes.heartbeat("C", "a", "a:0");
+      world.routes.heartbeat(identity("C", "a", "a:0"));
       const live = world.tables.liveBroker("C", "a", "a:0")!;
       assert.equal(live.lastUpdateTimestamp, Date.now() + world.clock.setForward);
     }
@@ -212,7 +212,7 @@ describe("liveness", () => {
       assert.deepEqual(world.log.events.filter((it) => it.level === "WARN"), [
         { level: "WARN", event: "process was paused", fields: { millis: 600_000 } },
       ]);
-      world.routes.heartbeat("C", "a", "a:0");
+      world.routes.heartbeat(identity("C", "a", "a:0"));
       pass(2000);
       assert.deepEqual([...world.tables.brokers()].map((it) => it.brokerName), ["a", "b"]);
     });
@@ -220,7 +220,7 @@ describe("liveness", () => {
     it("ends for a broker that stays silent for the rest of its time", () => {
       pass(500);
       for (let i = 0; i < 4; i++) {
-        world.routes.heartbeat("C", "a", "a:0");
+        world.routes.heartbeat(identity("C", "a", "a:0"));
         pass(1000);
       }
       assert.deepEqual([...world.tables.brokers()].map((it) => it.brokerName), ["a"]);

@@ -42,6 +42,7 @@ describe("a registration that comes again", () => {
     assert.deepEqual(world.routes.registerAgain(again, again.fingerprint!), {
       kind: "accepted",
       newBroker: false,
+      confirmed: false,
       changedTopics: 0,
     });
     const live = world.tables.liveBroker("C", "a", "a:0")!;

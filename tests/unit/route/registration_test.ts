@@ -1,7 +1,14 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { MinBrokerIdChange } from "../../../src/route/min_broker_id.ts";
-import { FakeConnection, mapping, RouteWorld, topic, version } from "../../support/route_world.ts";
+import {
+  FakeConnection,
+  identity,
+  mapping,
+  RouteWorld,
+  topic,
+  version,
+} from "../../support/route_world.ts";
 
 describe("registerBroker, the group", () => {
   it("makes the broker name and its cluster", () => {
@@ -87,6 +94,7 @@ describe("registerBroker, the group", () => {
       dataVersion: version(3, 4, 5),
       heartbeatTimeoutMillis: 120_000,
       connection,
+      restored: false,
       lastUpdateTimestamp: 0,
       heardAt: 0,
     });
@@ -99,8 +107,8 @@ describe("registerBroker, the group", () => {
     const [first, second] = [new FakeConnection(), new FakeConnection()];
     world.register({ name: "a", addr: "x", version: 1, connection: first });
     world.register({ name: "b", addr: "x", version: 2, connection: second });
-    assert.deepEqual(world.routes.dataVersion("C", "a", "x"), version(1));
-    assert.deepEqual(world.routes.dataVersion("C", "b", "x"), version(2));
+    assert.deepEqual(world.routes.dataVersion(identity("C", "a", "x")), version(1));
+    assert.deepEqual(world.routes.dataVersion(identity("C", "b", "x")), version(2));
     world.routes.disconnected(first);
     world.settle();
     assert.equal(world.tables.broker("a"), undefined);
@@ -111,8 +119,8 @@ describe("registerBroker, the group", () => {
     const world = new RouteWorld();
     world.register({ name: "a", addr: "bc", version: 1 });
     world.register({ name: "ab", addr: "c", version: 2 });
-    assert.deepEqual(world.routes.dataVersion("C", "a", "bc"), version(1));
-    assert.deepEqual(world.routes.dataVersion("C", "ab", "c"), version(2));
+    assert.deepEqual(world.routes.dataVersion(identity("C", "a", "bc")), version(1));
+    assert.deepEqual(world.routes.dataVersion(identity("C", "ab", "c")), version(2));
   });
 });
 
@@ -188,7 +196,7 @@ describe("registerBroker, stale rivals", () => {
     const world = new RouteWorld();
     world.register({ addr: "x", version: version(1, 5) });
     assert.equal(world.register({ addr: "x", version: version(1, 2) }).kind, "accepted");
-    assert.deepEqual(world.routes.dataVersion("C", "a", "x"), version(1, 2));
+    assert.deepEqual(world.routes.dataVersion(identity("C", "a", "x")), version(1, 2));
   });
 });
 
@@ -320,7 +328,7 @@ describe("registerBroker, topics", () => {
       });
       assert.equal(result.kind === "accepted" && result.changedTopics, 1);
       assert.equal(world.tables.queueData("T1", "a")!.readQueueNums, 1);
-      assert.deepEqual(world.routes.dataVersion("C", "a", "a:0"), changed);
+      assert.deepEqual(world.routes.dataVersion(identity("C", "a", "a:0")), changed);
     });
   }
 

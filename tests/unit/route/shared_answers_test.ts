@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { encodeClusterInfo, encodeTopicList } from "../../../src/protocol/route_data.ts";
 import { SharedAnswers } from "../../../src/route/shared_answers.ts";
 import { WorkSlice } from "../../../src/work_slice.ts";
-import { RouteWorld, topic } from "../../support/route_world.ts";
+import { identity, RouteWorld, topic } from "../../support/route_world.ts";
 
 function made(world = new RouteWorld()) {
   const slice = new WorkSlice((task) => void setTimeout(task, 0));
@@ -28,7 +28,7 @@ describe("answers about all brokers and topics", () => {
       world.register({ name: "a", topics: ["T1", topic("T2", { topicSysFlag: 1 })] });
       const first = ask(shared);
       world.register({ name: "a", topics: ["T1", topic("T2", { topicSysFlag: 1 })], version: 2 });
-      world.routes.heartbeat("C", "a", "a:0");
+      world.routes.heartbeat(identity("C", "a", "a:0"));
       assert.equal(ask(shared), first);
       assert.equal(shared.encodings, 1);
       world.register({ name: "b", topics: ["T3", topic("T4", { topicSysFlag: 1 })] });

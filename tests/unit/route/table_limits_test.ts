@@ -2,7 +2,13 @@ import { describe, it } from "@std/testing/bdd";
 import { FakeTime } from "@std/testing/time";
 import assert from "node:assert/strict";
 import type { TableLimit } from "../../../src/route/table_limits.ts";
-import { type BrokerSays, mapping, RouteWorld, version } from "../../support/route_world.ts";
+import {
+  type BrokerSays,
+  identity,
+  mapping,
+  RouteWorld,
+  version,
+} from "../../support/route_world.ts";
 
 const MiB = 1_048_576;
 
@@ -69,7 +75,7 @@ describe("a registration at a limit of the tables", () => {
       world.routes.scan();
       world.settle();
     }
-    assert.deepEqual(world.routes.dataVersion("C", "a", "a:0"), version(1));
+    assert.deepEqual(world.routes.dataVersion(identity("C", "a", "a:0")), version(1));
   });
 
   it("is refused where the tables would have more than maxTableBytes, or half of the heap", () => {

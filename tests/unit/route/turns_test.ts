@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import { FakeTime } from "@std/testing/time";
 import assert from "node:assert/strict";
-import { FakeConnection, RouteWorld } from "../../support/route_world.ts";
+import { FakeConnection, identity, RouteWorld } from "../../support/route_world.ts";
 
 const MANY = 3000;
 
@@ -89,7 +89,7 @@ describe("long work on the tables", () => {
     while (of.turn()) await Promise.resolve();
     const result = await first;
     assert.ok(result.kind === "accepted" && result.changedTopics === MANY);
-    assert.equal(of.routes.dataVersion("C", "a", "a:0")?.counter, 2);
+    assert.equal(of.routes.dataVersion(identity("C", "a", "a:0"))?.counter, 2);
   });
 
   for (const begun of [0, 8]) {

@@ -11,6 +11,24 @@ import { describeTransports } from "../../../support/transports.ts";
 import { pause, until } from "../../../support/wait.ts";
 
 const LOCAL = "127.0.0.1";
+const LOCAL_IPV6 = "::1";
+const HAS_IPV6 = hasIpv6();
+if (!HAS_IPV6) console.warn("SKIPPED: transports over IPv6. This machine has no ::1.");
+
+function hasIpv6(): boolean {
+  try {
+    Deno.listen({ hostname: LOCAL_IPV6, port: 0 }).close();
+    return true;
+  } catch (error) {
+    // Any other failure, such as a missing permission, is one of the test.
+    if (
+      error instanceof Error && /address family|not available|assign requested/i.test(error.message)
+    ) {
+      return false;
+    }
+    throw error;
+  }
+}
 
 /** Events of the server's side of a connection. */
 class Side implements SocketHandler {
@@ -170,6 +188,35 @@ describeTransports("", (transport) => {
     const { client, side } = await connect();
     const { hostname, port } = client.localAddr;
     assert.equal(side.socket.remoteAddress, `${hostname}:${port}`);
+  });
+
+  it("serves both sides of a connection over IPv6", { ignore: !HAS_IPV6 }, async () => {
+    // The first listener of a transport is the one that it connects to itself.
+    stopListening();
+    const arrived = Promise.withResolvers<Side>();
+    const waterMarks = { high: () => marks.high, low: () => marks.low };
+    listener = await transport.listen(
+      { hostname: LOCAL_IPV6, port: 0, backlog: 1024, waterMarks, acceptFailed },
+      (socket) => {
+        const side = new Side(socket);
+        side.onChunk = (chunk) => socket.write(chunk.slice());
+        sides.push(side);
+        socket.start(side);
+        socket.plain();
+        arrived.resolve(side);
+      },
+    );
+    listening = true;
+    const socket = await transport.connect(LOCAL_IPV6, listener.port, 20_000);
+    const side = new Side(socket);
+    sides.push(side);
+    socket.start(side);
+    const bytes = noise(300_000);
+    socket.write(bytes);
+    await until(() => sum(side.chunks) === bytes.length);
+    assert.ok(same(concat(...side.chunks), bytes));
+    assert.equal(socket.remoteAddress, `[::1]:${listener.port}`);
+    assert.match((await arrived.promise).socket.remoteAddress, /^\[::1\]:\d+$/);
   });
 
   it("is full above the high mark, and drains down to the low one", async () => {
