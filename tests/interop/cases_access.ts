@@ -1,56 +1,30 @@
 /** Access control with real peers: signed, by certificate, without and with wrong keys. */
 
-import type { AuditRecord } from "../../src/audit/record.ts";
 import { makeAuthority, makeCertificate } from "../support/certificates.ts";
+import {
+  account,
+  ACCOUNTS,
+  APP,
+  BROKER,
+  listed,
+  OPS,
+  PERIOD_MS,
+  PROXY,
+  Rules,
+  START_MS,
+  TOPIC,
+} from "./access_rules.ts";
 import type { Version } from "./artifacts.ts";
-import { finish, saidBy } from "./cases_graceful.ts";
-import { type Credentials, HOMES, type Launcher } from "./cluster.ts";
+import { migration } from "./cases_access_migration.ts";
+import { authenticatedBrokers } from "./cases_access_brokers.ts";
+import { HOMES, type Launcher, type Proxy } from "./cluster.ts";
 import { show } from "./observer.ts";
 import { client, type Cluster, lines, withCluster } from "./setup.ts";
-import { check, eventually, sleep, type Suite, within } from "./suite.ts";
+import { check, eventually, type Suite, within } from "./suite.ts";
 import { RequestCode } from "../../src/protocol/codes.ts";
 
-const SECRET = "an-interop-secret-of-40-characters-or-so";
-const account = (accessKey: string, secretKey = SECRET): Credentials => ({ accessKey, secretKey });
-const OPS = account("AK-ops");
-const APP = account("AK-app");
-const BROKER = account("AK-broker");
-const TOPIC = "AccessTopic";
 const COUNT = 8;
-/** Brokers register every 10 s here; one that starts takes longer. */
-const START_MS = 90_000;
-const PERIOD_MS = 25_000;
-
-const ACCOUNTS = `accounts:
-  - {accessKey: AK-ops, secret: ${SECRET}, may: [admin]}
-  - {accessKey: AK-app, secret: ${SECRET}, may: [{client: [${TOPIC}, "%RETRY%*", TBW102]}]}
-  - {accessKey: AK-broker, secret: ${SECRET}, may: [{broker: {cluster: DefaultCluster, name: [broker-a]}}]}
-`;
-
-/** The files of a guarded name server. */
-class Rules {
-  private constructor(readonly folder: string) {}
-
-  static async make(text: string): Promise<Rules> {
-    await Deno.mkdir(HOMES, { recursive: true });
-    const rules = new Rules(await Deno.makeTempDir({ dir: HOMES, prefix: "access-" }));
-    await rules.write(text);
-    return rules;
-  }
-
-  get config(): Record<string, string> {
-    return { accessFile: `${this.folder}/access.yml`, auditFile: `${this.folder}/audit.log` };
-  }
-
-  async write(text: string): Promise<void> {
-    await Deno.writeTextFile(`${this.folder}/access.yml`, text, { mode: 0o600 });
-  }
-
-  async audit(): Promise<AuditRecord[]> {
-    const text = await Deno.readTextFile(`${this.folder}/audit.log`);
-    return text.split("\n").slice(0, -1).map((line) => JSON.parse(line));
-  }
-}
+const WRONG_APP = account(APP.accessKey, "wrong");
 
 /** All cases with brokers of a version. */
 export async function accessControl(
@@ -62,19 +36,16 @@ export async function accessControl(
   if (launcher.kind !== "ours" || launcher.running !== undefined) return;
   if (version.startsWith("5.")) {
     await signedCluster(suite, launcher, version);
+    await authenticatedBrokers(suite, launcher, version);
     await migration(suite, launcher, version);
   } else {
     await certifiedCluster(suite, launcher, version);
   }
 }
 
-async function listed(cluster: Cluster, name: string, ms: number): Promise<number> {
-  const { after } = await eventually(ms, async () => {
-    const list = await cluster.admin.attempt("clusterList");
-    check(list.includes(` ${name} `), `clusterList says ${list.slice(0, 500)}`);
-  });
-  return after;
-}
+/** A rule for a broker that can't sign, or does not. */
+const allowing = (name: string): string =>
+  `networks: [{from: [127.0.0.1], may: [{broker: {name: ${name}}}]}]\n`;
 
 /** 5.5 brokers sign what they send. */
 async function signedCluster(suite: Suite, launcher: Launcher, version: Version): Promise<void> {
@@ -82,9 +53,11 @@ async function signedCluster(suite: Suite, launcher: Launcher, version: Version)
   const ops = launcher.withCredentials(OPS);
   await withCluster(suite, ops, version, "access, signed", rules.config, async (cluster) => {
     const namesrv = cluster.nameServer.address;
-    const start = (name: string, as: Launcher) => as.broker({ version, namesrv, name });
+    const start = (name: string, as: Launcher, config = {}) =>
+      as.broker({ version, namesrv, name, config });
     const signed = await start("broker-a", launcher.withCredentials(BROKER));
-    const unsigned = await start("broker-u", launcher);
+    // It registers only when a query of its data version tells it to.
+    const unsigned = await start("broker-u", launcher, { forceRegister: "false" });
     await start("broker-x", launcher.withCredentials(BROKER));
 
     const isUp = await cluster.case(
@@ -99,27 +72,36 @@ async function signedCluster(suite: Suite, launcher: Launcher, version: Version)
       },
     );
     if (!isUp) return;
+    const proxies = {
+      signed: await launcher.withCredentials(PROXY).proxy(namesrv),
+      wrong: await launcher.withCredentials(account(PROXY.accessKey, "wrong")).proxy(namesrv),
+      unsigned: await launcher.proxy(namesrv),
+    };
     await useTopic(cluster, launcher);
     await refusedTools(cluster, launcher);
+    await throughProxies(cluster, rules, proxies);
 
     await cluster.case("a broker without keys, or with another's name, is not", async () => {
       await eventually(START_MS, async () => {
         const refused = (await rules.audit()).filter(({ outcome, request }) =>
-          outcome === "denied" && request === 103
+          outcome === "denied" && request === RequestCode.REGISTER_BROKER
         );
         for (const resource of [unsigned.name, "broker-x"].map((it) => `DefaultCluster/${it}`)) {
           check(refused.some((record) => record.resource === resource), `${resource} not refused`);
         }
       });
+      const queried = (await rules.audit()).some(({ outcome, request, resource }) =>
+        outcome === "denied" && request === RequestCode.QUERY_DATA_VERSION &&
+        resource === `DefaultCluster/${unsigned.name}`
+      );
+      check(queried, "its query was not refused");
       const list = await cluster.admin.run("clusterList");
       check(!/broker-[ux]/.test(list), list);
       check(!unsigned.process.ended, "the broker has ended");
     });
 
     await cluster.case("once it is allowed, it is back within a period", async () => {
-      await rules.write(
-        `mode: enforce\nnetworks: [{from: [127.0.0.1], may: [{broker: {name: broker-u}}]}]\n${ACCOUNTS}`,
-      );
+      await rules.write(`mode: enforce\n${allowing(unsigned.name)}${ACCOUNTS}`);
       return `${await listed(cluster, unsigned.name, PERIOD_MS)} ms`;
     });
   });
@@ -140,24 +122,45 @@ async function useTopic(cluster: Cluster, launcher: Launcher): Promise<void> {
     );
     check(got.length === COUNT, `got ${show(got)}`);
   });
-  const go = { topic: TOPIC, count: COUNT, language: "go" } as const;
-  await cluster.case("a Go producer and consumer with keys", async () => {
-    const sent = await lines(client(app, "produce", { ...go, group: "GP" }), "SENT");
-    check(sent.length === COUNT, `sent ${show(sent)}`);
-    const got = await lines(client(app, "consume", { ...go, group: "GC" }), "GOT");
-    check(got.length === COUNT, `got ${show(got)}`);
-  });
-  await cluster.case("a Go producer without keys gets no route", async () => {
-    const stranger = { ...cluster, launcher };
-    const producer = await client(stranger, "produce", { ...go, group: "GS" });
-    const { success } = await within(60_000, "the Go producer", producer.status);
-    const output = await producer.output();
-    check(!success && /route info not found/.test(output), output.slice(-2000));
-  });
+  for (
+    const { language, name, noRoute } of [
+      { language: "go", name: "Go", noRoute: /route info not found/ },
+      { language: "python", name: "Python", noRoute: /No route info of this topic/ },
+    ] as const
+  ) {
+    const work = { topic: TOPIC, count: COUNT, language };
+    await cluster.case(`a ${name} producer and consumer with keys`, async () => {
+      const sent = await lines(
+        client(app, "produce", { ...work, group: `${language}-producers` }),
+        "SENT",
+      );
+      check(sent.length === COUNT, `sent ${show(sent)}`);
+      const got = await lines(
+        client(app, "consume", { ...work, group: `${language}-consumers` }),
+        "GOT",
+      );
+      check(got.length === COUNT, `got ${show(got)}`);
+    });
+    await cluster.case(
+      `a ${name} producer without keys, or with wrong ones, gets no route`,
+      async () => {
+        for (const as of [launcher, launcher.withCredentials(WRONG_APP)]) {
+          const stranger = { ...cluster, launcher: as };
+          const producer = await client(stranger, "produce", {
+            ...work,
+            group: `${language}-strangers`,
+          });
+          const { success } = await within(60_000, `the ${name} producer`, producer.status);
+          const output = await producer.output();
+          check(!success && noRoute.test(output), output.slice(-2000));
+        }
+      },
+    );
+  }
   for (
     const [what, as] of [
       ["without keys", launcher],
-      ["with wrong keys", launcher.withCredentials(account("AK-app", "wrong"))],
+      ["with wrong keys", launcher.withCredentials(WRONG_APP)],
     ] as const
   ) {
     await cluster.case(`a producer ${what} gets no route`, async () => {
@@ -171,6 +174,36 @@ async function useTopic(cluster: Cluster, launcher: Launcher): Promise<void> {
       producer.kill();
     });
   }
+}
+
+/** Clients of RocketMQ 5 know only a proxy, which asks for their routes. */
+async function throughProxies(
+  { case: test, launcher }: Cluster,
+  rules: Rules,
+  { signed, wrong, unsigned }: Record<"signed" | "wrong" | "unsigned", Proxy>,
+): Promise<void> {
+  await test("a gRPC producer and consumer through a proxy with keys", async () => {
+    await signed.process.says("rocketmq-proxy startup successfully", START_MS);
+    const run = (command: "produce" | "consume") => {
+      const args = [command, signed.address, TOPIC, `grpc-${command}`, String(COUNT)];
+      return launcher.python("grpc", command, args);
+    };
+    const sent = await lines(run("produce"), "SENT");
+    check(sent.length === COUNT, `sent ${show(sent)}`);
+    const got = await lines(run("consume"), "GOT");
+    check(got.length === COUNT, `got ${show(got)}`);
+  });
+  await test("a proxy with wrong keys, or with none, does not start", async () => {
+    for (const { process } of [wrong, unsigned]) {
+      const { success } = await within(START_MS, process.name, process.status);
+      check(!success, `${process.name} ended without an error`);
+    }
+    const isWrong = (await rules.audit()).some(({ request, account, reason }) =>
+      request === RequestCode.GET_ROUTEINFO_BY_TOPIC && account === `?${PROXY.accessKey}` &&
+      reason === "bad_signature"
+    );
+    check(isWrong, "no bad signature in the audit log");
+  });
 }
 
 /** mqadmin by other accounts. */
@@ -217,9 +250,8 @@ async function certifiedCluster(suite: Suite, launcher: Launcher, version: Versi
   const folder = await Deno.makeTempDir({ dir: HOMES, prefix: "access-tls-" });
   await makeAuthority(folder, "ca");
   for (const name of ["namesrv", "broker"]) await makeCertificate(folder, name, "ca");
-  const rules = await Rules.make(
-    `mode: enforce\ncertificates: [{name: old-brokers, subjectCN: broker, may: [broker]}]\n${ACCOUNTS}`,
-  );
+  const certified = "certificates: [{name: old-brokers, subjectCN: broker, may: [broker]}]\n";
+  const rules = await Rules.make(`mode: enforce\n${certified}${ACCOUNTS}`);
   const config = {
     ...rules.config,
     "tls.test.mode.enable": "false",
@@ -248,7 +280,12 @@ tls.server.certPath=${certificate}
     const namesrv = cluster.nameServer.address;
     const withTls = launcher.withJvm("-Dtls.enable=true", `-Dtls.config.file=${file}`);
     const known = await withTls.broker({ version, namesrv, name: "broker-a" });
-    const plain = await launcher.broker({ version, namesrv, name: "broker-p" });
+    const plain = await launcher.broker({
+      version,
+      namesrv,
+      name: "broker-p",
+      config: { forceRegister: "false" },
+    });
     const isUp = await cluster.case("a broker with a certificate is in the cluster", async () => {
       await listed(cluster, known.name, START_MS);
       await cluster.admin.run("updateTopic", "-b", known.address, "-t", TOPIC);
@@ -261,89 +298,17 @@ tls.server.certPath=${certificate}
     await cluster.case("a plain broker is refused", async () => {
       await eventually(START_MS, async () => {
         const refused = (await rules.audit()).some(({ outcome, request, resource }) =>
-          outcome === "denied" && request === 103 && resource === `DefaultCluster/${plain.name}`
+          outcome === "denied" && request === RequestCode.REGISTER_BROKER &&
+          resource === `DefaultCluster/${plain.name}`
         );
         check(refused, "no refusal in the audit log");
       });
     });
     await useTopic(cluster, launcher);
     await refusedTools(cluster, launcher);
-  });
-}
-
-/** docs/access.md, "From open to enforced, without a gap", under a running producer and consumer. */
-async function migration(suite: Suite, launcher: Launcher, version: Version): Promise<void> {
-  const rules = await Rules.make(`mode: audit\n${ACCOUNTS}`);
-  const ops = launcher.withCredentials(OPS);
-  const app = launcher.withCredentials(APP);
-  await withCluster(suite, ops, version, "access, migration", rules.config, async (cluster) => {
-    const namesrv = cluster.nameServer.address;
-    const open = await launcher.broker({ version, namesrv, name: "broker-a" });
-    const isUp = await cluster.case(
-      "audit refuses nothing, and tells who does not sign",
-      async () => {
-        await listed(cluster, open.name, START_MS);
-        await cluster.admin.run("updateTopic", "-b", open.address, "-t", TOPIC);
-        const told = await rules.audit();
-        check(
-          told.some(({ outcome, request }) => outcome === "would_deny" && request === 103),
-          show(told),
-        );
-      },
-    );
-    if (!isUp) return;
-    const start = (command: string) => {
-      const args = ["InteropClient", command, namesrv, TOPIC, `migration-${command}`, "0"];
-      return app.java(version, command, args, { input: true });
-    };
-    const consumer = await start("keep-consuming");
-    const producer = await start("keep-producing");
-    const goOn = async () => {
-      const [sent, got] = [await saidBy(producer, "SENT"), await saidBy(consumer, "GOT")];
-      await eventually(60_000, async () => {
-        const more = (await saidBy(producer, "SENT")).length - sent.length;
-        const received = (await saidBy(consumer, "GOT")).length - got.length;
-        check(more >= 20 && received >= 20, `${more} were sent, ${received} received`);
-      });
-    };
-    await cluster.case("clients with keys use it", goOn);
-    await cluster.case(
-      "the broker is allowed by its network, then enforced: clients go on",
-      async () => {
-        const network = "networks: [{from: [127.0.0.1], may: [{broker: {name: broker-a}}]}]\n";
-        await rules.write(`mode: enforce\n${network}${ACCOUNTS}`);
-        await eventually(15_000, async () => {
-          const { code } = await cluster.observer.ask({
-            code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER,
-          });
-          check(code === 16, `a stranger is answered ${code}`);
-        });
-        await goOn();
-        // More than a registration period.
-        await sleep(12_000);
-        await goOn();
-        check(
-          (await cluster.admin.run("clusterList")).includes(" broker-a "),
-          "the broker is gone",
-        );
-      },
-    );
-    await cluster.case("back to audit: clients go on", async () => {
-      await rules.write(`mode: audit\n${ACCOUNTS}`);
-      await eventually(15_000, async () => {
-        const { code } = await cluster.observer.ask({
-          code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER,
-        });
-        check(code === 0, `a stranger is answered ${code}`);
-      });
-      await goOn();
-    });
-    await cluster.case("no send failed in all that time", async () => {
-      const sent = await finish(producer, "SENT");
-      const failed = (await producer.output()).split("\n").filter((line) => /^FAILED/.test(line));
-      check(failed.length === 0, failed.join("\n"));
-      await finish(consumer, "GOT");
-      return `${sent.length} messages`;
+    await cluster.case("the plain broker is back within a period once it is allowed", async () => {
+      await rules.write(`mode: enforce\n${allowing(plain.name)}${certified}${ACCOUNTS}`);
+      return `${await listed(cluster, plain.name, PERIOD_MS)} ms`;
     });
   });
 }

@@ -1,6 +1,6 @@
 /** Starts the name servers, brokers and clients of a run, each with its own home folder. */
 
-import { type Artifacts, CACHE, PROJECT, type Version } from "./artifacts.ts";
+import { type Artifacts, CACHE, PROJECT, type PythonClient, type Version } from "./artifacts.ts";
 import { FrameClient } from "./frame_client.ts";
 import { freePort, type Launch, type Process, type Processes } from "./processes.ts";
 import { check } from "./suite.ts";
@@ -76,6 +76,13 @@ export interface Broker {
   process: Process;
   /** How it was started, for a restart. */
   launch: Launch;
+}
+
+/** A proxy that was started. */
+export interface Proxy {
+  /** `host:port` for gRPC. */
+  address: string;
+  process: Process;
 }
 
 /** The account that peers sign their requests with. */
@@ -206,7 +213,7 @@ export class Launcher {
           name: "namesrv-reference",
           program: "java",
           args: [
-            ...this.#javaOptions(version, home, "256m"),
+            ...this.#javaOptions(this.artifacts.classPath(version), home, "256m"),
             "org.apache.rocketmq.namesrv.NamesrvStartup",
             "-c",
             file,
@@ -242,12 +249,7 @@ export class Launcher {
         mappedFileSizeCommitLog: "16777216",
         mappedFileSizeConsumeQueue: "60000",
         diskMaxUsedSpaceRatio: "99",
-        ...(this.#settings.credentials && {
-          innerClientAuthenticationCredentials: JSON.stringify(this.#settings.credentials),
-          // Without one, a broker with these credentials does not start.
-          authenticationMetadataProvider:
-            "org.apache.rocketmq.auth.authentication.provider.LocalAuthenticationMetadataProvider",
-        }),
+        ...this.#brokerCredentials(),
         ...options.config,
       }),
     );
@@ -255,7 +257,7 @@ export class Launcher {
       name: `${options.name}${slave ? "-slave" : ""}-${options.version}`,
       program: "java",
       args: [
-        ...this.#javaOptions(options.version, home, "512m"),
+        ...this.#javaOptions(this.artifacts.classPath(options.version), home, "512m"),
         "-XX:MaxDirectMemorySize=512m",
         "-Drocketmq.broker.diskSpaceWarningLevelRatio=0.99",
         ...(options.binary ? ["-Drocketmq.serialize.type=ROCKETMQ"] : []),
@@ -267,6 +269,26 @@ export class Launcher {
     };
     const process = await this.processes.start(launch);
     return { name: options.name, address: `127.0.0.1:${port}`, process, launch };
+  }
+
+  /**
+   * Starts a broker that has stopped, with its files, and with this launcher's account. Returns
+   * without waiting for it.
+   */
+  async restart(broker: Broker): Promise<Broker> {
+    const file = broker.launch.args.at(-1) ?? "";
+    await Deno.writeTextFile(file, properties(this.#brokerCredentials()), { append: true });
+    return { ...broker, process: await this.processes.start(broker.launch) };
+  }
+
+  #brokerCredentials(): Record<string, string> {
+    if (this.#settings.credentials === undefined) return {};
+    return {
+      innerClientAuthenticationCredentials: JSON.stringify(this.#settings.credentials),
+      // Without one, a broker with these credentials does not start.
+      authenticationMetadataProvider:
+        "org.apache.rocketmq.auth.authentication.provider.LocalAuthenticationMetadataProvider",
+    };
   }
 
   /** Starts a Java program, the reference's or ours, with this version's classes. */
@@ -281,7 +303,7 @@ export class Launcher {
       name: `${name}-${version}`,
       program: "java",
       args: [
-        ...this.#javaOptions(version, home, "256m"),
+        ...this.#javaOptions(this.artifacts.classPath(version), home, "256m"),
         ...(options.binary ? ["-Drocketmq.serialize.type=ROCKETMQ"] : []),
         ...args,
       ],
@@ -296,14 +318,59 @@ export class Launcher {
       name: `go-${name}`,
       program: this.artifacts.goClient,
       args,
-      env: {
-        HOME: await makeHome(name),
-        ...(this.#settings.credentials && {
-          INTEROP_ACCESS_KEY: this.#settings.credentials.accessKey,
-          INTEROP_SECRET_KEY: this.#settings.credentials.secretKey,
-        }),
-      },
+      env: await this.#clientEnv(name),
     });
+  }
+
+  /** Starts a Python client. */
+  async python(client: PythonClient, name: string, args: string[]): Promise<Process> {
+    const { script, packages } = this.artifacts.pythonClient(client);
+    return await this.processes.start({
+      name: `python-${client}-${name}`,
+      program: "python3",
+      args: [script, ...args],
+      env: { ...await this.#clientEnv(name), PYTHONPATH: packages },
+    });
+  }
+
+  /** Starts a proxy of brokers in cluster mode and returns without waiting for it. */
+  async proxy(namesrv: string): Promise<Proxy> {
+    const port = freePort(1);
+    const home = await makeHome("proxy");
+    const file = `${home}/rmq-proxy.json`;
+    const config = {
+      rocketMQClusterName: CLUSTER,
+      namesrvAddr: namesrv,
+      grpcServerPort: port,
+      remotingListenPort: port + 1,
+      ...(this.#settings.credentials && {
+        enableAclRpcHookForClusterMode: true,
+        innerClientAuthenticationCredentials: JSON.stringify(this.#settings.credentials),
+      }),
+    };
+    await Deno.writeTextFile(file, JSON.stringify(config));
+    const process = await this.processes.start({
+      name: "proxy",
+      program: "java",
+      args: [
+        ...this.#javaOptions(this.artifacts.proxyClassPath, home, "512m"),
+        "org.apache.rocketmq.proxy.ProxyStartup",
+        ...["-pc", file, "-pm", "cluster"],
+      ],
+      env: { ...await this.#javaEnv(home), RMQ_PROXY_HOME: home },
+    });
+    return { address: `127.0.0.1:${port}`, process };
+  }
+
+  /** The account of a client that is not Java. */
+  async #clientEnv(name: string): Promise<Record<string, string>> {
+    return {
+      HOME: await makeHome(name),
+      ...(this.#settings.credentials && {
+        INTEROP_ACCESS_KEY: this.#settings.credentials.accessKey,
+        INTEROP_SECRET_KEY: this.#settings.credentials.secretKey,
+      }),
+    };
   }
 
   /** 4.x programs need a logback file for each of them. */
@@ -330,7 +397,7 @@ export class Launcher {
     return { ROCKETMQ_HOME: home, HOME: home };
   }
 
-  #javaOptions(version: Version, home: string, heap: string): string[] {
+  #javaOptions(classPath: string, home: string, heap: string): string[] {
     return [
       "-Xms128m",
       `-Xmx${heap}`,
@@ -341,7 +408,7 @@ export class Launcher {
       `-Djava.io.tmpdir=${home}`,
       ...this.#settings.jvm ?? [],
       "-cp",
-      this.artifacts.classPath(version),
+      classPath,
     ];
   }
 }

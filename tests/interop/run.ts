@@ -5,8 +5,8 @@
  *     deno task interop [--only TEXT] [--brokers VERSION] [--transport NAME]
  *         [--namesrv IP:PORT | --namesrv-jar]
  *
- * Needs Java (17 or newer) with javac, Maven and Go. If one of them is missing, nothing runs: a
- * banner says so, and with CI=true in the environment that is a failure.
+ * Needs Java (17 or newer) with javac, Maven, Go, and Python with pip. If one of them is missing,
+ * nothing runs: a banner says so, and with CI=true in the environment that is a failure.
  */
 
 import { parseArgs } from "@std/cli/parse-args";
@@ -62,7 +62,13 @@ const seconds = wholeNumber("seconds") ?? 60;
 
 await requirePrograms({
   name: "interop",
-  needs: ["java -version", "javac -version", "mvn --version", "go version"],
+  needs: [
+    "java -version",
+    "javac -version",
+    "mvn --version",
+    "go version",
+    "python3 -m pip --version",
+  ],
   subject: "real brokers, mqadmin and clients",
 });
 

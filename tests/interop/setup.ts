@@ -43,12 +43,15 @@ export interface Work {
   group: string;
   count: number;
   /** Java by default. */
-  language?: "java" | "go";
+  language?: "java" | "go" | "python";
   /** Whether the Java client writes binary headers. */
   binary?: boolean;
 }
 
-/** Starts a client; see `tests/interop/java/InteropClient.java` and `tests/interop/go`. */
+/**
+ * Starts a client; see `tests/interop/java/InteropClient.java`, `tests/interop/go` and
+ * `tests/interop/python/remoting_client.py`.
+ */
 export function client(
   { launcher, version, nameServer }: Cluster,
   command: "produce" | "consume",
@@ -56,6 +59,7 @@ export function client(
 ): Promise<Process> {
   const args = [command, nameServer.address, work.topic, work.group, String(work.count)];
   if (work.language === "go") return launcher.go(command, args);
+  if (work.language === "python") return launcher.python("remoting", command, args);
   return launcher.java(version, command, ["InteropClient", ...args], { binary: work.binary });
 }
 
