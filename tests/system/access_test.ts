@@ -312,6 +312,28 @@ describe("access control", () => {
   });
 });
 
+describe("requests of the server itself", () => {
+  it("are signed for the other environment of clusterTest", async () => {
+    await using other = await Guarded.start(RULES("enforce"));
+    assert.equal((await other.peer.call(signed(registration(BROKER_B), BROKER))).code, 0);
+    const rules = (secret: string) =>
+      `outgoing: {accessKey: AK-app, secret: ${secret}}\n${RULES("audit")}`;
+    await using here = await Guarded.start(rules(SECRET), {
+      clusterTest: "true",
+      productEnvNamesrvAddr: `127.0.0.1:${other.server.port}`,
+    });
+    assert.equal((await here.peer.call(routeQuery("T1"))).code, 0);
+    // Of a client's own signature, nothing is handed on.
+    const wrong = { ...ADMIN, secretKey: "guessed" };
+    assert.equal((await here.peer.call(signed(routeQuery("T1"), wrong))).code, 0);
+    await here.change(rules("guessed"), 2);
+    assert.equal((await here.peer.call(routeQuery("T1"))).code, 17);
+    await here.change(RULES("audit"), 3);
+    assert.equal((await here.peer.call(signed(routeQuery("T1"), APP))).code, 0);
+    assert.equal((await here.peer.call(routeQuery("T1"))).code, 17);
+  });
+});
+
 describe("the HTTP port under rules", () => {
   it("answers tokens of accounts that may read, and tells of what it refused", async () => {
     const token = "AK-view.some-token-of-enough-length";

@@ -237,6 +237,33 @@ describe("Namesrv", () => {
       assert.equal(none.address, undefined);
     });
 
+    it("is open to everyone off loopback without rules, which is a warning", async () => {
+      const rules = join(dir, "access.yml");
+      await Deno.writeTextFile(rules, "mode: audit\n", { mode: 0o600 });
+      const warned = async (conf: string) => {
+        const from = log.events.length;
+        await start(conf, listener());
+        await stop();
+        return log.events.slice(from).filter(({ event }) =>
+          event === "the HTTP port is open to everyone"
+        );
+      };
+      for (const address of ["127.0.0.1", "127.1.2.3", "::1", "localhost"]) {
+        assert.deepEqual(await warned(`httpBindAddress=${address}\n`), []);
+      }
+      assert.deepEqual(await warned(`httpBindAddress=0.0.0.0\naccessFile=${rules}\n`), []);
+      for (const address of ["0.0.0.0", "::", "10.0.0.1"]) {
+        const [warning, ...more] = await warned(`httpBindAddress=${address}\n`);
+        assert.equal(warning?.level, "WARN");
+        assert.equal(warning.fields.address, address);
+        assert.match(
+          `${warning.fields.reason}`,
+          /^without accessFile, everyone .* can read brokers, /,
+        );
+        assert.deepEqual(more, []);
+      }
+    });
+
     it("is left out when it can't be opened and was not configured", async () => {
       await start("", listener(taken));
       const { level, event, fields } = log.events.at(-1)!;
