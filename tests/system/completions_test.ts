@@ -6,7 +6,7 @@ import { Home } from "../support/server_process.ts";
 /** The typed words, the last of which is completed, and the expected suggestions. */
 const CASES: [string[], string[]][] = [
   [["p"], ["perm", "ping"]],
-  [["kv", ""], ["delete", "get", "list", "put"]],
+  [["kv", ""], ["copy", "delete", "diff", "get", "list", "put"]],
   [["kv", "get", "--tls-t"], ["--tls-trust"]],
   [["topics", "--cl"], ["--cluster"]],
   [["completions", ""], ["bash", "fish", "zsh"]],
