@@ -527,6 +527,14 @@ const OWN = {
       "Name servers (`host:port;host:port`) that the address service lists: /rocketmq/nsaddr on the " +
       "HTTP port. Empty: this server alone.",
   }),
+  namesrvAddrsForBrokers: text({
+    default: "",
+    applies: "live",
+    doc:
+      "Name servers that the address service lists for brokers: /rocketmq/nsaddr/brokers on the HTTP " +
+      "port. Empty: those of namesrvAddrs. A new name server belongs here first, so that it knows the " +
+      "brokers when clients ask it.",
+  }),
   namesrvAddrsByUnit: text({
     default: "",
     applies: "live",

@@ -167,8 +167,12 @@ function findWrongAddresses(options: Readonly<Options>): Contradiction[] {
     const reason = "must be host names, separated by `,`, each also as *.name, or *";
     found.push({ name: "httpAllowedHosts", reason });
   }
-  if (!isReadable(() => parseAddressList(options.namesrvAddrs, 0))) {
-    found.push({ name: "namesrvAddrs", reason: `must be ${ADDRESS_LIST}` });
+  for (
+    const name of ["namesrvAddrs", "namesrvAddrsForBrokers", "productEnvNamesrvAddr"] as const
+  ) {
+    if (!isReadable(() => parseAddressList(options[name], 0))) {
+      found.push({ name, reason: `must be ${ADDRESS_LIST}` });
+    }
   }
   if (!isReadable(() => parseUnits(options.namesrvAddrsByUnit, 0))) {
     found.push({ name: "namesrvAddrsByUnit", reason: `must be ${UNIT_LIST}` });
@@ -176,9 +180,6 @@ function findWrongAddresses(options: Readonly<Options>): Contradiction[] {
   const advertised = options.advertisedAddress;
   if (advertised !== "" && !isReadable(() => parseAddress(advertised, 0))) {
     found.push({ name: "advertisedAddress", reason: "must be host or host:port" });
-  }
-  if (!isReadable(() => parseAddressList(options.productEnvNamesrvAddr, 0))) {
-    found.push({ name: "productEnvNamesrvAddr", reason: `must be ${ADDRESS_LIST}` });
   }
   const service = options.addressServiceDomain;
   if (service !== "" && !isReadable(() => parseAddress(service, 0))) {

@@ -60,8 +60,8 @@ export interface BrokerOptions {
   name: string;
   /** 0, a master, by default. */
   id?: number;
-  /** `host:port` of the name server. */
-  namesrv: string;
+  /** `host:port` of the name server; without it, the configuration says where the broker finds them. */
+  namesrv?: string;
   /** Whether it writes binary headers. */
   binary?: boolean;
   /** Additional configuration. */
@@ -205,7 +205,12 @@ export class Launcher {
         ? {
           name: "namesrv",
           program: Deno.execPath(),
-          args: [...await Launcher.serverCommand(), "-c", file, "--httpPort=0"],
+          args: [
+            ...await Launcher.serverCommand(),
+            "-c",
+            file,
+            `--httpPort=${config.httpPort ?? 0}`,
+          ],
           env: { ROCKETMQ_HOME: home, NO_COLOR: "1" },
           cwd: PROJECT,
         }
@@ -242,7 +247,7 @@ export class Launcher {
         brokerIP2: "127.0.0.1",
         listenPort: String(port),
         haListenPort: String(port + 1),
-        namesrvAddr: options.namesrv,
+        ...(options.namesrv !== undefined && { namesrvAddr: options.namesrv }),
         registerNameServerPeriod: "10000",
         storePathRootDir: `${home}/store`,
         storePathCommitLog: `${home}/store/commitlog`,

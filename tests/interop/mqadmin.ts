@@ -50,15 +50,19 @@ export class MqAdmin {
 
   /** Runs a command like the `mqadmin` script, in its own JVM. Returns output and exit code. */
   async runAlone(command: string, ...args: string[]): Promise<{ code: number; output: string }> {
-    const process = await this.#launcher.java(this.#version, `mqadmin-${command}`, [
-      MAIN_CLASS,
-      command,
-      "-n",
-      this.#namesrv,
-      ...args,
-    ]);
+    const words = [command, "-n", this.#namesrv, ...args];
+    return await MqAdmin.runOnce(this.#launcher, this.#version, ...words);
+  }
+
+  /** Runs a command as it is given, in its own JVM. */
+  static async runOnce(
+    launcher: Launcher,
+    version: Version,
+    ...words: string[]
+  ): Promise<{ code: number; output: string }> {
+    const process = await launcher.java(version, `mqadmin-${words[0]}`, [MAIN_CLASS, ...words]);
     try {
-      const { code } = await within(COMMAND_MS, `mqadmin ${command}`, process.status);
+      const { code } = await within(COMMAND_MS, `mqadmin ${words[0]}`, process.status);
       return { code, output: await process.output() };
     } finally {
       process.kill();

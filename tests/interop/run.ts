@@ -12,6 +12,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { prepare, type Version, VERSIONS } from "./artifacts.ts";
 import { actingMaster, ordinaryCluster, unusualRegistrations } from "./cases_brokers.ts";
+import { addressService } from "./cases_addresses.ts";
 import { accessControl } from "./cases_access.ts";
 import { gracefulEnd } from "./cases_graceful.ts";
 import { adminCommand } from "./cases_command.ts";
@@ -100,6 +101,13 @@ try {
   } else {
     suite.note("no differential test: it needs fresh servers");
   }
+  const mixed = [
+    { name: "address service", run: addressService },
+  ];
+  for (const { name, run } of mixed.filter((group) => group.name.includes(only))) {
+    if (versions.length < VERSIONS.length) suite.note(`no ${name}: it needs both versions`);
+    else await guarded(name, () => run(suite, launcher));
+  }
   for (const version of versions) {
     const onNode = launcher.withTransport("node");
     const alsoOnNode = transport === undefined && kind === "ours" && running === undefined;
@@ -125,11 +133,7 @@ try {
     ];
     for (const group of groups.filter(({ name }) => name.includes(only))) {
       const { name, run } = group;
-      try {
-        await run(suite, group.launcher ?? launcher, version);
-      } catch (error) {
-        await suite.case(`${name}: set up`, () => Promise.reject(error));
-      }
+      await guarded(name, () => run(suite, group.launcher ?? launcher, version));
     }
   }
 } finally {
@@ -137,6 +141,15 @@ try {
 }
 if (suite.passed + suite.failed === 0) exit(`nothing has "${options.only}" in its name`, 1);
 exit(`${suite.passed} passed, ${suite.failed} failed`, suite.failed > 0 ? 1 : 0);
+
+/** Runs a group; what fails outside of its cases is a failed case, too. */
+async function guarded(name: string, run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    await suite.case(`${name}: set up`, () => Promise.reject(error));
+  }
+}
 
 function wholeNumber(name: "seed" | "seconds"): number | undefined {
   const text = options[name];

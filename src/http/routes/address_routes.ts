@@ -16,6 +16,7 @@ export interface AddressOptions {
   readonly bindAddress: string;
   readonly advertisedAddress: string;
   readonly namesrvAddrs: string;
+  readonly namesrvAddrsForBrokers: string;
   readonly namesrvAddrsByUnit: string;
 }
 
@@ -38,9 +39,12 @@ const ROOT = "/rocketmq/nsaddr";
  */
 export function addressRoutes({ options, port, isReady }: AddressRoutesParts): Route[] {
   return [
-    route(ROOT, (own) => forClients(listed(own), own)),
+    route(ROOT, (own) => forClients(listed(own, options.namesrvAddrs), own)),
     // A broker must register with a server that is not ready, too: that is how it gets ready.
-    route(`${ROOT}/brokers`, listed),
+    route(
+      `${ROOT}/brokers`,
+      (own) => listed(own, options.namesrvAddrsForBrokers || options.namesrvAddrs),
+    ),
     route(`${ROOT}-:unit`, (own, unit) => forClients(ofUnit(unit), own)),
   ];
 
@@ -62,8 +66,8 @@ export function addressRoutes({ options, port, isReady }: AddressRoutesParts): R
     };
   }
 
-  function listed([own = ""]: readonly string[]): readonly string[] {
-    const list = parseAddressList(options.namesrvAddrs, NAMESRV_PORT);
+  function listed([own = ""]: readonly string[], option: string): readonly string[] {
+    const list = parseAddressList(option, NAMESRV_PORT);
     return list.length === 0 ? [own] : list;
   }
 

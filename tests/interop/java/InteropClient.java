@@ -29,6 +29,12 @@ import org.apache.rocketmq.remoting.RPCHook;
  * <p>{@code keep-producing NAMESRV TOPIC GROUP 0} and {@code keep-consuming NAMESRV TOPIC GROUP 0} do
  * the same until a line comes in, a message every 50 ms, and ask for routes twice a second. What could
  * not be sent is "FAILED body reason".
+ *
+ * <p>{@code keep-starting NAMESRV TOPIC GROUP 0} starts one producer after the other, and beside them one
+ * consumer after the other, until a line comes in. "STARTED producer" is one that sent a message, and
+ * "STARTED consumer" one that got a message within ten seconds; "NOT-STARTED producer reason" is another one.
+ *
+ * <p>NAMESRV is "-" for a client that finds its name servers by rocketmq.namesrv.domain.
  */
 public class InteropClient {
     public static void main(String[] args) throws Exception {
@@ -49,10 +55,19 @@ public class InteropClient {
             case "keep-consuming":
                 keepConsuming(namesrv, topic, group);
                 break;
+            case "keep-starting":
+                keepStarting(namesrv, topic, group);
+                break;
             default:
                 throw new IllegalArgumentException(args[0]);
         }
         System.exit(0);
+    }
+
+    private static void useServers(ClientConfig client, String namesrv) {
+        if (!namesrv.equals("-")) {
+            client.setNamesrvAddr(namesrv);
+        }
     }
 
     /** Not the 30 seconds of the default, so that a name server's end is met by many requests. */
@@ -77,7 +92,7 @@ public class InteropClient {
     private static void keepProducing(String namesrv, String topic, String group)
         throws Exception {
         DefaultMQProducer producer = new DefaultMQProducer(group, credentials());
-        producer.setNamesrvAddr(namesrv);
+        useServers(producer, namesrv);
         // A message that is lost on its way must show, and not be sent again.
         producer.setRetryTimesWhenSendFailed(0);
         askOften(producer);
@@ -101,7 +116,7 @@ public class InteropClient {
     private static void keepConsuming(String namesrv, String topic, String group)
         throws Exception {
         DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(group, credentials(), new AllocateMessageQueueAveragely());
-        consumer.setNamesrvAddr(namesrv);
+        useServers(consumer, namesrv);
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
         consumer.subscribe(topic, "*");
         askOften(consumer);
@@ -118,10 +133,75 @@ public class InteropClient {
         consumer.shutdown();
     }
 
+    /** A start of a client: throws when it could not begin its work. */
+    private interface Start {
+        void run(String name) throws Exception;
+    }
+
+    private static void keepStarting(String namesrv, String topic, String group) throws Exception {
+        Thread consumers = new Thread(() -> startInTurn("consumer", (name) -> {
+            startConsumer(namesrv, topic, group, name);
+        }));
+        consumers.start();
+        startInTurn("producer", (name) -> startProducer(namesrv, topic, group, name));
+        consumers.join();
+    }
+
+    private static void startInTurn(String what, Start start) {
+        try {
+            for (int i = 0; !isToldToEnd(); i++) {
+                try {
+                    start.run(what + "-" + i);
+                    System.out.println("STARTED " + what);
+                } catch (Exception e) {
+                    System.out.println("NOT-STARTED " + what + " " + String.valueOf(e).split("\n")[0]);
+                }
+                Thread.sleep(100);
+            }
+        } catch (IOException | InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** The name makes it a client of its own, which asks for the route itself. */
+    private static void startProducer(String namesrv, String topic, String group, String name)
+        throws Exception {
+        DefaultMQProducer producer = new DefaultMQProducer(group);
+        useServers(producer, namesrv);
+        producer.setInstanceName(name);
+        producer.start();
+        try {
+            producer.send(new Message(topic, name.getBytes(StandardCharsets.UTF_8)));
+        } finally {
+            producer.shutdown();
+        }
+    }
+
+    private static void startConsumer(String namesrv, String topic, String group, String name)
+        throws Exception {
+        DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(group);
+        useServers(consumer, namesrv);
+        consumer.setInstanceName(name);
+        consumer.subscribe(topic, "*");
+        CountDownLatch missing = new CountDownLatch(1);
+        consumer.registerMessageListener((MessageListenerConcurrently) (messages, context) -> {
+            missing.countDown();
+            return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
+        });
+        consumer.start();
+        try {
+            if (!missing.await(10, TimeUnit.SECONDS)) {
+                throw new IllegalStateException("no message");
+            }
+        } finally {
+            consumer.shutdown();
+        }
+    }
+
     private static void produce(String namesrv, String topic, String group, int count)
         throws Exception {
         DefaultMQProducer producer = new DefaultMQProducer(group, credentials());
-        producer.setNamesrvAddr(namesrv);
+        useServers(producer, namesrv);
         producer.setSendMsgTimeout(10_000);
         producer.start();
         for (int i = 0; i < count; i++) {
@@ -139,7 +219,7 @@ public class InteropClient {
     private static void consume(String namesrv, String topic, String group, int count)
         throws Exception {
         DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(group, credentials(), new AllocateMessageQueueAveragely());
-        consumer.setNamesrvAddr(namesrv);
+        useServers(consumer, namesrv);
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
         consumer.subscribe(topic, "*");
         Set<String> seen = ConcurrentHashMap.newKeySet();

@@ -24,6 +24,7 @@ describe("the address service", () => {
       bindAddress: "0.0.0.0",
       advertisedAddress: "",
       namesrvAddrs: "",
+      namesrvAddrsForBrokers: "",
       namesrvAddrsByUnit: "",
     };
     isReady = true;
@@ -101,5 +102,8 @@ describe("the address service", () => {
     isReady = false;
     options.namesrvAddrs = "10.0.0.1:9876;10.0.0.2:9876";
     assert.equal(await ask("nsaddr/brokers"), options.namesrvAddrs);
+    options.namesrvAddrsForBrokers = "10.0.0.1;10.0.0.2;10.0.0.3";
+    assert.equal(await ask("nsaddr/brokers"), "10.0.0.1:9876;10.0.0.2:9876;10.0.0.3:9876");
+    assert.equal(await ask("nsaddr"), "10.0.0.2:9876");
   });
 });
