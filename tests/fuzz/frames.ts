@@ -18,6 +18,8 @@ const VERSIONS = [0, 35, 37, 399, 401, 413, 475, 513, 32_767];
 const CODES = Object.values(RequestCode);
 /** These make the tables: the others are of little use without them. */
 const REGISTRATION = 103;
+/** Frames that are sent again, mostly changed: a new one takes several times as long to make. */
+const REMEMBERED = 64;
 
 /** Changes of the configuration that leave the server as it is for the other connections. */
 const CONFIGURATION = [
@@ -35,6 +37,7 @@ const CONFIGURATION = [
 /** Makes the bytes that a peer sends. */
 export class Frames {
   readonly #below: Chance;
+  readonly #remembered: Uint8Array<ArrayBuffer>[] = [];
   #opaque = 0;
 
   constructor(below: Chance) {
@@ -43,8 +46,15 @@ export class Frames {
 
   /** The bytes of the next few frames, most of them well-formed. */
   next(): Uint8Array<ArrayBuffer> {
+    const remembered = this.#below(4) > 0 ? this.#remembered[this.#below(REMEMBERED)] : undefined;
+    if (remembered !== undefined) return this.#maybeMutate(remembered, 3);
     const frame = this.request();
-    switch (this.#below(8)) {
+    this.#remembered[this.#below(REMEMBERED)] = frame;
+    return this.#maybeMutate(frame, 8);
+  }
+
+  #maybeMutate(frame: Uint8Array<ArrayBuffer>, oneIn: number): Uint8Array<ArrayBuffer> {
+    switch (this.#below(oneIn)) {
       case 0:
         return this.#mutate(frame);
       case 1:
@@ -201,7 +211,7 @@ export class Frames {
         return concat(bytes.subarray(0, at), part, part, bytes.subarray(at));
       }
       case 5: {
-        const noise = Uint8Array.from({ length: 1 + this.#below(16) }, () => this.#below(256));
+        const noise = new Uint8Array(1 + this.#below(16)).map(() => this.#below(256));
         return concat(bytes.subarray(0, at), noise, bytes.subarray(at));
       }
       default: {

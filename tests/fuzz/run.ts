@@ -1,6 +1,6 @@
 /**
  * The fuzzer: `deno task fuzz [--seconds N] [--seed S] [--batches N]`. It runs batches, most of them over a
- * fake transport and each eighth over sockets, with one seed after another, until the time is over or one
+ * fake transport and each sixteenth over sockets, with one seed after another, until the time is over or one
  * fails. The last line of a failure is the command that repeats the batch.
  *
  * @module
@@ -12,7 +12,9 @@ import { runSocketBatch } from "./socket_batch.ts";
 
 const FRAMES = 3000;
 /** Batches over sockets are those whose seed can be divided by this. */
-const SOCKETS_EVERY = 8;
+const SOCKETS_EVERY = 16;
+/** Batches between two lines that say how far a long run is. */
+const SAID_EVERY = 1000;
 
 const { seconds, seed: given, batches } = parseArgs(Deno.args, {
   string: ["seconds", "seed", "batches"],
@@ -37,6 +39,7 @@ console.log(`seed ${first}`);
 const start = performance.now();
 const passed = () => (performance.now() - start) / 1000;
 for (; passed() < limit && seed - first < most; seed++) {
+  if (seed > first && (seed - first) % SAID_EVERY === 0) sayFrames();
   try {
     if (seed % SOCKETS_EVERY === 0) {
       overSockets += await runSocketBatch(seed / SOCKETS_EVERY, FRAMES);
@@ -45,13 +48,17 @@ for (; passed() < limit && seed - first < most; seed++) {
     fail(error);
   }
 }
-const rate = Math.round((frames + overSockets) / passed());
-console.log(
-  `${frames} frames in process and ${overSockets} over sockets in ${Math.round(passed())} s, ` +
-    `${rate} a second`,
-);
+sayFrames();
 console.log(`${seed - first} passed, 0 failed`);
 Deno.exit();
+
+function sayFrames(): void {
+  const rate = Math.round((frames + overSockets) / passed());
+  console.log(
+    `${frames} frames in process and ${overSockets} over sockets in ${Math.round(passed())} s, ` +
+      `${rate} a second`,
+  );
+}
 
 function fail(error: unknown): never {
   console.error(error);

@@ -1,6 +1,8 @@
+const encoder = new TextEncoder();
+
 /** UTF-8 bytes of a text. */
 export function utf8(text: string): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(text);
+  return encoder.encode(text);
 }
 
 /** Decodes valid UTF-8. */
@@ -15,7 +17,9 @@ export function hex(digits: string): Uint8Array<ArrayBuffer> {
 
 /** Concatenates bytes. */
 export function concat(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const bytes = new Uint8Array(length);
   let at = 0;
   for (const part of parts) {
     bytes.set(part, at);
