@@ -17,6 +17,7 @@ const MEGABYTE = 1_048_576;
 const SILENCE_MS = 3000;
 /** GET_ALL_TOPIC_LIST_FROM_NAMESERVER, which every server answers. */
 const QUESTION = encodeFrame({ code: RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER }, 7);
+const QUESTIONS = Buffer.concat(Array.from({ length: 200 }, () => QUESTION));
 
 let home: Home;
 
@@ -436,6 +437,35 @@ describe("TLS", () => {
         await toldOnce(server, bystander);
       }
     });
+
+    for (const transport of ["deno", "node"]) {
+      it(`a client that ends before the server has seen its handshake: closed (${transport})`, async () => {
+        await using server = await start({ transport, logLevel: "DEBUG" });
+        // Holds what comes after the hello, so that it arrives in one piece with the end.
+        const relay = net.createServer((client) => {
+          const way = net.connect(server.port, "127.0.0.1");
+          const held: Uint8Array[] = [];
+          client.once("data", (hello) => {
+            way.write(hello);
+            client.on("data", (bytes) => {
+              held.push(bytes as Uint8Array);
+              if (Buffer.concat(held).length > QUESTIONS.length) way.end(Buffer.concat(held));
+            });
+          });
+          way.on("data", (bytes) => client.write(bytes));
+          for (const socket of [client, way]) socket.on("error", () => {});
+        });
+        await new Promise<void>((resolve) => relay.listen(0, "127.0.0.1", resolve));
+        const client = await connectNode((relay.address() as net.AddressInfo).port);
+        try {
+          client.write(QUESTIONS);
+          await server.err.find(/connection closed/);
+        } finally {
+          client.destroy();
+          relay.close();
+        }
+      });
+    }
 
     it("half-open handshakes: no more than tlsMaxHandshakes", async () => {
       await using server = await start({

@@ -94,6 +94,7 @@ export class NodeSocket implements Socket {
     // Only a tls.Server turns this into an error.
     socket.on("_tlsError", (error: Error) => this.#violated(error.message));
     const encrypted = readHandleOf(plain);
+    this.#watchEnd(encrypted, socket);
     const unwatch = this.#watchRecords(encrypted, received);
     await new Promise<void>((resolve, reject) => {
       const ended = () => socket.destroy();
@@ -116,6 +117,22 @@ export class NodeSocket implements Socket {
     this.#listen();
     this.#stopReading();
     return session;
+  }
+
+  /**
+   * Ends TLS when the connection below it has ended and the runtime (2.9) says nothing: it forgets an end
+   * that comes while TLS still holds decrypted data. Each read after the end reports it once more.
+   */
+  #watchEnd(encrypted: ReadHandle, socket: tls.TLSSocket): void {
+    const { onread } = encrypted;
+    const end = () => {
+      if (socket.readableLength === 0 && !socket.isPaused() && !socket.destroyed) socket.push(null);
+    };
+    encrypted.onread = (bytes) => {
+      onread.call(encrypted, bytes);
+      // What is held comes first. An end that is already known is left as it is.
+      if (bytes === undefined && this.#encrypts) setImmediate(end);
+    };
   }
 
   /** @returns a function that ends the watch the next time reading is stopped and restarted */
