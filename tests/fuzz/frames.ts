@@ -56,9 +56,9 @@ export class Frames {
   #maybeMutate(frame: Uint8Array<ArrayBuffer>, oneIn: number): Uint8Array<ArrayBuffer> {
     switch (this.#below(oneIn)) {
       case 0:
-        return this.#mutate(frame);
+        return this.mutate(frame);
       case 1:
-        return this.#mutate(this.#mutate(frame));
+        return this.mutate(this.mutate(frame));
       default:
         return frame;
     }
@@ -80,7 +80,7 @@ export class Frames {
       () => tlsRecord(this.#below),
     ]);
     const bytes = make();
-    return this.#below(3) === 0 ? this.#mutate(bytes) : bytes;
+    return this.#below(3) === 0 ? this.mutate(bytes) : bytes;
   }
 
   /** A well-formed frame whose fields may be wrong. */
@@ -141,7 +141,7 @@ export class Frames {
       ? compressedBody(registration, version >= 413) as Uint8Array<ArrayBuffer>
       : utf8(plainBody(registration));
     // An intact body with invalid content must be refused, too.
-    const sent = this.#below(8) === 0 ? this.#mutate(body) : body;
+    const sent = this.#below(8) === 0 ? this.mutate(body) : body;
     const fields: Record<string, string> = {
       ...this.#fields(),
       compressed: `${compressed}`,
@@ -191,7 +191,8 @@ export class Frames {
     return utf8(this.#one(["{}", "[", "null", '{"a":', "{a:1,'b':[{}]}", "\xff"]));
   }
 
-  #mutate(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  /** Bytes that differ in one place. */
+  mutate(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
     if (bytes.length === 0) return bytes;
     const at = this.#below(bytes.length);
     const changed = bytes.slice();

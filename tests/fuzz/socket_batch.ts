@@ -1,6 +1,6 @@
 /**
- * A batch of the fuzzer over sockets: a name server with a transport of the runtime. Handshakes of TLS
- * begin and never end. How the network cuts the bytes is not in the seed.
+ * A batch of the fuzzer over sockets: a name server with a transport of the runtime. Some connections
+ * are plain, some use TLS. How the network cuts the bytes is not in the seed.
  */
 
 import assert from "node:assert/strict";
@@ -12,11 +12,23 @@ import { chance } from "../support/chance.ts";
 import { environmentWith } from "../support/config_fixtures.ts";
 import { Peer } from "../support/peer.ts";
 import { parseScrape } from "../support/scrape.ts";
-import { until, withLimit } from "../support/wait.ts";
+import { until } from "../support/wait.ts";
 import { ErrorLog } from "./error_log.ts";
 import { type Chance, Frames } from "./frames.ts";
+import { type Line, openLine } from "./line.ts";
 
 const CONNECTIONS = 8;
+
+/** Limits of time that hide no connection that stays: they are longer than the batch waits. */
+const OPTIONS = {
+  bindAddress: "127.0.0.1",
+  listenPort: "0",
+  frameTimeoutSeconds: "300",
+  frameMinBytesPerSecond: "0",
+  serverChannelMaxIdleTimeSeconds: "0",
+  // Except this one: a changed record may leave a handshake without an end.
+  tlsHandshakeTimeoutMillis: "1000",
+};
 
 /**
  * Runs a batch.
@@ -30,7 +42,8 @@ export async function runSocketBatch(seed: number, frames: number): Promise<numb
   try {
     const file = join(dir, "namesrv.properties");
     const kvFile = join(dir, "kv.json");
-    await Deno.writeTextFile(file, `kvConfigPath=${kvFile}\nbindAddress=127.0.0.1\nlistenPort=0\n`);
+    const options = Object.entries({ ...OPTIONS, kvConfigPath: kvFile });
+    await Deno.writeTextFile(file, options.map(([name, value]) => `${name}=${value}\n`).join(""));
     const transport = seed % 2 === 0 ? "deno" : "node";
     const namesrv = await Namesrv.start({
       configuration: await loadConfiguration(
@@ -70,48 +83,21 @@ export async function runSocketBatch(seed: number, frames: number): Promise<numb
   }
 }
 
-/** A connection. */
-interface Line {
-  /** Rejects when the connection is closed. */
-  send(bytes: Uint8Array): Promise<void>;
-  close(): void;
-}
-
 async function sendFrames(port: number, below: Chance, count: number): Promise<void> {
   const frames = new Frames(below);
   for (let sent = 0; sent < count;) {
-    const line = lineOf(await Deno.connect({ hostname: "127.0.0.1", port }));
+    let line: Line | undefined;
     try {
+      line = await openLine(port, below, frames);
       if (below(4) === 0) await line.send(frames.preamble());
       for (const end = sent + 1 + below(200); sent < Math.min(count, end); sent++) {
         for (const piece of frames.pieces(frames.next())) await line.send(piece);
       }
     } catch {
-      // The server closed the connection, because of what was sent.
+      // The server closed the connection, because of what was sent; or what was changed on the way.
       sent++;
     } finally {
-      line.close();
+      line?.close();
     }
-  }
-}
-
-function lineOf(conn: Deno.Conn): Line {
-  void readAll(conn);
-  return {
-    async send(bytes) {
-      for (let at = 0; at < bytes.length;) {
-        at += await withLimit(conn.write(bytes.subarray(at)), "the server does not read");
-      }
-    },
-    close: () => conn.close(),
-  };
-}
-
-async function readAll(conn: Deno.Conn): Promise<void> {
-  const buffer = new Uint8Array(64 * 1024);
-  try {
-    while (await conn.read(buffer) !== null);
-  } catch {
-    // Closed by either side.
   }
 }
