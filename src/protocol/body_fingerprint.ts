@@ -4,6 +4,8 @@ import { combineCrc32 } from "./crc32_combine.ts";
 
 const MAPPING_VERSION = Buffer.from('"mappingDataVersion":{');
 const END_OF_OBJECT = 0x7d;
+/** Brokers have it before their topics. The runtime searches slowly. */
+const SEARCHED = 64 * 1024;
 
 /** Result of a single pass over a body. */
 export interface BodyFingerprint {
@@ -22,7 +24,7 @@ export interface BodyFingerprint {
  */
 export function bodyFingerprint(body: Uint8Array): BodyFingerprint {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  const at = bytes.indexOf(MAPPING_VERSION);
+  const at = bytes.subarray(0, SEARCHED).indexOf(MAPPING_VERSION);
   const start = at < 0 ? 0 : at;
   const end = at < 0 ? 0 : Math.max(start, bytes.indexOf(END_OF_OBJECT, start));
   const middle = end + ((bytes.length - end) >> 1);

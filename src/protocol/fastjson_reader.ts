@@ -20,6 +20,8 @@ const INTERN_SLOTS = 1024;
 const INTERN_MAX_LENGTH = 128;
 /** Below this size, strings hardly repeat and interning would cost more than it saves. */
 const INTERN_MIN_INPUT = 8192;
+/** Bytes after which others have a turn: they take less than a millisecond. */
+const STEP_BYTES = 4 * 1024;
 
 const QUOTE = 0x22;
 const APOSTROPHE = 0x27;
@@ -48,14 +50,19 @@ export class FastjsonReader {
   readonly #end: number;
   #at: number;
   #depth = 0;
+  /** Where the current step began. */
+  #stepStart: number;
+  readonly #longestStep: number;
   /** True right after an opening bracket, when the next member needs no comma before it. */
   #first = false;
   readonly #interned: (string | undefined)[] | undefined;
 
-  constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
+  /** @param longestStep bytes that may be read between two calls of {@link rest} */
+  constructor(bytes: Uint8Array, start = 0, end = bytes.length, longestStep = Infinity) {
     this.#bytes = bytes;
-    this.#at = start;
+    this.#at = this.#stepStart = start;
     this.#end = end;
+    this.#longestStep = longestStep;
     if (end - start >= INTERN_MIN_INPUT) this.#interned = new Array(INTERN_SLOTS);
   }
 
@@ -125,6 +132,38 @@ export class FastjsonReader {
     if (text === "true" || text === "1") return true;
     if (text === "false" || text === "null" || text === "0") return false;
     this.#fail(`true or false expected, not ${quoteShort(text)}`);
+  }
+
+  /** Whether the current step has lasted long enough for others to have a turn. */
+  get tired(): boolean {
+    return this.#at - this.#stepStart >= STEP_BYTES;
+  }
+
+  /** Begins the next step. */
+  rest(): void {
+    this.#stepStart = this.#at;
+  }
+
+  /** Skips one value of any kind, which may be large. Yields between its steps. */
+  *skipInSteps(): Generator<void> {
+    /** Whether each of the open brackets began an object. */
+    const objects: boolean[] = [];
+    do {
+      const byte = this.#skipBlanks();
+      if (byte === OPEN_OBJECT) objects.push(this.beginObject());
+      else if (byte === OPEN_ARRAY) objects.push(!this.beginArray());
+      else this.skip();
+      for (;;) {
+        const isObject = objects.at(-1);
+        if (isObject === undefined) break;
+        if (isObject ? this.nextKey() !== undefined : this.nextElement()) break;
+        objects.pop();
+      }
+      if (this.tired) {
+        yield;
+        this.rest();
+      }
+    } while (objects.length > 0);
   }
 
   /** Skips one value of any kind. */
@@ -237,6 +276,7 @@ export class FastjsonReader {
   }
 
   #nextMember(close: number): boolean {
+    this.#checkStep();
     let byte = this.#skipBlanks();
     if (byte === close) {
       this.#at++;
@@ -254,6 +294,16 @@ export class FastjsonReader {
     // fastjson allows a comma before the closing bracket.
     if (byte === close) return this.#nextMember(close);
     return true;
+  }
+
+  #checkStep(): void {
+    if (this.#at - this.#stepStart <= this.#longestStep) return;
+    this.#fail(`a value of more than ${this.#longestStep} bytes`);
+  }
+
+  /** Where a text must end that begins here. */
+  get #textEnd(): number {
+    return Math.min(this.#end, this.#at + this.#longestStep);
   }
 
   #key(): string {
@@ -305,18 +355,20 @@ export class FastjsonReader {
     const start = this.#at;
     let at = start;
     let hash = 0;
-    for (; at < this.#end; at++) {
+    const end = this.#textEnd;
+    for (; at < end; at++) {
       const byte = byteAt(bytes, at);
       if (!isWordByte(byte)) break;
       hash = (Math.imul(hash, 31) + byte) | 0;
     }
+    if (at === end && end < this.#end) this.#tooLong();
     this.#at = at;
     return this.#intern(start, at, hash);
   }
 
   #string(quote: number): string {
     const bytes = this.#bytes;
-    const end = this.#end;
+    const end = this.#textEnd;
     const start = this.#at + 1;
     let at = start;
     // A single pass finds the end, checks for ASCII and hashes: most of a registration's time is
@@ -330,7 +382,7 @@ export class FastjsonReader {
       all |= byte;
       hash = (Math.imul(hash, 31) + byte) | 0;
     }
-    if (at >= end) this.#fail("unterminated string");
+    if (at >= end) this.#unterminated(end);
     this.#at = at + 1;
     return all < 0x80 ? this.#intern(start, at, hash) : utf8.decode(bytes.subarray(start, at));
   }
@@ -338,9 +390,10 @@ export class FastjsonReader {
   #skipString(): void {
     const bytes = this.#bytes;
     const quote = bytes[this.#at];
+    const end = this.#textEnd;
     let at = this.#at + 1;
-    while (at < this.#end && bytes[at] !== quote) at += bytes[at] === BACKSLASH ? 2 : 1;
-    if (at >= this.#end) this.#fail("unterminated string");
+    while (at < end && bytes[at] !== quote) at += bytes[at] === BACKSLASH ? 2 : 1;
+    if (at >= end) this.#unterminated(end);
     this.#at = at + 1;
   }
 
@@ -349,7 +402,8 @@ export class FastjsonReader {
     let text = "";
     let run = start;
     let at = start;
-    for (; at < this.#end && bytes[at] !== quote; at++) {
+    const end = this.#textEnd;
+    for (; at < end && bytes[at] !== quote; at++) {
       if (bytes[at] !== BACKSLASH) continue;
       if (at > run) text += utf8.decode(bytes.subarray(run, at));
       const escape = byteAt(bytes, ++at);
@@ -364,10 +418,19 @@ export class FastjsonReader {
       }
       run = at + 1;
     }
-    if (at >= this.#end) this.#fail("unterminated string");
+    if (at >= end) this.#unterminated(end);
     if (at > run) text += utf8.decode(bytes.subarray(run, at));
     this.#at = at + 1;
     return text;
+  }
+
+  #unterminated(end: number): never {
+    if (end < this.#end) this.#tooLong();
+    this.#fail("unterminated string");
+  }
+
+  #tooLong(): never {
+    this.#fail(`a text of more than ${this.#longestStep} bytes`);
   }
 
   /** Parses this many hexadecimal digits. */
@@ -406,12 +469,15 @@ export class FastjsonReader {
   /** Returns the next byte that is not blank, without consuming it; -1 at the end. */
   #skipBlanks(): number {
     const bytes = this.#bytes;
-    while (this.#at < this.#end) {
-      const byte = byteAt(bytes, this.#at);
-      if (byte > 0x20) return byte;
-      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return byte;
-      this.#at++;
+    const end = this.#end;
+    for (let at = this.#at; at < end; at++) {
+      const byte = byteAt(bytes, at);
+      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) {
+        this.#at = at;
+        return byte;
+      }
     }
+    this.#at = end;
     return -1;
   }
 

@@ -26,8 +26,10 @@ export interface RegisterBrokerBody {
   mappings: Map<string, TopicQueueMappingInfo>;
 }
 
-/** Number of topics after which the readers below yield. */
-const TOPICS_PER_STEP = 256;
+/** Bytes of a topic, a mapping or a version: more than any real one has, and read in a few milliseconds. */
+const MAX_VALUE = 512 * 1024;
+/** Bytes of an inflated body after which others have a turn. */
+const STEP_BYTES = 4 * 1024;
 const DEFAULT_QUEUE_NUMS = 16;
 /** Far more than any real broker has, and read in a few milliseconds. */
 const MAX_QUEUE_IDS = 65_536;
@@ -55,7 +57,7 @@ export function* readPlainBody(
   now: number,
   maxTopics: number,
 ): Generator<void, RegisterBrokerBody> {
-  const reader = new FastjsonReader(bytes);
+  const reader = new FastjsonReader(bytes, 0, bytes.length, MAX_VALUE);
   const body: RegisterBrokerBody = {
     dataVersion: { stateVersion: 0, timestamp: now, counter: 0 },
     topics: [],
@@ -68,9 +70,10 @@ export function* readPlainBody(
     // As in the reference: a missing list is an empty one, null is none.
     body.filterServers = [];
     for (let key = reader.nextKey(); key !== undefined; key = reader.nextKey()) {
-      if (key === "filterServerList") body.filterServers = readStrings(reader);
+      if (key === "filterServerList") body.filterServers = yield* readStrings(reader);
       else if (key === "topicConfigSerializeWrapper") yield* readWrapper(reader, body, maxTopics);
-      else reader.skip();
+      else yield* reader.skipInSteps();
+      if (reader.tired) yield* pauseOf(reader);
     }
   }
   reader.end();
@@ -97,9 +100,11 @@ export function* readInflatedBody(
   checkTopicCount(topicCount, maxTopics);
   for (let i = 0; i < topicCount; i++) {
     topics.push(parseTopicConfig(bytes, ...parts.range("a topic")));
-    if (i % TOPICS_PER_STEP === TOPICS_PER_STEP - 1) yield;
+    if (parts.tired) yield* pauseOf(parts);
   }
-  const filterServers = parts.json("the filter servers", readStrings);
+  const servers = parts.reader("the filter servers");
+  const filterServers = yield* readStrings(servers);
+  servers.end();
   const mappings = new Map<string, TopicQueueMappingInfo>();
   if (version >= MqVersion.V5_0_0) {
     const mappingCount = parts.count("mappings");
@@ -107,7 +112,7 @@ export function* readInflatedBody(
     for (let i = 0; i < mappingCount; i++) {
       const info = parts.json("a mapping", readMappingInfo);
       if (info?.topic != null) mappings.set(info.topic, info);
-      if (i % TOPICS_PER_STEP === TOPICS_PER_STEP - 1) yield;
+      if (parts.tired) yield* pauseOf(parts);
     }
   }
   return { dataVersion, topics, filterServers, mappings };
@@ -153,9 +158,16 @@ function* readWrapper(
         body.mappings = yield* readMappings(reader, maxTopics);
         break;
       default:
-        reader.skip();
+        yield* reader.skipInSteps();
     }
+    if (reader.tired) yield* pauseOf(reader);
   }
+}
+
+/** Lets others have a turn. */
+function* pauseOf(reader: { rest(): void }): Generator<void> {
+  yield;
+  reader.rest();
 }
 
 /** A parsed topic configuration, and the positions of it and of the topic's name. */
@@ -185,7 +197,7 @@ function* readTopicTable(
     }
     checkName("topicName", topics.at(-1)?.topicName ?? null);
     checkTopicCount(++count, maxTopics);
-    if (count % TOPICS_PER_STEP === 0) yield;
+    if (reader.tired) yield* pauseOf(reader);
   }
   return topics;
 }
@@ -305,7 +317,7 @@ function* readMappings(
     checkName("topic", topic);
     if (info !== undefined) mappings.set(topic, info);
     checkTopicCount(++count, maxTopics);
-    if (count % TOPICS_PER_STEP === 0) yield;
+    if (reader.tired) yield* pauseOf(reader);
   }
   return mappings;
 }
@@ -362,16 +374,17 @@ function readIdMap(reader: FastjsonReader, ids: Map<number, number>): void {
   }
 }
 
-function readStrings(reader: FastjsonReader): string[] | undefined {
+function* readStrings(reader: FastjsonReader): Generator<void, string[] | undefined> {
   if (!reader.beginArray()) return undefined;
   const strings: string[] = [];
-  while (reader.nextElement()) {
+  for (let count = 1; reader.nextElement(); count++) {
+    if (count > MAX_FILTER_SERVERS) {
+      throw new FastjsonError(`more than ${MAX_FILTER_SERVERS} filter servers`);
+    }
     const text = reader.readString();
     checkName("filterServerList", text);
     if (text !== null) strings.push(text);
-    if (strings.length > MAX_FILTER_SERVERS) {
-      throw new FastjsonError(`more than ${MAX_FILTER_SERVERS} filter servers`);
-    }
+    if (reader.tired) yield* pauseOf(reader);
   }
   return strings;
 }
@@ -381,6 +394,7 @@ class LengthPrefixed {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   #at = 0;
+  #stepStart = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
@@ -402,15 +416,31 @@ class LengthPrefixed {
     if (length < 0 || length > this.#bytes.length - this.#at) {
       throw new FastjsonError(`the length of ${what}, ${length}, goes past the end of the body`);
     }
+    if (length > MAX_VALUE) throw new FastjsonError(`${what} of more than ${MAX_VALUE} bytes`);
     this.#at += length;
     return [this.#at - length, this.#at];
   }
 
   json<T>(what: string, read: (reader: FastjsonReader) => T): T {
-    const reader = new FastjsonReader(this.#bytes.subarray(...this.range(what)));
+    const reader = this.reader(what);
     const value = read(reader);
     reader.end();
     return value;
+  }
+
+  /** A reader of the next part. */
+  reader(what: string): FastjsonReader {
+    return new FastjsonReader(this.#bytes, ...this.range(what), MAX_VALUE);
+  }
+
+  /** Whether enough was read for others to have a turn. */
+  get tired(): boolean {
+    return this.#at - this.#stepStart >= STEP_BYTES;
+  }
+
+  /** Begins the next step. */
+  rest(): void {
+    this.#stepStart = this.#at;
   }
 
   #int32(what: string): number {

@@ -282,6 +282,40 @@ describe("readPlainBody", () => {
   });
 });
 
+describe("readPlainBody, of a body made to block", () => {
+  const wrapper = (text: string) => `{"topicConfigSerializeWrapper":{${text}}}`;
+  const BODIES: readonly (readonly [start: string, unit: string, end: string])[] = [
+    ['{"x":[0', ",0", "]}"],
+    ['{"x":{"a":{}', ",a:{}", "}}"],
+    ['{"x":0', ',"y":0', "}"],
+    ['{"x":0', ',"topicConfigSerializeWrapper":{}', "}"],
+    ['{"x":"', "\\u0041", '"}'],
+    ['{"filterServerList":[null', ",null", "]}"],
+    ['{"filterServerList":["', "\\u0041", '"]}'],
+    [wrapper('"dataVersion":{"x":0').slice(0, -2), ',"y":0', "}}}"],
+    [wrapper('"topicConfigTable":{"t":{"x":0').slice(0, -2), ',"y":0', "}}}}"],
+    [wrapper('"topicConfigTable":{"').slice(0, -2), "\\u0041", '":{}}}}'],
+    [wrapper('"topicConfigTable":{"t":{"perm":').slice(0, -2), "1", "}}}}"],
+    [wrapper('"topicQueueMappingInfoMap":{"t":{"currIdMap":{0:0').slice(0, -2), ",0:0", "}}}}}"],
+  ];
+
+  for (const [start, unit, end] of BODIES) {
+    it(`lets others run, or refuses it: ${start}${unit}`, () => {
+      const body = utf8(start + unit.repeat(Math.ceil(4_000_000 / unit.length)) + end);
+      const steps = readPlainBody(body, V5_5_0, NOW, MOST);
+      let yields = 0;
+      try {
+        while (!steps.next().done) yields++;
+      } catch (error) {
+        assert.ok(error instanceof FastjsonError);
+        assert.match(error.message, /more than \d+/);
+        return;
+      }
+      assert.ok(yields > 500, `${yields} yields`);
+    });
+  }
+});
+
 describe("readInflatedBody", () => {
   const TOPICS = [
     "RMQ_SYS_TRANS_HALF_TOPIC 1 1 6 SINGLE_TAG {}",
