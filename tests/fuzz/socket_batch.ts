@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { loadConfiguration } from "../../src/config/load.ts";
 import { Namesrv } from "../../src/namesrv.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 import { createTransport } from "../../src/remoting/transport/create_transport.ts";
 import { chance } from "../support/chance.ts";
 import { environmentWith } from "../support/config_fixtures.ts";
@@ -63,7 +64,7 @@ export async function runSocketBatch(seed: number, frames: number): Promise<numb
       const seeds = Array.from({ length: CONNECTIONS }, () => below(0x7fffffff));
       await Promise.all(seeds.map((own) => sendFrames(namesrv.port, chance(own), share)));
       const peer = await Peer.connect(namesrv.port);
-      assert.equal((await peer.call({ code: 106 })).code, 0);
+      assert.equal((await peer.call({ code: RequestCode.GET_BROKER_CLUSTER_INFO })).code, 0);
       peer.close();
       await until(async () => {
         const { values } = parseScrape(await namesrv.metrics.render());
