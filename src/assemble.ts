@@ -30,6 +30,7 @@ import { denoRuntime } from "./metrics/runtime.ts";
 import type { Sources } from "./metrics/sources.ts";
 import { exportMetrics, findTelemetry } from "./metrics/telemetry.ts";
 import { getText } from "./outgoing/address_service.ts";
+import { BrokerProbe } from "./outgoing/broker_probe.ts";
 import { MinBrokerIdNotifier } from "./outgoing/min_broker_id_notifier.ts";
 import { ProductEnvironment } from "./outgoing/product_environment.ts";
 import { Dispatcher } from "./processor/dispatcher.ts";
@@ -42,15 +43,16 @@ import { ByteBudget } from "./remoting/memory_budget.ts";
 import { RemotingCounters } from "./remoting/remoting_counters.ts";
 import { RemotingServer } from "./remoting/server.ts";
 import { TlsAcceptor } from "./remoting/tls/acceptor.ts";
+import { isNetGranted } from "./remoting/transport/net_permission.ts";
 import { type TlsFileSystem, TlsStore } from "./remoting/tls/store.ts";
 import type { Transport } from "./remoting/transport/transport.ts";
 import { RouteAnswers } from "./route/route_answers.ts";
 import { RouteCache } from "./route/route_cache.ts";
 import { RouteInfoManager } from "./route/route_info_manager.ts";
-import type { RouteView } from "./route/route_view.ts";
 import { RouteTables } from "./route/tables.ts";
 import { SharedAnswers } from "./route/shared_answers.ts";
 import { TableLimits } from "./route/table_limits.ts";
+import { RouteSnapshot } from "./snapshot/route_snapshot.ts";
 import { StartupError } from "./startup_error.ts";
 import { WorkSlice } from "./work_slice.ts";
 
@@ -90,14 +92,13 @@ export interface Processing {
   readonly decoder: RegistrationDecoder;
   readonly queues: RequestQueues;
   readonly dispatcher: Dispatcher;
-  readonly tables: RouteView;
+  readonly tables: RouteTables;
   readonly limits: TableLimits;
   readonly answers: RouteAnswers;
 }
 
 /** The parts of a name server. None of them is started. */
-export interface Assembly
-  extends Omit<Processing, "cache" | "decoder" | "tables" | "limits" | "answers"> {
+export interface Assembly extends Omit<Processing, "cache" | "decoder" | "limits"> {
   readonly config: LiveConfig;
   readonly kv: KvConfig;
   readonly slice: WorkSlice;
@@ -107,6 +108,9 @@ export interface Assembly
   readonly http: HttpPort | undefined;
   readonly metrics: Metrics;
   readonly loopLag: LoopLag;
+  /** Absent without routeSnapshotPath. */
+  readonly snapshot: RouteSnapshot | undefined;
+  readonly probe: BrokerProbe;
   readonly lifecycle: Lifecycle;
   readonly log: Log;
 }
@@ -119,7 +123,7 @@ export interface Assembly
  */
 export async function assemble(parts: NamesrvParts): Promise<Assembly> {
   const { configuration, transport, files, disk, log, clock = systemClock } = parts;
-  const openFile = async (option: "configStorePath" | "kvConfigPath") => {
+  const openFile = async (option: "configStorePath" | "kvConfigPath" | "routeSnapshotPath") => {
     const path = configuration.options[option];
     await removeLeftovers(path, clock.now());
     const file = new DurableFile(path, disk);
@@ -167,6 +171,28 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
   });
   const { cache, routes, tables, limits, answers, decoder, queues, dispatcher } = processing;
 
+  const snapshot = options.routeSnapshotPath === "" ? undefined : new RouteSnapshot({
+    file: await openFile("routeSnapshotPath"),
+    tables,
+    limits,
+    isApplying: (brokerName) => routes.isApplying(brokerName),
+    options,
+    slice,
+    log,
+    now: clock.now,
+    monotonic: clock.monotonic,
+  });
+  const probe = new BrokerProbe({
+    options,
+    connect: (...address) => transport.connect(...address),
+    isPermitted: isNetGranted,
+    isWaiting: ({ clusterName, brokerName, brokerAddr }) => {
+      const live = tables.liveBroker(clusterName, brokerName, brokerAddr);
+      return live !== undefined && live.restored && live.connection === undefined;
+    },
+    refused: (broker) => routes.refused(broker),
+  });
+  config.subscribe("routeSnapshotInterval", () => snapshot?.reschedule());
   config.subscribe("logLevel", parts.setLogLevel);
   config.subscribe("logRepeatLimit", (kind) => parts.setLogLimits({ kind }));
   config.subscribe("logPeerLimit", (peers) => parts.setLogLimits({ peers }));
@@ -256,6 +282,10 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     http,
     metrics,
     loopLag,
+    snapshot,
+    probe,
+    answers,
+    tables,
     log,
   };
 }

@@ -18,6 +18,8 @@ export interface OpenFile {
   sync(): Promise<void>;
   /** Resolves once this process holds the file's lock, until the file is closed. */
   lock(exclusive: boolean): Promise<void>;
+  /** Like {@linkcode lock}, but resolves with false when another process holds it. */
+  tryLock(exclusive: boolean): Promise<boolean>;
   close(): void;
 }
 
@@ -109,11 +111,19 @@ export class DurableFile {
     }
   }
 
-  /** Like {@linkcode DurableFile.read}, but without decoding. */
-  async readBytes(suffix = ""): Promise<Uint8Array | undefined> {
+  /**
+   * Like {@linkcode DurableFile.read}, but without decoding.
+   *
+   * @param most bytes of the largest file that is read
+   */
+  async readBytes(suffix = "", most = Infinity): Promise<Uint8Array | undefined> {
     try {
       const path = suffix === "" ? this.path : await this.#followLinks() + suffix;
       await requireRegularFile(path, this.#fs);
+      if (most < Infinity) {
+        const { size } = await this.#fs.lstat(await this.#followLinks());
+        if (size > most) throw new Error(`it has ${size} bytes, more than ${most}`);
+      }
       return await this.#fs.readFile(path);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;
@@ -131,10 +141,11 @@ export class DurableFile {
    * An existing file keeps its mode and owner; a new one is accessible to its owner only.
    *
    * @param content the text, or its bytes in pieces, each of which is written at once
-   * @param suffix of the name under which the previous content is kept
-   * @throws {DurableFileError} naming the file and the step; the content is then unchanged
+   * @param suffix of the name under which the previous content is kept; `null` keeps none
+   * @throws {DurableFileError} naming the file and the step; the content is then unchanged. With
+   *   `null`, it may also be the new one.
    */
-  write(content: string | Pieces, suffix = ".bak"): Promise<void> {
+  write(content: string | Pieces, suffix: string | null = ".bak"): Promise<void> {
     const pieces = typeof content === "string" ? [new TextEncoder().encode(content)] : content;
     return this.#inLine(() => this.#replace(pieces, suffix));
   }
@@ -186,6 +197,36 @@ export class DurableFile {
     } finally {
       release();
     }
+  }
+
+  /**
+   * Makes the file this process's own, as far as others ask for it in the same way. The lock is on
+   * `<path>.lock`, which stays.
+   *
+   * @param onUnlocked called with the reason when there can be no lock
+   * @returns a function that gives the file up; `undefined` when another process has it
+   */
+  async claim(onUnlocked: (reason: string) => void): Promise<(() => void) | undefined> {
+    let flags = "";
+    let file: OpenFile | undefined;
+    try {
+      const { path, folder } = await this.#prepare();
+      flags = `--allow-read=${folder} --allow-write=${folder}`;
+      file = await this.#fs.open(`${path}.lock`, {
+        write: true,
+        create: true,
+        mode: NEW_FILE_MODE,
+      });
+      if (!await file.tryLock(true)) {
+        file.close();
+        return undefined;
+      }
+    } catch (error) {
+      file?.close();
+      file = undefined;
+      onUnlocked(osReason(error, flags));
+    }
+    return () => file?.close();
   }
 
   /**
@@ -247,18 +288,18 @@ export class DurableFile {
     return { path, folder, step };
   }
 
-  async #replace(pieces: Pieces, suffix: string): Promise<void> {
+  async #replace(pieces: Pieces, suffix: string | null): Promise<void> {
     const fs = this.#fs;
     const { path, folder, step } = await this.#prepare();
     // Opened first: a folder that can't be synced must be detected before anything has changed.
     const openFolder = await step("opening its folder", () => this.#openFolder(folder));
     const fresh = asideOf(path);
-    const spare = asideOf(path + suffix);
+    const spare = asideOf(path + (suffix ?? ""));
     try {
       const status = await step("looking at the old content", () => this.#statusOfOld(path));
       const old: Replaced | undefined = status && { status };
       await step("writing aside", () => this.#writeNew(fresh, pieces, status));
-      if (old !== undefined) {
+      if (old !== undefined && suffix !== null) {
         await step(`keeping ${suffix}`, async () => {
           await this.#keep(path, spare, old);
           await fs.rename(spare, path + suffix);
@@ -270,6 +311,7 @@ export class DurableFile {
         try {
           await syncItsFolder();
         } catch (error) {
+          if (suffix === null) throw error;
           await step("syncing its folder, then putting the old content back", async () => {
             if (old === undefined) return await fs.remove(path);
             if (old.bytes === undefined) await fs.link(path + suffix, fresh);
@@ -294,7 +336,7 @@ export class DurableFile {
       }
     } catch (error) {
       await fs.remove(fresh).catch(() => {});
-      await fs.remove(spare).catch(() => {});
+      if (suffix !== null) await fs.remove(spare).catch(() => {});
       throw error;
     } finally {
       openFolder?.close();

@@ -12,7 +12,7 @@ const PRINT_KV_INTERVAL = 600_000;
 const WATER_MARK_INTERVAL = 1000;
 /** Milliseconds that connections get to send their last responses. */
 const STOP_LIMIT = 2000;
-/** Milliseconds that the disk gets to take the last changes. */
+/** Milliseconds that the disk gets to take the last changes of each file. */
 const DISK_LIMIT = 2000;
 
 /** The server can't listen. The message is one line that says why. */
@@ -84,7 +84,7 @@ export class Namesrv {
    * first sent to another server for shutdownWaitTimeSeconds.
    */
   async stop(): Promise<void> {
-    const { config, lifecycle, dispatcher, server, kv, access, http, log } = this.#parts;
+    const { config, lifecycle, dispatcher, server, kv, snapshot, access, http, log } = this.#parts;
     const { enableShutdownGracefully, shutdownWaitTimeSeconds: seconds } = config.values;
     lifecycle.leaving = true;
     log.info("stopping", { connections: server.connections });
@@ -103,6 +103,12 @@ export class Namesrv {
         seconds: DISK_LIMIT / 1000,
       });
     }
+    if (snapshot !== undefined && !await endsWithin(DISK_LIMIT, snapshot.stop())) {
+      log.error("routes are not saved: the disk does not answer", {
+        file: config.values.routeSnapshotPath,
+        seconds: DISK_LIMIT / 1000,
+      });
+    }
     if (!await endsWithin(DISK_LIMIT, access.audit.close())) {
       log.error("audit records are not written: the disk does not answer", {
         file: config.values.auditFile,
@@ -115,14 +121,29 @@ export class Namesrv {
   }
 
   async #start(): Promise<void> {
-    const { routes, loopLag, config, log } = this.#parts;
+    const { routes, loopLag, config, snapshot, log } = this.#parts;
     log.info("request processors registered");
+    await this.#restoreRoutes();
     routes.start();
     loopLag.start();
     this.#timers = startSchedules(this.#parts);
     log.info("schedules started", { scanInterval: config.values.scanNotActiveBrokerInterval });
-    await this.#listen();
-    await this.#openHttp();
+    try {
+      await this.#listen();
+      await this.#openHttp();
+    } catch (error) {
+      await snapshot?.stop();
+      throw error;
+    }
+    snapshot?.start();
+  }
+
+  async #restoreRoutes(): Promise<void> {
+    const { snapshot, tables, answers, probe } = this.#parts;
+    const restored = await snapshot?.restore();
+    if (restored === undefined || restored.brokers === 0) return;
+    answers.endServiceWait();
+    void probe.run(tables.liveBrokers());
   }
 
   async #listen(): Promise<void> {
@@ -179,7 +200,8 @@ export class Namesrv {
   }
 
   #stopSchedules(): void {
-    const { kv, tls, access, loopLag, routes } = this.#parts;
+    const { kv, tls, access, loopLag, routes, probe } = this.#parts;
+    probe.stop();
     for (const timer of this.#timers) clearInterval(timer);
     kv.close();
     tls?.close();

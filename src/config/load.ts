@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { EventAt } from "../log/events.ts";
 import { osReason } from "../os_error.ts";
 import { type ConfigEntries, type FileReader, isNotFound, readConfigFile } from "./config_file.ts";
@@ -122,6 +122,12 @@ export async function loadConfiguration(
   }
   await loadTlsFile(loading, files);
   takeOverrides();
+  const { kvConfigPath, listenPort } = loading.options;
+  // On a port that differs at each start, nobody finds the server again.
+  if (!loading.given.has("routeSnapshotPath") && listenPort !== 0) {
+    const path = join(dirname(kvConfigPath), `routes-${listenPort}.snapshot`);
+    loading.put("routeSnapshotPath", path, "default");
+  }
   const { logDir, rocketmqHome } = loading.options;
   if (logDir === "" && rocketmqHome !== "") {
     loading.put("logDir", join(rocketmqHome, "logs", "rocketmqlogs"), "default");

@@ -215,7 +215,8 @@ const NAME_SERVER = {
   needWaitForService: flag({
     default: false,
     applies: "live",
-    doc: "Route queries are refused for the first waitSecondsForService seconds after the start.",
+    doc: "Route queries are refused for the first waitSecondsForService seconds after the start, " +
+      "unless routes were restored from routeSnapshotPath.",
   }),
   waitSecondsForService: int({
     default: 45,
@@ -577,6 +578,27 @@ const OWN = {
     applies: "live",
     doc: "Memory for cached encoded routes, in bytes.",
   }),
+  routeSnapshotPath: path({
+    default: "",
+    doc:
+      "File that keeps the routes for the next start, so that they are served at once. Each name " +
+      "server needs its own. Empty: none; every start begins without routes.",
+    defaultDoc:
+      "routes-<listenPort>.snapshot in the folder of kvConfigPath; none with listenPort=0",
+  }),
+  routeSnapshotInterval: int({
+    default: 5_000,
+    range: [100, 3_600_000],
+    applies: "live",
+    doc: "Milliseconds after which changed routes are written to routeSnapshotPath.",
+  }),
+  routeSnapshotMaxAge: int({
+    default: 600_000,
+    range: [1000, 86_400_000],
+    applies: "live",
+    doc: "Milliseconds for which a snapshot is good: an older one is ignored at the start. It is " +
+      "written anew after a quarter of this time even if nothing changes.",
+  }),
   routeSnapshotGrace: int({
     default: 60_000,
     range: [1000, 3_600_000],
@@ -816,7 +838,9 @@ const LIMITS = {
     default: 32,
     range: [1, 1000],
     applies: "live",
-    doc: "Notifications of brokers (notifyMinBrokerIdChanged) that may be in progress at once.",
+    doc:
+      "Notifications of brokers (notifyMinBrokerIdChanged) that may be in progress at once, and " +
+      "as many connections to restored brokers, which show after a start whether they still listen.",
   }),
   maxNotificationsPerSecond: int({
     default: 200,

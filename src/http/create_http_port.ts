@@ -67,7 +67,7 @@ export function createHttpPort(
     counters,
     authorize: access.authorization && authorizeBy(access.authorization, told.options),
     routes: [
-      ...healthRoutes(checks, { ...SOFTWARE, deno, v8 }),
+      ...healthRoutes(checks, told.tables, { ...SOFTWARE, deno, v8 }),
       ...addressRoutes({ options: told.options, port: namesrvPort, isReady }),
       ...(metrics ? [metricsRoute(metrics, now)] : []),
       ...apiRoutes({ ...told, pager: new Pager(slice) }),

@@ -304,6 +304,52 @@ const BROKERS_AND_TOPICS = {
     fields: [...BROKER, "topics", "changed"],
     meaning: "A registration without changes, every 30 s for each broker.",
   },
+  "routes restored": {
+    levels: ["INFO"],
+    fields: ["file", "brokers", "topics", "queueDatas", "age", "millis"],
+    meaning:
+      "The routes of the last run are served from the start. Each of the brokers must register " +
+      "within routeSnapshotGrace. `age` is that of the snapshot; `millis` is how long it took.",
+  },
+  "routes restored in part: over a limit": {
+    levels: ["WARN"],
+    fields: ["file", "brokers", "topics", "queueDatas", "age", "millis", "reason"],
+    meaning:
+      "Like `routes restored`, but a limit of the route tables has been lowered, or the process " +
+      "may have less memory than before; the reason names the limit. The rest is left out.",
+  },
+  "route snapshot ignored": {
+    levels: ["WARN"],
+    fields: ["file", "reason"],
+    meaning: "The snapshot of the last run can't be used, e.g. because it is damaged, older than " +
+      "routeSnapshotMaxAge, or from a newer version. The server starts without routes, and learns " +
+      "them from the registrations of brokers.",
+  },
+  "route snapshot written": {
+    levels: ["DEBUG"],
+    fields: ["file", "bytes", "millis"],
+    meaning: "Routes have changed, and are saved for the next start.",
+  },
+  "route snapshot not written": {
+    levels: ["WARN"],
+    fields: ["file", "reason"],
+    meaning:
+      "After a restart, routes would be those of the last snapshot, or none. The server goes on " +
+      "and tries again. Written once for each reason.",
+  },
+  "route snapshot written again": {
+    levels: ["INFO"],
+    fields: ["file"],
+    meaning: "What kept the snapshot from being written is over.",
+  },
+  "route snapshot can't be locked: no other process may write it": {
+    levels: ["WARN"],
+    fields: ["file", "reason"],
+    meaning:
+      "The file system has no locks, or the lock file beside the snapshot can't be opened. If another " +
+      "name server has the same routeSnapshotPath, each could start with the other's routes. Written " +
+      "once.",
+  },
   "broker confirmed": {
     levels: ["INFO"],
     fields: [...BROKER, "topics", "changed"],
@@ -472,6 +518,11 @@ const KV_AND_CONFIGURATION = {
     fields: ["error"],
     meaning: "The disk is full, read-only or not permitted. Changes are refused until it works " +
       "again; reading works. Written once, until a write succeeds.",
+  },
+  "routes are not saved: the disk does not answer": {
+    levels: ["ERROR"],
+    fields: ["file", "seconds"],
+    meaning: "The server stops without the last changes of the route snapshot.",
   },
   "KV changes are not written: the disk does not answer": {
     levels: ["ERROR"],

@@ -11,6 +11,15 @@ export interface AppliedBody extends Pick<RegisterBrokerBody, "dataVersion" | "f
   readonly complete: boolean;
 }
 
+/** An applied body as it is kept across a restart. */
+export interface KeptBody {
+  /** Of the sender and the fingerprint. */
+  readonly key: string;
+  readonly body: AppliedBody;
+  /** Whether the broker's queue data are what the body left behind. */
+  readonly current: boolean;
+}
+
 /** Most bodies kept; a broker that splits its registration has several. */
 const MOST_BODIES = 256;
 /** Most removed topics kept. With more, reading the bodies again is no worse. */
@@ -21,6 +30,9 @@ interface Entry extends AppliedBody {
   readonly generation: number;
   readonly bytes: number;
 }
+
+/** No generation of queue data. */
+const NEVER = -1;
 
 const NOTHING: ReadonlyMap<string, QueueData> = new Map();
 
@@ -54,12 +66,31 @@ export class AppliedBodies {
       const old = key.startsWith(sender) && !sameDataVersion(dataVersion, body.dataVersion);
       if (old || this.#entries.size >= MOST_BODIES) this.#drop(key);
     }
-    const key = sender + fingerprint;
+    this.#set(sender + fingerprint, body, this.#generation);
+  }
+
+  #set(key: string, body: AppliedBody, generation: number): void {
     this.#drop(key);
     let bytes = objectBytes(6) + objectBytes(3) + stringBytes(key) + 32;
     for (const server of body.filterServers ?? []) bytes += 8 + stringBytes(server);
-    this.#entries.set(key, { ...body, generation: this.#generation, bytes });
+    this.#entries.set(key, { ...body, generation, bytes });
     this.#bytes += bytes;
+  }
+
+  /** The bodies that need not be parsed after a restart either. */
+  *kept(): Generator<KeptBody> {
+    for (const [key, entry] of this.#entries) {
+      const { dataVersion, filterServers, takesTopics, complete, generation } = entry;
+      // What it brings back is not kept.
+      if (takesTopics && this.#removed.size > 0) continue;
+      const body = { dataVersion, filterServers, takesTopics, complete };
+      yield { key, body, current: generation === this.#generation };
+    }
+  }
+
+  /** Records a kept body again, once the queue data are restored. */
+  restore({ key, body, current }: KeptBody): void {
+    if (this.#entries.size < MOST_BODIES) this.#set(key, body, current ? this.#generation : NEVER);
   }
 
   /** Returns a body that was applied; `undefined` when it must be parsed. */

@@ -37,6 +37,7 @@ export interface RouteAnswersParts {
 export class RouteAnswers {
   readonly #parts: RouteAnswersParts;
   readonly #startTime: number;
+  #waitEnded = false;
 
   /** Must be created when the server starts: the time of needWaitForService begins here. */
   constructor(parts: RouteAnswersParts) {
@@ -50,8 +51,13 @@ export class RouteAnswers {
    */
   serviceWait(): number {
     const { options, monotonic } = this.#parts;
-    if (!options.needWaitForService) return 0;
+    if (this.#waitEnded || !options.needWaitForService) return 0;
     return options.waitSecondsForService * 1000 - (monotonic() - this.#startTime);
+  }
+
+  /** The routes are known already: none are refused any more. */
+  endServiceWait(): void {
+    this.#waitEnded = true;
   }
 
   /**

@@ -167,6 +167,11 @@ export class RouteInfoManager {
     });
   }
 
+  /** Whether a registration of a broker name is applied in part. */
+  isApplying(brokerName: string): boolean {
+    return this.#applying.get(brokerName)?.job.done === false;
+  }
+
   *#register(registration: Registration): Generator<void, RegistrationResult> {
     const { options, limits, log } = this.#env;
     const steps = registerBroker(this.#tables, registration, options, limits, this.#heard());

@@ -1,5 +1,6 @@
 import type { Long } from "../protocol/long.ts";
 import type { BrokerData, QueueData, TopicQueueMappingInfo } from "../protocol/route_data.ts";
+import type { KeptBody } from "./applied_bodies.ts";
 import type { LiveBroker } from "./tables.ts";
 
 /** Read-only view of the route tables. {@link RouteTables} owns and changes them. */
@@ -10,6 +11,14 @@ export interface RouteView {
   readonly topicCount: number;
   /** Grows whenever a topic is added or removed. */
   readonly topicNamesVersion: number;
+  /** Grows with every change, but not when a broker only shows that it is alive. */
+  readonly changes: number;
+  /** The value of {@link changes} after the last change that concerned a broker name. */
+  changedAt(brokerName: string): number;
+  /** The clusters of a broker name, first the one that routes show. */
+  clustersOf(brokerName: string): Iterable<string>;
+  /** Registration bodies of a broker name that need not be parsed when they come again. */
+  keptBodies(brokerName: string): Iterable<KeptBody>;
   /** The number of topics on the brokers of a name. */
   topicCountOf(brokerName: string): number;
   /** Topics of the brokers of a name. */
@@ -48,6 +57,8 @@ export interface RouteView {
     brokerName: string,
     brokerAddr: string,
   ): Readonly<LiveBroker> | undefined;
+  /** The live entries of one broker name. */
+  liveBrokersNamed(brokerName: string): Iterable<Readonly<LiveBroker>>;
   /** Filter servers of a broker. */
   filterServers(brokerName: string, brokerAddr: string): readonly string[] | undefined;
   /** Memory of all tables in bytes, estimated. */

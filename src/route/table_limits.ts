@@ -253,6 +253,21 @@ export class TableLimits {
     };
   }
 
+  /** Computes how topics that are not in the tables, all with these queue data, would make them grow. */
+  growthOfTopics(names: readonly string[], datas: readonly QueueData[]): Growth {
+    const tables = this.#tables;
+    const known = datas.reduce((most, it) => Math.max(most, tables.topicCountOf(it.brokerName)), 0);
+    const texts = names.reduce((sum, name) => sum + TOPIC_BYTES + stringBytes(name), 0);
+    return {
+      ...NO_GROWTH,
+      topics: names.length,
+      topicsOfBroker: known + names.length,
+      tableBytes: texts + names.length * datas.length * QUEUE_DATA_BYTES,
+      topicListBytes: names.reduce((sum, name) => sum + textBytes(name), 0),
+      routeBytes: datas.reduce((sum, data) => sum + queueDataBytes(data), 0),
+    };
+  }
+
   /** Returns the limit that a change would pass, and counts the refusal; `undefined` when it may be made. */
   refusal(growth: Growth): OverLimit | undefined {
     for (const { limit, grows, needed, most, what } of this.#checks(growth)) {

@@ -1,4 +1,4 @@
-import type { DataVersion } from "../protocol/data_version.ts";
+import { type DataVersion, sameDataVersion } from "../protocol/data_version.ts";
 import { type Long, minLong } from "../protocol/long.ts";
 import type { BrokerData, QueueData, TopicQueueMappingInfo } from "../protocol/route_data.ts";
 import {
@@ -10,7 +10,7 @@ import {
   queueDataBytes,
   textBytes,
 } from "./answer_bytes.ts";
-import { AppliedBodies, type AppliedBody } from "./applied_bodies.ts";
+import { AppliedBodies, type AppliedBody, type KeptBody } from "./applied_bodies.ts";
 import { arrayBytes, mapBytes, objectBytes, stringBytes } from "./heap_bytes.ts";
 import type { RouteView } from "./route_view.ts";
 
@@ -74,6 +74,8 @@ interface Group {
   minId: Long | undefined;
   /** See {@link RouteTables.appliedBody}. */
   readonly applied: AppliedBodies;
+  /** The number of its last change, apart from {@link TopicsOfBroker.changedAt}. */
+  changedAt: number;
 }
 
 /** One topic and its state. */
@@ -94,16 +96,18 @@ interface TopicsOfBroker {
   kinds: Map<string, QueueData>;
   /** Most kinds kept before unused ones are dropped. */
   mostKinds: number;
+  /** The number of the last change that added or replaced queue data. */
+  changedAt: number;
 }
 
 /** Fewest distinct queue data of a broker name before unused ones are looked for; most have a handful. */
 const LEAST_KINDS = 4096;
 
 const LIVE_BYTES = objectBytes(10) + objectBytes(3);
-const GROUP_BYTES = objectBytes(5) + objectBytes(5) + 2 * mapBytes(1) + mapBytes(1);
+const GROUP_BYTES = objectBytes(6) + objectBytes(5) + 2 * mapBytes(1) + mapBytes(1);
 const KIND_BYTES = objectBytes(5) + 32;
 const TOPIC_BYTES = objectBytes(4);
-const TOPICS_OF_BROKER_BYTES = objectBytes(3) + mapBytes(0);
+const TOPICS_OF_BROKER_BYTES = objectBytes(4) + mapBytes(0);
 const CONNECTION_BYTES = mapBytes(1);
 
 /**
@@ -130,6 +134,7 @@ export class RouteTables implements RouteView {
   #restoredBrokerCount = 0;
   #queueDataCount = 0;
   #topicNamesVersion = 0;
+  #changes = 0;
   /** Memory of everything but the seven tables themselves and the applied bodies. */
   #contentBytes = 0;
   #appliedBytes = 0;
@@ -157,6 +162,23 @@ export class RouteTables implements RouteView {
 
   get topicNamesVersion(): number {
     return this.#topicNamesVersion;
+  }
+
+  get changes(): number {
+    return this.#changes;
+  }
+
+  changedAt(brokerName: string): number {
+    const ofGroup = this.#groups.get(brokerName)?.changedAt ?? 0;
+    return Math.max(ofGroup, this.#topicsOf.get(brokerName)?.changedAt ?? 0);
+  }
+
+  clustersOf(brokerName: string): Iterable<string> {
+    return this.#groups.get(brokerName)?.clusters ?? [];
+  }
+
+  keptBodies(brokerName: string): Iterable<KeptBody> {
+    return this.#groups.get(brokerName)?.applied.kept() ?? [];
   }
 
   topicCountOf(brokerName: string): number {
@@ -311,6 +333,7 @@ export class RouteTables implements RouteView {
         clusters: new Set(),
         minId: undefined,
         applied: new AppliedBodies(),
+        changedAt: 0,
       };
       this.#groups.set(brokerName, group);
       this.#clusterInfoBytes += groupBytes(brokerName, clusterName, zoneName);
@@ -421,8 +444,10 @@ export class RouteTables implements RouteView {
   putLiveBroker(live: LiveBroker): void {
     const { brokerName, brokerAddr, connection, restored } = live;
     const key = brokerKey(brokerName, brokerAddr);
-    const wasRestored = this.#live.get(key)?.restored ?? false;
-    this.removeLiveBroker(brokerName, brokerAddr);
+    const former = this.#live.get(key);
+    const wasRestored = former?.restored ?? false;
+    if (former !== undefined) this.#removeLiveBroker(key, former);
+    if (former === undefined || !sameLiveBroker(former, live)) this.#touch(brokerName);
     this.#live.set(key, live);
     this.#contentBytes += liveBytes(live);
     if (restored) this.#restoredBrokerCount++;
@@ -450,6 +475,11 @@ export class RouteTables implements RouteView {
     const key = brokerKey(brokerName, brokerAddr);
     const live = this.#live.get(key);
     if (live === undefined) return;
+    this.#removeLiveBroker(key, live);
+    this.#touch(brokerName);
+  }
+
+  #removeLiveBroker(key: string, live: LiveBroker): void {
     const { connection, restored } = live;
     this.#live.delete(key);
     this.#contentBytes -= liveBytes(live);
@@ -489,13 +519,7 @@ export class RouteTables implements RouteView {
   }
 
   #putQueueData(name: string, data: QueueData): boolean {
-    const { brokerName } = data;
-    let of = this.#topicsOf.get(brokerName);
-    if (of === undefined) {
-      of = { positions: new Map(), kinds: new Map(), mostKinds: LEAST_KINDS };
-      this.#topicsOf.set(brokerName, of);
-      this.#contentBytes += TOPICS_OF_BROKER_BYTES + kindsBytes(of);
-    }
+    const of = this.#topicsOfBroker(data.brokerName);
     const at = of.positions.get(name);
     let topic = this.#topics.get(name);
     if (at !== undefined && topic !== undefined) {
@@ -521,8 +545,48 @@ export class RouteTables implements RouteView {
       topic.routeBytes += queueDataBytes(data);
       this.#place(of, topic, topic.datas.length - 1);
     }
+    of.changedAt = ++this.#changes;
     this.#topicChanged(name);
     return true;
+  }
+
+  #topicsOfBroker(brokerName: string): TopicsOfBroker {
+    let of = this.#topicsOf.get(brokerName);
+    if (of === undefined) {
+      of = { positions: new Map(), kinds: new Map(), mostKinds: LEAST_KINDS, changedAt: 0 };
+      this.#topicsOf.set(brokerName, of);
+      this.#contentBytes += TOPICS_OF_BROKER_BYTES + kindsBytes(of);
+    }
+    return of;
+  }
+
+  /**
+   * Adds topics that have the same queue data, as {@link putQueueData} would one by one. A snapshot
+   * has millions of queue data, but few different lists of them.
+   *
+   * @param names topics that are not in the tables
+   * @param datas at least one, each of another broker name
+   */
+  addTopics(names: readonly string[], datas: readonly QueueData[]): void {
+    const ofBrokers = datas.map(({ brokerName }) => this.#topicsOfBroker(brokerName));
+    const shared = ofBrokers.map((of, i) => this.#shared(of, datas[i] as QueueData));
+    const routeBytes = shared.reduce((sum, data) => sum + queueDataBytes(data), 0);
+    for (const name of names) {
+      this.#topics.set(name, { name, datas: shared.slice(), mappings: undefined, routeBytes });
+      this.#topicListBytes += textBytes(name);
+      this.#contentBytes += TOPIC_BYTES + stringBytes(name) + arrayBytes(shared.length);
+    }
+    this.#topicNamesVersion++;
+    this.#queueDataCount += names.length * shared.length;
+    this.#changes++;
+    // Broker by broker: what is changed lies close together in memory.
+    for (const [at, of] of ofBrokers.entries()) {
+      this.#contentBytes -= mapBytes(of.positions.size);
+      for (const name of names) of.positions.set(name, at);
+      this.#contentBytes += mapBytes(of.positions.size);
+      of.changedAt = this.#changes;
+    }
+    for (const name of names) this.#topicChanged(name);
   }
 
   #place({ positions }: TopicsOfBroker, { name }: Topic, at: number): void {
@@ -581,6 +645,7 @@ export class RouteTables implements RouteView {
       this.#contentBytes -= TOPICS_OF_BROKER_BYTES + kindsBytes(of);
     }
     const group = this.#groups.get(brokerName);
+    this.#touch(brokerName);
     if (group === undefined) return;
     const restorable = mappings === undefined ? data : undefined;
     this.#changeApplied(group, (applied) => applied.removed(name, restorable));
@@ -596,6 +661,12 @@ export class RouteTables implements RouteView {
     const group = this.#groups.get(brokerName);
     if (group === undefined) return;
     this.#changeApplied(group, (applied) => applied.put(sender, fingerprint, body));
+  }
+
+  /** Records a body of {@link keptBodies}, for queue data that are again what it left behind. */
+  restoreBody(brokerName: string, kept: KeptBody): void {
+    const group = this.#groups.get(brokerName);
+    if (group !== undefined) this.#changeApplied(group, (applied) => applied.restore(kept));
   }
 
   /**
@@ -642,6 +713,7 @@ export class RouteTables implements RouteView {
     this.#contentBytes += mapBytes(topic.mappings.size) + infoBytes(info) -
       (size === 0 ? 0 : mapBytes(size)) - (known === undefined ? 0 : infoBytes(known));
     topic.routeBytes += mappingBytes(info) - (known === undefined ? 0 : mappingBytes(known));
+    this.#touch(info.bname);
     this.#topicChanged(name);
   }
 
@@ -649,7 +721,14 @@ export class RouteTables implements RouteView {
     for (const listener of this.#listeners) listener.topicChanged(topic);
   }
 
+  #touch(brokerName: string): void {
+    this.#changes++;
+    const group = this.#groups.get(brokerName);
+    if (group !== undefined) group.changedAt = this.#changes;
+  }
+
   #brokerChanged(brokerName: string): void {
+    this.#touch(brokerName);
     for (const listener of this.#listeners) listener.brokerChanged(brokerName);
   }
 
@@ -709,6 +788,13 @@ function infoBytes({ bname, topic, scope, currIdMap }: TopicQueueMappingInfo): n
 /** The length separates the two parts of the key unambiguously. */
 function brokerKey(brokerName: string, brokerAddr: string): string {
   return `${brokerName.length}:${brokerName}${brokerAddr}`;
+}
+
+/** Whether two entries differ in nothing but their times and connections. */
+function sameLiveBroker(a: LiveBroker, b: LiveBroker): boolean {
+  return a.clusterName === b.clusterName && a.haServerAddr === b.haServerAddr &&
+    a.heartbeatTimeoutMillis === b.heartbeatTimeoutMillis && a.restored === b.restored &&
+    sameDataVersion(a.dataVersion, b.dataVersion);
 }
 
 function sameQueueData(a: QueueData, b: QueueData): boolean {

@@ -8,6 +8,7 @@ class Inode {
   version = 0;
   /** Resolves when those who have asked for the lock so far have released it. */
   unlocked: Promise<void> = Promise.resolve();
+  locked = false;
   constructor(readonly own: OwnStatus, readonly number: number) {}
 
   get status(): FileStatus {
@@ -59,6 +60,18 @@ export class MemoryDisk implements FileSystem {
     const inode = names.get(path);
     if (inode === undefined) return undefined;
     return new TextDecoder().decode(after === "process" ? inode.written : inode.synced);
+  }
+
+  /** The disk that another process finds when the one that uses this is killed. */
+  afterKill(): MemoryDisk {
+    const disk = new MemoryDisk();
+    for (const folder of this.#folders) disk.#folders.add(folder);
+    for (const [path, { own, written }] of this.#names) {
+      const inode = new Inode({ ...own }, ++disk.#inodes);
+      inode.written = inode.synced = written;
+      disk.#names.set(path, inode);
+    }
+    return disk;
   }
 
   /** The names of all files, sorted. */
@@ -134,6 +147,13 @@ export class MemoryDisk implements FileSystem {
         inode.unlocked = before.then(() => held.promise);
         await before;
       },
+      tryLock: async () => {
+        await this.#call("tryLock", path);
+        if (inode.locked) return false;
+        inode.locked = true;
+        release = () => void (inode.locked = false);
+        return true;
+      },
       close: () => release(),
     };
   }
@@ -192,6 +212,7 @@ export class MemoryDisk implements FileSystem {
       },
       truncate: () => Promise.reject(new Deno.errors.IsADirectory(path)),
       lock: () => Promise.reject(new Deno.errors.IsADirectory(path)),
+      tryLock: () => Promise.reject(new Deno.errors.IsADirectory(path)),
       close() {},
     };
   }

@@ -123,6 +123,7 @@ export function apiRoutes(parts: ApiParts): Route[] {
           counter: showLong(live.dataVersion.counter),
         }
         : null,
+      restored: live?.restored ?? false,
       connection: connection ? showConnection(connection) : null,
     };
   }

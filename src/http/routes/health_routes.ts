@@ -1,4 +1,5 @@
 import { json } from "../server/answer.ts";
+import type { RouteView } from "../../route/route_view.ts";
 import type { Route } from "../server/router.ts";
 import { errorMessage } from "../../error_message.ts";
 
@@ -38,7 +39,11 @@ export interface Check {
 }
 
 /** The routes `/livez`, `/readyz` and `/version`. */
-export function healthRoutes(checks: () => Promise<Check[]>, software: Software): Route[] {
+export function healthRoutes(
+  checks: () => Promise<Check[]>,
+  tables: Pick<RouteView, "liveBrokerCount" | "restoredBrokerCount">,
+  software: Software,
+): Route[] {
   return [
     {
       path: "/livez",
@@ -53,7 +58,9 @@ export function healthRoutes(checks: () => Promise<Check[]>, software: Software)
   async function ready(): Promise<Response> {
     const results = await checks();
     const all = results.every(({ ok }) => ok);
-    return json({ ready: all, checks: results }, all ? 200 : 503);
+    const restored = tables.restoredBrokerCount;
+    const brokers = { confirmed: tables.liveBrokerCount - restored, restored };
+    return json({ ready: all, checks: results, brokers }, all ? 200 : 503);
   }
 }
 

@@ -63,6 +63,7 @@ describe("loadConfiguration without any file", () => {
       ...defaultOptions(),
       configStorePath: STORE,
       kvConfigPath: "/home/mq/namesrv/kvConfig.json",
+      routeSnapshotPath: "/home/mq/namesrv/routes-9876.snapshot",
     });
     assert.equal(given.size, 0);
     assert.equal(extras.size, 0);
@@ -218,6 +219,19 @@ describe("loadConfiguration from files", () => {
     const { options } = await loadFile("x.conf", "kvConfigPath=");
     assert.equal(options.kvConfigPath, "/home/mq/namesrv/kvConfig.json");
   });
+
+  for (
+    const [text, path] of [
+      ["kvConfigPath=/data/kv.json\nlistenPort=1234", "/data/routes-1234.snapshot"],
+      ["listenPort=0", ""],
+      ["routeSnapshotPath=", ""],
+      ["routeSnapshotPath=~/r\nlistenPort=0", "/home/mq/r"],
+    ] as const
+  ) {
+    it(`has ${path || "no snapshot of routes"} with ${JSON.stringify(text)}`, async () => {
+      assert.equal((await loadFile("x.conf", text)).options.routeSnapshotPath, path);
+    });
+  }
 });
 
 describe("loadConfiguration from the environment", () => {

@@ -107,6 +107,8 @@ const OURS = [
   "proxyHeaderTimeoutSeconds",
   "routeCacheMaxBytes",
   "routeSnapshotGrace",
+  "routeSnapshotInterval",
+  "routeSnapshotMaxAge",
   "tlsHandshakeTimeoutMillis",
   "tlsMaxHandshakes",
   "tlsMaxHandshakesPerAddress",

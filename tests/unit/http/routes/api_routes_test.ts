@@ -156,6 +156,7 @@ describe("brokers", () => {
       haServerAddress: "10.0.0.1:10912",
       filterServers: ["10.0.0.1:99"],
       heartbeatTimeoutMillis: 5000,
+      restored: false,
       connection: {
         id: 1,
         peer: "10.0.0.1:7",

@@ -30,7 +30,8 @@ function setUp(): void {
       return checkKvFile();
     },
   };
-  routes = healthRoutes(readiness(told, () => Date.now()), SOFTWARE);
+  const tables = { liveBrokerCount: 5, restoredBrokerCount: 2 };
+  routes = healthRoutes(readiness(told, () => Date.now()), tables, SOFTWARE);
 }
 async function ask(path: string): Promise<Response> {
   const route = routes.find((it) => it.path === path)!;
@@ -41,7 +42,8 @@ async function ask(path: string): Promise<Response> {
 /** The status, and the failed checks with their reasons. */
 async function ready(): Promise<[number, Record<string, string>]> {
   const response = await ask("/readyz");
-  const { ready, checks } = await response.json();
+  const { ready, checks, brokers } = await response.json();
+  assert.deepEqual(brokers, { confirmed: 3, restored: 2 });
   assert.equal(ready, response.status === 200);
   const failed = checks.filter(({ ok }: { ok: boolean }) => !ok);
   assert.equal(checks.length, 5);

@@ -1,0 +1,80 @@
+import { beforeEach, describe, it } from "@std/testing/bdd";
+import assert from "node:assert/strict";
+import { BrokerProbe } from "../../../src/outgoing/broker_probe.ts";
+import { identity } from "../../support/route_world.ts";
+
+describe("BrokerProbe", () => {
+  const options = { maxNotifications: 3, listenPort: 9876, httpPort: 9890 };
+  let connected: string[];
+  let refused: string[];
+  let open: number;
+  let most: number;
+  let heard: Set<string>;
+  let connect: (hostname: string) => void;
+  let isPermitted: boolean;
+  let probe: BrokerProbe;
+
+  beforeEach(() => {
+    connected = [];
+    refused = [];
+    open = most = 0;
+    heard = new Set();
+    connect = () => {};
+    isPermitted = true;
+    probe = new BrokerProbe({
+      options,
+      connect: async (hostname, port, timeout) => {
+        assert.equal(timeout, 1000);
+        connected.push(`${hostname}:${port}`);
+        most = Math.max(most, ++open);
+        await Promise.resolve();
+        open--;
+        connect(hostname);
+        return { destroy: () => {} };
+      },
+      isPermitted: () => isPermitted,
+      isWaiting: ({ brokerName }) => !heard.has(brokerName),
+      refused: ({ brokerName }) => void refused.push(brokerName),
+    });
+  });
+
+  const run = (...addrs: string[]) => probe.run(addrs.map((addr) => identity("C", addr, addr)));
+
+  it("reports addresses that refuse connections, and no others", async () => {
+    connect = (hostname) => {
+      if (hostname === "dead") throw new Deno.errors.ConnectionRefused("refused");
+      if (hostname === "node") throw Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
+      if (hostname === "slow") throw new Error("connect timed out");
+    };
+    await run("dead:1", "alive:1", "node:1", "slow:1");
+    assert.deepEqual(refused.sort(), ["dead:1", "node:1"]);
+  });
+
+  it("connects to a few at once, until all are done", async () => {
+    await run(...Array.from({ length: 20 }, (_, i) => `host-${i}:1`));
+    assert.equal(connected.length, 20);
+    assert.equal(most, 3);
+  });
+
+  it("leaves out its own ports, what is no address, and who was heard meanwhile", async () => {
+    heard.add("heard:1");
+    await run("a:9876", "a:9890", "nonsense", "heard:1");
+    assert.deepEqual([connected, refused], [[], []]);
+  });
+
+  it("does not connect where it is not permitted", async () => {
+    isPermitted = false;
+    await run("a:1");
+    assert.deepEqual(connected, []);
+  });
+
+  it("says nothing more after a stop", async () => {
+    connect = () => {
+      throw new Deno.errors.ConnectionRefused("refused");
+    };
+    const done = run("a:1", "b:1", "c:1", "d:1");
+    probe.stop();
+    await done;
+    assert.deepEqual([connected.length, refused], [3, []]);
+  });
+});
