@@ -17,7 +17,7 @@ import type { RouteView } from "./route_view.ts";
 /** Handle of the connection that a broker registered over. It is only compared. */
 export type BrokerConnection = object;
 
-/** What a live entry is found by. */
+/** The identity of a live entry. */
 export interface BrokerIdentity {
   readonly clusterName: string;
   readonly brokerName: string;

@@ -61,7 +61,7 @@ export function version(counter: Long, stateVersion: Long = 0, timestamp: Long =
   return { counter, stateVersion, timestamp };
 }
 
-/** What a broker is found by. */
+/** The identity of a broker. */
 export function identity(
   clusterName: string,
   brokerName: string,
