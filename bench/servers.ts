@@ -76,12 +76,14 @@ export class Server {
       : undefined;
     const command = await commandOf(kind, machine, port, home, tlsConfig, httpPort);
     const pinned = machine.serverCpus ? ["taskset", "-c", machine.serverCpus, ...command] : command;
+    // In a home of its own it would find no cache, and compile the program anew.
+    const { denoDir } = JSON.parse(await output(Deno.execPath(), ["info", "--json"]));
     const log = await Deno.open(`${home}/output`, { create: true, write: true });
     const started = performance.now();
     const process = new Deno.Command(pinned[0]!, {
       args: pinned.slice(1),
       cwd: machine.project ?? PROJECT,
-      env: { HOME: home, ROCKETMQ_HOME: home },
+      env: { HOME: home, ROCKETMQ_HOME: home, DENO_DIR: denoDir },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

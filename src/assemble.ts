@@ -4,7 +4,7 @@ import { AccessInfo } from "./access/access_info.ts";
 import { HttpAuthorization } from "./access/http_authorization.ts";
 import { NO_NAMES } from "./access/certificates.ts";
 import { Guard } from "./access/guard.ts";
-import { type PolicyFileSystem, PolicyStore } from "./access/policy_store.ts";
+import type { PolicyFileSystem, PolicyStore } from "./access/policy_store.ts";
 import { Refusals } from "./access/refusals.ts";
 import { RequestSigner } from "./access/request_signer.ts";
 import type { AppendFileSystem } from "./audit/append_file.ts";
@@ -15,7 +15,6 @@ import type { LoadedConfiguration } from "./config/load.ts";
 import type { Options } from "./config/options.ts";
 import { waterMarks } from "./config/values.ts";
 import { DurableFile, type FileSystem, removeLeftovers } from "./durable_file.ts";
-import { createHttpPort } from "./http/create_http_port.ts";
 import { HttpCounters } from "./http/server/http_counters.ts";
 import type { HttpListener } from "./http/server/http_listener.ts";
 import type { HttpPort } from "./http/server/http_port.ts";
@@ -246,7 +245,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
   const metrics = new Metrics(sources, slice);
   if (telemetry !== undefined) exportMetrics(telemetry.meter, sources);
 
-  const http = parts.http && createHttpPort({
+  const http = parts.http && (await import("./http/create_http_port.ts")).createHttpPort({
     listener: parts.http,
     counters: httpCounters,
     tables,
@@ -320,6 +319,8 @@ async function assembleAccess(
     const info = new AccessInfo(parts);
     return { ...parts, info, ...(auditFile !== "" && { guard: new Guard(parts) }) };
   }
+  // Loaded on demand because most servers have no rules.
+  const { PolicyStore } = await import("./access/policy_store.ts");
   const turn = () => new Promise<void>((resolve) => nextTurn(resolve));
   const store = await PolicyStore.load(accessFile, files, log, turn);
   const control = new AccessControl({

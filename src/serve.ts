@@ -38,7 +38,7 @@ export async function serve(args: readonly string[]): Promise<void> {
       files: Deno,
       log,
       setLogLevel: setLevel,
-      http: nodeHttpListener,
+      http: configuration.options.httpPort === 0 ? undefined : nodeHttpListener,
       setLogLimits: setLimits,
     });
 
