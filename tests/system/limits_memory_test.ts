@@ -110,6 +110,41 @@ describe("the memory budget", () => {
     }
   });
 
+  it("keeps one copy of a large answer for all that do not read it", async () => {
+    await using http = await start();
+    const { server } = http;
+    await using broker = await Peer.connect(server.port);
+    const topics = manyTopics(2);
+    for (let i = 0; i < 600; i++) {
+      const name = `broker-${i}`.padEnd(200, "x");
+      await broker.call(registration({ name, addr: `10.0.0.1:${10_000 + i}`, topics }));
+    }
+    const question = { code: RequestCode.GET_BROKER_CLUSTER_INFO };
+    const { body } = await broker.call(question);
+    const before = await server.residentBytes();
+    const readers: Peer[] = [];
+    try {
+      while (readers.length < 30) {
+        const reader = await Peer.connectSilently(server.port);
+        readers.push(reader);
+        for (let i = 0; i < 20; i++) await reader.send(encodeFrame(question, i));
+      }
+      // The server may still be answering on a busy machine.
+      let held = 0;
+      for (let i = 0; i < 20; i++) {
+        const now = (await metrics(http)).get(BUFFERED)!;
+        if (now > 0 && now === held) break;
+        held = now;
+      }
+      const grown = (await server.residentBytes() - before) / MiB;
+      const each = `${Math.round(body.length / 1024)} KiB to each of 30 silent readers`;
+      console.log(`measured: 20 times ${each}, ${grown.toFixed(0)} MiB more`);
+      assert.ok(grown < 20, `${grown.toFixed(0)} MiB`);
+    } finally {
+      for (const reader of readers) reader.close();
+    }
+  });
+
   it("takes a frame that comes slowly, but not for ever, and not by single bytes", async () => {
     await using http = await start({ frameTimeoutSeconds: "8", frameMinBytesPerSecond: "100" });
     const { server } = http;

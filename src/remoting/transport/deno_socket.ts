@@ -155,10 +155,10 @@ export class DenoSocket implements Socket, Reader {
     return hello;
   }
 
-  write(bytes: Uint8Array): boolean {
+  write(bytes: Uint8Array, constant = false): boolean {
     if (this.#secured !== undefined) return this.#secured.write(bytes);
     if (this.#closed || bytes.length === 0) return true;
-    const piece = this.#pieceOf(bytes);
+    const piece = constant ? { bytes } : this.#copyOf(bytes);
     this.#unsent += bytes.length;
     if (this.#writing === undefined) this.#writeOut(piece);
     else this.#queue.push(piece);
@@ -279,7 +279,7 @@ export class DenoSocket implements Socket, Reader {
   /**
    * Small pieces are copied: whether the system has taken the bytes is only known after the return.
    */
-  #pieceOf(bytes: Uint8Array): Piece {
+  #copyOf(bytes: Uint8Array): Piece {
     if (bytes.length > MAX_BUFFER) return { bytes };
     const buffer = this.#buffers.take(bytes.length);
     buffer.set(bytes);

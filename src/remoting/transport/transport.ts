@@ -33,8 +33,10 @@ export interface Socket {
   /**
    * Queues bytes in order. Returns true when the caller may change them afterwards: the system took
    * them at once, or they were copied or encrypted.
+   *
+   * @param constant whether nothing will ever change them: then they need no copy
    */
-  write(bytes: Uint8Array): boolean;
+  write(bytes: Uint8Array, constant?: boolean): boolean;
   /** Suspends data and end events until {@link resume}. */
   pause(): void;
   resume(): void;

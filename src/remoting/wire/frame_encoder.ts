@@ -55,7 +55,7 @@ export class FrameEncoder {
   /** Writes the appended responses in order. */
   flush(socket: Pick<Socket, "write">): void {
     if (this.#partsLength > 0) {
-      for (const part of this.#parts) socket.write(part);
+      for (const part of this.#parts) socket.write(part, true);
       this.#parts = [];
       this.#partsLength = 0;
     }

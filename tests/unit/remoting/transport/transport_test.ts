@@ -259,6 +259,14 @@ describeTransports("", (transport) => {
     assert.ok(same(await read(client), concat(...expected)));
   });
 
+  it("does not copy bytes that never change, as many readers may be due the same", async () => {
+    const { side } = await connect();
+    const bytes = noise(100_000);
+    // More than the system buffers while nothing is read.
+    while (side.socket.unsent < 10_000_000) side.socket.write(bytes, true);
+    assert.equal(side.socket.write(bytes, true), false);
+  });
+
   it("hears nothing while it is paused, and all of it afterwards", async () => {
     const { client, side } = await connect();
     await writeAll(client, utf8("first"));
