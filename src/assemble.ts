@@ -232,6 +232,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     tables,
     limits,
     routes,
+    snapshot,
     decoder,
     cache,
     kv,

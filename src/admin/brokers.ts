@@ -2,12 +2,11 @@ import { nearestName } from "../config/nearest.ts";
 import { MASTER_ID, RequestCode } from "../protocol/codes.ts";
 import type { Long } from "../protocol/long.ts";
 import type { BrokerData } from "../protocol/route_data.ts";
-import type { ClusterInfo } from "../protocol/route_reader.ts";
 import { ServerFailure } from "./failures.ts";
 import type { NameServer } from "./name_server.ts";
 import type { ServerOptions } from "./options.ts";
 import { type Cell, styled } from "./output.ts";
-import { clusterInfo } from "./queries.ts";
+import { clusterInfo, type KnownBrokers } from "./queries.ts";
 import type { Registry } from "./registry.ts";
 import type { Session } from "./session.ts";
 import { printable } from "./text.ts";
@@ -78,9 +77,9 @@ async function brokers(
   const list = brokerList(info).filter((broker) => broker.cluster === (cluster ?? broker.cluster));
   if (json) return await out.json(list);
   await out.table(
-    ["CLUSTER", "BROKER", "ID", "ROLE", "ADDRESS", "ACTING MASTER", "ZONE"],
+    ["CLUSTER", "BROKER", "ID", "ROLE", "ADDRESS", "ACTING MASTER", "ZONE", "STATE"],
     list.flatMap(({ cluster, broker, addresses, enableActingMaster, zone }) =>
-      addresses.map(({ id, role, address }): Cell[] => [
+      addresses.map(({ id, role, address, restored }): Cell[] => [
         cluster,
         broker,
         id,
@@ -88,6 +87,7 @@ async function brokers(
         address,
         enableActingMaster ? "allowed" : "no",
         zone ?? "-",
+        restored ? styled("yellow", "restored") : "confirmed",
       ])
     ),
   );
@@ -99,7 +99,7 @@ async function brokers(
  * @param cluster a cluster that must exist
  * @throws {ServerFailure} when it does not
  */
-export async function clusterWith(server: NameServer, cluster?: string): Promise<ClusterInfo> {
+export async function clusterWith(server: NameServer, cluster?: string): Promise<KnownBrokers> {
   const info = await clusterInfo(server);
   if (cluster === undefined || info.clusters.has(cluster)) return info;
   const hint = didYouMean(cluster, info.clusters.keys());
@@ -122,9 +122,18 @@ export function brokerFields(data: BrokerData) {
 }
 
 /** The broker groups for JSON output, by cluster and name. */
-function brokerList({ brokers }: ClusterInfo) {
+function brokerList({ brokers, isRestored }: KnownBrokers) {
   const key = ({ cluster, brokerName }: BrokerData) => `${cluster}\0${brokerName}`;
-  return [...brokers.values()].sort((a, b) => key(a) < key(b) ? -1 : 1).map(brokerFields);
+  return [...brokers.values()].sort((a, b) => key(a) < key(b) ? -1 : 1).map((data) => {
+    const { addresses, ...fields } = brokerFields(data);
+    return {
+      ...fields,
+      addresses: addresses.map((it) => ({
+        ...it,
+        restored: isRestored(data.brokerName, it.address),
+      })),
+    };
+  });
 }
 
 interface PermChange {

@@ -4,10 +4,22 @@ import { CommandFailure, UsageError } from "./failures.ts";
 import type { NameServer } from "./name_server.ts";
 import { type NamespaceOptions, namespacesOf, withNamespaces } from "./options.ts";
 import { type Cell, styled } from "./output.ts";
-import { clusterInfo, kvTables, topicNames, topicRoutes } from "./queries.ts";
+import {
+  clusterInfo,
+  countRestored,
+  type KnownBrokers,
+  kvTables,
+  topicNames,
+  topicRoutes,
+} from "./queries.ts";
 import type { Registry } from "./registry.ts";
 import { ExitCode, type Session } from "./session.ts";
 import { permText } from "./topics.ts";
+
+interface DiffOptions extends NamespaceOptions {
+  /** `false` with --no-restored. */
+  restored: boolean;
+}
 
 /** The data of one name server, as far as requests can read it. */
 export interface Holdings {
@@ -31,8 +43,10 @@ export interface Difference {
 /** Adds the `diff` command. */
 export function addDiff(registry: Registry): void {
   const description = "compare the first name server's data with each of the others";
-  const command = registry.add<NamespaceOptions>("diff", description, diff);
-  withNamespaces(command, "compare").addHelpText("after", DIFF_EXIT_CODES);
+  const command = registry.add<DiffOptions>("diff", description, diff);
+  withNamespaces(command, "compare")
+    .option("--no-restored", "leave out brokers that a server knows only from its snapshot")
+    .addHelpText("after", DIFF_EXIT_CODES);
 }
 
 /** The end of the help of commands that compare. */
@@ -41,10 +55,43 @@ export const DIFF_EXIT_CODES = "\nExit codes: 0 equal, 1 different or failed, 2 
 async function diff(
   session: Session,
   _: readonly string[],
-  options: NamespaceOptions,
+  options: DiffOptions,
 ): Promise<void> {
   const namespaces = namespacesOf(options);
-  await compareServers(session, (server) => holdingsOf(server, namespaces), compare);
+  const read = async (server: NameServer) => {
+    const { known, ...holdings } = await holdingsOf(server, namespaces);
+    const restored = countRestored(known);
+    if (restored === 0) return holdings;
+    if (!options.restored) return withoutRestored(holdings, known);
+    await session.err.line(
+      `${server.address}: ${restored} brokers are known from its snapshot and have not registered ` +
+        "since; --no-restored leaves them out",
+    );
+    return holdings;
+  };
+  await compareServers(session, read, compare);
+}
+
+function withoutRestored(holdings: Holdings, { isRestored }: KnownBrokers): Holdings {
+  const { info, routes } = holdings;
+  const brokers = new Map<string, BrokerData>();
+  for (const [name, data] of info.brokers) {
+    const left = [...data.brokerAddrs].filter(([, address]) => !isRestored(name, address));
+    if (left.length > 0) brokers.set(name, { ...data, brokerAddrs: new Map(left) });
+  }
+  const kept = new Map<string, TopicRouteData>();
+  for (const [topic, route] of routes) {
+    const queueDatas = route.queueDatas.filter((it) => brokers.has(it.brokerName));
+    if (queueDatas.length === 0) continue;
+    const mappings = [...route.topicQueueMappingByBroker ?? []].filter(([it]) => brokers.has(it));
+    kept.set(topic, { ...route, queueDatas, topicQueueMappingByBroker: new Map(mappings) });
+  }
+  return {
+    ...holdings,
+    info: { ...info, brokers },
+    topics: holdings.topics.filter((topic) => kept.has(topic)),
+    routes: kept,
+  };
 }
 
 /** Compares KV namespaces alone. */
@@ -106,11 +153,11 @@ function cell(value: string | null): Cell {
 async function holdingsOf(
   server: NameServer,
   namespaces: readonly string[],
-): Promise<Holdings> {
-  const info = await clusterInfo(server);
+): Promise<Holdings & { known: KnownBrokers }> {
+  const known = await clusterInfo(server);
   const topics = await topicNames(server);
   const routes = await topicRoutes(server, topics);
-  return { info, topics, routes, kv: await kvTables(server, namespaces) };
+  return { known, info: known, topics, routes, kv: await kvTables(server, namespaces) };
 }
 
 /** The differences between two name servers, in the order brokers, topics, KV, each by name. */

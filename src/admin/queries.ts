@@ -34,10 +34,32 @@ export async function reportedOptions(server: NameServer): Promise<ReadonlyMap<s
   }
 }
 
+/** The clusters and brokers that a server knows. */
+export interface KnownBrokers extends ClusterInfo {
+  /** Whether a broker is only known from the server's snapshot; false where that is not said. */
+  isRestored(brokerName: string, address: string): boolean;
+}
+
 /** Returns the clusters and brokers that a server knows. */
-export function clusterInfo(server: NameServer): Promise<ClusterInfo> {
-  const request = { code: RequestCode.GET_BROKER_CLUSTER_INFO, extFields: [] };
-  return server.read(request, decodeClusterInfo);
+export async function clusterInfo(server: NameServer): Promise<KnownBrokers> {
+  const { body, extFields } = await server.ask({
+    code: RequestCode.GET_BROKER_CLUSTER_INFO,
+    extFields: [["restored", "true"]],
+  });
+  const restored = new Set(extFields.get("restored")?.split("\n"));
+  return {
+    ...server.decode(body, decodeClusterInfo),
+    isRestored: (brokerName, address) => restored.has(`${brokerName}\t${address}`),
+  };
+}
+
+/** The number of brokers that are only known from the server's snapshot. */
+export function countRestored({ brokers, isRestored }: KnownBrokers): number {
+  let count = 0;
+  for (const { brokerName, brokerAddrs } of brokers.values()) {
+    for (const address of brokerAddrs.values()) if (isRestored(brokerName, address)) count++;
+  }
+  return count;
 }
 
 /**

@@ -189,6 +189,7 @@ function summary(sight: Sight): string {
   if (sight.failure !== null) return `down: ${sight.failure.what}`;
   return `up latency=${latency(sight).replace(" ", "")} ` +
     `requests/s=${sight.requestsPerSecond ?? "-"} brokers=${sight.brokers} ` +
+    (sight.restored ? `restored=${sight.restored} ` : "") +
     `topics=${sight.topics ?? "-"}`;
 }
 
@@ -252,7 +253,7 @@ function row(sight: Sight): Cell[] {
     styled("green", "up"),
     latency(sight),
     sight.requestsPerSecond ?? "-",
-    sight.brokers ?? "-",
+    sight.restored ? `${sight.brokers} (${sight.restored} restored)` : sight.brokers ?? "-",
     sight.topics ?? "-",
   ];
 }

@@ -1,7 +1,7 @@
 import { RefusedError, ServerFailure } from "./failures.ts";
 import type { NameServer } from "./name_server.ts";
 import { probe } from "./ping.ts";
-import { clusterInfo, topicNames } from "./queries.ts";
+import { clusterInfo, countRestored, topicNames } from "./queries.ts";
 import { type MetricsPort, silentPort } from "./metrics_port.ts";
 import type { RequestCounter } from "./request_counter.ts";
 
@@ -16,6 +16,8 @@ export interface Sight {
   readonly latencyMillis: number | null;
   /** Number of broker addresses. */
   readonly brokers: number | null;
+  /** Number of those that the server knows only from its snapshot. */
+  readonly restored: number | null;
   /** `null` also when the server refuses to list its topics. */
   readonly topics: number | null;
   /** From the server's metrics, since the last round; `null` where they are unavailable. */
@@ -32,6 +34,7 @@ const METRICS_RETRY = 10_000;
 interface Seen {
   /** One text for each broker address. */
   readonly brokers: ReadonlySet<string>;
+  readonly restored: number;
   readonly topics: ReadonlySet<string> | undefined;
 }
 
@@ -79,6 +82,7 @@ export class Watch {
         failure: null,
         latencyMillis,
         brokers: seen.brokers.size,
+        restored: seen.restored,
         topics: seen.topics?.size ?? null,
         requestsPerSecond,
         noMetrics: this.#noMetrics,
@@ -95,6 +99,7 @@ export class Watch {
         failure,
         latencyMillis: null,
         brokers: null,
+        restored: null,
         topics: null,
         requestsPerSecond: null,
         noMetrics: this.#noMetrics,
@@ -104,8 +109,8 @@ export class Watch {
   }
 
   async #see(): Promise<Seen> {
-    const { brokers } = await clusterInfo(this.#server);
-    const addresses = [...brokers.values()].flatMap(({ brokerName, brokerAddrs }) =>
+    const known = await clusterInfo(this.#server);
+    const addresses = [...known.brokers.values()].flatMap(({ brokerName, brokerAddrs }) =>
       [...brokerAddrs].map(([id, address]) => `broker ${brokerName} ${id} ${address}`)
     );
     let topics: ReadonlySet<string> | undefined;
@@ -114,7 +119,7 @@ export class Watch {
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error;
     }
-    return { brokers: new Set(addresses), topics };
+    return { brokers: new Set(addresses), restored: countRestored(known), topics };
   }
 
   #changes(seen: Seen): string[] {

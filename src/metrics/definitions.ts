@@ -222,6 +222,30 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
       counter("confirmed_brokers_total", "Restored brokers that have registered since.", {
         read: ({ routes }) => sample(routes.counters.confirmed),
       }),
+      counter(
+        "route_snapshots_total",
+        "Attempts to write routeSnapshotPath. result: written, failed.",
+        {
+          labels: ["result"],
+          read({ snapshot }) {
+            if (snapshot === undefined) return [];
+            const { written, failed } = snapshot.counters;
+            return byLabel("result", { written, failed });
+          },
+        },
+      ),
+      gauge("route_snapshot_bytes", "Bytes of the last snapshot that was written.", {
+        unit: "By",
+        read: ({ snapshot }) => snapshot ? sample(snapshot.counters.bytes) : [],
+      }),
+      gauge(
+        "route_snapshot_timestamp_seconds",
+        "Time of the last snapshot that was written, in seconds since 1970; 0 before the first.",
+        {
+          unit: "s",
+          read: ({ snapshot }) => snapshot ? sample(snapshot.counters.writtenAt / 1000) : [],
+        },
+      ),
       gauge("topics", "Topics.", { read: ({ tables }) => sample(tables.topicCount) }),
       gauge("queue_data", "Queue data: for each topic, one for each broker name that has it.", {
         read: ({ tables }) => sample(tables.queueDataCount),

@@ -15,6 +15,7 @@ import type { RouteCache } from "../route/route_cache.ts";
 import type { RouteInfoManager } from "../route/route_info_manager.ts";
 import type { RouteView } from "../route/route_view.ts";
 import type { TableLimits } from "../route/table_limits.ts";
+import type { RouteSnapshot } from "../snapshot/route_snapshot.ts";
 
 /** Resource usage and versions of the process and its engine. */
 export interface Runtime {
@@ -45,6 +46,8 @@ export interface Sources {
   tables: RouteView;
   limits: Pick<TableLimits, "used" | "refused">;
   routes: Pick<RouteInfoManager, "counters">;
+  /** Absent without routeSnapshotPath. */
+  snapshot?: Pick<RouteSnapshot, "counters">;
   decoder: Pick<RegistrationDecoder, "seconds">;
   cache: Pick<RouteCache, "hits" | "misses" | "size" | "topics">;
   kv: Pick<KvConfig, "valueCount" | "bytes" | "writes" | "failedWrites" | "syncSeconds">;

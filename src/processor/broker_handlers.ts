@@ -181,7 +181,21 @@ export function brokerHandlers(parts: BrokerHandlersParts) {
     };
   }
 
-  function clusterInfo(): Reply | Promise<Reply> {
+  async function clusterInfoWithRestored(): Promise<Reply> {
+    const reply = await withBody(shared.clusterInfo());
+    return { ...reply, extFields: [["restored", restoredBrokers()]] };
+  }
+
+  /** A line for each, with name and address. Neither has a tab or a line break. */
+  function restoredBrokers(): string {
+    if (tables.restoredBrokerCount === 0) return "";
+    const restored = Array.from(tables.liveBrokers()).filter((live) => live.restored);
+    return restored.map((live) => `${live.brokerName}\t${live.brokerAddr}`).join("\n");
+  }
+
+  function clusterInfo(request: Command): Reply | Promise<Reply> {
+    // Only the admin commands of this program ask for it.
+    if (request.extFields.has("restored")) return clusterInfoWithRestored();
     return withBody(shared.clusterInfo());
   }
 

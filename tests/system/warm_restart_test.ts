@@ -97,6 +97,14 @@ describe("after a kill and a restart", () => {
       ),
     );
 
+    const info = { code: RequestCode.GET_BROKER_CLUSTER_INFO };
+    assert.equal((await peer.call(info)).extFields?.get("restored"), undefined);
+    const asked = await peer.call({ ...info, extFields: { restored: "true" } });
+    assert.deepEqual(
+      asked.extFields?.get("restored")?.split("\n").sort(),
+      [`broker-a\t${a.addr}`, `broker-b\t${b.addr}`],
+    );
+
     const answer = await peer.call(versionQuery(a));
     assert.equal(answer.extFields?.get("changed"), "false");
     assert.deepEqual(await brokers(), { confirmed: 1, restored: 1 });

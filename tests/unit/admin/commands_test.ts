@@ -24,6 +24,9 @@ const route = (perm = 6, queues = 4) =>
   `"queueDatas":[{"brokerName":"broker-a","perm":${perm},"readQueueNums":${queues},` +
   `"topicSysFlag":0,"writeQueueNums":${queues}}]}`;
 
+/** Two brokers of it as the response names those that were restored. */
+const RESTORED = "broker-a\t10.1.0.2:10911\nbroker-b\t10.1.0.3:10911";
+
 /** A name server with fixed tables, and a KV table and options that can be changed. */
 function nameServer({ topics = ["T1", "T2"], perm = 6, kv = {}, ignoresChanges = false }: {
   topics?: string[];
@@ -108,9 +111,9 @@ describe("commands that ask", () => {
   it("brokers, by id, with ids beyond 2^53 as texts", async () => {
     const { out } = await run(one(), ["brokers", "-n", A, "--cluster", "C1"]);
     assert.deepEqual(out.split("\n").slice(1, -1).map((line) => line.split(/ +/)), [
-      ["C1", "broker-a", "0", "master", "10.1.0.1:10911", "no", "-"],
-      ["C1", "broker-a", "1", "slave", "10.1.0.2:10911", "no", "-"],
-      ["C1", "broker-a", "9007199254740993", "slave", "10.1.0.9:1", "no", "-"],
+      ["C1", "broker-a", "0", "master", "10.1.0.1:10911", "no", "-", "confirmed"],
+      ["C1", "broker-a", "1", "slave", "10.1.0.2:10911", "no", "-", "confirmed"],
+      ["C1", "broker-a", "9007199254740993", "slave", "10.1.0.9:1", "no", "-", "confirmed"],
     ]);
     const json = JSON.parse((await run(one(), ["brokers", "-n", A, "--json"])).out);
     assert.equal(json[0].addresses[2].id, "9007199254740993");
@@ -119,7 +122,7 @@ describe("commands that ask", () => {
       broker: "broker-b",
       enableActingMaster: true,
       zone: "z1",
-      addresses: [{ id: 0, role: "master", address: "10.1.0.3:10911" }],
+      addresses: [{ id: 0, role: "master", address: "10.1.0.3:10911", restored: false }],
     });
   });
 
@@ -511,6 +514,31 @@ describe("diff", () => {
     );
   });
 
+  it("counts restored brokers, or leaves them and their queues out", async () => {
+    const behaviour = nameServer();
+    const restarted: Behaviour = (request) =>
+      request.code === RequestCode.GET_BROKER_CLUSTER_INFO
+        ? { body: CLUSTER, fields: { restored: RESTORED } }
+        : behaviour(request);
+    const servers = new FakeNameServers(new Map([[A, restarted], [B, behaviour]]));
+    const all = await run(servers, ["diff", "-n", BOTH]);
+    assert.equal(all.code, 0);
+    assert.match(all.err, /^10\.0\.0\.1:9876: 2 brokers are known from its snapshot/);
+    const { code, out, err } = await run(servers, ["diff", "-n", BOTH, "--no-restored"]);
+    assert.deepEqual([code, err], [1, ""]);
+    assert.match(out, /^address +broker-a 1 +- +10\.1\.0\.2:10911$/m);
+    assert.match(out, /^broker +broker-b +- +in C2/m);
+    assert.doesNotMatch(out, /broker-a 0/);
+    const { out: list } = await run(servers, ["brokers", "-n", A]);
+    assert.match(list, /^C1 +broker-a +1 .* restored$/m);
+    assert.match(list, /^C1 +broker-a +0 .* confirmed$/m);
+    const { out: looks } = await run(servers, [
+      "top",
+      ...["-n", A, "--count", "1", "--interval", "100ms", "--http", "127.0.0.1:1"],
+    ]);
+    assert.match(looks, / brokers=4 restored=2 topics=2$/m);
+  });
+
   it("fails when a server can't be asked, and when there is only one", async () => {
     const down = await run(one(), ["diff", "-n", BOTH]);
     assert.deepEqual([down.code, down.out], [1, ""]);
@@ -585,6 +613,7 @@ describe("top", () => {
     assert.deepEqual(rest, {
       server: A,
       brokers: 4,
+      restored: 0,
       topics: 2,
       requestsPerSecond: null,
       changes: [],
