@@ -100,19 +100,23 @@ async function endInTurn(cluster: Cluster, servers: NameServer[]): Promise<void>
   });
 }
 
+/** First words of a client's lines. */
+type Word = "SENT" | "GOT" | "STARTED";
+
 /** The rest of the client's lines that start with a word. */
-export async function saidBy(client: Process, word: "SENT" | "GOT"): Promise<string[]> {
+export async function saidBy(client: Process, word: Word): Promise<string[]> {
   check(!client.ended, `${client.name} ended; see ${client.logFile}`);
   return linesOf(await client.output(), word);
 }
 
-function linesOf(output: string, word: string): string[] {
+/** The rest of the lines that start with a word. */
+export function linesOf(output: string, word: string): string[] {
   return output.split("\n").filter((line) => line.startsWith(`${word} `))
     .map((line) => line.slice(word.length + 1));
 }
 
 /** Stops a client cleanly. */
-export async function finish(client: Process, word: "SENT" | "GOT"): Promise<string[]> {
+export async function finish(client: Process, word: Word): Promise<string[]> {
   await client.write("end\n");
   const { code } = await within(30_000, client.name, client.status);
   check(code === 0, `${client.name} ended with ${code}; see ${client.logFile}`);

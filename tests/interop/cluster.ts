@@ -105,6 +105,8 @@ export interface LaunchSettings {
   running?: string;
   /** Option `transport` of our name servers; their default if undefined. */
   transport?: Transport;
+  /** Folder of the version of our name servers; this one if undefined. */
+  project?: string;
   /** Options for every JVM. */
   jvm?: readonly string[];
   /** The account that brokers, tools and clients sign with. */
@@ -151,6 +153,11 @@ export class Launcher {
     return new Launcher({ ...this.#settings, transport });
   }
 
+  /** Returns a launcher that starts our name servers from another checkout. */
+  withProject(project: string): Launcher {
+    return new Launcher({ ...this.#settings, project });
+  }
+
   /** Returns a launcher with additional JVM options. */
   withJvm(...options: string[]): Launcher {
     return new Launcher({ ...this.#settings, jvm: [...this.#settings.jvm ?? [], ...options] });
@@ -164,8 +171,8 @@ export class Launcher {
   }
 
   /** The command of `deno task start`, so that the server has its users' permissions. */
-  static async serverCommand(): Promise<string[]> {
-    const config = JSON.parse(await Deno.readTextFile(`${PROJECT}/deno.json`));
+  static async serverCommand(project = PROJECT): Promise<string[]> {
+    const config = JSON.parse(await Deno.readTextFile(`${project}/deno.json`));
     const task = config.tasks.start;
     const command: string = typeof task === "string" ? task : task.command;
     const words = command.replaceAll("'", "").split(" ");
@@ -190,7 +197,7 @@ export class Launcher {
     const port = config.listenPort === undefined ? freePort() : Number(config.listenPort);
     const home = await makeHome("namesrv");
     const file = `${home}/namesrv.properties`;
-    const { transport } = this.#settings;
+    const { transport, project = PROJECT } = this.#settings;
     await Deno.writeTextFile(
       file,
       properties({
@@ -206,13 +213,13 @@ export class Launcher {
           name: "namesrv",
           program: Deno.execPath(),
           args: [
-            ...await Launcher.serverCommand(),
+            ...await Launcher.serverCommand(project),
             "-c",
             file,
             `--httpPort=${config.httpPort ?? 0}`,
           ],
           env: { ROCKETMQ_HOME: home, NO_COLOR: "1" },
-          cwd: PROJECT,
+          cwd: project,
         }
         : {
           name: "namesrv-reference",

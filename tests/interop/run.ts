@@ -16,6 +16,7 @@ import { addressService } from "./cases_addresses.ts";
 import { accessControl } from "./cases_access.ts";
 import { gracefulEnd } from "./cases_graceful.ts";
 import { adminCommand } from "./cases_command.ts";
+import { restarts } from "./cases_restarts.ts";
 import { tlsClusters } from "./cases_tls.ts";
 import { upgrade } from "./cases_upgrade.ts";
 import { HOMES, Launcher, TRANSPORTS } from "./cluster.ts";
@@ -37,11 +38,13 @@ const HELP = `Usage: deno task interop [options]
   --namesrv-jar         with the reference name server instead of ours: this proves the suite itself
   --seed NUMBER         which random requests are compared; a run prints its seed
   --seconds NUMBER      for how long random requests are compared, 60 by default
+  --whole               restarts: each way with each server, and the reference beside ours
+  --before FOLDER       restarts: from another checkout of this project, as in an upgrade
 `;
 
 const options = parseArgs(Deno.args, {
-  string: ["only", "brokers", "transport", "namesrv", "seed", "seconds"],
-  boolean: ["namesrv-jar", "help"],
+  string: ["only", "brokers", "transport", "namesrv", "seed", "seconds", "before"],
+  boolean: ["namesrv-jar", "whole", "help"],
   alias: { help: "h" },
   unknown: (argument) => exit(`unknown argument: ${argument}\n${HELP}`, 1),
 });
@@ -102,11 +105,12 @@ try {
     suite.note("no differential test: it needs fresh servers");
   }
   const mixed = [
-    { name: "address service", run: addressService },
+    { name: "address service", run: () => addressService(suite, launcher) },
+    { name: "restarts", run: () => restarts(suite, launcher, options) },
   ];
   for (const { name, run } of mixed.filter((group) => group.name.includes(only))) {
     if (versions.length < VERSIONS.length) suite.note(`no ${name}: it needs both versions`);
-    else await guarded(name, () => run(suite, launcher));
+    else await guarded(name, run);
   }
   for (const version of versions) {
     const onNode = launcher.withTransport("node");

@@ -18,6 +18,7 @@ import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.remoting.RPCHook;
+import org.apache.rocketmq.remoting.exception.RemotingException;
 
 /**
  * Produces and consumes with the Java client, as a user's program would, and prints what became of
@@ -33,10 +34,15 @@ import org.apache.rocketmq.remoting.RPCHook;
  * <p>{@code keep-starting NAMESRV TOPIC GROUP 0} starts one producer after the other, and beside them one
  * consumer after the other, until a line comes in. "STARTED producer" is one that sent a message, and
  * "STARTED consumer" one that got a message within ten seconds; "NOT-STARTED producer reason" is another one.
+ * Clients 5.x try one name server only. So what fails for want of a connection is tried again, and printed as
+ * "AGAIN producer reason".
  *
  * <p>NAMESRV is "-" for a client that finds its name servers by rocketmq.namesrv.domain.
  */
 public class InteropClient {
+    /** So many that one of three name servers is not chosen each time. */
+    private static final int MOST_ATTEMPTS = 15;
+
     public static void main(String[] args) throws Exception {
         String namesrv = args[1];
         String topic = args[2];
@@ -150,16 +156,28 @@ public class InteropClient {
     private static void startInTurn(String what, Start start) {
         try {
             for (int i = 0; !isToldToEnd(); i++) {
-                try {
-                    start.run(what + "-" + i);
-                    System.out.println("STARTED " + what);
-                } catch (Exception e) {
-                    System.out.println("NOT-STARTED " + what + " " + String.valueOf(e).split("\n")[0]);
-                }
+                startOnce(what, what + "-" + i, start);
                 Thread.sleep(100);
             }
         } catch (IOException | InterruptedException e) {
             throw new IllegalStateException(e);
+        }
+    }
+
+    private static void startOnce(String what, String name, Start start) {
+        for (int attempt = 1;; attempt++) {
+            try {
+                start.run(name + "-" + attempt);
+                System.out.println("STARTED " + what);
+                return;
+            } catch (Exception e) {
+                boolean again = e.getCause() instanceof RemotingException && attempt < MOST_ATTEMPTS;
+                String reason = String.valueOf(e).split("\n")[0];
+                System.out.println((again ? "AGAIN " : "NOT-STARTED ") + what + " " + reason);
+                if (!again) {
+                    return;
+                }
+            }
         }
     }
 
