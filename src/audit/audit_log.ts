@@ -26,11 +26,19 @@ export interface AuditOptions {
   readonly auditMaxWaitingBytes: number;
   /** How many of the last records are kept for queries. */
   readonly auditRecentRecords: number;
+  /** Characters of JSON that they may have together. */
+  readonly auditRecentMaxBytes: number;
 }
 
 /** An audit file that can't be opened. */
 export class AuditFileError extends StartupError {
   override name = "AuditFileError";
+}
+
+/** A record kept in memory, and the characters of its JSON. */
+interface Kept {
+  readonly record: AuditRecord;
+  readonly size: number;
 }
 
 interface Line {
@@ -49,7 +57,8 @@ export class AuditLog {
   readonly #now: () => number;
   #waiting: Line[] = [];
   #waitingBytes = 0;
-  #recent: AuditRecord[] = [];
+  #recent: Kept[] = [];
+  #recentBytes = 0;
   #records = 0;
   #lost = 0;
   #failures = 0;
@@ -132,13 +141,10 @@ export class AuditLog {
    */
   add(record: AuditRecord): Promise<void> | undefined {
     this.#records++;
-    this.#recent.push(record);
-    // Cut rarely: it moves what stays.
-    if (this.#recent.length >= 2 * this.#options.auditRecentRecords + 1) {
-      this.#recent = this.recent({}, this.#options.auditRecentRecords).reverse();
-    }
+    const text = JSON.stringify(record);
+    this.#keep(record, text.length);
     if (this.#file === undefined) return undefined;
-    const bytes = utf8.encode(`${JSON.stringify(record)}\n`);
+    const bytes = utf8.encode(`${text}\n`);
     if (this.#waitingBytes + bytes.length > this.#options.auditMaxWaitingBytes) {
       this.#lost++;
       return undefined;
@@ -152,10 +158,32 @@ export class AuditLog {
 
   /** The last records that pass a filter, the latest first. */
   recent(filter: AuditFilter, limit: number): AuditRecord[] {
-    return this.#recent.slice(Math.max(0, this.#recent.length - this.#options.auditRecentRecords))
-      .reverse()
+    return this.#recent.slice(this.#firstKept()).reverse()
+      .map(({ record }) => record)
       .filter((record) => passes(record, filter))
       .slice(0, limit);
+  }
+
+  #keep(record: AuditRecord, size: number): void {
+    const { auditRecentRecords: most, auditRecentMaxBytes: mostBytes } = this.#options;
+    this.#recent.push({ record, size });
+    this.#recentBytes += size;
+    // Cut rarely: it moves what stays.
+    if (this.#recent.length <= 2 * most && this.#recentBytes <= 2 * mostBytes) return;
+    this.#recent = this.#recent.slice(this.#firstKept());
+    this.#recentBytes = this.#recent.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** Position of the oldest record that the limits allow. */
+  #firstKept(): number {
+    const { auditRecentRecords: most, auditRecentMaxBytes: mostBytes } = this.#options;
+    let first = this.#recent.length;
+    const end = Math.max(0, first - most);
+    for (let bytes = 0; first > end; first--) {
+      bytes += this.#recent[first - 1]?.size ?? 0;
+      if (bytes > mostBytes) break;
+    }
+    return first;
   }
 
   /** Opens the file anew before the next record: another program may have moved it away. */

@@ -496,6 +496,12 @@ const ACCESS = {
     applies: "live",
     doc: "Number of recent audit records that the HTTP port can show.",
   }),
+  auditRecentMaxBytes: int({
+    default: 4 * MiB,
+    range: [1024, 1024 * MiB],
+    applies: "live",
+    doc: "Characters of these records as JSON, in all. Over it, the oldest are forgotten.",
+  }),
 } as const satisfies Record<string, Option>;
 
 const OWN = {

@@ -14,8 +14,8 @@ export interface TopicListOptions {
   enableTopicList: boolean;
 }
 
-/** A route of a thousand brokers takes a third of this. */
-const MAX_TOPIC_ROUTE = 1024 * 1024;
+/** A route of a thousand brokers takes less. */
+const MAX_TOPIC_ROUTE = 512 * 1024;
 
 /** Requests that list, add and delete topics. */
 export function topicHandlers(

@@ -134,6 +134,12 @@ export class FastjsonReader {
     this.#fail(`true or false expected, not ${quoteShort(text)}`);
   }
 
+  /** The kind of the next value. */
+  get next(): "object" | "array" | "scalar" {
+    const byte = this.#skipBlanks();
+    return byte === OPEN_OBJECT ? "object" : byte === OPEN_ARRAY ? "array" : "scalar";
+  }
+
   /** Whether the current step has lasted long enough for others to have a turn. */
   get tired(): boolean {
     return this.#at - this.#stepStart >= STEP_BYTES;

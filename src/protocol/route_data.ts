@@ -8,7 +8,7 @@ import {
   jsonString,
   jsonStrings,
 } from "./fastjson_writer.ts";
-import { FastjsonError, type JsonValue, parseFastjson } from "./fastjson_reader.ts";
+import { FastjsonError, FastjsonReader, type JsonValue } from "./fastjson_reader.ts";
 import type { Long } from "./long.ts";
 import { checkName } from "./names.ts";
 
@@ -197,34 +197,70 @@ class Pieces {
  * @throws {FastjsonError} when the body is malformed
  */
 export function decodeQueueDatas(body: Uint8Array): QueueData[] {
-  const route = parseFastjson(body);
-  if (route === null) return [];
-  if (!(route instanceof Map)) throw new FastjsonError("a route is not an object");
-  const list = route.get("queueDatas") ?? [];
-  if (!Array.isArray(list)) throw new FastjsonError("queueDatas is not an array");
-  return list.map((item) => {
-    if (!(item instanceof Map)) throw new FastjsonError("a queue data is not an object");
-    const brokerName = item.get("brokerName");
-    if (typeof brokerName !== "string") {
-      throw new FastjsonError("the field <brokerName> of a queue data is missing");
+  // Without a tree: what is not needed costs only the look at it.
+  const reader = new FastjsonReader(body);
+  let queueDatas: QueueData[] = [];
+  if (begins(reader, "object", "a route")) {
+    for (let key = reader.nextKey(); key !== undefined; key = reader.nextKey()) {
+      if (key === "queueDatas") queueDatas = readQueueDatas(reader);
+      else reader.skip();
     }
-    checkName("brokerName", brokerName);
-    return {
-      brokerName,
-      readQueueNums: intField(item, "readQueueNums"),
-      writeQueueNums: intField(item, "writeQueueNums"),
-      perm: intField(item, "perm"),
-      topicSysFlag: intField(item, "topicSysFlag"),
-    };
-  });
+  }
+  reader.end();
+  return queueDatas;
 }
 
-function intField(object: ReadonlyMap<string, JsonValue>, name: string): number {
-  const value = object.get(name) ?? 0;
-  if (typeof value !== "number" || value !== (value | 0)) {
-    throw new FastjsonError(`the field <${name}> of a queue data is no 32-bit integer`);
+function readQueueDatas(reader: FastjsonReader): QueueData[] {
+  const queueDatas: QueueData[] = [];
+  if (!begins(reader, "array", "queueDatas")) return queueDatas;
+  while (reader.nextElement()) {
+    if (!begins(reader, "object", "a queue data")) throw new FastjsonError("a queue data is null");
+    queueDatas.push(readQueueData(reader));
   }
-  return value;
+  return queueDatas;
+}
+
+function readQueueData(reader: FastjsonReader): QueueData {
+  let brokerName: JsonValue = null;
+  const numbers = { readQueueNums: 0, writeQueueNums: 0, perm: 0, topicSysFlag: 0 };
+  for (let key = reader.nextKey(); key !== undefined; key = reader.nextKey()) {
+    switch (key) {
+      case "brokerName":
+        brokerName = scalarField(reader, key);
+        break;
+      case "readQueueNums":
+      case "writeQueueNums":
+      case "perm":
+      case "topicSysFlag": {
+        const value = scalarField(reader, key) ?? 0;
+        if (typeof value !== "number" || value !== (value | 0)) {
+          throw new FastjsonError(`the field <${key}> of a queue data is no 32-bit integer`);
+        }
+        numbers[key] = value;
+        break;
+      }
+      default:
+        reader.skip();
+    }
+  }
+  if (typeof brokerName !== "string") {
+    throw new FastjsonError("the field <brokerName> of a queue data is missing");
+  }
+  checkName("brokerName", brokerName);
+  return { brokerName, ...numbers };
+}
+
+function scalarField(reader: FastjsonReader, name: string): JsonValue {
+  if (reader.next === "scalar") return reader.readValue();
+  throw new FastjsonError(`the field <${name}> of a queue data is an ${reader.next}`);
+}
+
+/** Enters an object or an array. Consumes `null` and returns false. */
+function begins(reader: FastjsonReader, kind: "object" | "array", what: string): boolean {
+  const { next } = reader;
+  if (next === kind) return kind === "object" ? reader.beginObject() : reader.beginArray();
+  if (next === "scalar" && reader.readValue() === null) return false;
+  throw new FastjsonError(`${what} is not an ${kind}`);
 }
 
 function brokerJson(broker: BrokerData, dialect: Dialect): string {

@@ -16,6 +16,7 @@ const OPTIONS: AuditOptions = {
   auditRequired: false,
   auditMaxWaitingBytes: 10_000,
   auditRecentRecords: 5,
+  auditRecentMaxBytes: 10_000,
 };
 
 function record(resource: string, more: Partial<AuditRecord> = {}): AuditRecord {
@@ -190,6 +191,20 @@ describe("AuditLog", () => {
     assert.deepEqual(names({}, 2), ["49", "48"]);
     assert.deepEqual(names({ outcome: "denied", account: "AK" }), ["48", "46"]);
     assert.deepEqual(names({ action: "kv:read" }), []);
+    await audit.close();
+  });
+
+  it("forgets the oldest records when the last ones are large", async () => {
+    const audit = await AuditLog.open(OPTIONS, Deno, new RecordedLog(), Date.now);
+    const names = () => audit.recent({}, 100).map(({ resource }) => resource);
+    for (let i = 0; i < 20; i++) {
+      audit.add(record(`${i}`, { change: { after: "x".repeat(3000) } }));
+    }
+    assert.deepEqual(names(), ["19", "18", "17"]);
+    audit.add(record("larger than all may be", { change: { after: "x".repeat(10_000) } }));
+    assert.deepEqual(names(), []);
+    audit.add(record("small"));
+    assert.deepEqual(names(), ["small"]);
     await audit.close();
   });
 

@@ -54,6 +54,7 @@ const OURS = [
   "auditFileCount",
   "auditFileMaxBytes",
   "auditMaxWaitingBytes",
+  "auditRecentMaxBytes",
   "auditRecentRecords",
   "auditRequired",
   "auditSync",

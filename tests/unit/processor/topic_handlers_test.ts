@@ -133,12 +133,12 @@ describe("REGISTER_TOPIC_IN_NAMESRV", () => {
 
   it("refuses a body that is longer than any route, and changes nothing", async () => {
     await server.register();
-    const body = queueDatas({ brokerName: "b-a" }).padEnd(1024 * 1024 + 1);
+    const body = queueDatas({ brokerName: "b-a" }).padEnd(512 * 1024 + 1);
     assert.deepEqual(
       await server.ask(RequestCode.REGISTER_TOPIC_IN_NAMESRV, { topic: "New" }, { body }),
       {
         code: 1,
-        remark: "the body has 1048577 bytes; the limit is 1048576",
+        remark: "the body has 524289 bytes; the limit is 524288",
       },
     );
     assert.equal(server.tables.queueDatas("New"), undefined);
