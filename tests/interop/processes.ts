@@ -51,6 +51,10 @@ export class Process {
     });
   }
 
+  get pid(): number {
+    return this.#child.pid;
+  }
+
   get ended(): boolean {
     return this.#ended;
   }

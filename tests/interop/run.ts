@@ -11,6 +11,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { prepare, type Version, VERSIONS } from "./artifacts.ts";
+import { attacks } from "./attacks.ts";
 import { actingMaster, ordinaryCluster, unusualRegistrations } from "./cases_brokers.ts";
 import { addressService } from "./cases_addresses.ts";
 import { accessControl } from "./cases_access.ts";
@@ -101,6 +102,8 @@ try {
       await randomDifferential(suite, launcher, { seed, seconds });
     }
     await notifications(suite, launcher, only);
+    // By hand: they show what the reference does, too, and it falls.
+    if (only.startsWith("attack")) await attacks(suite, launcher, only);
   } else {
     suite.note("no differential test: it needs fresh servers");
   }
