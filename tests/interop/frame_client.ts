@@ -21,6 +21,7 @@ export class FrameClient {
   #waiting = new Map<number, PromiseWithResolvers<Command>>();
   #opaque = 1;
   #open = true;
+  #sending: Promise<void> = Promise.resolve();
   /** Resolves when either side has closed the connection. */
   readonly closed: Promise<void>;
 
@@ -56,14 +57,18 @@ export class FrameClient {
     }
   }
 
-  /** Writes raw bytes; a connection closed by the server is not an error here. */
-  async sendRaw(bytes: Uint8Array): Promise<void> {
+  /** Writes raw bytes, after those before; a connection closed by the server is not an error here. */
+  sendRaw(bytes: Uint8Array): Promise<void> {
+    return this.#sending = this.#sending.then(() => this.#write(bytes));
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
     try {
       for (let sent = 0; sent < bytes.length;) {
         sent += await this.#connection.write(bytes.subarray(sent));
       }
     } catch {
-      this.#connection.close();
+      this.close();
     }
   }
 
