@@ -42,8 +42,9 @@ import { ByteBudget } from "./remoting/memory_budget.ts";
 import { RemotingCounters } from "./remoting/remoting_counters.ts";
 import { RemotingServer } from "./remoting/server.ts";
 import { TlsAcceptor } from "./remoting/tls/acceptor.ts";
+import { remotingTls } from "./remoting/tls/settings.ts";
 import { isNetGranted } from "./remoting/transport/net_permission.ts";
-import { type TlsFileSystem, TlsStore } from "./remoting/tls/store.ts";
+import { type TlsFileSystem, TlsStore } from "./tls/store.ts";
 import type { Transport } from "./remoting/transport/transport.ts";
 import { RouteAnswers } from "./route/route_answers.ts";
 import { RouteCache } from "./route/route_cache.ts";
@@ -143,7 +144,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
   });
   const tls = options["tls.server.mode"] === "disabled"
     ? undefined
-    : await TlsStore.load(options, files, log);
+    : await TlsStore.load(remotingTls(options), files, log);
 
   const lifecycle: Lifecycle = { leaving: false, stopping: false };
   const budget = new ByteBudget(() => options.maxBufferedRequestBytes, {

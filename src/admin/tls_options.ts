@@ -5,7 +5,7 @@ import { CommandFailure, UsageError } from "./failures.ts";
 import type { ServerOptions } from "./options.ts";
 import type { Runtime } from "./runtime.ts";
 import { errorMessage } from "../error_message.ts";
-import { certificateBlocks, privateKeyBlock } from "../remoting/tls/pem.ts";
+import { certificateBlocks, privateKeyBlock } from "../tls/pem.ts";
 
 /**
  * Reads the options for TLS connections; returns `undefined` for plain ones. The files are checked

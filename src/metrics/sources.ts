@@ -10,12 +10,12 @@ import type { ByteBudget } from "../remoting/memory_budget.ts";
 import type { RemotingCounters } from "../remoting/remoting_counters.ts";
 import type { RemotingServer } from "../remoting/server.ts";
 import type { TlsAcceptor } from "../remoting/tls/acceptor.ts";
-import type { TlsStore } from "../remoting/tls/store.ts";
 import type { RouteCache } from "../route/route_cache.ts";
 import type { RouteInfoManager } from "../route/route_info_manager.ts";
 import type { RouteView } from "../route/route_view.ts";
 import type { TableLimits } from "../route/table_limits.ts";
 import type { RouteSnapshot } from "../snapshot/route_snapshot.ts";
+import type { TlsStore } from "../tls/store.ts";
 
 /** Resource usage and versions of the process and its engine. */
 export interface Runtime {

@@ -12,7 +12,8 @@ import { Preamble } from "./wire/preamble.ts";
 import type { CloseReason, RemotingCounters } from "./remoting_counters.ts";
 import { AnswerResult } from "./request_counters.ts";
 import type { TlsAcceptor } from "./tls/acceptor.ts";
-import { HandshakeError, type TlsPeer } from "./tls/context.ts";
+import type { TlsPeer } from "../tls/context.ts";
+import { HandshakeError } from "../tls/handshake_error.ts";
 import type { Socket, SocketHandler } from "./transport/transport.ts";
 import { errorMessage } from "../error_message.ts";
 

@@ -1,5 +1,5 @@
 import type { PeerFields } from "../log/log.ts";
-import type { TlsPeer } from "./tls/context.ts";
+import type { TlsPeer } from "../tls/context.ts";
 
 /** A peer's software, as stated in its first request. */
 export interface PeerSoftware {

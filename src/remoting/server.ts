@@ -16,7 +16,7 @@ import { FrameEncoder } from "./wire/frame_encoder.ts";
 import { HeaderMemo } from "./wire/header_memo.ts";
 import type { RemotingCounters } from "./remoting_counters.ts";
 import type { TlsAcceptor } from "./tls/acceptor.ts";
-import type { TlsPeer } from "./tls/context.ts";
+import type { TlsPeer } from "../tls/context.ts";
 import type { Listener, Socket, Transport, WaterMarks } from "./transport/transport.ts";
 import { errorMessage } from "../error_message.ts";
 

@@ -1,9 +1,8 @@
+import type { TlsAccept, TlsSession } from "../../src/tls/session.ts";
 import type {
   Listener,
   Socket,
   SocketHandler,
-  TlsAccept,
-  TlsSession,
   Transport,
   WaterMarks,
 } from "../../src/remoting/transport/transport.ts";

@@ -5,7 +5,7 @@ import { type Long, minLong } from "../../protocol/long.ts";
 import { mqVersionName, parseMqVersion } from "../../protocol/mq_version.ts";
 import type { BrokerData } from "../../protocol/route_data.ts";
 import type { ConnectionView, RemotingServer } from "../../remoting/server.ts";
-import type { TlsPeer } from "../../remoting/tls/context.ts";
+import type { TlsPeer } from "../../tls/context.ts";
 import {
   dialectFor,
   NOT_READY,

@@ -1,8 +1,7 @@
-import { uint16At } from "../../byte_access.ts";
 import type { Log, PeerFields } from "../../log/log.ts";
-import { HandshakeError, type TlsContext, type TlsPeer } from "./context.ts";
+import type { TlsContext, TlsPeer } from "../../tls/context.ts";
+import { HandshakeError } from "../../tls/handshake_error.ts";
 import type { Socket } from "../transport/transport.ts";
-import { errorMessage } from "../../error_message.ts";
 
 /** Options that a {@link TlsAcceptor} reads each time it needs them. */
 export interface HandshakeOptions {
@@ -16,16 +15,6 @@ interface Handshake {
   /** Ends it, because another one needs its place. */
   abort(reason: string): void;
 }
-
-/**
- * Versions that a client hello may name: the highest one that the client supports, up to TLS 1.2.
- */
-const OLD_VERSIONS = new Map([[0x300, "SSL 3.0"], [0x301, "TLS 1.0"], [0x302, "TLS 1.1"]]);
-/**
- * Offset of the version in a record that starts with a hello (RFC 5246, sections 6.2.1 and
- * 7.4.1.2).
- */
-const HELLO_VERSION_AT = 9;
 
 /**
  * Accepts TLS connections, with limits on concurrent handshakes and on their duration. At a limit, a
@@ -158,7 +147,7 @@ export class TlsAcceptor {
     try {
       session = await socket.secure(context.accept, received);
     } catch (error) {
-      throw new HandshakeError(`TLS: ${tooOld(received) ?? reasonOf(error)}`);
+      throw HandshakeError.of(error, received);
     }
     const tlsPeer = context.check(session, Date.now());
     const { protocol, cipher, certificate } = tlsPeer;
@@ -171,19 +160,4 @@ export class TlsAcceptor {
     }
     return tlsPeer;
   }
-}
-
-/**
- * For an outdated client, the runtime's own message would only name something else missing in its
- * hello.
- */
-function tooOld(received: Uint8Array): string | undefined {
-  const name = OLD_VERSIONS.get(uint16At(received, HELLO_VERSION_AT));
-  return name && `the client supports at most ${name}; TLS 1.2 is the minimum`;
-}
-
-function reasonOf(error: unknown): string {
-  const reason = errorMessage(error);
-  // Uses the wording of other TLS libraries, which users may recognise.
-  return reason.replace(/ \(SSL routines:.*\)$/, "");
 }

@@ -5,7 +5,8 @@ import { peerAddress } from "./peer_address.ts";
 import type { Reader, ReadGate } from "./read_gate.ts";
 import { adoptConnection } from "./runtime_internals.ts";
 import { MAX_BUFFER, type SocketBuffers } from "./socket_buffers.ts";
-import type { Socket, SocketHandler, TlsAccept, TlsSession, WaterMarks } from "./transport.ts";
+import type { TlsAccept, TlsSession } from "../../tls/session.ts";
+import type { Socket, SocketHandler, WaterMarks } from "./transport.ts";
 import { errorMessage } from "../../error_message.ts";
 
 /** Bytes that one connection may bring before the others have their turn. */

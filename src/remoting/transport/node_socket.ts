@@ -1,11 +1,10 @@
-import { Buffer } from "node:buffer";
 import type * as net from "node:net";
 import { setImmediate } from "node:timers";
-import * as tls from "node:tls";
-import { RenegotiationWatch } from "../tls/renegotiation_watch.ts";
+import type { TlsAccept, TlsSession } from "../../tls/session.ts";
 import { peerAddress } from "./peer_address.ts";
-import { moveConnection, type ReadHandle, readHandleOf, verifyError } from "./runtime_internals.ts";
-import type { Socket, SocketHandler, TlsAccept, TlsSession, WaterMarks } from "./transport.ts";
+import { moveConnection, type ReadHandle } from "./runtime_internals.ts";
+import { CLOSED, TlsServerSide } from "./tls_server_side.ts";
+import type { Socket, SocketHandler, WaterMarks } from "./transport.ts";
 
 /** Bytes read from one connection before others get a turn. */
 const READ_BURST = 256 * 1024;
@@ -13,7 +12,6 @@ const READ_BURST = 256 * 1024;
 const WRITE_PIECE = 256 * 1024;
 /** Makes node:net emit "drain" after every write that the system did not take at once. */
 export const HIGH_WATER = 1;
-const CLOSED = "closed by the peer";
 
 /** A connection over node:net, or the server side of one over node:tls. */
 export class NodeSocket implements Socket {
@@ -25,8 +23,6 @@ export class NodeSocket implements Socket {
   #securing = false;
   /** With TLS, the data has been copied by the time `write` returns. */
   #encrypts = false;
-  /** A violation by the peer that was seen before the handshake was known to be over. */
-  #violation: string | undefined;
   /** The handle below TLS, as long as it may deliver data. */
   #encrypted: ReadHandle | undefined;
   #handler: SocketHandler | undefined;
@@ -81,78 +77,22 @@ export class NodeSocket implements Socket {
     if (plain.destroyed) throw new Error(CLOSED);
     // From now on, received bytes belong to the handshake.
     plain.removeAllListeners("data");
-    plain.unshift(Buffer.from(received));
-    const options = { isServer: true, rejectUnauthorized: false, ...accept };
-    const socket = new tls.TLSSocket(plain, { ...options, ...TLS_WATER_MARK });
-    // node:tls takes what was received piece by piece, also once a piece has failed the handshake: the
-    // runtime (2.9) then throws where nothing can catch it.
-    const read = plain.read;
-    plain.read = (size) => socket.destroyed ? null : read.call(plain, size);
-    this.#socket = socket;
+    const tls = new TlsServerSide(
+      plain,
+      { ...accept, highWaterMark: HIGH_WATER },
+      received,
+      (reason) => this.#handler?.onViolation?.(reason),
+    );
+    this.#socket = tls.socket;
     this.#watch();
     this.#securing = true;
-    // Only a tls.Server turns this into an error.
-    socket.on("_tlsError", (error: Error) => this.#violated(error.message));
-    const encrypted = readHandleOf(plain);
-    this.#watchEnd(encrypted, socket);
-    const unwatch = this.#watchRecords(encrypted, received);
-    await new Promise<void>((resolve, reject) => {
-      const ended = () => socket.destroy();
-      socket.once("close", () => reject(new Error(this.#reason ?? CLOSED)));
-      socket.once("end", ended);
-      socket.once("secure", () => {
-        socket.off("end", ended);
-        socket.pause();
-        resolve();
-      });
-      // Otherwise "end" would not be emitted.
-      socket.resume();
-    });
+    const session = await tls.handshake();
     this.#securing = false;
-    if (this.#violation !== undefined) throw new Error(this.#violation);
     this.#encrypts = true;
-    this.#encrypted = encrypted;
-    const session = sessionOf(socket);
-    if (session.protocol !== "TLSv1.2") unwatch();
+    this.#encrypted = tls.encrypted;
     this.#listen();
     this.#stopReading();
     return session;
-  }
-
-  /**
-   * Ends TLS when the connection below it has ended and the runtime (2.9) says nothing: it forgets an end
-   * that comes while TLS still holds decrypted data. Each read after the end reports it once more.
-   */
-  #watchEnd(encrypted: ReadHandle, socket: tls.TLSSocket): void {
-    const { onread } = encrypted;
-    const end = () => {
-      if (socket.readableLength === 0 && !socket.isPaused() && !socket.destroyed) socket.push(null);
-    };
-    encrypted.onread = (bytes) => {
-      onread.call(encrypted, bytes);
-      // What is held comes first. An end that is already known is left as it is.
-      if (bytes === undefined && this.#encrypts) setImmediate(end);
-    };
-  }
-
-  /** @returns a function that ends the watch the next time reading is stopped and restarted */
-  #watchRecords(encrypted: ReadHandle, received: Uint8Array): () => void {
-    const watch = new RenegotiationWatch();
-    const { onread } = encrypted;
-    watch.sees(received);
-    encrypted.onread = (bytes) => {
-      if (bytes !== undefined && watch.sees(new Uint8Array(bytes))) {
-        this.#violated("renegotiation");
-      } else {
-        onread.call(encrypted, bytes);
-      }
-    };
-    return () => encrypted.onread = onread;
-  }
-
-  #violated(reason: string): void {
-    if (this.#encrypts) this.#handler?.onViolation?.(`TLS: ${reason}`);
-    else this.#violation ??= reason;
   }
 
   write(bytes: Uint8Array): boolean {
@@ -296,19 +236,4 @@ export class NodeSocket implements Socket {
     };
     return moveConnection(accepted, options as net.SocketConstructorOpts);
   }
-}
-
-/** TLSSocket passes it to the stream, although its type does not declare it. */
-const TLS_WATER_MARK = { highWaterMark: HIGH_WATER } as tls.TLSSocketOptions;
-
-/** The result of a socket's handshake. */
-function sessionOf(socket: tls.TLSSocket): TlsSession {
-  const session: TlsSession = {
-    protocol: socket.getProtocol() ?? "unknown",
-    cipher: socket.getCipher().standardName,
-    resumed: socket.isSessionReused(),
-  };
-  const certificate = socket.getPeerX509Certificate();
-  if (certificate === undefined) return session;
-  return { ...session, certificate, distrust: verifyError(socket) || undefined };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeAll, describe, it } from "@std/testing/bdd";
 import { parseCount, parseDuration, parseServers } from "../../../src/admin/options.ts";
-import { selfSigned } from "../../../src/remoting/tls/certificate.ts";
+import { selfSigned } from "../../../src/tls/certificate.ts";
 import { FakeNameServers, run } from "../../support/fake_name_servers.ts";
 
 const A = "10.0.0.1:9876";

@@ -2,9 +2,10 @@ import { describe, it } from "@std/testing/bdd";
 import { FakeTime } from "@std/testing/time";
 import assert from "node:assert/strict";
 import { TlsAcceptor } from "../../../../src/remoting/tls/acceptor.ts";
-import { selfSigned } from "../../../../src/remoting/tls/certificate.ts";
-import { TlsContext, type TlsOptions } from "../../../../src/remoting/tls/context.ts";
-import type { TlsSession } from "../../../../src/remoting/transport/transport.ts";
+import { selfSigned } from "../../../../src/tls/certificate.ts";
+import { remotingTls, type TlsOptions } from "../../../../src/remoting/tls/settings.ts";
+import { TlsContext } from "../../../../src/tls/context.ts";
+import type { TlsSession } from "../../../../src/tls/session.ts";
 import { hex } from "../../../support/bytes.ts";
 import { FakeSocket } from "../../../support/fake_socket.ts";
 import { RecordedLog } from "../../../support/recorded_log.ts";
@@ -36,7 +37,7 @@ const LIMITS = {
 };
 
 async function makeAcceptor(limits = LIMITS) {
-  const context = new TlsContext(OPTIONS, await selfSigned(NOW));
+  const context = new TlsContext(remotingTls(OPTIONS), await selfSigned(NOW));
   const log = new RecordedLog();
   return new TlsAcceptor({ enforcing: false, context: () => context, options: limits, log });
 }

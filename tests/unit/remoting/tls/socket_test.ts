@@ -2,7 +2,7 @@ import { afterEach, beforeEach, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import * as tls from "node:tls";
-import { selfSigned } from "../../../../src/remoting/tls/certificate.ts";
+import { selfSigned } from "../../../../src/tls/certificate.ts";
 import type { Listener, Socket } from "../../../../src/remoting/transport/transport.ts";
 import { concat } from "../../../support/bytes.ts";
 import { describeTransports } from "../../../support/transports.ts";

@@ -1,16 +1,14 @@
-import { FileWatch, type WatchFileSystem } from "../../file_watch.ts";
-import type { Log } from "../../log/log.ts";
+import { FileWatch, type WatchFileSystem } from "../file_watch.ts";
+import type { Log } from "../log/log.ts";
 import { selfSigned } from "./certificate.ts";
 import {
-  checkTlsOptions,
+  checkTlsSettings,
   readTlsFiles,
-  TlsConfigError,
   TlsContext,
   type TlsFileReader,
   type TlsFiles,
-  type TlsOptions,
-  verifiesClients,
 } from "./context.ts";
+import { TlsConfigError, type TlsSettings } from "./settings.ts";
 
 /** How often files that keep changing are read before the result is used as it is. */
 const MAX_READS = 10;
@@ -22,13 +20,13 @@ export interface TlsFileSystem extends Omit<TlsFileReader, "stat">, Omit<WatchFi
 
 /** Owns the context for new TLS connections, and updates it when the files change. */
 export class TlsStore {
-  readonly #options: Readonly<TlsOptions>;
+  readonly #settings: TlsSettings;
   readonly #files: TlsFileSystem;
   readonly #log: Log;
-  readonly #makeTestFiles: typeof selfSigned;
+  readonly #makeFiles: typeof selfSigned;
   readonly #paths: readonly string[];
   #context: TlsContext | undefined;
-  #testContext: Promise<TlsContext> | undefined;
+  #selfSigned: Promise<TlsContext> | undefined;
   /** Contents of the files as last read, whether they were usable or not. */
   #seen = "";
   #reloading: Promise<void> = Promise.resolve();
@@ -37,25 +35,25 @@ export class TlsStore {
   readonly #watch: FileWatch;
 
   /**
-   * Reads the files that the options name. Test mode has no files: the certificate is made when the
+   * Reads the files that the settings name. A self-signed certificate has none: it is made when the
    * first connection needs it.
    *
-   * @param makeTestFiles makes key and certificate for test mode
+   * @param makeFiles makes a key and a self-signed certificate
    * @throws {TlsConfigError} when an option can't be satisfied, or when the certificate has expired
-   *   although plain connections are refused
+   *   although the port serves nothing else
    */
   static async load(
-    options: Readonly<TlsOptions>,
+    settings: TlsSettings,
     files: TlsFileSystem,
     log: Log,
-    makeTestFiles = selfSigned,
+    makeFiles = selfSigned,
   ): Promise<TlsStore> {
-    const store = new TlsStore(options, files, log, makeTestFiles);
-    if (options["tls.test.mode.enable"]) {
-      checkTlsOptions(options);
+    const store = new TlsStore(settings, files, log, makeFiles);
+    if (settings.selfSignedBy !== undefined) {
+      checkTlsSettings(settings);
     } else {
-      const contents = await readTlsFiles(options, files);
-      store.#context = new TlsContext(options, contents);
+      const contents = await readTlsFiles(settings, files);
+      store.#context = new TlsContext(settings, contents);
       store.#checkExpiry(store.#context);
       store.#seen = JSON.stringify(contents);
       log.info("TLS certificate loaded", store.#about(store.#context));
@@ -64,36 +62,36 @@ export class TlsStore {
   }
 
   private constructor(
-    options: Readonly<TlsOptions>,
+    settings: TlsSettings,
     files: TlsFileSystem,
     log: Log,
-    makeTestFiles: typeof selfSigned,
+    makeFiles: typeof selfSigned,
   ) {
-    this.#makeTestFiles = makeTestFiles;
-    this.#options = options;
+    this.#makeFiles = makeFiles;
+    this.#settings = settings;
     this.#files = files;
     this.#log = log;
-    this.#paths = options["tls.test.mode.enable"] ? [] : [
-      options["tls.server.keyPath"],
-      options["tls.server.certPath"],
-      ...(verifiesClients(options) ? [options["tls.server.trustCertPath"]] : []),
-    ];
+    const { key, cert, trust, selfSignedBy } = settings;
+    this.#paths = selfSignedBy !== undefined
+      ? []
+      : [key, cert, ...(trust ? [trust] : [])].map(({ value }) => value);
     this.#watch = new FileWatch(files, () => this.#paths, () => this.reload());
   }
 
   /** Description of the certificate in use. */
   get description(): string {
-    if (this.#options["tls.test.mode.enable"]) return "self-signed (tls.test.mode.enable)";
+    const { selfSignedBy } = this.#settings;
+    if (selfSignedBy !== undefined) return `self-signed (${selfSignedBy})`;
     if (this.#context === undefined) return "none yet";
     const { certPath, expires } = this.#about(this.#context);
     return `${certPath}, until ${expires}`;
   }
 
-  /** The context for a new connection. Rejects when the certificate for test mode can't be made. */
+  /** The context for a new connection. Rejects when a self-signed certificate can't be made. */
   current(): TlsContext | Promise<TlsContext> {
     if (this.#context !== undefined) return this.#context;
-    this.#testContext ??= this.#makeTestContext().finally(() => this.#testContext = undefined);
-    return this.#testContext;
+    this.#selfSigned ??= this.#makeSelfSigned().finally(() => this.#selfSigned = undefined);
+    return this.#selfSigned;
   }
 
   /** When the certificate expires, in milliseconds since 1970; `undefined` while there is none. */
@@ -150,7 +148,7 @@ export class TlsStore {
 
   async #read(): Promise<{ contents?: TlsFiles; problem?: unknown; seen: string }> {
     try {
-      const contents = await readTlsFiles(this.#options, this.#files);
+      const contents = await readTlsFiles(this.#settings, this.#files);
       return { contents, seen: JSON.stringify(contents) };
     } catch (problem) {
       return { problem, seen: String(problem) };
@@ -160,7 +158,7 @@ export class TlsStore {
   /** @returns the error, if any */
   #take(contents: TlsFiles): unknown {
     try {
-      const context = new TlsContext(this.#options, contents);
+      const context = new TlsContext(this.#settings, contents);
       if (this.#context !== undefined) {
         // An expired certificate is not worse than one that has expired, too.
         if (this.#context.expires > Date.now()) this.#refuseExpired(context);
@@ -177,7 +175,7 @@ export class TlsStore {
 
   /** Clients that check the certificate can't connect, but those without TLS can in some modes. */
   #checkExpiry(context: TlsContext): void {
-    if (this.#options["tls.server.mode"] === "enforcing") return this.#refuseExpired(context);
+    if (this.#settings.enforcing) return this.#refuseExpired(context);
     if (context.expires <= Date.now()) {
       this.#log.warn("TLS certificate has expired", this.#about(context));
     }
@@ -185,9 +183,9 @@ export class TlsStore {
 
   #refuseExpired({ expires }: TlsContext): void {
     if (expires > Date.now()) return;
-    const certPath = this.#options["tls.server.certPath"];
+    const { option, value } = this.#settings.cert;
     const end = new Date(expires).toISOString();
-    throw new TlsConfigError(`${certPath} (tls.server.certPath) has expired: ${end}`);
+    throw new TlsConfigError(`${value} (${option}) has expired: ${end}`);
   }
 
   #report(problem: unknown): void {
@@ -198,21 +196,12 @@ export class TlsStore {
 
   #about({ expires }: TlsContext) {
     return {
-      certPath: this.#options["tls.server.certPath"],
+      certPath: this.#settings.cert.value,
       expires: new Date(expires).toISOString(),
     };
   }
 
-  async #makeTestContext(): Promise<TlsContext> {
-    const options: TlsOptions = {
-      ...this.#options,
-      "tls.server.keyPath": "the key generated for tls.test.mode.enable",
-      "tls.server.certPath": "the certificate generated for tls.test.mode.enable",
-      "tls.server.keyPassword": "",
-      // As in the reference: clients may send a certificate, but it is not verified.
-      "tls.server.need.client.auth": "optional",
-      "tls.server.authClient": false,
-    };
-    return this.#context = new TlsContext(options, await this.#makeTestFiles(Date.now()));
+  async #makeSelfSigned(): Promise<TlsContext> {
+    return this.#context = new TlsContext(this.#settings, await this.#makeFiles(Date.now()));
   }
 }

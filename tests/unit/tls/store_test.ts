@@ -2,12 +2,13 @@ import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import { FakeTime } from "@std/testing/time";
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
-import { selfSigned } from "../../../../src/remoting/tls/certificate.ts";
-import type { TlsFiles, TlsOptions } from "../../../../src/remoting/tls/context.ts";
-import { type TlsFileSystem, TlsStore } from "../../../../src/remoting/tls/store.ts";
-import type { FolderWatch } from "../../../../src/file_watch.ts";
-import type { TlsSession } from "../../../../src/remoting/transport/transport.ts";
-import { RecordedLog } from "../../../support/recorded_log.ts";
+import { selfSigned } from "../../../src/tls/certificate.ts";
+import { remotingTls, type TlsOptions } from "../../../src/remoting/tls/settings.ts";
+import type { TlsFiles } from "../../../src/tls/context.ts";
+import { type TlsFileSystem, TlsStore } from "../../../src/tls/store.ts";
+import type { FolderWatch } from "../../../src/file_watch.ts";
+import type { TlsSession } from "../../../src/tls/session.ts";
+import { RecordedLog } from "../../support/recorded_log.ts";
 
 const NOW = Date.parse("2026-01-01");
 const DAY = 24 * 3_600_000;
@@ -116,7 +117,7 @@ describe("TlsStore", () => {
     log = new RecordedLog();
     write(one);
     files.contents.set("/trust/ca.pem", one.cert);
-    store = await TlsStore.load(OPTIONS, files, log);
+    store = await TlsStore.load(remotingTls(OPTIONS), files, log);
     store.watch();
     await time.tickAsync(0);
     log.events.length = 0;
@@ -172,7 +173,7 @@ describe("TlsStore", () => {
   it("starts with an expired certificate unless plain connections are refused", async () => {
     write(expired);
     const load = (mode: TlsOptions["tls.server.mode"]) =>
-      TlsStore.load({ ...OPTIONS, "tls.server.mode": mode }, files, log);
+      TlsStore.load(remotingTls({ ...OPTIONS, "tls.server.mode": mode }), files, log);
     await assert.rejects(load("enforcing"), /a\.pem \(tls\.server\.certPath\) has expired/);
     const late = await load("permissive");
     assert.deepEqual(log.at("WARN").map(({ event }) => event), ["TLS certificate has expired"]);
@@ -190,7 +191,7 @@ describe("TlsStore", () => {
     const make = (now: number) =>
       ++attempts === 1 ? Promise.reject(new Error("no entropy")) : selfSigned(now);
     const options = { ...OPTIONS, "tls.test.mode.enable": true };
-    const test = await TlsStore.load(options, files, log, make);
+    const test = await TlsStore.load(remotingTls(options), files, log, make);
     await assert.rejects(async () => await test.current(), /no entropy/);
     const context = await test.current();
     assert.equal(await test.current(), context);

@@ -1,11 +1,12 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import * as tls from "node:tls";
-import { osReason } from "../../os_error.ts";
-import { type FileKinds, requireRegularFile } from "../../regular_file.ts";
-import type { TlsAccept, TlsSession } from "../transport/transport.ts";
-import { StartupError } from "../../startup_error.ts";
-import { errorMessage } from "../../error_message.ts";
+import { osReason } from "../os_error.ts";
+import { type FileKinds, requireRegularFile } from "../regular_file.ts";
+import { errorMessage } from "../error_message.ts";
+import { HandshakeError } from "./handshake_error.ts";
 import { certificateBlocks, privateKeyBlock } from "./pem.ts";
+import type { TlsAccept, TlsSession } from "./session.ts";
+import { type Setting, TlsConfigError, type TlsSettings } from "./settings.ts";
 
 /** How many verified client certificates are remembered, for sessions that resume with them. */
 const MAX_VERIFIED = 10_000;
@@ -28,34 +29,6 @@ const TLS_12_SUITES = new Map([
 /** The object identifier 1.2.840.113549.1.5.13 in DER. */
 const PBES2 = "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0d";
 
-/** Options of the same names. */
-export interface TlsOptions {
-  "tls.server.mode": "disabled" | "permissive" | "enforcing";
-  "tls.test.mode.enable": boolean;
-  "tls.server.need.client.auth": "none" | "optional" | "require";
-  "tls.server.keyPath": string;
-  "tls.server.keyPassword": string;
-  "tls.server.certPath": string;
-  "tls.server.authClient": boolean;
-  "tls.server.trustCertPath": string;
-  "tls.ciphers": string;
-  "tls.protocols": string;
-}
-
-type PathOption = "tls.server.keyPath" | "tls.server.certPath" | "tls.server.trustCertPath";
-
-/**
- * A TLS option that can't be satisfied. The message is one line that names the option and the file.
- */
-export class TlsConfigError extends StartupError {
-  override name = "TlsConfigError";
-}
-
-/** A refused or failed TLS connection. The message is one line that gives the reason. */
-export class HandshakeError extends Error {
-  override name = "HandshakeError";
-}
-
 /** The peer of a TLS connection. */
 export interface TlsPeer {
   /** E.g. "TLSv1.3". */
@@ -69,14 +42,14 @@ export interface TlsPeer {
     subjectAltName?: string;
     /** SHA-256, in hexadecimal with colons. */
     fingerprint: string;
-    /** Whether it is signed by an authority of tls.server.trustCertPath. */
+    /** Whether it is signed by a trusted authority. */
     verified: boolean;
     /** DER. */
     raw: Uint8Array<ArrayBuffer>;
   };
 }
 
-/** Contents of the files that the options name, as PEM. */
+/** Contents of the files that the settings name, as PEM. */
 export interface TlsFiles {
   key: string;
   cert: string;
@@ -89,43 +62,37 @@ export interface TlsFileReader extends FileKinds {
 }
 
 /**
- * Reads the files that the options name.
+ * Reads the files that the settings name.
  *
  * @throws {TlsConfigError} when a file can't be read
  */
 export async function readTlsFiles(
-  options: Readonly<TlsOptions>,
+  { key, cert, trust }: TlsSettings,
   files: TlsFileReader,
 ): Promise<TlsFiles> {
-  const read = async (name: PathOption) => {
-    const path = options[name];
+  const read = async ({ option, value: path }: Setting) => {
     try {
       await requireRegularFile(path, files);
       return await files.readTextFile(path);
     } catch (error) {
       const reason = osReason(error, `--allow-read=${path}`);
-      throw new TlsConfigError(`${name}: cannot read ${path}: ${reason}`);
+      throw new TlsConfigError(`${option}: cannot read ${path}: ${reason}`);
     }
   };
   return {
-    key: await read("tls.server.keyPath"),
-    cert: await read("tls.server.certPath"),
-    ...(verifiesClients(options) && { trust: await read("tls.server.trustCertPath") }),
+    key: await read(key),
+    cert: await read(cert),
+    ...(trust !== undefined && { trust: await read(trust) }),
   };
 }
 
-/** Whether clients are asked for a certificate signed by a trusted authority. */
-export function verifiesClients(options: Readonly<TlsOptions>): boolean {
-  return options["tls.server.authClient"] && options["tls.server.need.client.auth"] !== "none";
-}
-
 /**
- * Checks the options that don't name files.
+ * Checks the settings that don't name files.
  *
  * @throws {TlsConfigError} when one can't be satisfied
  */
-export function checkTlsOptions(options: Readonly<TlsOptions>): void {
-  versions(options["tls.protocols"], parseCiphers(options["tls.ciphers"]));
+export function checkTlsSettings(settings: TlsSettings): void {
+  versions(settings, parseCiphers(settings.ciphers));
 }
 
 /** Certificate, key and rules for new connections: replaced as a whole. */
@@ -134,32 +101,29 @@ export class TlsContext {
   readonly accept: TlsAccept;
   /** When the server's certificate expires, in milliseconds since 1970. */
   readonly expires: number;
-  readonly #needClientAuth: TlsOptions["tls.server.need.client.auth"];
-  readonly #verifies: boolean;
+  readonly #settings: TlsSettings;
   readonly #suites: ReadonlySet<string> | undefined;
   readonly #trust: string | undefined;
   #verified = new Set<string>();
 
-  /** @throws {TlsConfigError} when the files and options are not usable together */
-  constructor(options: Readonly<TlsOptions>, files: TlsFiles) {
-    this.#needClientAuth = options["tls.server.need.client.auth"];
-    this.#verifies = verifiesClients(options);
+  /** @throws {TlsConfigError} when the files and settings are not usable together */
+  constructor(settings: TlsSettings, files: TlsFiles) {
+    const { cert, trust, clientCertificate } = settings;
+    this.#settings = settings;
     this.#trust = files.trust;
-    const suites = parseCiphers(options["tls.ciphers"]);
+    const suites = parseCiphers(settings.ciphers);
     this.#suites = suites;
-    const [minVersion, maxVersion] = versions(options["tls.protocols"], suites);
+    const [minVersion, maxVersion] = versions(settings, suites);
 
-    const certificate = readCertificates(options, "tls.server.certPath", files.cert);
-    const key = readKey(options, files.key);
-    const certName = named(options, "tls.server.certPath");
+    const certificate = readCertificates(cert, files.cert);
+    const key = readKey(settings, files.key);
     if (!certificate.checkPrivateKey(key)) {
-      const keyName = named(options, "tls.server.keyPath");
-      throw new TlsConfigError(`${keyName} is not the key of the certificate in ${certName}`);
+      throw new TlsConfigError(
+        `${named(settings.key)} is not the key of the certificate in ${named(cert)}`,
+      );
     }
     this.expires = Date.parse(certificate.validTo);
-    if (files.trust !== undefined) {
-      readCertificates(options, "tls.server.trustCertPath", files.trust);
-    }
+    if (trust !== undefined && files.trust !== undefined) readCertificates(trust, files.trust);
     try {
       const secureContext = tls.createSecureContext({
         cert: files.cert,
@@ -169,9 +133,9 @@ export class TlsContext {
         minVersion,
         maxVersion,
       });
-      this.accept = { secureContext, requestCert: this.#needClientAuth !== "none" };
+      this.accept = { secureContext, requestCert: clientCertificate !== "none" };
     } catch (error) {
-      throw new TlsConfigError(`${certName} cannot be used: ${errorMessage(error)}`);
+      throw new TlsConfigError(`${named(cert)} cannot be used: ${errorMessage(error)}`);
     }
   }
 
@@ -191,23 +155,26 @@ export class TlsContext {
   check(session: TlsSession, now: number): TlsPeer {
     const { protocol, cipher, certificate } = session;
     if (this.#suites !== undefined && !this.#suites.has(cipher)) {
-      throw new HandshakeError(`TLS: the cipher suite ${cipher} is not one of tls.ciphers`);
+      throw new HandshakeError(
+        `TLS: the cipher suite ${cipher} is not one of ${this.#settings.ciphers?.option}`,
+      );
     }
+    const { clientCertificate, trust } = this.#settings;
     if (certificate === undefined) {
-      if (this.#needClientAuth === "require") {
+      if (clientCertificate === "require") {
         throw new HandshakeError("TLS: the client sent no certificate");
       }
       return { protocol, cipher };
     }
     const subject = certificate.subject.replaceAll("\n", ", ");
     const fingerprint = certificate.fingerprint256;
-    if (this.#verifies) {
+    const verified = trust !== undefined;
+    if (verified) {
       const reason = this.#distrust(session, certificate, now);
       if (reason !== undefined) {
         throw new HandshakeError(`TLS: the client's certificate (${subject}) ${reason}`);
       }
     }
-    const verified = this.#verifies;
     const { subjectAltName } = certificate;
     const raw = new Uint8Array(certificate.raw);
     return {
@@ -239,33 +206,29 @@ export class TlsContext {
 }
 
 /** Checks all certificates of a file, and returns the first. */
-function readCertificates(
-  options: Readonly<TlsOptions>,
-  name: PathOption,
-  pem: string,
-): X509Certificate {
+function readCertificates(file: Setting, pem: string): X509Certificate {
   const [certificate] = certificateBlocks(pem).map((block, i) => {
     try {
       return new X509Certificate(block);
     } catch (error) {
-      const place = `certificate ${i + 1} of ${named(options, name)}`;
+      const place = `certificate ${i + 1} of ${named(file)}`;
       throw new TlsConfigError(`${place} cannot be read: ${errorMessage(error)}`);
     }
   });
   if (certificate === undefined) {
-    throw new TlsConfigError(`${named(options, name)} contains no certificate (PEM)`);
+    throw new TlsConfigError(`${named(file)} contains no certificate (PEM)`);
   }
   return certificate;
 }
 
-function readKey(options: Readonly<TlsOptions>, text: string): KeyObject {
-  const passphrase = options["tls.server.keyPassword"];
-  const name = named(options, "tls.server.keyPath");
+function readKey({ key, keyPassword }: TlsSettings, text: string): KeyObject {
+  const { option: passwordOption, value: passphrase } = keyPassword;
+  const name = named(key);
   const pem = privateKeyBlock(text);
   if (pem === undefined) throw new TlsConfigError(`${name} contains no private key (PEM)`);
   const encrypted = /ENCRYPTED/.test(pem);
   if (encrypted && passphrase === "") {
-    throw new TlsConfigError(`${name} is encrypted, and tls.server.keyPassword is empty`);
+    throw new TlsConfigError(`${name} is encrypted, and ${passwordOption} is empty`);
   }
   if (hasOldEncryption(pem)) {
     // Of the schemes before PBES2, the runtime decrypts none; OpenSSL 3 needs the legacy provider.
@@ -280,9 +243,7 @@ function readKey(options: Readonly<TlsOptions>, text: string): KeyObject {
   } catch (error) {
     const reason = errorMessage(error);
     if (/decrypt/i.test(reason)) {
-      throw new TlsConfigError(
-        `tls.server.keyPassword is not the right password for ${name}`,
-      );
+      throw new TlsConfigError(`${passwordOption} is not the right password for ${name}`);
     }
     throw new TlsConfigError(`${name} cannot be read as a private key (PEM): ${reason}`);
   }
@@ -301,15 +262,16 @@ function hasOldEncryption(pem: string): boolean {
 }
 
 /** @returns IANA names, or `undefined` for all */
-function parseCiphers(list: string): Set<string> | undefined {
-  if (list.trim() === "") return undefined;
-  const names = list.split(/[,:]/).map((name) => name.trim()).filter((name) => name !== "");
+function parseCiphers(setting: Setting | undefined): Set<string> | undefined {
+  if (setting === undefined || setting.value.trim() === "") return undefined;
+  const { option, value } = setting;
+  const names = value.split(/[,:]/).map((name) => name.trim()).filter((name) => name !== "");
   const known = new Set([...TLS_13_SUITES, ...TLS_12_SUITES.values()]);
   const suites = names.map((name) => TLS_12_SUITES.get(name) ?? name)
     .filter((suite) => known.has(suite));
   if (suites.length === 0) {
     throw new TlsConfigError(
-      `tls.ciphers=${list}: none of these is supported; supported are ${[...known].join(", ")}`,
+      `${option}=${value}: none of these is supported; supported are ${[...known].join(", ")}`,
     );
   }
   return new Set(suites);
@@ -317,15 +279,18 @@ function parseCiphers(list: string): Set<string> | undefined {
 
 /** The allowed versions that at least one of the suites belongs to. */
 function versions(
-  list: string,
+  { protocols, ciphers }: TlsSettings,
   suites: ReadonlySet<string> | undefined,
 ): [tls.SecureVersion, tls.SecureVersion] {
+  const given = `${protocols?.option}=${protocols?.value}`;
   const possible = ["TLSv1.2", "TLSv1.3"] as const;
-  const names = list.split(",").map((name) => name.trim()).filter((name) => name !== "");
+  const names = (protocols?.value ?? "").split(",").map((name) => name.trim()).filter((name) =>
+    name !== ""
+  );
   const wrong = names.find((name) => !possible.some((version) => version === name));
   if (wrong !== undefined) {
     throw new TlsConfigError(
-      `tls.protocols=${list}: ${wrong} is not supported; supported are ${possible.join(", ")}`,
+      `${given}: ${wrong} is not supported; supported are ${possible.join(", ")}`,
     );
   }
   const allowed = possible.filter((version) => {
@@ -337,13 +302,11 @@ function versions(
   const oldest = allowed.at(0);
   const newest = allowed.at(-1);
   if (oldest === undefined || newest === undefined) {
-    throw new TlsConfigError(
-      `tls.protocols=${list}: none of tls.ciphers works with these versions`,
-    );
+    throw new TlsConfigError(`${given}: none of ${ciphers?.option} works with these versions`);
   }
   return [oldest, newest];
 }
 
-function named(options: Readonly<TlsOptions>, name: PathOption): string {
-  return `${options[name]} (${name})`;
+function named({ option, value }: Setting): string {
+  return `${value} (${option})`;
 }
