@@ -16,6 +16,7 @@ import type { Options } from "./config/options.ts";
 import { waterMarks } from "./config/values.ts";
 import { DurableFile, type FileSystem, removeLeftovers } from "./durable_file.ts";
 import { HttpCounters } from "./http/server/http_counters.ts";
+import { httpTlsSettings } from "./http/server/http_tls.ts";
 import type { HttpListener } from "./http/server/http_listener.ts";
 import type { HttpPort } from "./http/server/http_port.ts";
 import { errorMessage } from "./error_message.ts";
@@ -103,6 +104,8 @@ export interface Assembly extends Omit<Processing, "cache" | "decoder" | "limits
   readonly kv: KvConfig;
   readonly slice: WorkSlice;
   readonly tls: TlsStore | undefined;
+  /** Absent without httpTlsEnable. */
+  readonly httpTls: TlsStore | undefined;
   readonly access: Access;
   readonly server: RemotingServer;
   readonly http: HttpPort | undefined;
@@ -145,6 +148,9 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
   const tls = options["tls.server.mode"] === "disabled"
     ? undefined
     : await TlsStore.load(remotingTls(options), files, log);
+  const httpTls = parts.http !== undefined && options.httpTlsEnable && options.httpPort !== 0
+    ? await TlsStore.load(httpTlsSettings(options), files, log)
+    : undefined;
 
   const lifecycle: Lifecycle = { leaving: false, stopping: false };
   const budget = new ByteBudget(() => options.maxBufferedRequestBytes, {
@@ -239,7 +245,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     kv,
     tls: tls && acceptor && { acceptor, store: tls },
     access,
-    http: httpCounters,
+    http: { counters: httpCounters, tls: httpTls },
     loopLag: loopLag.seconds,
     options,
     runtime,
@@ -249,6 +255,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
 
   const http = parts.http && (await import("./http/create_http_port.ts")).createHttpPort({
     listener: parts.http,
+    ...(httpTls && { tls: { context: () => httpTls.current(), limits: options } }),
     counters: httpCounters,
     tables,
     answers,
@@ -274,6 +281,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     kv,
     slice,
     tls,
+    httpTls,
     access,
     lifecycle,
     routes,

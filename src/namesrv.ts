@@ -1,5 +1,5 @@
 import { formatAddress, parseHost } from "./address.ts";
-import { assemble, type Assembly, type NamesrvParts } from "./assemble.ts";
+import { type Access, assemble, type Assembly, type NamesrvParts } from "./assemble.ts";
 import type { Facts } from "./cli/banner.ts";
 import type { KvConfig } from "./kv/kv_config.ts";
 import type { Log } from "./log/log.ts";
@@ -61,11 +61,12 @@ export class Namesrv {
 
   /** Facts about this server for the log and the terminal. */
   get facts(): Facts {
-    const { config, tls, kv } = this.#parts;
+    const { config, tls, httpTls, kv } = this.#parts;
+    const http = this.#httpAddress;
     const certificate = tls && `, ${tls.description}`;
     return {
       address: this.address,
-      http: this.#httpAddress ?? "off",
+      http: http === undefined ? "off" : httpTls ? `${http}, TLS, ${httpTls.description}` : http,
       tls: `${config.values["tls.server.mode"]}${certificate ?? ""}`,
       kvConfigPath: config.values.kvConfigPath,
       kvEntries: kv.valueCount,
@@ -74,8 +75,13 @@ export class Namesrv {
 
   /** Reloads the certificates, for new connections, and the rules of access control. */
   async reload(): Promise<void> {
-    const { tls, access } = this.#parts;
-    await Promise.all([tls?.reload(), access.rules?.store.reload(), access.audit.reopen()]);
+    const { tls, httpTls, access } = this.#parts;
+    await Promise.all([
+      tls?.reload(),
+      httpTls?.reload(),
+      access.rules?.store.reload(),
+      access.audit.reopen(),
+    ]);
   }
 
   /**
@@ -166,7 +172,7 @@ export class Namesrv {
 
   /** A port that can't be opened stops the start only if it was configured explicitly. */
   async #openHttp(): Promise<void> {
-    const { config, http, server, access, metrics, log } = this.#parts;
+    const { config, http, httpTls, server, access, metrics, log } = this.#parts;
     const { httpBindAddress, httpPort: port } = config.values;
     if (http === undefined || port === 0) return;
     const host = hostOf(httpBindAddress);
@@ -192,7 +198,15 @@ export class Namesrv {
           "without accessFile, everyone who reaches it can read brokers, topics, addresses of " +
           "clients, the KV table and the configuration",
       });
+    } else if (httpTls === undefined && !isLoopback(host) && hasTokens(access)) {
+      log.warn("tokens cross the network in clear", {
+        address: httpBindAddress,
+        reason:
+          "accounts of accessFile have tokens, and the HTTP port has no TLS (httpTlsEnable): " +
+          "everyone on the way can read and use them",
+      });
     }
+    httpTls?.watch();
     this.#httpAddress = address;
     log.info("HTTP port open", { address: httpBindAddress, port });
     // Rendering is slow the first time because the library initialises: better now than under load.
@@ -200,11 +214,12 @@ export class Namesrv {
   }
 
   #stopSchedules(): void {
-    const { kv, tls, access, loopLag, routes, probe } = this.#parts;
+    const { kv, tls, httpTls, access, loopLag, routes, probe } = this.#parts;
     probe.stop();
     for (const timer of this.#timers) clearInterval(timer);
     kv.close();
     tls?.close();
+    httpTls?.close();
     access.rules?.store.close();
     loopLag.stop();
     routes.stop();
@@ -250,6 +265,12 @@ function startSchedules({ kv, slice, queues, log }: Assembly) {
     setInterval(printKv, PRINT_KV_INTERVAL),
     setInterval(printWaterMarks, WATER_MARK_INTERVAL),
   ];
+}
+
+/** Whether the rules let anybody use a bearer token. */
+function hasTokens({ rules }: Access): boolean {
+  const accounts = rules?.store.policy.accounts.values() ?? [];
+  return accounts.some(({ tokens }) => tokens.length > 0);
 }
 
 function isLoopback(address: string): boolean {

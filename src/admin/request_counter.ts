@@ -8,17 +8,17 @@ export type Fetch = (url: string, init: { signal: AbortSignal }) => Promise<Resp
 
 /** Reads the number of answered requests from a name server's metrics. */
 export class RequestCounter {
-  /** "host:port" */
-  readonly address: string;
+  /** "http://host:port" or "https://host:port" */
+  readonly origin: string;
   readonly #timeout: number;
   readonly #fetch: Fetch;
 
   /**
-   * @param address "host:port" of the HTTP port
+   * @param origin of the HTTP port: "http://host:port" or "https://host:port"
    * @param timeout milliseconds
    */
-  constructor(address: string, timeout: number, get: Fetch = fetch) {
-    this.address = address;
+  constructor(origin: string, timeout: number, get: Fetch = fetch) {
+    this.origin = origin;
     this.#timeout = timeout;
     this.#fetch = get;
   }
@@ -29,7 +29,7 @@ export class RequestCounter {
    */
   async read(): Promise<number | undefined> {
     try {
-      const response = await this.#fetch(`http://${this.address}/metrics`, {
+      const response = await this.#fetch(`${this.origin}/metrics`, {
         signal: AbortSignal.timeout(this.#timeout),
       });
       return sumOf(REQUESTS, await textOf(response));

@@ -5,11 +5,13 @@ import { parseCount, parseDuration, parseServers, type ServerOptions } from "./o
 import { type Cell, type Output, styled } from "./output.ts";
 import { millis } from "./ping.ts";
 import type { Registry } from "./registry.ts";
-import { RequestCounter } from "./request_counter.ts";
+import { httpsGet } from "./https_get.ts";
+import { type Fetch, RequestCounter } from "./request_counter.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Session } from "./session.ts";
 import { printable } from "./text.ts";
 import { type Sight, Watch } from "./watch.ts";
+import type { TlsConnect } from "../remoting/transport/transport.ts";
 
 interface TopOptions extends ServerOptions {
   interval: string;
@@ -39,17 +41,17 @@ export function addTop(registry: Registry): void {
     .option("--count <n>", "number of updates; by default until q or Ctrl-C")
     .option(
       "--http <host:port[;host:port]>",
-      "HTTP addresses of the servers, for metrics (default: httpPort of each server)",
+      "HTTP addresses of the servers, for metrics; https://host:port for TLS (default: httpPort of each server)",
     );
 }
 
 async function top(session: Session, _: readonly string[], options: TopOptions): Promise<void> {
-  const { servers, out, json, runtime } = session;
+  const { servers, out, json, runtime, access } = session;
   const interval = parseDuration(options.interval, "--interval", "s", { min: 100 });
   const count = options.count === undefined
     ? Infinity
     : parseCount(options.count, "--count", MAX_COUNT);
-  const watches = watchesOf(servers.all, options.http);
+  const watches = watchesOf(servers.all, options.http, access.tls);
   const view = json ? new JsonView(out) : out.terminal ? new Screen(out, runtime) : new Lines(out);
 
   const stop = new Stop(runtime);
@@ -74,17 +76,33 @@ async function top(session: Session, _: readonly string[], options: TopOptions):
   }
 }
 
-function watchesOf(servers: readonly NameServer[], http: string | undefined): Watch[] {
-  const given = http === undefined ? undefined : parseServers(http, "--http");
+function watchesOf(
+  servers: readonly NameServer[],
+  http: string | undefined,
+  tls: TlsConnect = { rejectUnauthorized: true },
+): Watch[] {
+  const given = http === undefined ? undefined : parseOrigins(http);
+  const get: Fetch = (url, init) =>
+    url.startsWith("https:") ? httpsGet(url, init, tls) : fetch(url, init);
   if (given !== undefined && given.length !== servers.length) {
     throw new UsageError(`--http ${http}: needs one address for each in -n, in the same order`);
   }
   return servers.map((server, i) => {
-    const address = given?.[i];
+    const origin = given?.[i];
     return new Watch(server, {
-      find: () => address === undefined ? findMetricsPort(server) : Promise.resolve({ address }),
-      counter: (address) => new RequestCounter(address, HTTP_TIMEOUT),
+      find: () => origin === undefined ? findMetricsPort(server) : Promise.resolve({ origin }),
+      counter: (origin) => new RequestCounter(origin, HTTP_TIMEOUT, get),
     }, Date.now);
+  });
+}
+
+/** @throws {UsageError} */
+function parseOrigins(list: string): string[] {
+  const items = list.split(/[;,]/).map((item) => item.trim()).filter((item) => item !== "");
+  if (items.length === 0) parseServers(list, "--http");
+  return items.map((item) => {
+    const [address] = parseServers(item.replace(/^https:/, "http:"), "--http");
+    return `${item.startsWith("https:") ? "https" : "http"}://${address}`;
   });
 }
 

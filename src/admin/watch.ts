@@ -41,7 +41,7 @@ interface Seen {
 /** How to get at a server's metrics. */
 export interface MetricsAccess {
   find(): Promise<MetricsPort>;
-  counter(address: string): RequestCounter;
+  counter(origin: string): RequestCounter;
 }
 
 /** Polls one name server. */
@@ -138,14 +138,14 @@ export class Watch {
     if (this.#now() < this.#nextCount) return null;
     const found = await this.#metrics.find();
     if ("reason" in found) return this.#withoutMetrics(found.reason);
-    this.#counter = this.#metrics.counter(found.address);
+    this.#counter = this.#metrics.counter(found.origin);
     return await this.#rate(this.#counter);
   }
 
   async #rate(counter: RequestCounter): Promise<number | null> {
     const before = this.#counted;
     const requests = await counter.read();
-    if (requests === undefined) return this.#withoutMetrics(silentPort(counter.address));
+    if (requests === undefined) return this.#withoutMetrics(silentPort(counter.origin));
     const time = this.#now();
     this.#noMetrics = null;
     this.#counted = { requests, time };

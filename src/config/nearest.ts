@@ -5,10 +5,17 @@ const MIN_PART = 3;
 
 /**
  * Returns the name closest to `key`, ignoring case; `undefined` when none is close enough to suggest.
+ * A name with the same beginning, such as `tls.`, comes before all others.
  */
 export function nearestName<N extends string>(key: string, names: readonly N[]): N | undefined {
   // No name is longer than this, so the rest of a longer key changes nothing.
   const wanted = key.slice(0, 100).toLowerCase();
+  const beginning = wanted.slice(0, wanted.indexOf(".") + 1);
+  const related = names.filter((name) => name.toLowerCase().startsWith(beginning));
+  return closest(wanted, related) ?? closest(wanted, names);
+}
+
+function closest<N extends string>(wanted: string, names: readonly N[]): N | undefined {
   let nearest: N | undefined;
   let least = { difference: MAX_DIFFERENCE, edits: Infinity };
   for (const name of names) {

@@ -520,6 +520,35 @@ const OWN = {
       "TCP port for health checks, metrics and the read-only API; 0 for none. If it can't be opened, " +
       "the server starts without it, unless this option or httpBindAddress is set.",
   }),
+  httpTlsEnable: flag({
+    default: false,
+    applies: "restart",
+    doc:
+      "The HTTP port serves HTTPS and nothing else. Java clients ask the address service by plain HTTP only, " +
+      "so they can't find name servers there.",
+  }),
+  httpTlsKeyPath: path({
+    default: "",
+    doc:
+      "PEM file of the HTTP port's private key: PKCS #8, PKCS #1 or SEC 1, encrypted or not. Reloaded " +
+      "when it changes, like the next two files.",
+  }),
+  httpTlsKeyPassword: text({
+    secret: true,
+    default: "",
+    applies: "restart",
+    doc: "Password of that private key. Never shown.",
+  }),
+  httpTlsCertPath: path({
+    default: "",
+    doc: "PEM file of the HTTP port's certificate, followed by those of its issuers.",
+  }),
+  httpTlsTrustCertPath: path({
+    default: "",
+    doc:
+      "PEM file of authorities. If set, every client of the HTTP port must send a certificate that one of " +
+      "them signed; probes of Kubernetes send none.",
+  }),
   httpAllowedHosts: text({
     default: "",
     applies: "live",
@@ -861,6 +890,14 @@ const LIMITS = {
     doc:
       "Open connections to the HTTP port. A further one takes the place of the oldest idle one of " +
       "the address that has most, which is closed. If none is idle, the further one is closed.",
+  }),
+  httpTlsHandshakeTimeoutMillis: int({
+    default: 5000,
+    range: [100, 60_000],
+    applies: "live",
+    doc:
+      "Milliseconds from a connection to the HTTP port until its TLS handshake must be complete, or it is " +
+      "closed (httpTlsEnable). Until then it counts as an idle connection.",
   }),
   httpMaxOpenRequests: int({
     default: 256,

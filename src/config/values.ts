@@ -143,7 +143,7 @@ export function findContradictions(options: Readonly<Options>): Contradiction[] 
       reason: `must be at least frameMaxLength, which is ${options.frameMaxLength}`,
     });
   }
-  found.push(...findTlsContradictions(options));
+  found.push(...findTlsContradictions(options), ...findHttpTlsContradictions(options));
   if (options.enableControllerInNamesrv) {
     found.push({
       name: "enableControllerInNamesrv",
@@ -195,6 +195,13 @@ function isReadable(read: () => unknown): boolean {
   } catch {
     return false;
   }
+}
+
+function findHttpTlsContradictions(options: Readonly<Options>): Contradiction[] {
+  if (!options.httpTlsEnable || options.httpPort === 0) return [];
+  return (["httpTlsKeyPath", "httpTlsCertPath"] as const)
+    .filter((name) => options[name] === "")
+    .map((name) => ({ name, reason: "must name a file, because httpTlsEnable=true" }));
 }
 
 function findTlsContradictions(options: Readonly<Options>): Contradiction[] {

@@ -12,6 +12,7 @@ import { type AddressOptions, addressRoutes } from "./routes/address_routes.ts";
 import { type Condition, healthRoutes, readiness } from "./routes/health_routes.ts";
 import type { HttpCounters } from "./server/http_counters.ts";
 import type { HttpListener } from "./server/http_listener.ts";
+import type { HttpTls } from "./server/http_tls.ts";
 import { type Authorize, HttpPort, type HttpPortLimits } from "./server/http_port.ts";
 import { Pager } from "./routes/pager.ts";
 import { metricsRoute } from "./routes/metrics_route.ts";
@@ -19,6 +20,8 @@ import { metricsRoute } from "./routes/metrics_route.ts";
 /** Dependencies of the HTTP port. */
 export interface HttpPortParts extends Omit<ApiParts, "pager"> {
   listener: HttpListener;
+  /** If given, the port serves nothing but TLS. */
+  tls?: HttpTls;
   condition: Condition;
   metrics?: MetricsSource;
   access: AccessRoutesParts & { readonly authorization?: HttpAuthorization };
@@ -51,7 +54,7 @@ const HEALTH: readonly string[] = ["/livez", "/readyz", "/version"];
 
 /** Creates the HTTP port with all its routes, not listening yet. */
 export function createHttpPort(
-  { listener, condition, metrics, access, log, slice, counters, namesrvPort, ...told }:
+  { listener, tls, condition, metrics, access, log, slice, counters, namesrvPort, ...told }:
     HttpPortParts,
 ): HttpPort {
   const now = () => performance.now();
@@ -60,6 +63,7 @@ export function createHttpPort(
   const isReady = async () => (await checks()).every(({ ok }) => ok);
   return new HttpPort({
     listener,
+    tls,
     log,
     now,
     hosts: new AllowedHosts(() => told.options.httpAllowedHosts, told.options.httpBindAddress),

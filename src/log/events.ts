@@ -635,6 +635,13 @@ const ACCESS = {
       "httpBindAddress is not a loopback address, and there is no accessFile. Use one, or let " +
       "only monitoring reach the port.",
   },
+  "tokens cross the network in clear": {
+    levels: ["WARN"],
+    fields: ["address", "reason"],
+    meaning:
+      "httpBindAddress is not a loopback address, and the HTTP port has no TLS. Set httpTlsEnable, or " +
+      "put a proxy with TLS in front of it.",
+  },
   "access denied": {
     levels: ["WARN"],
     fields: REQUEST_OF,

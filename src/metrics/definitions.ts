@@ -352,7 +352,7 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
         "http_connections",
         "Open connections to the HTTP port, limited by httpMaxConnections.",
         {
-          read: ({ http }) => sample(http.connections),
+          read: ({ http }) => sample(http.counters.connections),
         },
       ),
       counter(
@@ -361,7 +361,36 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
           listed("reason", HTTP_REFUSALS),
         {
           labels: ["reason"],
-          read: ({ http }) => byLabel("reason", http.refused),
+          read: ({ http }) => byLabel("reason", http.counters.refused),
+        },
+      ),
+      counter(
+        "http_tls_handshakes_total",
+        "TLS handshakes of the HTTP port (httpTlsEnable). result: ok or failed.",
+        {
+          labels: ["result"],
+          read: ({ http: { counters } }) =>
+            byLabel("result", { ok: counters.secured, failed: counters.refused.tls }),
+        },
+      ),
+      counter(
+        "http_tls_reloads_total",
+        "Reloads of changed certificate files of the HTTP port. result: ok or failed.",
+        {
+          labels: ["result"],
+          read: ({ http: { tls } }) =>
+            byLabel("result", { ok: tls?.reloads ?? 0, failed: tls?.failedReloads ?? 0 }),
+        },
+      ),
+      gauge(
+        "http_tls_certificate_expiry_timestamp_seconds",
+        "When the HTTP port's certificate expires, in seconds since 1970. Absent without httpTlsEnable.",
+        {
+          unit: "s",
+          read({ http: { tls } }) {
+            const expires = tls?.expires;
+            return expires === undefined ? [] : sample(expires / 1000);
+          },
         },
       ),
     ],

@@ -64,7 +64,11 @@ export interface Sources {
     readonly counters: Pick<AccessCounters, "decisions" | "accounts">;
     readonly audit: Pick<AuditLog, "records" | "lost" | "failures" | "failure" | "waitingBytes">;
   };
-  http: Readonly<HttpCounters>;
+  http: {
+    readonly counters: Readonly<HttpCounters>;
+    /** Absent without httpTlsEnable. */
+    readonly tls?: Pick<TlsStore, "expires" | "reloads" | "failedReloads">;
+  };
   /** Seconds. */
   loopLag: Histogram;
   options: Readonly<{ metricsPerBroker: boolean; metricsPerAccount: boolean }>;

@@ -18,6 +18,12 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   "a certificate": ["tls.secretName=namesrv-tls", "tls.mode=enforcing"],
   "clients' certificates": ["tls.secretName=namesrv-tls", "tls.clientCertificates=true"],
   "a service monitor": ["serviceMonitor.enabled=true", "serviceMonitor.labels.release=main"],
+  "TLS on the HTTP port": [
+    "tls.secretName=namesrv-tls",
+    "tls.http=true",
+    "serviceMonitor.enabled=true",
+    "serviceMonitor.tlsConfig.serverName=namesrv",
+  ],
   "no disk, no budget": ["persistence.enabled=false", "podDisruptionBudget.enabled=false"],
   "IPv6": ["bindAddress=::", "httpBindAddress=::1", "ipFamilyPolicy=PreferDualStack"],
   "the address service": ["addressService.enabled=true"],
@@ -190,6 +196,22 @@ describe("the Helm chart", () => {
     assert.deepEqual([headless.clusterIP, headless.publishNotReadyAddresses], ["None", true]);
   });
 
+  it("asks by HTTPS where the HTTP port has TLS", async () => {
+    const schemes = async (values: readonly string[]) => {
+      const found = await objects(values);
+      const { spec } = found.get("StatefulSet prod-rocketmq-namesrv")!.spec.template;
+      const [container] = spec.containers;
+      const probes = ["startupProbe", "livenessProbe", "readinessProbe"];
+      const monitor = found.get("ServiceMonitor prod-rocketmq-namesrv")?.spec.endpoints[0];
+      return [...probes.map((probe) => container[probe].httpGet.scheme), monitor?.scheme];
+    };
+    assert.deepEqual(await schemes([]), ["HTTP", "HTTP", "HTTP", undefined]);
+    assert.deepEqual(await schemes(VALUES["TLS on the HTTP port"]!), [
+      ...["HTTPS", "HTTPS", "HTTPS"],
+      "https",
+    ]);
+  });
+
   it("lists its pods in the address service, each by the name that it has there", async () => {
     const found = await objects(["addressService.enabled=true", "replicas=3"]);
     const { spec } = found.get("StatefulSet prod-rocketmq-namesrv")!;
@@ -225,6 +247,9 @@ describe("the Helm chart", () => {
         ["tls.mode=on", "mode"],
         ["config.listenPort=9000", "listenPort"],
         ["tls.clientCertificates=true", "tls.secretName"],
+        ["tls.http=true", "tls.secretName"],
+        ["tls.secretName=t,tls.http=true,addressService.enabled=true", "addressService"],
+        ["config.httpTlsEnable=true", "httpTlsEnable"],
       ] as const
     ) {
       const version = first(KUBERNETES);

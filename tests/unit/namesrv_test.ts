@@ -1,3 +1,4 @@
+import { hashSecret } from "../../src/access/secret_hash.ts";
 import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import { assertSpyCalls, spy } from "@std/testing/mock";
 import { FakeTime } from "@std/testing/time";
@@ -262,6 +263,24 @@ describe("Namesrv", () => {
         );
         assert.deepEqual(more, []);
       }
+    });
+
+    it("takes tokens in clear off loopback without TLS, which is a warning", async () => {
+      const warned = async (address: string, account: string) => {
+        const rules = join(dir, "access.yml");
+        const text = `mode: audit\naccounts: [{accessKey: AK, ${account}, may: viewer}]\n`;
+        await Deno.writeTextFile(rules, text, { mode: 0o600 });
+        const from = log.events.length;
+        await start(`httpBindAddress=${address}\naccessFile=${rules}\n`, listener());
+        await stop();
+        return log.events.slice(from).filter(({ level, event }) =>
+          level === "WARN" && event === "tokens cross the network in clear"
+        ).length;
+      };
+      const token = `tokens: ["${await hashSecret("AK.secret")}"]`;
+      assert.equal(await warned("0.0.0.0", token), 1);
+      assert.equal(await warned("127.0.0.1", token), 0);
+      assert.equal(await warned("0.0.0.0", "secret: a-secret-of-some-length"), 0);
     });
 
     it("is left out when it can't be opened and was not configured", async () => {

@@ -9,6 +9,9 @@ export const HTTP_REFUSALS = {
   unread: "closed, the answer was not read in time (httpAnswerTimeoutSeconds)",
   header: "431, line and headers too long (httpMaxHeaderBytes)",
   malformed: "400, the bytes are not HTTP",
+  plain: "400, not TLS although httpTlsEnable=true",
+  tls:
+    "closed, the TLS handshake failed or was not complete in time (httpTlsHandshakeTimeoutMillis)",
 } as const;
 export type HttpRefusal = keyof typeof HTTP_REFUSALS;
 
@@ -16,6 +19,8 @@ export type HttpRefusal = keyof typeof HTTP_REFUSALS;
 export class HttpCounters {
   /** Open connections. */
   connections = 0;
+  /** Successful TLS handshakes. */
+  secured = 0;
   readonly refused = Object.fromEntries(
     Object.keys(HTTP_REFUSALS).map((refusal) => [refusal, 0]),
   ) as Record<HttpRefusal, number>;

@@ -1,3 +1,5 @@
+import type { HttpTls } from "./http_tls.ts";
+
 /** The parts of a request that handlers use. */
 export interface HttpRequest {
   readonly method: string;
@@ -38,6 +40,8 @@ export const CLOSED = {
   unread: "the answer was not read in time (httpAnswerTimeoutSeconds)",
   header: "the line and headers of the request are too long (httpMaxHeaderBytes)",
   malformed: "it does not speak HTTP",
+  plain: "this port speaks HTTPS only (httpTlsEnable)",
+  tls: "the TLS handshake failed",
 } as const;
 export type HttpCloseReason = keyof typeof CLOSED;
 
@@ -46,8 +50,14 @@ export interface HttpObserver {
   opened(): void;
   /** Called for every connection that was opened. */
   closed(): void;
-  /** The listener closes a connection, or does not take it. */
-  refused(reason: HttpCloseReason, client: string): void;
+  /** A TLS handshake has succeeded. */
+  secured(): void;
+  /**
+   * The listener closes a connection, or does not take it.
+   *
+   * @param detail replaces the words of {@link CLOSED}
+   */
+  refused(reason: HttpCloseReason, client: string, detail?: string): void;
   /** Connections wait and can't be accepted, mostly for lack of file descriptors. */
   acceptFailed(error: unknown): void;
 }
@@ -63,9 +73,13 @@ export interface HttpServer {
 
 /** Opens HTTP ports. */
 export interface HttpListener {
-  /** Rejects with the runtime's error when it can't listen on the address. */
+  /**
+   * Rejects with the runtime's error when it can't listen on the address.
+   *
+   * @param parts.tls if given, the port serves nothing but TLS
+   */
   listen(
     address: { hostname: string; port: number },
-    parts: { handler: HttpHandler; limits: HttpLimits; observer: HttpObserver },
+    parts: { handler: HttpHandler; limits: HttpLimits; observer: HttpObserver; tls?: HttpTls },
   ): Promise<HttpServer>;
 }

@@ -12,6 +12,7 @@ import {
   type HttpServer,
 } from "./http_listener.ts";
 import { Throttle } from "./throttle.ts";
+import type { HttpTls } from "./http_tls.ts";
 import { type Route, type RouteMatch, Router } from "./router.ts";
 
 /**
@@ -56,6 +57,7 @@ export class HttpPort {
   readonly #hosts: AllowedHosts;
   readonly #limits: HttpPortLimits;
   readonly #counters: HttpCounters;
+  readonly #tls: HttpTls | undefined;
   #servers: readonly HttpServer[] = [];
   /** Requests without priority are handled one after another. */
   #line: Promise<unknown> = Promise.resolve();
@@ -73,6 +75,8 @@ export class HttpPort {
     hosts: AllowedHosts;
     limits: HttpPortLimits;
     counters: HttpCounters;
+    /** If given, the port serves nothing but TLS. */
+    tls?: HttpTls;
     now(): number;
   }) {
     this.#listener = parts.listener;
@@ -82,6 +86,7 @@ export class HttpPort {
     this.#hosts = parts.hosts;
     this.#limits = parts.limits;
     this.#counters = parts.counters;
+    this.#tls = parts.tls;
     this.#throttle = new Throttle(GAP, parts.now);
     this.#priorityThrottle = new Throttle(GAP, parts.now, LONGEST_PRIORITY_WAIT);
   }
@@ -104,6 +109,7 @@ export class HttpPort {
             handler: (request, sent, client) => this.#answer(request, sent, client),
             limits: this.#limits,
             observer: this.#observer,
+            tls: this.#tls,
           },
         ),
       (address, error) => this.#log.info("address skipped", { address, port, error }),
@@ -203,7 +209,8 @@ export class HttpPort {
   readonly #observer: HttpObserver = {
     opened: () => this.#counters.connections++,
     closed: () => this.#counters.connections--,
-    refused: (reason, client) => this.#count(reason, client, CLOSED[reason]),
+    secured: () => this.#counters.secured++,
+    refused: (reason, client, detail) => this.#count(reason, client, detail ?? CLOSED[reason]),
     acceptFailed: (error) => this.#log.warn("HTTP connection not accepted", { error }),
   };
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { formatAddress } from "../../address.ts";
+import { errorMessage } from "../../error_message.ts";
 import { keepAccepting } from "../../remoting/transport/keep_accepting.ts";
 import { unmapped } from "../../remoting/transport/peer_address.ts";
 import { checkListenPermission } from "../../remoting/transport/net_permission.ts";
@@ -12,7 +13,8 @@ import {
   type HttpRequest,
   type HttpServer,
 } from "./http_listener.ts";
-import { OpenConnections } from "./open_connections.ts";
+import { acceptHttpTls, type HttpTls, NothingSent, PlainConnection } from "./http_tls.ts";
+import { type Closable, OpenConnections } from "./open_connections.ts";
 
 /** Bytes of an answer that are handed to the system at a time. */
 const PIECE = 64 * 1024;
@@ -26,7 +28,7 @@ const MALFORMED = " ";
 
 /** HTTP over `node:http`: `Deno.serve` (2.9) has no limits on connections, and none in time. */
 export const nodeHttpListener: HttpListener = {
-  async listen({ hostname, port }, { handler, limits, observer }): Promise<HttpServer> {
+  async listen({ hostname, port }, { handler, limits, observer, tls }): Promise<HttpServer> {
     // Loaded on demand: a server without this port takes 2 MB less.
     const { createServer, STATUS_CODES } = await import("node:http");
     // node:http detects a missing permission too late to report it to the caller.
@@ -39,37 +41,77 @@ export const nodeHttpListener: HttpListener = {
       maxHeaderSize: limits.httpMaxHeaderBytes,
       connectionsCheckingInterval: CHECK_EVERY,
     });
-    const open = new OpenConnections<Socket>(() => limits.httpMaxConnections);
-    const clients = new Map<Socket, string>();
+    const open = new OpenConnections<Connection>(() => limits.httpMaxConnections);
+    /** By their sockets; one with TLS has two. */
+    const connections = new Map<Socket, Connection>();
     let stopping = false;
 
-    const refuse = (socket: Socket, reason: HttpCloseReason) => {
-      if (socket.destroyed) return;
-      observer.refused(reason, clients.get(socket) ?? clientOf(socket));
-      socket.destroy();
+    const refuse = (connection: Connection, reason: HttpCloseReason, detail?: string) => {
+      if (connection.socket.destroyed) return;
+      observer.refused(reason, connection.client, detail);
+      connection.destroy();
+    };
+    const connectionOf = (socket: Socket) =>
+      connections.get(socket) ?? new Connection(socket, clientOf(socket));
+
+    /** Answers a client whose request could not be read, and closes its connection. */
+    const answerRaw = (socket: Socket, status: number, reason: string) => {
+      const answer = new HttpProblem(status, reason).toResponse();
+      void rawAnswer(answer, STATUS_CODES[status]).then((text) =>
+        socket.end(text, () => socket.destroy())
+      );
     };
 
+    const serve = server.listeners("connection");
+    if (tls !== undefined) server.removeAllListeners("connection");
     server.on("connection", (socket) => {
       // The client may be gone already.
       if (socket.remoteAddress === undefined) return void socket.destroy();
-      clients.set(socket, clientOf(socket));
+      const connection = new Connection(socket, clientOf(socket));
+      connections.set(socket, connection);
       observer.opened();
       socket.on("close", () => {
-        if (clients.delete(socket)) observer.closed();
-        open.remove(socket);
+        connections.delete(connection.socket);
+        connections.delete(socket);
+        observer.closed();
+        open.remove(connection);
       });
       // The end of the connection follows.
       socket.on("error", () => {});
-      for (const displaced of open.add(socket, socket.remoteAddress)) {
+      for (const displaced of open.add(connection, socket.remoteAddress)) {
         refuse(displaced, "connections");
       }
+      if (tls !== undefined && !socket.destroyed) void secure(connection, tls);
     });
 
+    const secure = async (connection: Connection, tls: HttpTls) => {
+      const plain = connection.socket;
+      try {
+        const socket = await acceptHttpTls(plain, tls, (socket) => {
+          connection.socket = socket;
+          connections.set(socket, connection);
+        }, (reason) => refuse(connection, "tls", reason));
+        if (socket.destroyed) return;
+        observer.secured();
+        for (const listener of serve) listener.call(server, socket);
+        socket.resume();
+      } catch (error) {
+        if (error instanceof PlainConnection) {
+          observer.refused("plain", connection.client);
+          return answerRaw(plain, 400, CLOSED.plain);
+        }
+        if (!connection.destroyed && !(error instanceof NothingSent)) {
+          observer.refused("tls", connection.client, errorMessage(error));
+        }
+        connection.destroy();
+      }
+    };
+
     server.on("request", (request, response) => {
-      const { socket } = request;
-      const client = clients.get(socket) ?? clientOf(socket);
+      const connection = connectionOf(request.socket);
+      const { socket, client } = connection;
       const flooded = open.requests >= limits.httpMaxOpenRequests;
-      if (open.begin(socket) > 1 && flooded) return refuse(socket, "pipelined");
+      if (open.begin(connection) > 1 && flooded) return refuse(connection, "pipelined");
       // A body is not wanted: it is read and dropped until the answer has been sent.
       if (stopping || hasBody(request)) response.setHeader("connection", "close");
       request.resume();
@@ -78,12 +120,12 @@ export const nodeHttpListener: HttpListener = {
       response.once("close", () => {
         clearTimeout(timer);
         gone.resolve();
-        if (open.end(socket) === 0 && stopping) socket.end();
+        if (open.end(connection) === 0 && stopping) socket.end();
       });
       handler(toRequest(request), gone.promise, client).then(async (answer) => {
         if (response.destroyed || socket.destroyed) return;
         timer = setTimeout(
-          () => refuse(socket, "unread"),
+          () => refuse(connection, "unread"),
           limits.httpAnswerTimeoutSeconds * 1000,
         );
         await send(answer, response, request.method === "HEAD", gone.promise);
@@ -92,19 +134,16 @@ export const nodeHttpListener: HttpListener = {
 
     server.on("clientError", (error: NodeJS.ErrnoException, duplex) => {
       const socket = duplex as Socket;
+      const connection = connectionOf(socket);
       const { code = "" } = error;
       if (code === "ERR_HTTP_REQUEST_TIMEOUT") {
         // A connection that never sent anything gets no response.
-        return refuse(socket, "slow");
+        return refuse(connection, "slow");
       }
       if (!code.startsWith("HPE_")) return void socket.destroy();
       const reason = code === "HPE_HEADER_OVERFLOW" ? "header" : "malformed";
-      observer.refused(reason, clients.get(socket) ?? clientOf(socket));
-      const status = reason === "header" ? 431 : 400;
-      const answer = new HttpProblem(status, CLOSED[reason]).toResponse();
-      void rawAnswer(answer, STATUS_CODES[status]).then((text) =>
-        socket.end(text, () => socket.destroy())
-      );
+      observer.refused(reason, connection.client);
+      answerRaw(socket, reason === "header" ? 431 : 400, CLOSED[reason]);
     });
 
     await new Promise<void>((resolve, reject) => {
@@ -130,6 +169,20 @@ export const nodeHttpListener: HttpListener = {
   },
 };
 
+/** A connection and the socket that now carries it. */
+class Connection implements Closable {
+  /** Whether this side has closed it. */
+  destroyed = false;
+
+  /** @param client "address:port" */
+  constructor(public socket: Socket, readonly client: string) {}
+
+  destroy(): void {
+    this.destroyed = true;
+    this.socket.destroy();
+  }
+}
+
 function clientOf({ remoteAddress = "", remotePort = 0 }: Socket): string {
   return formatAddress(remoteAddress, remotePort);
 }
@@ -144,9 +197,10 @@ function toRequest(request: IncomingMessage): HttpRequest {
   const { method = "", url = "", headers, rawHeaders } = request;
   const hosts = rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === "host");
   const host = hosts.length > 1 ? MALFORMED : headers.host ?? "localhost";
+  const scheme = "encrypted" in request.socket ? "https" : "http";
   return {
     method,
-    url: url.startsWith("/") ? `http://${host}${url}` : url,
+    url: url.startsWith("/") ? `${scheme}://${host}${url}` : url,
     headers: {
       get: (name) => {
         const value = headers[name.toLowerCase()];

@@ -598,7 +598,10 @@ describe("top", () => {
     assert.equal(code, 0);
     const lines = out.trimEnd().split("\n").map((line) => line.replace(/^\S+Z /, ""));
     assert.equal(lines.length, 5, out);
-    assert.match(lines[1]!, /^10\.0\.0\.1:9876 no requests\/s: 127\.0\.0\.1:1 does not answer: /);
+    assert.match(
+      lines[1]!,
+      /^10\.0\.0\.1:9876 no requests\/s: http:\/\/127\.0\.0\.1:1 does not answer: /,
+    );
     assert.match(lines[0]!, /^10\.0\.0\.1:9876 up latency=\S+ms requests\/s=- brokers=4 topics=1$/);
     assert.deepEqual(lines.slice(3), [`${A} + topic T2`, `${A} - topic T1`]);
   });

@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { type Fetch, RequestCounter, sumOf } from "../../../src/admin/request_counter.ts";
 
 const METRIC = "rocketmq_namesrv_requests_total";
-const read = (get: Fetch) => new RequestCounter("127.0.0.1:9890", 50, get).read();
+const read = (get: Fetch) => new RequestCounter("http://127.0.0.1:9890", 50, get).read();
 const answer = (body: BodyInit) => () => Promise.resolve(new Response(body));
 
 describe("RequestCounter", () => {

@@ -25,8 +25,8 @@ function watchOf(counts: (number | undefined)[]) {
   const watch = new Watch(
     new NameServer(A, { transport, timeout: 1000, signer: new RequestSigner(() => undefined) }),
     {
-      find: () => Promise.resolve({ address: "10.0.0.1:9890" }),
-      counter: (address) => new RequestCounter(address, 1000, get),
+      find: () => Promise.resolve({ origin: "http://10.0.0.1:9890" }),
+      counter: (origin) => new RequestCounter(origin, 1000, get),
     },
     () => clock.now,
   );
@@ -68,7 +68,8 @@ describe("a watch", () => {
         ? body === "" ? { code: 16, remark: "denied" } : { body }
         : { body: "{}" };
     const cases: [body: string, found: RegExp][] = [
-      ["httpPort=1234\n", /^10\.0\.0\.1:1234$/],
+      ["httpPort=1234\n", /^http:\/\/10\.0\.0\.1:1234$/],
+      ["httpPort=1234\nhttpTlsEnable=true\n", /^https:\/\/10\.0\.0\.1:1234$/],
       ["httpPort=0\n", /has no HTTP port \(httpPort=0\)/],
       ["listenPort=9876\n", /this kind of name server has none/],
       ["httpPort=x\n", /httpPort=x; name its HTTP port with --http/],
@@ -78,7 +79,7 @@ describe("a watch", () => {
       const transport = new FakeNameServers(new Map([[A, server(body)]]));
       const signer = new RequestSigner(() => undefined);
       const found = await findMetricsPort(new NameServer(A, { transport, timeout: 1000, signer }));
-      assert.match("address" in found ? found.address : found.reason, expected);
+      assert.match("origin" in found ? found.origin : found.reason, expected);
     }
   });
 

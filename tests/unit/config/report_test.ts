@@ -74,6 +74,8 @@ const OURS = [
   "httpMetricsOpen",
   "httpPort",
   "httpRequestTimeoutSeconds",
+  "httpTlsEnable",
+  "httpTlsHandshakeTimeoutMillis",
   "logConsole",
   "logFileCount",
   "logFileMaxBytes",

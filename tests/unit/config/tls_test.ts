@@ -34,3 +34,12 @@ describe("findContradictions of TLS options", () => {
     assert.deepEqual(contradictions({ ...asked, "tls.server.trustCertPath": "/ca" }), []);
   });
 });
+
+describe("findContradictions of httpTls options", () => {
+  it("wants a key and a certificate where the HTTP port has TLS", () => {
+    const on = { httpTlsEnable: true };
+    assert.deepEqual(contradictions(on), ["httpTlsKeyPath", "httpTlsCertPath"]);
+    assert.deepEqual(contradictions({ ...on, httpPort: 0 }), []);
+    assert.deepEqual(contradictions({ ...on, httpTlsKeyPath: "/k", httpTlsCertPath: "/c" }), []);
+  });
+});

@@ -77,7 +77,7 @@ function world(): World {
       counters: new AccessCounters(),
       audit: { records: 0, lost: 0, failures: 0, failure: undefined, waitingBytes: 0 },
     },
-    http: new HttpCounters(),
+    http: { counters: new HttpCounters() },
     loopLag: new Histogram([0.1, 1]),
     options: { metricsPerBroker: false, metricsPerAccount: true },
     runtime: {
