@@ -73,8 +73,9 @@ export class AccessControl {
   readonly #signatures: Signatures;
   readonly #peers = new WeakMap<AccessPeer, PeerIdentity>();
   /**
-   * Accounts with a valid signature, by the fields object of cached headers without a body: the
-   * same header again has the same fields and the same signature.
+   * Accounts with a valid signature, by the fields object of cached headers that repeat and have no
+   * body: the same header again has the same fields and the same signature. Headers that come once
+   * are left out, because an entry costs as much as a verification.
    */
   readonly #verified = new WeakMap<ReadonlyMap<string, string>, Verified>();
 
@@ -126,7 +127,7 @@ export class AccessControl {
         : unproven("no_grant", accessKey);
     }
     if (!this.#isSignedBy(account, request)) return unproven("bad_signature", accessKey);
-    if (fields !== undefined && !this.#knowsAll(request.extFields, fields)) {
+    if (fields !== undefined && !this.#knowsAll(request, fields)) {
       return { allowed: false, reason: "field", authenticated: "signature", account: accessKey };
     }
     return {
@@ -191,7 +192,9 @@ export class AccessControl {
   }
 
   #isSignedBy(account: Account, request: Signed): boolean {
-    if (request.body !== null) return this.#signatures.verify(request, account.keys);
+    if (request.body !== null || !request.repeated) {
+      return this.#signatures.verify(request, account.keys);
+    }
     // Each policy has account objects of its own, so a reload invalidates this entry.
     if (this.#verified.get(request.extFields)?.account === account) return true;
     if (!this.#signatures.verify(request, account.keys)) return false;
@@ -200,8 +203,8 @@ export class AccessControl {
   }
 
   /** The fields of a cached header are checked only once. */
-  #knowsAll(extFields: ReadonlyMap<string, string>, fields: ReadonlySet<string>): boolean {
-    const verified = this.#verified.get(extFields);
+  #knowsAll({ extFields, repeated }: Signed, fields: ReadonlySet<string>): boolean {
+    const verified = repeated ? this.#verified.get(extFields) : undefined;
     if (verified?.known === fields) return true;
     for (const name of extFields.keys()) {
       if (!fields.has(name) && !COMMON_FIELDS.has(name)) return false;

@@ -1,6 +1,8 @@
 import { byteAt, int32At } from "../byte_access.ts";
 
 const BLOCK = 64;
+/** The word of the last block at which the message's length stands, in bits. */
+const LENGTH_AT = 14;
 const STATE = 5;
 /** Content from this length on is hashed faster by OpenSSL, in spite of what a call of it costs. */
 export const SHORT_CONTENT = 4096;
@@ -11,7 +13,6 @@ export const SHORT_CONTENT = 4096;
  */
 export class Sha1 {
   readonly #words = new Int32Array(80);
-  readonly #scratch = new Uint8Array(2 * BLOCK);
 
   /** The state before the first block. */
   static initial(): Int32Array {
@@ -25,26 +26,42 @@ export class Sha1 {
    * @param before how many bytes came before them, a multiple of 64
    */
   finish(state: Int32Array, bytes: Uint8Array, length: number, before: number): void {
+    const words = this.#words;
     let at = 0;
     for (; at + BLOCK <= length; at += BLOCK) this.block(state, bytes, at);
-    const tail = this.#scratch;
-    tail.fill(0);
-    for (let i = at; i < length; i++) tail[i - at] = byteAt(bytes, i);
-    tail[length - at] = 0x80;
-    const end = length - at < BLOCK - 8 ? BLOCK : 2 * BLOCK;
-    const bits = (before + length) * 8;
-    for (let i = 1, left = bits; i <= 8; i++, left = Math.floor(left / 256)) {
-      tail[end - i] = left & 0xff;
+    const whole = (length - at) >> 2;
+    this.#load(bytes, at, whole);
+    let last = 0;
+    let shift = 24;
+    for (at += 4 * whole; at < length; at++, shift -= 8) last |= byteAt(bytes, at) << shift;
+    words[whole] = last | (0x80 << shift);
+    words.fill(0, whole + 1, LENGTH_AT + 2);
+    if (whole >= LENGTH_AT) {
+      this.#compress(state);
+      words.fill(0, 0, LENGTH_AT);
     }
-    for (let i = 0; i < end; i += BLOCK) this.block(state, tail, i);
+    const bits = (before + length) * 8;
+    words[LENGTH_AT] = bits / 2 ** 32;
+    words[LENGTH_AT + 1] = bits;
+    this.#compress(state);
   }
 
   /** Adds a block of 64 bytes. */
   block(state: Int32Array, bytes: Uint8Array, at: number): void {
+    this.#load(bytes, at, BLOCK / 4);
+    this.#compress(state);
+  }
+
+  #load(bytes: Uint8Array, at: number, count: number): void {
+    for (let i = 0; i < count; i++) this.#words[i] = int32At(bytes, at + 4 * i);
+  }
+
+  /**
+   * Adds the block in the first 16 words. Each sum is cut to 32 bits at once: with larger numbers in
+   * between, V8 computes in floating point and takes twice as long.
+   */
+  #compress(state: Int32Array): void {
     const w = this.#words;
-    for (let i = 0; i < 16; i++, at += 4) {
-      w[i] = int32At(bytes, at);
-    }
     for (let i = 16; i < 80; i++) {
       const x = wordAt(w, i - 3) ^ wordAt(w, i - 8) ^ wordAt(w, i - 14) ^ wordAt(w, i - 16);
       w[i] = (x << 1) | (x >>> 31);
@@ -54,26 +71,48 @@ export class Sha1 {
     let c = wordAt(state, 2);
     let d = wordAt(state, 3);
     let e = wordAt(state, 4);
-    for (let i = 0; i < 80; i++) {
-      const f = i < 20
-        ? ((b & c) | (~b & d)) + 0x5a827999
-        : i < 40
-        ? (b ^ c ^ d) + 0x6ed9eba1
-        : i < 60
-        ? ((b & c) | (b & d) | (c & d)) + 0x8f1bbcdc
-        : (b ^ c ^ d) + 0xca62c1d6;
-      const next = (((a << 5) | (a >>> 27)) + f + e + wordAt(w, i)) | 0;
+    let i = 0;
+    for (; i < 20; i++) {
+      const f = (((b & c) | (~b & d)) + 0x5a827999) | 0;
+      const next = (((((a << 5) | (a >>> 27)) + f) | 0) + ((e + wordAt(w, i)) | 0)) | 0;
       e = d;
       d = c;
       c = (b << 30) | (b >>> 2);
       b = a;
       a = next;
     }
-    state[0] = (wordAt(state, 0) + a) | 0;
-    state[1] = (wordAt(state, 1) + b) | 0;
-    state[2] = (wordAt(state, 2) + c) | 0;
-    state[3] = (wordAt(state, 3) + d) | 0;
-    state[4] = (wordAt(state, 4) + e) | 0;
+    for (; i < 40; i++) {
+      const f = ((b ^ c ^ d) + 0x6ed9eba1) | 0;
+      const next = (((((a << 5) | (a >>> 27)) + f) | 0) + ((e + wordAt(w, i)) | 0)) | 0;
+      e = d;
+      d = c;
+      c = (b << 30) | (b >>> 2);
+      b = a;
+      a = next;
+    }
+    for (; i < 60; i++) {
+      const f = (((b & c) | (b & d) | (c & d)) - 0x70e44324) | 0;
+      const next = (((((a << 5) | (a >>> 27)) + f) | 0) + ((e + wordAt(w, i)) | 0)) | 0;
+      e = d;
+      d = c;
+      c = (b << 30) | (b >>> 2);
+      b = a;
+      a = next;
+    }
+    for (; i < 80; i++) {
+      const f = ((b ^ c ^ d) - 0x359d3e2a) | 0;
+      const next = (((((a << 5) | (a >>> 27)) + f) | 0) + ((e + wordAt(w, i)) | 0)) | 0;
+      e = d;
+      d = c;
+      c = (b << 30) | (b >>> 2);
+      b = a;
+      a = next;
+    }
+    state[0] = wordAt(state, 0) + a;
+    state[1] = wordAt(state, 1) + b;
+    state[2] = wordAt(state, 2) + c;
+    state[3] = wordAt(state, 3) + d;
+    state[4] = wordAt(state, 4) + e;
   }
 }
 

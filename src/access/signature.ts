@@ -18,6 +18,8 @@ export const ZONE_FIELDS = ["__ZONE_NAME", "__ZONE_MODE"] as const;
 export interface Signed {
   readonly extFields: ReadonlyMap<string, string>;
   readonly body: Uint8Array | null;
+  /** Whether `extFields` is the same object as in an earlier request with the same header. */
+  readonly repeated?: boolean;
 }
 
 /** A name and its secret. */

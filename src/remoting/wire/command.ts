@@ -23,6 +23,8 @@ export interface Command extends CommandHeader {
   serializeType: SerializeType;
   /** `null` when the frame has no body. */
   body: Uint8Array | null;
+  /** Whether `extFields` is the same object as in an earlier request with the same header. */
+  repeated?: boolean;
 }
 
 /** The response to a request. Absent fields are null on the wire. */

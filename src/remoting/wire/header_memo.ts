@@ -103,7 +103,7 @@ export class HeaderMemo {
       opaqueEnd > opaqueStart && (opaque | 0) === opaque
     ) {
       if (share.left < SHARE) share.left++;
-      return toCommand(known.header, serializeType, opaque);
+      return toCommand(known.header, serializeType, opaque, true);
     }
     const header = decodeHeader(frame.header, serializeType);
     const certain = !json || hasOneOpaque(frame.header);
@@ -114,7 +114,7 @@ export class HeaderMemo {
       rest.set(bytes.subarray(opaqueEnd, end), before);
       this.#keep(slot, { serializeType, header, rest: new DataView(rest.buffer), before });
     }
-    return toCommand(header, serializeType, header.opaque);
+    return toCommand(header, serializeType, header.opaque, false);
   }
 
   #keep(slot: number, entry: Entry): void {
@@ -161,6 +161,7 @@ function toCommand(
   header: CommandHeader,
   serializeType: SerializeType,
   opaque: number,
+  repeated: boolean,
 ): Command {
   // Written out, because a spread costs as much as the lookup itself.
   const { code, language, version, flag, remark, extFields } = header;
@@ -174,12 +175,13 @@ function toCommand(
     extFields,
     serializeType,
     body: null,
+    repeated,
   };
 }
 
 function fresh(frame: Frame): Command {
   const header = decodeHeader(frame.header, frame.serializeType);
-  return toCommand(header, frame.serializeType, header.opaque);
+  return toCommand(header, frame.serializeType, header.opaque, false);
 }
 
 /** Whether `"opaque":` ends right before an offset. */

@@ -108,7 +108,7 @@ accounts:
     assert.equal(decision.authenticated, "no");
   });
 
-  it("remembers a signature for a header, and only for the account that it was checked for", async () => {
+  it("caches the signature of a header that repeats, and only for the account that it was checked for", async () => {
     let checks = 0;
     class Counting extends Signatures {
       override verify(...args: Parameters<Signatures["verify"]>): boolean {
@@ -118,15 +118,19 @@ accounts:
     }
     const rules = (secret: string) => `accounts: [{accessKey: AK, secret: ${secret}, may: client}]`;
     const { access, change } = await control(rules(SECRET), { signatures: new Counting() });
-    const signed = request("AK");
+    const signed = { ...request("AK"), repeated: true };
     for (let i = 0; i < 5; i++) assert.ok(access.decide(READ, signed, peer()).allowed);
     assert.equal(checks, 1);
-    const withBody = request("AK", undefined, { body: new Uint8Array(3) });
+    const withBody = { ...request("AK", undefined, { body: new Uint8Array(3) }), repeated: true };
     for (let i = 0; i < 5; i++) assert.ok(access.decide(READ, withBody, peer()).allowed);
     assert.equal(checks, 6);
+    const once = request("AK");
+    for (let i = 0; i < 5; i++) assert.ok(access.decide(READ, once, peer()).allowed);
+    assert.equal(checks, 11);
     // The same fields with another body are another request.
     const extFields = withBody.extFields;
-    assert.ok(!access.decide(READ, { extFields, body: new Uint8Array(4) }, peer()).allowed);
+    const other = { extFields, body: new Uint8Array(4), repeated: true };
+    assert.ok(!access.decide(READ, other, peer()).allowed);
     await change(rules("another-secret-of-20-characters"));
     assert.equal(outcome(access.decide(READ, signed, peer())), "bad_signature");
   });
@@ -135,7 +139,7 @@ accounts:
     const { access } = await control(
       `accounts: [${account("AK", "may: client, networks: [10.1.0.0/16]")}]`,
     );
-    const signed = request("AK");
+    const signed = { ...request("AK"), repeated: true };
     assert.ok(access.decide(READ, signed, peer()).allowed);
     assert.equal(outcome(access.decide(READ, signed, peer("10.9.0.1:1"))), "network");
   });
