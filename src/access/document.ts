@@ -38,13 +38,66 @@ export class Document {
   readonly #parts = new WeakMap<object, Opened>();
 
   /** @throws {DocumentError} when it is not one YAML document */
-  constructor(text: string) {
+  constructor(text: string, piece = wholeOf(text)) {
     this.#text = text;
+    this.root = this.#load(piece);
+  }
+
+  /**
+   * Reads a text like the constructor, but lets other work have turns where one list is long. That
+   * list must be the value of a key of the root, and in the form with a dash before each item; in
+   * any other form, the text is read at once.
+   *
+   * @param key the key of the list
+   * @param nextTurn resolves after other work had its turn
+   * @throws {DocumentError} when it is not one YAML document
+   */
+  static async inTurns(
+    text: string,
+    key: string,
+    nextTurn: () => Promise<void>,
+  ): Promise<Document> {
+    const split = splitList(text, key);
+    if (split === undefined) return new Document(text);
+    let list: unknown[] | undefined;
+    try {
+      const document = new Document(text, split.rest);
+      const parts = document.#parts;
+      for (const piece of split.pieces) {
+        await nextTurn();
+        const items = document.#load(piece);
+        if (!Array.isArray(items)) return new Document(text);
+        if (list === undefined) list = items;
+        else {
+          list.push(...items);
+          parts.get(list)?.children.push(...parts.get(items)?.children ?? []);
+        }
+      }
+      return document.#complete(key, list) ? document : new Document(text);
+    } catch (error) {
+      if (!(error instanceof DocumentError)) throw error;
+      // A fault, whose place only the whole text shows, or an anchor in another piece.
+      return new Document(text);
+    }
+  }
+
+  /** Puts a list where the root has an empty value; false when it has none. */
+  #complete(key: string, list: unknown): boolean {
+    const { root } = this;
+    if (typeof root !== "object" || root === null || !Object.hasOwn(root, key)) return false;
+    const node = root as Record<string, unknown>;
+    if (node[key] !== null) return false;
+    node[key] = list;
+    return true;
+  }
+
+  #load({ text, whole, lines }: Piece): unknown {
     const open: Opened[] = [{ offset: 0, line: 0, lineStart: 0, children: [] }];
     const listener = (event: "open" | "close", state: State) => {
       if (event === "open") {
-        const { position: offset, line, lineStart } = state;
-        const part = { offset, line, lineStart, children: [] };
+        const offset = whole(state.position);
+        const lineStart = whole(state.lineStart);
+        const part = { offset, line: lines + state.line, lineStart, children: [] };
         open.at(-1)?.children.push(part);
         open.push(part);
         return;
@@ -57,7 +110,7 @@ export class Document {
     };
     try {
       const root = load(text, { schema: FAILSAFE_SCHEMA, listener } as Parameters<typeof load>[1]);
-      this.root = root ?? null;
+      return root ?? null;
     } catch (error) {
       if (!(error instanceof YAMLException)) throw error;
       const { line = 0, column = 0 } = error.mark ?? {};
@@ -109,4 +162,75 @@ export class Document {
     }
     return { line: row + 1, column: at - start + 1 };
   }
+}
+
+/** Characters from which on a text is read in pieces, and those of a piece. */
+const LONG = 64 * 1024;
+const PIECE = 8 * 1024;
+
+/** A part of a text that is YAML by itself. */
+interface Piece {
+  readonly text: string;
+  /** The offset in the whole text of one in this part. */
+  readonly whole: (offset: number) => number;
+  /** The number of lines before it. */
+  readonly lines: number;
+}
+
+function wholeOf(text: string): Piece {
+  return { text, whole: (offset) => offset, lines: 0 };
+}
+
+/**
+ * Cuts the items of a long list out of a text, by the indentation of their dashes. The rest has
+ * empty lines in their place. `undefined` when the text is short or has no list of this form.
+ */
+function splitList(text: string, key: string): { rest: Piece; pieces: Piece[] } | undefined {
+  if (text.length < LONG || /\r(?!\n)/.test(text)) return undefined;
+  const head = new RegExp(`^${key}:[ \\t]*(?:#.*)?\\r?\\n`, "m").exec(text);
+  if (head === null) return undefined;
+  const begin = head.index + head[0].length;
+  let lines = text.slice(0, begin).split("\n").length - 1;
+  const linesBefore = lines;
+  const pieces: Piece[] = [];
+  let start = begin;
+  let startLines = lines;
+  const cut = (end: number) => {
+    const offset = start;
+    pieces.push({
+      text: text.slice(start, end),
+      whole: (at) => offset + at,
+      lines: startLines,
+    });
+    start = end;
+    startLines = lines;
+  };
+  const content = /[ ]*(?![ \r\n#])/y;
+  const dash = /-[ \r\n]/y;
+  let indent: number | undefined;
+  let at = begin;
+  while (at < text.length) {
+    content.lastIndex = at;
+    const width = content.exec(text)?.[0].length;
+    if (width !== undefined) {
+      dash.lastIndex = at + width;
+      const isItem = dash.test(text);
+      indent ??= width;
+      if (width < indent || (width === indent && !isItem)) break;
+      if (width === indent && at - start >= PIECE) cut(at);
+    }
+    const end = text.indexOf("\n", at);
+    at = end < 0 ? text.length : end + 1;
+    lines++;
+  }
+  cut(at);
+  if (pieces.length < 2) return undefined;
+  const blank = "\n".repeat(lines - linesBefore);
+  const left = begin + blank.length;
+  const rest = {
+    text: text.slice(0, begin) + blank + text.slice(at),
+    whole: (offset: number) => offset < left ? Math.min(offset, begin) : offset - left + at,
+    lines: 0,
+  };
+  return { rest, pieces };
 }

@@ -69,7 +69,7 @@ export async function loadPolicy(
   const text = await readFile(path, files);
   let document: Document;
   try {
-    document = new Document(text);
+    document = await Document.inTurns(text, "accounts", nextTurn);
   } catch (error) {
     if (!(error instanceof DocumentError)) throw error;
     throw new AccessFileError([faultLine(path, error.fault)]);
