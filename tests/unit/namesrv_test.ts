@@ -425,6 +425,19 @@ describe("Namesrv", () => {
     });
   });
 
+  it("reads the rules of access control again when it is told to", async () => {
+    const rules = join(dir, "access.yml");
+    await Deno.writeTextFile(rules, "mode: audit\n", { mode: 0o600 });
+    const server = await start(`accessFile=${rules}\n`);
+    const modes = () =>
+      log.events.filter(({ event }) => event === "access rules loaded")
+        .map(({ fields }) => fields.mode);
+    assert.deepEqual(modes(), ["audit"]);
+    await Deno.writeTextFile(rules, "mode: enforce\n");
+    await server.reload();
+    assert.deepEqual(modes(), ["audit", "enforce"]);
+  });
+
   describe("a live change", () => {
     const change = async (peer: FakeSocket, body: string) =>
       assert.equal((await ask(peer, RequestCode.UPDATE_NAMESRV_CONFIG, {}, body)).code, 0);

@@ -3,6 +3,8 @@ import { createHmac, randomBytes } from "node:crypto";
 import { describe, it } from "@std/testing/bdd";
 import { HmacSha1, SHORT_CONTENT } from "../../../src/access/sha1.ts";
 import { Signatures, type Signed, SigningKey } from "../../../src/access/signature.ts";
+import { SerializeType } from "../../../src/remoting/wire/command.ts";
+import { decodeHeader, encodeHeader } from "../../../src/remoting/wire/header_codec.ts";
 
 describe("HmacSha1", () => {
   it("is that of OpenSSL, for contents and keys of all lengths around the blocks", () => {
@@ -54,6 +56,17 @@ describe("Signatures", () => {
       body[length - 1]! ^= 1;
       assert.ok(!signatures.verify(request, keys));
     }
+  });
+
+  it("of an empty value, which a binary header does not have, are the same in both headers", () => {
+    const { extFields } = signed([["topic", "T"], ["a", ""], ["z", ""]]);
+    for (const type of [SerializeType.JSON, SerializeType.ROCKETMQ]) {
+      const header = { code: 105, opaque: 1, flag: 0, extFields: [...extFields] };
+      const read = decodeHeader(encodeHeader(header, type), type);
+      assert.ok(signatures.verify({ extFields: read.extFields, body: null }, keys));
+    }
+    const expected = createHmac("sha1", "secret-of-AK").update("AKT").digest("base64");
+    assert.equal(extFields.get("Signature"), expected);
   });
 
   it("verify with any of an account's secrets", () => {
