@@ -5,6 +5,7 @@
  * run --allow-ffi bench/load.ts '<LoadOptions as JSON>'` prints one {@linkcode LoadResult} as JSON.
  * Nothing here awaits: while a load runs, the event loop stands still.
  */
+import { createHmac } from "node:crypto";
 import { Code, encodeRequest } from "./frames.ts";
 import { Histogram } from "./histogram.ts";
 import { Libc } from "./libc.ts";
@@ -21,6 +22,10 @@ export interface LoadOptions {
    * Queried in turn. Their names should have equal lengths: a frame template is patched in place.
    */
   topics: string[];
+  /** The account that signs the queries. */
+  credentials?: { accessKey: string; secretKey: string };
+  /** Whether headers have a form that the server does not cache. */
+  uncached?: boolean;
   /**
    * Closed loop, measured from the first moment: all connect at once, and each sends as soon as it is
    * connected. There is no warm-up then.
@@ -115,6 +120,26 @@ export function runLoad(options: LoadOptions, aside?: (now: number) => void): Lo
   return new Load(options, aside).run();
 }
 
+/** The frame that asks for a topic's route. */
+function queryFor(topic: string, { credentials, uncached }: LoadOptions): Uint8Array<ArrayBuffer> {
+  const fields: Record<string, string> = { topic };
+  if (credentials !== undefined) {
+    const { accessKey, secretKey } = credentials;
+    fields.AccessKey = accessKey;
+    fields.Signature = createHmac("sha1", secretKey).update(accessKey + topic).digest("base64");
+  }
+  const frame = encodeRequest(Code.GET_ROUTEINFO_BY_TOPIC, FIRST_OPAQUE, fields);
+  if (!uncached) return frame;
+  // As Python's json.dumps writes it, with a blank.
+  const header = new TextDecoder().decode(frame.subarray(8)).replace('"opaque":', '"opaque": ');
+  const longer = new Uint8Array(frame.length + 1);
+  longer.set(new TextEncoder().encode(header), 8);
+  const view = new DataView(longer.buffer);
+  view.setUint32(0, longer.length - 4);
+  view.setUint32(4, longer.length - 8);
+  return longer;
+}
+
 class Load {
   readonly #options: LoadOptions;
   readonly #aside: (now: number) => void;
@@ -137,8 +162,8 @@ class Load {
     this.#options = options;
     this.#aside = aside;
     this.#templates = options.topics.map((topic) => {
-      const frame = encodeRequest(Code.GET_ROUTEINFO_BY_TOPIC, FIRST_OPAQUE, { topic });
-      return { frame, opaqueAt: indexOf(frame, `"opaque":${FIRST_OPAQUE}`) + `"opaque":`.length };
+      const frame = queryFor(topic, options);
+      return { frame, opaqueAt: indexOf(frame, `${FIRST_OPAQUE}`) };
     });
     // Space for responses that overtake others; in the open loop for a server that is seconds
     // behind.

@@ -202,7 +202,8 @@ function closedSample(result: LoadResult): Sample {
   };
 }
 
-async function load(
+/** Runs a load in the generator's process; reports errors, and a generator that was the limit. */
+export async function load(
   server: Server,
   context: Context,
   options: Partial<LoadOptions>,

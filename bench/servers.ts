@@ -64,17 +64,17 @@ export class Server {
 
   /**
    * Starts a server on a free port, with its own home folder, and waits for its first response.
-   * @param tlsConfig a file of tls.* properties for it
+   * @param config a file of properties for it; of tls.* alone for the reference
    * @throws {Error} with its output, when it ends or does not respond within a minute
    */
-  static async start(kind: ServerKind, machine: Machine, tlsConfig?: string): Promise<Server> {
+  static async start(kind: ServerKind, machine: Machine, config?: string): Promise<Server> {
     const home = await Deno.makeTempDir({ prefix: "namesrv-bench-" });
     const port = freePort();
     // Another checkout may predate this option.
     const httpPort = kind.startsWith("ours") && machine.project === undefined
       ? freePort()
       : undefined;
-    const command = await commandOf(kind, machine, port, home, tlsConfig, httpPort);
+    const command = await commandOf(kind, machine, port, home, config, httpPort);
     const pinned = machine.serverCpus ? ["taskset", "-c", machine.serverCpus, ...command] : command;
     // In a home of its own it would find no cache, and compile the program anew.
     const { denoDir } = JSON.parse(await output(Deno.execPath(), ["info", "--json"]));
@@ -193,7 +193,7 @@ async function commandOf(
   machine: Machine,
   port: number,
   home: string,
-  tlsConfig: string | undefined,
+  config: string | undefined,
   httpPort: number | undefined,
 ): Promise<string[]> {
   const bare = (transport: string) =>
@@ -215,8 +215,8 @@ async function commandOf(
       );
       const [, ...args] = String(tasks.start.command).replaceAll("'", "").split(" ");
       const file = `${home}/bench.properties`;
-      const tls = tlsConfig === undefined ? "" : await Deno.readTextFile(tlsConfig);
-      await Deno.writeTextFile(file, kind === "ours" ? tls : `${tls}\ntransport=node\n`);
+      const given = config === undefined ? "" : await Deno.readTextFile(config);
+      await Deno.writeTextFile(file, kind === "ours" ? given : `${given}\ntransport=node\n`);
       const http = httpPort === undefined ? [] : ["--httpPort", String(httpPort)];
       return [Deno.execPath(), ...args, "-c", file, "--listenPort", String(port), ...http];
     }
@@ -231,7 +231,7 @@ async function commandOf(
         "-XX:+UseG1GC",
         "-XX:G1HeapRegionSize=16m",
         `-Duser.home=${home}`,
-        ...(tlsConfig === undefined ? [] : [`-Dtls.config.file=${tlsConfig}`]),
+        ...(config === undefined ? [] : [`-Dtls.config.file=${config}`]),
         "-cp",
         `${machine.referenceJars}/*`,
         "org.apache.rocketmq.namesrv.NamesrvStartup",
