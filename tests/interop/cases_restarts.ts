@@ -66,6 +66,8 @@ interface Restartable {
   observer: Observer;
   config: { listenPort: string; kvConfigPath: string };
   running: NameServer;
+  /** Starts it in its version. */
+  launcher: Launcher;
 }
 
 class Trial {
@@ -86,7 +88,10 @@ class Trial {
   }
 
   async threeServers(whole: boolean): Promise<void> {
-    const servers = await Promise.all([1, 2, 3].map(() => this.#serve()));
+    const launcher = this.before === undefined
+      ? this.launcher
+      : this.launcher.withProject(this.before);
+    const servers = await Promise.all([1, 2, 3].map(() => this.#serve(launcher)));
     const brokers = await this.#brokers(servers);
     if (!await this.#setUp("three name servers", servers, brokers)) return;
     const namesrv = servers.map(({ running }) => running.address).join(";");
@@ -117,7 +122,7 @@ class Trial {
   }
 
   async oneServer(): Promise<void> {
-    const server = await this.#serve();
+    const server = await this.#serve(this.launcher);
     const brokers = await this.#brokers([server]);
     if (!await this.#setUp("one name server", [server], brokers)) return;
     await this.#case("the only one is killed and starts again", async () => {
@@ -129,7 +134,7 @@ class Trial {
       await server.running.process!.stop("SIGKILL");
       const [left, dead] = brokers;
       await dead!.process.stop("SIGKILL");
-      await this.#run(server);
+      await run(server);
       const start = performance.now();
       let shown = 0;
       await eventually(REGISTER_MS, async () => {
@@ -146,23 +151,15 @@ class Trial {
   }
 
   /** Starts a server with its own files. */
-  async #serve(): Promise<Restartable> {
+  async #serve(launcher: Launcher): Promise<Restartable> {
     await Deno.mkdir(HOMES, { recursive: true });
     const folder = await Deno.makeTempDir({ dir: HOMES, prefix: "restarts-" });
     const config = {
       listenPort: String(freePort()),
       kvConfigPath: `${folder}/kvConfig.json`,
     };
-    const launcher = this.before === undefined
-      ? this.launcher
-      : this.launcher.withProject(this.before);
     const running = await launcher.nameServer(launcher.kind, config);
-    return { config, running, observer: new Observer(running.address) };
-  }
-
-  /** Starts a server again, in the version under test. */
-  async #run(server: Restartable): Promise<void> {
-    server.running = await this.launcher.nameServer(this.launcher.kind, server.config);
+    return { config, running, launcher, observer: new Observer(running.address) };
   }
 
   #brokers(servers: readonly Restartable[]): Promise<Broker[]> {
@@ -213,8 +210,9 @@ class Trial {
   ): Promise<{ away: number; blank: number }> {
     await server.running.process!.stop(way === "killed" ? "SIGKILL" : "SIGTERM", 30_000);
     const gone = performance.now();
-    if (way !== "upgraded") await meanwhile();
-    await this.#run(server);
+    if (way === "upgraded") server.launcher = this.launcher;
+    else await meanwhile();
+    await run(server);
     const start = performance.now();
     let blank = 0;
     while (!await hasRoute(server.observer, brokers)) {
@@ -306,6 +304,12 @@ class Crowd {
     await finish(this.consumer, "GOT");
     return { sent: sent.length, unsent, started, unstarted, again };
   }
+}
+
+/** Starts a server again. */
+async function run(server: Restartable): Promise<void> {
+  const { launcher, config } = server;
+  server.running = await launcher.nameServer(launcher.kind, config);
 }
 
 /** Whether a name server has the topic's route with all brokers. */
