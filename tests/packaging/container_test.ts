@@ -69,11 +69,11 @@ describe("the Dockerfile", () => {
     assert.equal(await program.stop(), 0);
   });
 
-  it("has the permissions of the task start, at work and in the health check", async () => {
+  it("has the flags of the task start, at work and in the health check", async () => {
     for (const instruction of ["ENTRYPOINT", "HEALTHCHECK"]) {
       const words = await lastStage(instruction);
       const script = words.findIndex((word) => word.endsWith(".js"));
-      const flags = words.slice(2, script).filter((word) => /^--(allow|no-prompt)/.test(word));
+      const flags = words.slice(2, script).filter((word) => /^--(allow|no-prompt|v8)/.test(word));
       assert.deepEqual(flags, PERMISSIONS, instruction);
     }
     const check = await lastStage("HEALTHCHECK");
