@@ -265,10 +265,13 @@ const NETWORK = {
     doc: "Seconds after which an idle connection is closed; 0 for never.",
   }),
   serverSocketBacklog: int({
-    default: 1024,
+    default: 4096,
     range: [1, 65_535],
     applies: "restart",
-    doc: "Connections that the system may queue until they are accepted.",
+    doc:
+      "Connections that the system may queue until they are accepted, as when all clients come back at once; " +
+      "one that finds no place tries again after a second, then after two. The system may allow fewer " +
+      "(Linux: net.core.somaxconn).",
   }),
   writeBufferHighWaterMark: int({
     default: 0,

@@ -141,7 +141,7 @@ describe("Namesrv", () => {
       assert.deepEqual(log.events[3]!.fields, { address: "127.0.0.1", port: 1234 });
       assert.equal(server.address, "127.0.0.1:1234");
       const { hostname, port, backlog, waterMarks } = network.listened[0]!;
-      assert.deepEqual([hostname, port, backlog], ["127.0.0.1", 1234, 1024]);
+      assert.deepEqual([hostname, port, backlog], ["127.0.0.1", 1234, 4096]);
       assert.deepEqual([waterMarks.high(), waterMarks.low()], [1_048_576, 524_288]);
       const answer = await ask(network.open(), RequestCode.GET_KV_CONFIG, {
         namespace: "n",

@@ -175,6 +175,14 @@ export const KNOWN: KnownDifference[] = [
     reference: ABSENT,
   },
   {
+    name: "a longer queue of connections that are not accepted yet",
+    why: "clients that find no place in it try again after a second, then after two",
+    where: /^live configuration \/ configuration/,
+    path: /^body\.serverSocketBacklog$/,
+    reference: /^"1024"$/,
+    ours: /^"4096"$/,
+  },
+  {
     name: "a topic's registration counts wholly or not at all",
     why: "the reference keeps what stood before the unknown broker, for topics that it knows",
     where: /^register and delete topics \/ route of New$/,
