@@ -137,7 +137,11 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
   };
   const config = new LiveConfig(configuration, await openFile("configStorePath"));
   const options = config.values;
-  const slice = new WorkSlice(clock.nextTurn);
+  const slice = new WorkSlice((task) => {
+    const turn = transport.turn?.();
+    if (turn === undefined) clock.nextTurn(task);
+    else turn.then(task, () => clock.nextTurn(task));
+  });
   const kv = await KvConfig.load({
     file: await openFile("kvConfigPath"),
     files,
@@ -207,6 +211,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     enforcing: options["tls.server.mode"] === "enforcing",
     context: () => tls.current(),
     options,
+    slice,
     log,
   });
   const telemetry = await findTelemetry();
@@ -219,6 +224,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     budget,
     trustedProxies: parseProxies(options.trustedProxies),
     counters,
+    slice,
     tls: acceptor,
     log,
     clock,

@@ -17,6 +17,7 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => Math.floor(performance.now()),
   soon: (task) => void setImmediate(task),
-  // Not setImmediate: while there are immediates, the runtime does not ask the system for events.
+  // Not setImmediate: while there are immediates, the runtime does not ask the system for events. A timer
+  // lets it idle for a millisecond or two, so where a transport knows the turn (Transport.turn), that is used.
   nextTurn: (task) => void setTimeout(task, 0),
 };

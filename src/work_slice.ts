@@ -89,20 +89,19 @@ export class WorkSlice {
     if (this.#turnRequested) return;
     this.#turnRequested = true;
     this.#nextTurn(() => {
-      this.#turnRequested = false;
       this.#spent = 0;
-      const waiting = this.#waiting;
-      this.#waiting = [];
-      for (const [i, task] of waiting.entries()) {
-        if (!this.over) {
-          task();
-          continue;
-        }
-        // The others keep their places before those who came meanwhile.
-        this.#waiting = [...waiting.slice(i), ...this.#waiting];
-        this.#requestTurn();
-        break;
-      }
+      this.#goOn(this.#waiting.length);
     });
+  }
+
+  /** @param count those that waited when the turn began; others wait for the next one */
+  #goOn(count: number): void {
+    if (count > 0 && !this.over) {
+      this.#waiting.shift()?.();
+      // Those that wait for a promise do their work before the next one is let on.
+      if (count > 1) return queueMicrotask(() => this.#goOn(count - 1));
+    }
+    this.#turnRequested = false;
+    if (this.#waiting.length > 0) this.#requestTurn();
   }
 }

@@ -16,6 +16,7 @@ import type { TlsPeer } from "../tls/context.ts";
 import { HandshakeError } from "../tls/handshake_error.ts";
 import type { Socket, SocketHandler } from "./transport/transport.ts";
 import { errorMessage } from "../error_message.ts";
+import type { WorkSlice } from "../work_slice.ts";
 
 /** Responses are collected for one write up to this many bytes, plus one response. */
 const WRITE_BATCH = 256 * 1024;
@@ -64,6 +65,8 @@ export interface ConnectionContext {
   /** Bodies of answered requests are returned to it. Handlers must not keep them. */
   pool: BufferPool;
   counters: RemotingCounters;
+  /** Counts what it takes to send large answers: the requests that cause them wait for it. */
+  slice: WorkSlice;
   /** Accepts TLS connections. If absent, they are refused. */
   tls?: TlsAcceptor;
   log: Log;
@@ -395,7 +398,8 @@ export class Connection implements SocketHandler, Peer, MemoryHolder {
     const { encoder, counters, clock } = this.#context;
     counters.bytesOut += encoder.length;
     const large = encoder.length > LARGE_WRITE;
-    encoder.flush(this.#socket);
+    if (large) this.#context.slice.run(() => encoder.flush(this.#socket));
+    else encoder.flush(this.#socket);
     if (large || this.#socket.full) this.#countUnsent(this.#socket.unsent);
     if (counters.requests.leaving > 0) counters.requests.left(clock.monotonic() - since);
   }

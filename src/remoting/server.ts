@@ -19,6 +19,7 @@ import type { TlsAcceptor } from "./tls/acceptor.ts";
 import type { TlsPeer } from "../tls/context.ts";
 import type { Listener, Socket, Transport, WaterMarks } from "./transport/transport.ts";
 import { errorMessage } from "../error_message.ts";
+import type { WorkSlice } from "../work_slice.ts";
 
 /** Milliseconds between two checks of all connections. */
 const CHECK_INTERVAL = 1000;
@@ -80,13 +81,14 @@ export class RemotingServer {
     /** The proxies whose PROXY headers are believed. If there are none, all are for display. */
     trustedProxies: Networks;
     counters: RemotingCounters;
+    slice: WorkSlice;
     /** Accepts TLS connections. If absent, they are refused. */
     tls?: TlsAcceptor;
     log: Log;
     clock: Pick<Clock, "now" | "monotonic">;
   }) {
     const { transport, handler, options, waterMarks, budget, counters, tls, log, clock } = parts;
-    const { trustedProxies } = parts;
+    const { trustedProxies, slice } = parts;
     this.#transport = transport;
     this.#options = options;
     this.#waterMarks = waterMarks;
@@ -99,6 +101,7 @@ export class RemotingServer {
       trustedProxies,
       options,
       counters,
+      slice,
       tls,
       log,
       encoder: new FrameEncoder(),

@@ -13,14 +13,15 @@ class World {
     this.slice.run(() => void (this.now += ms));
   }
 
-  /** Lets the network have its turn. */
-  turn(): void {
+  /** Lets the network have its turn, and those that wait go on. */
+  async turn(): Promise<void> {
     this.turns.shift()?.();
+    for (let hops = 0; hops < 20; hops++) await Promise.resolve();
   }
 }
 
 describe("WorkSlice", () => {
-  it("adds up the work of all, until the network has had a turn", () => {
+  it("adds up the work of all, until the network has had a turn", async () => {
     const world = new World();
     world.work(3);
     assert.equal(world.slice.over, false);
@@ -29,7 +30,7 @@ describe("WorkSlice", () => {
     let ran = false;
     world.slice.afterTurn(() => (ran = true));
     assert.equal(ran, false);
-    world.turn();
+    await world.turn();
     assert.deepEqual([ran, world.slice.over], [true, false]);
   });
 
@@ -41,7 +42,7 @@ describe("WorkSlice", () => {
     assert.equal(world.slice.over, false);
   });
 
-  it("requests one turn for all, and keeps their order when the slice is over before their end", () => {
+  it("requests one turn for all, and keeps their order when the slice is over before their end", async () => {
     const world = new World();
     const ran: string[] = [];
     const task = (name: string) => () => {
@@ -51,12 +52,28 @@ describe("WorkSlice", () => {
     world.work(4);
     for (const name of ["a", "b", "c"] as const) world.slice.afterTurn(task(name));
     assert.equal(world.turns.length, 1);
-    world.turn();
+    await world.turn();
     assert.deepEqual(ran, ["a"]);
     world.slice.afterTurn(task("d"));
-    for (let i = 0; i < 3; i++) world.turn();
+    for (let i = 0; i < 3; i++) await world.turn();
     assert.deepEqual(ran, ["a", "b", "c", "d"]);
     assert.equal(world.turns.length, 0);
+  });
+
+  it("lets those that wait for a promise on one by one, until their work fills the slice", async () => {
+    const world = new World();
+    world.work(4);
+    const ran: string[] = [];
+    for (const name of ["a", "b", "c"]) {
+      world.slice.turn().then(() => {
+        ran.push(name);
+        world.work(3);
+      });
+    }
+    await world.turn();
+    assert.deepEqual(ran, ["a", "b"]);
+    await world.turn();
+    assert.deepEqual(ran, ["a", "b", "c"]);
   });
 
   it("drives a generator to its value, with turns between", async () => {
@@ -73,8 +90,7 @@ describe("WorkSlice", () => {
     for (; turns < 3; turns++) {
       await Promise.resolve();
       assert.equal(world.turns.length, 1, `turn ${turns}`);
-      world.turn();
-      await Promise.resolve();
+      await world.turn();
     }
     assert.equal(await driven, "done");
     assert.equal(world.turns.length, 0);

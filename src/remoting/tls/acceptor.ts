@@ -2,6 +2,7 @@ import type { Log, PeerFields } from "../../log/log.ts";
 import type { TlsContext, TlsPeer } from "../../tls/context.ts";
 import { HandshakeError } from "../../tls/handshake_error.ts";
 import type { Socket } from "../transport/transport.ts";
+import type { WorkSlice } from "../../work_slice.ts";
 
 /** Options that a {@link TlsAcceptor} reads each time it needs them. */
 export interface HandshakeOptions {
@@ -26,6 +27,7 @@ export class TlsAcceptor {
   readonly enforcing: boolean;
   readonly #context: () => TlsContext | Promise<TlsContext>;
   readonly #options: Readonly<HandshakeOptions>;
+  readonly #slice: WorkSlice;
   readonly #log: Log;
   /** By address, the oldest first. */
   readonly #byAddress = new Map<string, Set<Handshake>>();
@@ -38,11 +40,13 @@ export class TlsAcceptor {
     enforcing: boolean;
     context: () => TlsContext | Promise<TlsContext>;
     options: Readonly<HandshakeOptions>;
+    slice: WorkSlice;
     log: Log;
   }) {
     this.enforcing = parts.enforcing;
     this.#context = parts.context;
     this.#options = parts.options;
+    this.#slice = parts.slice;
     this.#log = parts.log;
   }
 
@@ -145,7 +149,7 @@ export class TlsAcceptor {
     const context = current instanceof Promise ? await current : current;
     let session;
     try {
-      session = await socket.secure(context.accept, received);
+      session = await socket.secure(context.accept, received, this.#slice);
     } catch (error) {
       throw HandshakeError.of(error, received);
     }

@@ -8,6 +8,7 @@ import { MAX_BUFFER, type SocketBuffers } from "./socket_buffers.ts";
 import type { TlsAccept, TlsSession } from "../../tls/session.ts";
 import type { Socket, SocketHandler, WaterMarks } from "./transport.ts";
 import { errorMessage } from "../../error_message.ts";
+import type { WorkSlice } from "../../work_slice.ts";
 
 /** Bytes that one connection may bring before the others have their turn. */
 const READ_BURST = 256 * 1024;
@@ -115,7 +116,7 @@ export class DenoSocket implements Socket, Reader {
     else this.#readOn();
   }
 
-  async secure(accept: TlsAccept, received: Uint8Array): Promise<TlsSession> {
+  async secure(accept: TlsAccept, received: Uint8Array, slice: WorkSlice): Promise<TlsSession> {
     if (this.#buffer !== undefined) throw new Error("a read is under way: pause first");
     // If there were more to read, node:tls could process that before the bytes received here.
     const hello = await this.#readHello(received);
@@ -138,7 +139,7 @@ export class DenoSocket implements Socket, Reader {
     });
     // The alert of a handshake that fails at once would be lost.
     await setImmediate();
-    return secured.secure(accept, hello);
+    return secured.secure(accept, hello, slice);
   }
 
   /** Reads on until the client's hello is whole. */

@@ -16,6 +16,8 @@ import {
 
 /** Milliseconds after which connections are accepted again where one could not be. */
 const ACCEPT_AGAIN_AFTER = 1000;
+/** Beats in a turn at most: about as long as the work between two turns. */
+const MOST_BEATS = 8;
 
 /** Connections over `Deno.listen` and `Deno.connect`. */
 export class DenoTransport implements Transport {
@@ -53,6 +55,17 @@ export class DenoTransport implements Transport {
     if (secure !== undefined) return new NodeTransport().connect(hostname, port, timeout, secure);
     const conn = await connectWithin(timeout, hostname, port);
     return new DenoSocket(conn, UNBOUNDED, this.#shared);
+  }
+
+  turn(): Promise<void> | undefined {
+    return this.#beat.ready ? this.#turn() : undefined;
+  }
+
+  /** While reads are held back, more of them are let in, a few at each beat, before other work goes on. */
+  async #turn(): Promise<void> {
+    for (let beats = 0; beats === 0 || beats < MOST_BEATS && this.#shared.gate.pressed; beats++) {
+      await this.#beat.next();
+    }
   }
 
   async #acceptAll(

@@ -31,6 +31,8 @@ export class LoopbackBeat implements Beat {
   /** The end that connected, and the one that was accepted. */
   #out: Deno.TcpConn | undefined;
   #in: Deno.TcpConn | undefined;
+  /** Settles after the beats that were asked for so far. */
+  #last: Promise<void> = Promise.resolve();
   readonly #byte = new Uint8Array(1);
   readonly #received = new Uint8Array(1);
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -71,7 +73,14 @@ export class LoopbackBeat implements Beat {
     return true;
   }
 
-  async next(): Promise<void> {
+  /** One at a time: a beat that is under way may have been sent before the caller's work. */
+  next(): Promise<void> {
+    const beat = this.#last.then(() => this.#send());
+    this.#last = beat.catch(() => {});
+    return beat;
+  }
+
+  async #send(): Promise<void> {
     const [out, accepted] = [this.#out, this.#in];
     if (out === undefined || accepted === undefined) throw new Error("not open");
     this.#due = true;

@@ -1,6 +1,8 @@
 import type * as net from "node:net";
+import { nextTick } from "node:process";
 import { setImmediate } from "node:timers";
 import type { TlsAccept, TlsSession } from "../../tls/session.ts";
+import type { WorkSlice } from "../../work_slice.ts";
 import { peerAddress } from "./peer_address.ts";
 import { moveConnection, type ReadHandle } from "./runtime_internals.ts";
 import { CLOSED, TlsServerSide } from "./tls_server_side.ts";
@@ -72,21 +74,23 @@ export class NodeSocket implements Socket {
     this.#listen();
   }
 
-  async secure(accept: TlsAccept, received: Uint8Array): Promise<TlsSession> {
+  async secure(accept: TlsAccept, received: Uint8Array, slice: WorkSlice): Promise<TlsSession> {
+    if (slice.over) await slice.turn();
     const plain = this.#socket;
     if (plain.destroyed) throw new Error(CLOSED);
     // From now on, received bytes belong to the handshake.
     plain.removeAllListeners("data");
-    const tls = new TlsServerSide(
-      plain,
-      { ...accept, highWaterMark: HIGH_WATER },
-      received,
-      (reason) => this.#handler?.onViolation?.(reason),
+    const accepted = { ...accept, highWaterMark: HIGH_WATER };
+    const tls = slice.run(() =>
+      new TlsServerSide(plain, accepted, received, (reason) => this.#handler?.onViolation?.(reason))
     );
     this.#socket = tls.socket;
     this.#watch();
     this.#securing = true;
-    const session = await tls.handshake();
+    const shaken = slice.run(() => tls.handshake());
+    // The hello is answered within this tick.
+    slice.runAsync(() => new Promise<void>(nextTick));
+    const session = await shaken;
     this.#securing = false;
     this.#encrypts = true;
     this.#encrypted = tls.encrypted;

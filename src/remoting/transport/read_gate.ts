@@ -70,6 +70,11 @@ export class ReadGate {
     this.#beat = beat;
   }
 
+  /** Whether reads are held back. */
+  get pressed(): boolean {
+    return this.#pressed;
+  }
+
   /** Counts the ticks of the event loop. Ticks with few reads count as one. */
   get tick(): number {
     return this.#tick;

@@ -1,4 +1,5 @@
 import type { TlsAccept, TlsSession } from "../../tls/session.ts";
+import type { WorkSlice } from "../../work_slice.ts";
 
 /** Events of a socket. */
 export interface SocketHandler {
@@ -45,8 +46,10 @@ export interface Socket {
    * Continues as the server side of a TLS connection whose first bytes were received. From then on,
    * the handler gets decrypted data, after {@link resume}: the socket is paused when this resolves.
    * Rejects when the handshake fails or the connection closes first.
+   *
+   * @param slice waits for it, and counts the work of the handshake
    */
-  secure(accept: TlsAccept, received: Uint8Array): Promise<TlsSession>;
+  secure(accept: TlsAccept, received: Uint8Array, slice: WorkSlice): Promise<TlsSession>;
   /** Closes after the written data has been sent; at once during a handshake. */
   end(): void;
   /** Closes at once. */
@@ -113,4 +116,9 @@ export interface Transport {
    * error, or with a {@link ConnectTimeout} after `timeout` milliseconds.
    */
   connect(hostname: string, port: number, timeout: number, tls?: TlsConnect): Promise<Socket>;
+  /**
+   * Resolves once the system was asked which sockets have something to read. Rejects, or is undefined,
+   * when that can't be known.
+   */
+  turn?(): Promise<void> | undefined;
 }

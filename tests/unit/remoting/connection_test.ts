@@ -28,6 +28,8 @@ import {
   readAnswers,
   request,
 } from "../../support/frames.ts";
+import { WorkSlice } from "../../../src/work_slice.ts";
+import { setImmediate } from "node:timers";
 
 const ONEWAY = 2;
 const RESPONSE = 1;
@@ -86,6 +88,7 @@ function connect(options: {
     pool: new BufferPool(),
     budget: memory,
     counters: new RemotingCounters([RequestCode.GET_ROUTEINFO_BY_TOPIC], [0, 17]),
+    slice: new WorkSlice(setImmediate),
     log,
     frameMaxLength,
     options: defaultOptions(),

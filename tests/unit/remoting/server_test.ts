@@ -15,6 +15,8 @@ import { TestClock } from "../../support/test_clock.ts";
 import { RequestCode } from "../../../src/protocol/codes.ts";
 import { first } from "../../support/lists.ts";
 import { cutFrames, opaques, request } from "../../support/frames.ts";
+import { WorkSlice } from "../../../src/work_slice.ts";
+import { setImmediate } from "node:timers";
 
 const IDLE_SECONDS = 120;
 
@@ -70,6 +72,7 @@ describe("RemotingServer", () => {
       budget,
       trustedProxies: new Networks([]),
       counters,
+      slice: new WorkSlice(setImmediate),
       log,
       clock,
     });

@@ -9,6 +9,8 @@ import type { TlsSession } from "../../../../src/tls/session.ts";
 import { hex } from "../../../support/bytes.ts";
 import { FakeSocket } from "../../../support/fake_socket.ts";
 import { RecordedLog } from "../../../support/recorded_log.ts";
+import { WorkSlice } from "../../../../src/work_slice.ts";
+import { setImmediate } from "node:timers";
 
 const NOW = Date.parse("2026-01-01");
 const OPTIONS: TlsOptions = {
@@ -39,7 +41,8 @@ const LIMITS = {
 async function makeAcceptor(limits = LIMITS) {
   const context = new TlsContext(remotingTls(OPTIONS), await selfSigned(NOW));
   const log = new RecordedLog();
-  return new TlsAcceptor({ enforcing: false, context: () => context, options: limits, log });
+  const slice = new WorkSlice(setImmediate);
+  return new TlsAcceptor({ enforcing: false, context: () => context, options: limits, slice, log });
 }
 
 describe("TlsAcceptor", () => {

@@ -7,6 +7,8 @@ import type { Listener, Socket } from "../../../../src/remoting/transport/transp
 import { concat } from "../../../support/bytes.ts";
 import { describeTransports } from "../../../support/transports.ts";
 import { pause, until } from "../../../support/wait.ts";
+import { WorkSlice } from "../../../../src/work_slice.ts";
+import { setImmediate } from "node:timers";
 
 const LOCAL = "127.0.0.1";
 
@@ -39,7 +41,7 @@ describeTransports("a secured socket of ", (transport) => {
             else {
               secured = true;
               socket.pause();
-              socket.secure(accept, chunk.slice())
+              socket.secure(accept, chunk.slice(), new WorkSlice(setImmediate))
                 .then(() => accepted.resolve(socket), accepted.reject);
             }
           },

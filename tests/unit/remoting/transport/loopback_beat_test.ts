@@ -51,6 +51,17 @@ describe("LoopbackBeat", () => {
     assert.deepEqual(warnings, []);
   });
 
+  it("beats for several at once, for one after the other", async () => {
+    await open();
+    const order: number[] = [];
+    const beats = [1, 2, 3].map(async (number) => {
+      await beat.next();
+      order.push(number);
+    });
+    await Promise.all(beats);
+    assert.deepEqual([order, warnings], [[1, 2, 3], []]);
+  });
+
   it("rejects when its connection breaks, says so, and opens it again later", async () => {
     const accepted = await open();
     using time = new FakeTime();

@@ -12,6 +12,8 @@ import { describeTransports } from "../../../support/transports.ts";
 import { systemClock } from "../../../../src/clock.ts";
 import { pause, until } from "../../../support/wait.ts";
 import { cutFrames, opaques, readAnswers, request } from "../../../support/frames.ts";
+import { WorkSlice } from "../../../../src/work_slice.ts";
+import { setImmediate } from "node:timers";
 
 let server: RemotingServer;
 let port: number;
@@ -54,6 +56,7 @@ describeTransports("RemotingServer on ", (transport) => {
       budget,
       trustedProxies: new Networks([]),
       counters: new RemotingCounters([], []),
+      slice: new WorkSlice(setImmediate),
       log,
       clock: systemClock,
     });
