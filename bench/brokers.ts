@@ -1,6 +1,6 @@
 /** The bench's brokers: their registrations, and a small client that sends frames. */
 import { crc32, deflateSync } from "node:zlib";
-import { Code, encodeRequest, Flag } from "./frames.ts";
+import { Code, encodeHead, encodeRequest, Flag } from "./frames.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -114,7 +114,17 @@ export function registration(
   form: BodyForm,
   opaque: number,
 ): Uint8Array<ArrayBuffer> {
-  return encodeRequest(Code.REGISTER_BROKER, opaque, {
+  return concat([registrationHead(from, body, form, opaque), body]);
+}
+
+/** A REGISTER_BROKER frame up to its body, which many brokers may have in common. */
+export function registrationHead(
+  from: Broker,
+  body: Uint8Array,
+  form: BodyForm,
+  opaque: number,
+): Uint8Array<ArrayBuffer> {
+  return encodeHead(Code.REGISTER_BROKER, opaque, body.length, {
     heartbeatTimeoutMillis: String(HEARTBEAT_TIMEOUT_MS),
     brokerId: String(from.id),
     bodyCrc32: String(crc32(body) & 0x7fffffff),
@@ -124,7 +134,7 @@ export function registration(
     haServerAddr: from.address,
     compressed: String(form === "compressed"),
     brokerName: from.name,
-  }, body);
+  });
 }
 
 /** A BROKER_HEARTBEAT frame, one-way like those of real brokers. */

@@ -26,6 +26,21 @@ export function encodeRequest(
   body: Uint8Array = new Uint8Array(0),
   flag: number = Flag.NONE,
 ): Uint8Array<ArrayBuffer> {
+  const head = encodeHead(code, opaque, body.length, extFields, flag);
+  const frame = new Uint8Array(head.length + body.length);
+  frame.set(head);
+  frame.set(body, head.length);
+  return frame;
+}
+
+/** A request frame up to its body, with the length of that. */
+export function encodeHead(
+  code: number,
+  opaque: number,
+  bodyLength: number,
+  extFields?: Record<string, string>,
+  flag: number = Flag.NONE,
+): Uint8Array<ArrayBuffer> {
   const header = encoder.encode(JSON.stringify({
     code,
     extFields,
@@ -35,11 +50,10 @@ export function encodeRequest(
     serializeTypeCurrentRPC: "JSON",
     version: VERSION,
   }));
-  const frame = new Uint8Array(8 + header.length + body.length);
-  const view = new DataView(frame.buffer);
-  view.setUint32(0, 4 + header.length + body.length);
+  const head = new Uint8Array(8 + header.length);
+  const view = new DataView(head.buffer);
+  view.setUint32(0, 4 + header.length + bodyLength);
   view.setUint32(4, header.length);
-  frame.set(header, 8);
-  frame.set(body, 8 + header.length);
-  return frame;
+  head.set(header, 8);
+  return head;
 }

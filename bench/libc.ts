@@ -17,6 +17,7 @@ const EPOLL_CTL_MOD = 3;
 const EPOLLIN = 1;
 const EPOLLOUT = 4;
 const CLOCK_MONOTONIC = 1;
+const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 
@@ -102,9 +103,9 @@ export class Libc {
     return fd;
   }
 
-  /** From now on, the connection is ready when it is readable. */
-  connected(fd: number, tag: number): void {
-    this.#watch(EPOLL_CTL_MOD, fd, tag, EPOLLIN);
+  /** From now on, the connection is ready when it is readable, or also when it is writable. */
+  connected(fd: number, tag: number, writable = false): void {
+    this.#watch(EPOLL_CTL_MOD, fd, tag, writable ? EPOLLIN | EPOLLOUT : EPOLLIN);
   }
 
   #socket(flags: number): number {
@@ -150,6 +151,11 @@ export class Libc {
    */
   receive(fd: number, into: Uint8Array<ArrayBuffer>): number {
     return this.#c.symbols.recv(fd, into, BigInt(into.length), MSG_DONTWAIT);
+  }
+
+  /** Like {@linkcode receive}, for at most `length` bytes that nobody wants to see: TCP does not copy them. */
+  discard(fd: number, length: number): number {
+    return this.#c.symbols.recv(fd, null, BigInt(length), MSG_DONTWAIT | MSG_TRUNC);
   }
 
   /**

@@ -121,7 +121,7 @@ async function runShared(): Promise<void> {
 /** The scenarios that need their own server. */
 async function runOwn(): Promise<void> {
   for (const scenario of chosen.filter(({ server }) => server === "own")) {
-    for (let round = 0; round < rounds; round++) {
+    for (let round = 0; round < (scenario.long ? 1 : rounds); round++) {
       for (const kind of kinds.filter((kind) => scenario.kinds.includes(kind))) {
         const server = await Server.start(
           kind,
@@ -150,7 +150,9 @@ async function measure(scenario: Scenario, server: Server): Promise<void> {
 }
 
 function chooseScenarios(): Scenario[] {
-  if (flags.only === undefined) return SCENARIOS.filter(({ short }) => short || !flags.short);
+  if (flags.only === undefined) {
+    return SCENARIOS.filter(({ short, long }) => flags.short ? short : !long);
+  }
   return flags.only.split(",").map((name) =>
     SCENARIOS.find((scenario) => scenario.name === name) ??
       fail(

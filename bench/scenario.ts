@@ -31,14 +31,21 @@ export const METRICS = {
   unchangedCpuMs: { label: "unchanged, CPU each", unit: "ms", better: "less" },
   changedWallMs: { label: "one topic changed, wall each", unit: "ms", better: "less" },
   changedCpuMs: { label: "one topic changed, CPU each", unit: "ms", better: "less" },
+  allMs: { label: "until all are served", unit: "ms", better: "less" },
+  routeP50: { label: "p50 of routes meanwhile", unit: "ms", better: "less" },
   routeP99: { label: "p99 of routes meanwhile", unit: "ms", better: "less" },
   routeMax: { label: "longest", unit: "ms", better: "less" },
   heartbeatCpu: { label: "CPU", unit: "%", better: "less" },
   kbEach: { label: "memory a connection", unit: "KB", better: "less" },
+  stormCpuMs: { label: "CPU", unit: "ms", better: "less" },
   handshakes: { label: "handshakes/s", unit: "/s", better: "more" },
   handshakeCpuMs: { label: "CPU a handshake", unit: "ms", better: "less" },
   reloadMb: { label: "memory that they take", unit: "MB", better: "less" },
   startMs: { label: "first answer after start", unit: "ms", better: "less" },
+  predictedCpu: { label: "CPU, predicted", unit: "%", better: "less" },
+  measuredCpu: { label: "CPU, measured", unit: "%", better: "less" },
+  predictedMb: { label: "RSS, predicted", unit: "MB", better: "less" },
+  measuredMb: { label: "RSS, measured", unit: "MB", better: "less" },
   serverPercent: { label: "server busy", unit: "%", better: "more" },
   loadPercent: { label: "generator busy", unit: "%", better: "less" },
 } as const satisfies Record<string, Metric>;
@@ -76,6 +83,8 @@ export interface Scenario {
   kinds: readonly ServerKind[];
   /** Also part of the short form. */
   short: boolean;
+  /** Takes minutes: measured once, and only when it is named. */
+  long?: boolean;
   /** Needs a server with the certificate of {@linkcode Context.tls}. */
   tls?: boolean;
   run(server: Server, context: Context): Promise<Sample>;

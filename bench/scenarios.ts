@@ -1,11 +1,13 @@
 /** The scenarios, one entry each, and how each is measured on one running server. */
 import { broker, Client, heartbeat, topicNames } from "./brokers.ts";
 import { Code, encodeRequest } from "./frames.ts";
+import { growth } from "./growth.ts";
 import type { LoadOptions, LoadResult } from "./load.ts";
 import { residentBytes } from "./proc.ts";
 import { measureRegistrations } from "./register.ts";
 import type { Context, Sample, Scenario } from "./scenario.ts";
 import { runHelper, type Server, SERVER_KINDS } from "./servers.ts";
+import { STORMS } from "./storms.ts";
 import { tlsScenarios } from "./tls.ts";
 
 const ALL = SERVER_KINDS;
@@ -125,6 +127,8 @@ export const SCENARIOS: readonly Scenario[] = [
     run: beat,
   },
   ...tlsScenarios(SMALL_CLUSTER_TOPICS),
+  ...STORMS,
+  growth,
 ];
 
 function closedLoop(connections: number, depth: number): Scenario {
