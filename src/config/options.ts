@@ -884,7 +884,9 @@ const LIMITS = {
     default: 200,
     range: [1, 100_000],
     applies: "live",
-    doc: "Notifications of brokers that start in a second; the others wait.",
+    doc:
+      "Notifications of brokers that start in a second, and as many connections to restored brokers; " +
+      "the others wait.",
   }),
   httpMaxConnections: int({
     default: 500,

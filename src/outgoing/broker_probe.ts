@@ -3,10 +3,12 @@ import type { BrokerIdentity } from "../route/tables.ts";
 
 /** Milliseconds for a connection to be accepted or refused. */
 const TIMEOUT = 1000;
+const SECOND = 1000;
 
 /** The values that a {@link BrokerProbe} reads, each time it needs them. */
 export interface ProbeOptions {
   maxNotifications: number;
+  maxNotificationsPerSecond: number;
   listenPort: number;
   httpPort: number;
 }
@@ -28,12 +30,14 @@ export interface ProbeParts {
  * Asks restored brokers for a TCP connection, to find those that ended while this server was down.
  * Only a refusal tells that; an address that does not answer may be that of a broker all the same.
  *
- * Brokers choose their addresses freely, so the ports of this server are left out, and only a
- * limited number of connections is opened at once.
+ * Brokers choose their addresses freely, so that anybody could make this server connect anywhere.
+ * Therefore: never to a port of this server, once to an address, and limits on connections in
+ * progress and in a second.
  */
 export class BrokerProbe {
   readonly #parts: ProbeParts;
   #stopped = false;
+  #endSecond: (() => void) | undefined;
 
   constructor(parts: ProbeParts) {
     this.#parts = parts;
@@ -41,32 +45,48 @@ export class BrokerProbe {
 
   /** Probes brokers; resolves when all are done. */
   async run(brokers: Iterable<BrokerIdentity>): Promise<void> {
-    const waiting = [...brokers];
-    const probeNext = async () => {
-      for (let broker = waiting.pop(); broker !== undefined; broker = waiting.pop()) {
-        if (this.#stopped) return;
-        await this.#probe(broker);
-      }
-    };
-    const atOnce = Math.min(this.#parts.options.maxNotifications, waiting.length);
-    await Promise.all(Array.from({ length: atOnce }, probeNext));
+    const waiting = [...Map.groupBy(brokers, ({ brokerAddr }) => brokerAddr)];
+    while (waiting.length > 0 && !this.#stopped) {
+      const { maxNotifications, maxNotificationsPerSecond } = this.#parts.options;
+      const ofThisSecond = waiting.splice(0, maxNotificationsPerSecond);
+      const others = waiting.length > 0 ? this.#second() : undefined;
+      const probeNext = async () => {
+        for (let next = ofThisSecond.pop(); next !== undefined; next = ofThisSecond.pop()) {
+          if (this.#stopped) return;
+          await this.#probe(...next);
+        }
+      };
+      await Promise.all(Array.from({ length: maxNotifications }, probeNext));
+      await others;
+    }
   }
 
   /** Begins no further probes, and ignores the results of those in progress. */
   stop(): void {
     this.#stopped = true;
+    this.#endSecond?.();
   }
 
-  async #probe(broker: BrokerIdentity): Promise<void> {
+  #second(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, SECOND);
+    this.#endSecond = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    return promise;
+  }
+
+  async #probe(brokerAddr: string, brokers: readonly BrokerIdentity[]): Promise<void> {
     const { connect, isPermitted, isWaiting, refused, options } = this.#parts;
-    if (!isWaiting(broker)) return;
+    if (!brokers.some(isWaiting)) return;
     try {
-      const { hostname, port } = parseAddress(broker.brokerAddr);
+      const { hostname, port } = parseAddress(brokerAddr);
       if (port === options.listenPort || port === options.httpPort) return;
       if (!isPermitted(hostname, port)) return;
       (await connect(hostname, port, TIMEOUT)).destroy();
     } catch (error) {
-      if (isRefusal(error) && !this.#stopped) refused(broker);
+      if (isRefusal(error) && !this.#stopped) brokers.forEach((broker) => refused(broker));
     }
   }
 }

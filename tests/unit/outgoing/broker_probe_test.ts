@@ -1,10 +1,16 @@
 import { beforeEach, describe, it } from "@std/testing/bdd";
+import { FakeTime } from "@std/testing/time";
 import assert from "node:assert/strict";
 import { BrokerProbe } from "../../../src/outgoing/broker_probe.ts";
 import { identity } from "../../support/route_world.ts";
 
 describe("BrokerProbe", () => {
-  const options = { maxNotifications: 3, listenPort: 9876, httpPort: 9890 };
+  const options = {
+    maxNotifications: 3,
+    maxNotificationsPerSecond: 50,
+    listenPort: 9876,
+    httpPort: 9890,
+  };
   let connected: string[];
   let refused: string[];
   let open: number;
@@ -54,6 +60,27 @@ describe("BrokerProbe", () => {
     await run(...Array.from({ length: 20 }, (_, i) => `host-${i}:1`));
     assert.equal(connected.length, 20);
     assert.equal(most, 3);
+  });
+
+  it("connects once to an address that several brokers gave", async () => {
+    connect = () => {
+      throw new Deno.errors.ConnectionRefused("refused");
+    };
+    await probe.run(["a", "b", "c"].map((name) => identity("C", name, "victim:1")));
+    assert.deepEqual([connected, refused.sort()], [["victim:1"], ["a", "b", "c"]]);
+  });
+
+  it("begins a limited number of connections in a second", async () => {
+    using time = new FakeTime();
+    const done = run(...Array.from({ length: 120 }, (_, i) => `host-${i}:1`));
+    await time.tickAsync(999);
+    assert.equal(connected.length, 50);
+    await time.tickAsync(1);
+    await time.tickAsync(999);
+    assert.equal(connected.length, 100);
+    await time.tickAsync(1);
+    await done;
+    assert.equal(connected.length, 120);
   });
 
   it("leaves out its own ports, what is no address, and who was heard meanwhile", async () => {
