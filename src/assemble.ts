@@ -55,6 +55,7 @@ import { SharedAnswers } from "./route/shared_answers.ts";
 import { TableLimits } from "./route/table_limits.ts";
 import { RouteSnapshot } from "./snapshot/route_snapshot.ts";
 import { StartupError } from "./startup_error.ts";
+import { ChangeFeed } from "./watch/change_feed.ts";
 import { WorkSlice } from "./work_slice.ts";
 
 /** Bytes that a connection may hold beside one frame. */
@@ -96,6 +97,7 @@ export interface Processing {
   readonly tables: RouteTables;
   readonly limits: TableLimits;
   readonly answers: RouteAnswers;
+  readonly feed: ChangeFeed;
 }
 
 /** The parts of a name server. None of them is started. */
@@ -179,7 +181,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     heapLimit: runtime.heapLimit,
     expire: (connection) => server.expire(connection),
   });
-  const { cache, routes, tables, limits, answers, decoder, queues, dispatcher } = processing;
+  const { cache, routes, tables, limits, answers, feed, decoder, queues, dispatcher } = processing;
 
   const snapshot = options.routeSnapshotPath === "" ? undefined : new RouteSnapshot({
     file: await openFile("routeSnapshotPath"),
@@ -252,6 +254,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     tls: tls && acceptor && { acceptor, store: tls },
     access,
     http: { counters: httpCounters, tls: httpTls },
+    feed,
     loopLag: loopLag.seconds,
     options,
     runtime,
@@ -278,6 +281,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
       checkKvFile: () => kv.checkWritable(),
     },
     metrics,
+    feed,
     access,
     slice,
     log,
@@ -291,6 +295,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     access,
     lifecycle,
     routes,
+    feed,
     queues,
     dispatcher,
     server,
@@ -419,6 +424,16 @@ export function assembleProcessing(parts: {
   });
   config.subscribe("scanNotActiveBrokerInterval", () => routes.reschedule());
 
+  const generation = crypto.randomUUID().slice(0, 8);
+  const feed = new ChangeFeed({ tables, kv, options, slice, log, generation, now });
+  const { changes } = feed;
+  tables.subscribe(changes);
+  tables.subscribeBrokers(changes);
+  routes.subscribe(changes);
+  kv.subscribe((namespace, key) => changes.kvChanged(namespace, key));
+  config.subscribeToAll((updates) => changes.configChanged(updates));
+  config.subscribe("supportActingMaster", () => changes.rolesChanged());
+
   const others = {
     capacity: () => options.defaultThreadPoolQueueCapacity,
     concurrency: () => options.defaultThreadPoolNums,
@@ -464,5 +479,6 @@ export function assembleProcessing(parts: {
     tables,
     limits,
     answers,
+    feed,
   };
 }

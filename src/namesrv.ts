@@ -127,10 +127,11 @@ export class Namesrv {
   }
 
   async #start(): Promise<void> {
-    const { routes, loopLag, config, snapshot, log } = this.#parts;
+    const { routes, feed, loopLag, config, snapshot, log } = this.#parts;
     log.info("request processors registered");
     await this.#restoreRoutes();
     routes.start();
+    feed.start();
     loopLag.start();
     this.#timers = startSchedules(this.#parts);
     log.info("schedules started", { scanInterval: config.values.scanNotActiveBrokerInterval });
@@ -214,7 +215,7 @@ export class Namesrv {
   }
 
   #stopSchedules(): void {
-    const { kv, tls, httpTls, access, loopLag, routes, probe } = this.#parts;
+    const { kv, tls, httpTls, access, loopLag, routes, feed, probe } = this.#parts;
     probe.stop();
     for (const timer of this.#timers) clearInterval(timer);
     kv.close();
@@ -223,6 +224,7 @@ export class Namesrv {
     access.rules?.store.close();
     loopLag.stop();
     routes.stop();
+    feed.stop();
   }
 }
 

@@ -16,6 +16,7 @@ Everything that a peer can make this server keep, compute or wait for has a limi
 - Names of clusters, brokers, topics and zones, addresses, and namespaces and keys of the KV table have at most 255 bytes of UTF-8 and no control characters. This limit is fixed. The error names the field.
 - Requests that wait, cached routes and lines of the log have limits of their own: see *ThreadPool*, \`routeCacheMaxBytes\`, \`logRepeatLimit\` and \`logPeerLimit\` in [configuration.md](configuration.md). So have audit records (\`auditFileMaxBytes\`, \`auditMaxWaitingBytes\`, \`auditRecentRecords\`, \`auditRecentMaxBytes\`), refusals (\`accessRefusalRows\`), idle connections (\`serverChannelMaxIdleTimeSeconds\`) and the queue of connections that are not accepted yet (\`serverSocketBacklog\`).
 - The HTTP port has limits of its own, \`http...\`: each refusal is a line \`HTTP request refused\` with the option's name, and \`rocketmq_namesrv_http_refused_total\` counts it by reason. See [http.md](http.md#limits).
+- So have those who watch changes, \`watch...\`: see [watch.md](watch.md#limits).
 `;
 
 /** docs/limits.md: the options of the group for limits. */

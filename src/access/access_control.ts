@@ -1,6 +1,6 @@
 import type { Authenticated, Decision, Refused } from "./decision.ts";
 import { matchesCertificate, type NamesReader } from "./certificates.ts";
-import type { Action, Grants } from "./permissions.ts";
+import type { Action, Grants, Permission } from "./permissions.ts";
 import type { Account, Policy } from "./policy.ts";
 import { SignatureField, Signatures, type Signed, ZONE_FIELDS } from "./signature.ts";
 import { SHORT_CONTENT } from "./sha1.ts";
@@ -156,6 +156,18 @@ export class AccessControl {
     const rule = account.grants.find(action);
     if (rule === undefined) return { ...proven, allowed: false, reason: "no_grant" };
     return { ...proven, allowed: true, identity, rule };
+  }
+
+  /**
+   * Whether a client of the HTTP port has a permission for any resource.
+   *
+   * @param account the one whose token the request carries
+   */
+  mayAny(permission: Permission, peer: AccessPeer, account: Account | undefined): boolean {
+    const sender = this.#identify(peer, this.#policy());
+    if (sender.identities.some(({ grants }) => grants.has(permission))) return true;
+    return account !== undefined && this.#condition(account, sender) === undefined &&
+      account.grants.has(permission);
   }
 
   /** The identities of a request's sender and their rules, in words. */

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Account } from "./policy.ts";
-import type { Action } from "./permissions.ts";
+import type { Action, Permission } from "./permissions.ts";
 import type { Guard, RequestPeer, Rules } from "./guard.ts";
 import { verifySecret } from "./secret_hash.ts";
 
@@ -15,6 +15,18 @@ export interface HttpRefusal {
   readonly status: 401 | 403;
   readonly detail: string;
 }
+
+/** What a client of the HTTP port may see. */
+export interface Viewer {
+  /** False once the rules have changed, or allow it nothing any more. */
+  readonly current: boolean;
+  may(action: Action): boolean;
+  /** Whether it has a permission for any resource. */
+  mayAny(permission: Permission): boolean;
+}
+
+/** Sees everything. */
+export const ALL_SEEING: Viewer = { current: true, may: () => true, mayAny: () => true };
 
 /**
  * Decides about requests to the HTTP port by the same rules: anonymous, networks, and the accounts of
@@ -45,12 +57,56 @@ export class HttpAuthorization {
     authorization: string | null,
     request: string,
   ): Promise<HttpRefusal | undefined> {
-    const account = authorization === null ? undefined : await this.#prove(authorization);
+    return this.#check(action, peer, await this.#accountOf(authorization), request);
+  }
+
+  /**
+   * Decides about a request whose answer has parts that need different permissions.
+   *
+   * @param permissions those of the parts; without any of them, the request is refused
+   * @param authorization as for {@link check}
+   * @param request as for {@link check}
+   */
+  async viewerOf(
+    permissions: readonly Permission[],
+    peer: RequestPeer,
+    authorization: string | null,
+    request: string,
+  ): Promise<Viewer | HttpRefusal> {
+    const account = await this.#accountOf(authorization);
+    const { store, control } = this.#rules;
+    const { policy } = store;
+    const mayAny = (permission: Permission) => control.mayAny(permission, peer, account);
+    const [first = "cluster:read"] = permissions;
+    if (!permissions.some(mayAny)) {
+      const refusal = this.#check({ permission: first }, peer, account, request);
+      if (refusal !== undefined) return refusal;
+    }
+    const all = policy.mode === "audit";
+    return {
+      get current() {
+        return store.policy === policy && (all || permissions.some(mayAny));
+      },
+      may: (action) => all || control.decideHttp(action, peer, account).allowed,
+      mayAny: (permission) => all || mayAny(permission),
+    };
+  }
+
+  #check(
+    action: Action,
+    peer: RequestPeer,
+    account: Account | undefined,
+    request: string,
+  ): HttpRefusal | undefined {
     const decision = this.#guard.checkHttp(action, peer, account, request);
     if (decision === undefined) return undefined;
     return account === undefined
       ? { status: 401, detail: `${action.permission} needs an account that may do it` }
       : { status: 403, detail: `${account.accessKey} may not ${action.permission}` };
+  }
+
+  async #accountOf(authorization: string | null): Promise<Account | undefined> {
+    return authorization === null ? undefined : await this.#prove(authorization);
   }
 
   async #prove(authorization: string): Promise<Account | undefined> {

@@ -143,6 +143,11 @@ export class Grants {
     return found;
   }
 
+  /** Whether any rule is about a permission. */
+  has(permission: Permission): boolean {
+    return this.#rules.has(permission);
+  }
+
   /** All rules, in words. */
   describe(): string[] {
     return [...this.#rules.values()].flat().map(String);

@@ -8,10 +8,10 @@ import type { TlsConnect } from "../remoting/transport/transport.ts";
  */
 export function httpsGet(
   url: string,
-  { signal }: { signal: AbortSignal },
+  { signal, headers }: { signal: AbortSignal; headers?: Record<string, string> },
   connect: TlsConnect,
 ): Promise<Response> {
-  const { hostname, port, pathname } = new URL(url);
+  const { hostname, port, pathname, search } = new URL(url);
   const host = hostname.replace(/^\[|\]$/g, "");
   return new Promise((resolve, reject) => {
     const socket = tls.connect({ host, port: Number(port || "443"), ...connect });
@@ -20,10 +20,12 @@ export function httpsGet(
     signal.addEventListener("abort", abort);
     socket.once("close", () => signal.removeEventListener("abort", abort));
     const request = http.get(
-      { host, port, path: pathname, createConnection: () => socket },
+      { host, port, path: pathname + search, headers, createConnection: () => socket },
       (answer) => {
-        const { statusCode: status = 0 } = answer;
-        resolve(new Response(ReadableStream.from(answer), { status }));
+        const { statusCode: status = 0, headers } = answer;
+        const type = headers["content-type"] ?? "";
+        const body = ReadableStream.from(answer);
+        resolve(new Response(body, { status, headers: { "content-type": type } }));
       },
     );
     request.once("error", reject);

@@ -10,6 +10,7 @@ import { addPing } from "./ping.ts";
 import { Registry, type Surroundings } from "./registry.ts";
 import { addTop } from "./top.ts";
 import { addTopicCommands } from "./topics.ts";
+import { addWatch } from "./watch.ts";
 
 /** The executable's name, in help texts and error messages. */
 export const PROGRAM = "rocketmq-namesrv";
@@ -38,6 +39,7 @@ export function createProgram(surroundings: Surroundings, output: OutputConfigur
   addAccessCommands(registry);
   addDiff(registry);
   addTop(registry);
+  addWatch(registry);
   addBench(registry);
   addCompletions(program, surroundings.out);
   return program;

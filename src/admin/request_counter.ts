@@ -4,7 +4,10 @@ const REQUESTS = "rocketmq_namesrv_requests_total";
 const MAX_LENGTH = 8_000_000;
 
 /** Fetches a URL, like `fetch`. */
-export type Fetch = (url: string, init: { signal: AbortSignal }) => Promise<Response>;
+export type Fetch = (
+  url: string,
+  init: { signal: AbortSignal; headers?: Record<string, string> },
+) => Promise<Response>;
 
 /** Reads the number of answered requests from a name server's metrics. */
 export class RequestCounter {

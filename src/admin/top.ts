@@ -1,16 +1,16 @@
 import type { NameServer } from "./name_server.ts";
-import { findMetricsPort } from "./metrics_port.ts";
-import { CommandFailure, UsageError } from "./failures.ts";
-import { parseCount, parseDuration, parseServers, type ServerOptions } from "./options.ts";
+import { fetchWith, findHttpPort, parseOrigins } from "./http_port.ts";
+import { CommandFailure } from "./failures.ts";
+import { parseCount, parseDuration, type ServerOptions } from "./options.ts";
 import { type Cell, type Output, styled } from "./output.ts";
 import { millis } from "./ping.ts";
 import type { Registry } from "./registry.ts";
-import { httpsGet } from "./https_get.ts";
-import { type Fetch, RequestCounter } from "./request_counter.ts";
+import { RequestCounter } from "./request_counter.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Session } from "./session.ts";
+import { Stop } from "./stop.ts";
 import { printable } from "./text.ts";
-import { type Sight, Watch } from "./watch.ts";
+import { Poller, type Sight } from "./poller.ts";
 import type { TlsConnect } from "../remoting/transport/transport.ts";
 
 interface TopOptions extends ServerOptions {
@@ -25,8 +25,6 @@ const MAX_COUNT = 1_000_000;
 /** How many changes the screen keeps. */
 const KEPT_CHANGES = 100;
 
-const CTRL_C = 3;
-const LETTER_Q = 0x71;
 const ENTER_SCREEN = "\x1b[?1049h\x1b[?25l";
 const LEAVE_SCREEN = "\x1b[?25h\x1b[?1049l";
 const HOME = "\x1b[H";
@@ -51,14 +49,14 @@ async function top(session: Session, _: readonly string[], options: TopOptions):
   const count = options.count === undefined
     ? Infinity
     : parseCount(options.count, "--count", MAX_COUNT);
-  const watches = watchesOf(servers.all, options.http, access.tls);
+  const pollers = pollersOf(servers.all, options.http, access.tls);
   const view = json ? new JsonView(out) : out.terminal ? new Screen(out, runtime) : new Lines(out);
 
-  const stop = new Stop(runtime);
+  const stop = new Stop(runtime, { keys: true });
   let entered = false;
   try {
     for (let i = 0; i < count && !stop.stopped; i++) {
-      const sights = await Promise.all(watches.map((watch) => watch.look()));
+      const sights = await Promise.all(pollers.map((poller) => poller.look()));
       if (i === 0) {
         const failures = sights.flatMap(({ failure }) => failure ?? []);
         if (failures.length === sights.length) {
@@ -76,79 +74,20 @@ async function top(session: Session, _: readonly string[], options: TopOptions):
   }
 }
 
-function watchesOf(
+function pollersOf(
   servers: readonly NameServer[],
   http: string | undefined,
-  tls: TlsConnect = { rejectUnauthorized: true },
-): Watch[] {
-  const given = http === undefined ? undefined : parseOrigins(http);
-  const get: Fetch = (url, init) =>
-    url.startsWith("https:") ? httpsGet(url, init, tls) : fetch(url, init);
-  if (given !== undefined && given.length !== servers.length) {
-    throw new UsageError(`--http ${http}: needs one address for each in -n, in the same order`);
-  }
+  tls: TlsConnect | undefined,
+): Poller[] {
+  const given = http === undefined ? undefined : parseOrigins(http, servers);
+  const get = fetchWith(tls);
   return servers.map((server, i) => {
     const origin = given?.[i];
-    return new Watch(server, {
-      find: () => origin === undefined ? findMetricsPort(server) : Promise.resolve({ origin }),
+    return new Poller(server, {
+      find: () => origin === undefined ? findHttpPort(server) : Promise.resolve({ origin }),
       counter: (origin) => new RequestCounter(origin, HTTP_TIMEOUT, get),
     }, Date.now);
   });
-}
-
-/** @throws {UsageError} */
-function parseOrigins(list: string): string[] {
-  const items = list.split(/[;,]/).map((item) => item.trim()).filter((item) => item !== "");
-  if (items.length === 0) parseServers(list, "--http");
-  return items.map((item) => {
-    const [address] = parseServers(item.replace(/^https:/, "http:"), "--http");
-    return `${item.startsWith("https:") ? "https" : "http"}://${address}`;
-  });
-}
-
-/** Ends `top` on a signal or when q is pressed. */
-class Stop {
-  stopped = false;
-  readonly #runtime: Runtime;
-  readonly #raw: boolean;
-  readonly #signals: readonly ("SIGINT" | "SIGTERM")[];
-  readonly #wanted = Promise.withResolvers<void>();
-  readonly #stop = () => {
-    this.stopped = true;
-    this.#wanted.resolve();
-  };
-
-  constructor(runtime: Runtime) {
-    this.#runtime = runtime;
-    // Windows does not support SIGTERM.
-    this.#signals = runtime.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
-    for (const signal of this.#signals) runtime.addSignalListener(signal, this.#stop);
-    this.#raw = runtime.stdin.isTerminal() && runtime.stdout.isTerminal();
-    if (this.#raw) {
-      runtime.stdin.setRaw(true);
-      void this.#readKeys();
-    }
-  }
-
-  /** Waits this many milliseconds, or until the end. */
-  async sleep(ms: number): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const time = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
-    await Promise.race([time, this.#wanted.promise]);
-    clearTimeout(timer);
-  }
-
-  end(): void {
-    if (this.#raw) this.#runtime.stdin.setRaw(false);
-    for (const signal of this.#signals) this.#runtime.removeSignalListener(signal, this.#stop);
-  }
-
-  async #readKeys(): Promise<void> {
-    const key = new Uint8Array(1);
-    while (!this.stopped && await this.#runtime.stdin.read(key) !== null) {
-      if (key[0] === CTRL_C || key[0] === LETTER_Q) this.#stop();
-    }
-  }
 }
 
 /** Shows the results of each round. */

@@ -61,6 +61,7 @@ export class LiveConfig {
   readonly #store: ConfigStore;
   readonly #denied: ReadonlySet<string>;
   readonly #listeners = new Map<OptionName, Listener[]>();
+  readonly #changeListeners: ((changes: readonly ConfigChange[]) => void)[] = [];
   /** Updates run one after another: each starts when the previous one has settled. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -113,6 +114,11 @@ export class LiveConfig {
     this.#listeners.set(name, listeners);
   }
 
+  /** Calls `listener` with the changes of each update that is in effect. It must not throw. */
+  subscribeToAll(listener: (changes: readonly ConfigChange[]) => void): void {
+    this.#changeListeners.push(listener);
+  }
+
   async #update(
     text: string,
     stored: (keys: readonly string[]) => void,
@@ -132,7 +138,13 @@ export class LiveConfig {
     stored(keys);
     const before = new Map(keys.map((key) => [key, this.#shown(key)]));
     this.#apply(plan);
-    return [...before].map(([key, text]) => ({ key, before: text, after: this.#shown(key) }));
+    const done = [...before].map(([key, text]) => ({
+      key,
+      before: text,
+      after: this.#shown(key),
+    }));
+    for (const listener of this.#changeListeners) listener(done);
+    return done;
   }
 
   /** Paths and TLS options are always denied: a request once chose a path (CVE-2023-37582). */

@@ -950,6 +950,44 @@ const LIMITS = {
     doc:
       "Seconds that a client has to read an answer of the HTTP port, or the connection is closed.",
   }),
+  watchMaxWatchers: int({
+    default: 64,
+    range: [0, 10_000],
+    applies: "live",
+    doc:
+      "Streams of /api/v1/watch that may be open; a further one gets a 503. Their connections do " +
+      "not count towards httpMaxConnections. 0: nobody may watch.",
+  }),
+  watchMaxUnreadBytes: int({
+    default: MiB,
+    range: [64 * KiB, 256 * MiB],
+    applies: "live",
+    doc:
+      "Bytes of events that a watcher may be behind. One that is further behind loses its connection, " +
+      "and can resume. So does one that takes nothing for httpAnswerTimeoutSeconds.",
+  }),
+  watchHistoryBytes: int({
+    default: 4 * MiB,
+    range: [256 * KiB, 1024 * MiB],
+    applies: "live",
+    doc:
+      "Memory for events that watchers may still resume from, in bytes, estimated. Over it, the oldest " +
+      "are forgotten.",
+  }),
+  watchNamedTopics: int({
+    default: 50,
+    range: [1, 1000],
+    applies: "live",
+    doc:
+      "Topics of a broker, or keys of a KV namespace, that have events of their own when they change " +
+      "together. Of more, one event tells the numbers.",
+  }),
+  watchKeepAliveSeconds: int({
+    default: 15,
+    range: [1, 60],
+    applies: "live",
+    doc: "Seconds after which a watcher gets a sign of life when nothing changes.",
+  }),
 } as const satisfies Record<string, Option>;
 
 /** Options of the reference without a counterpart here: accepted, reported, and without effect. */

@@ -6,7 +6,7 @@ import type { WorkSlice } from "../work_slice.ts";
 import { SOFTWARE } from "../version.ts";
 import { accessRoutes, type AccessRoutesParts } from "./routes/access_routes.ts";
 import { AllowedHosts } from "./server/allowed_hosts.ts";
-import { HttpProblem } from "./server/answer.ts";
+import { accessProblem } from "./server/answer.ts";
 import { type ApiParts, apiRoutes } from "./routes/api_routes.ts";
 import { type AddressOptions, addressRoutes } from "./routes/address_routes.ts";
 import { type Condition, healthRoutes, readiness } from "./routes/health_routes.ts";
@@ -16,6 +16,7 @@ import type { HttpTls } from "./server/http_tls.ts";
 import { type Authorize, HttpPort, type HttpPortLimits } from "./server/http_port.ts";
 import { Pager } from "./routes/pager.ts";
 import { metricsRoute } from "./routes/metrics_route.ts";
+import { watchRoute, type WatchRouteParts } from "./routes/watch_route.ts";
 
 /** Dependencies of the HTTP port. */
 export interface HttpPortParts extends Omit<ApiParts, "pager"> {
@@ -24,6 +25,7 @@ export interface HttpPortParts extends Omit<ApiParts, "pager"> {
   tls?: HttpTls;
   condition: Condition;
   metrics?: MetricsSource;
+  feed: WatchRouteParts["feed"];
   access: AccessRoutesParts & { readonly authorization?: HttpAuthorization };
   /** The port of the name server, for the address service. */
   namesrvPort(): number;
@@ -54,7 +56,7 @@ const HEALTH: readonly string[] = ["/livez", "/readyz", "/version"];
 
 /** Creates the HTTP port with all its routes, not listening yet. */
 export function createHttpPort(
-  { listener, tls, condition, metrics, access, log, slice, counters, namesrvPort, ...told }:
+  { listener, tls, condition, metrics, feed, access, log, slice, counters, namesrvPort, ...told }:
     HttpPortParts,
 ): HttpPort {
   const now = () => performance.now();
@@ -76,6 +78,7 @@ export function createHttpPort(
       ...(metrics ? [metricsRoute(metrics, now)] : []),
       ...apiRoutes({ ...told, pager: new Pager(slice) }),
       ...accessRoutes(access),
+      watchRoute({ feed, authorization: access.authorization }),
     ],
   });
 }
@@ -94,10 +97,6 @@ function authorizeBy(
       request.headers.get("authorization"),
       `${request.method} ${path}`,
     );
-    if (refusal === undefined) return;
-    const headers = refusal.status === 401
-      ? { "www-authenticate": 'Bearer realm="rocketmq-namesrv", Basic realm="rocketmq-namesrv"' }
-      : undefined;
-    throw new HttpProblem(refusal.status, refusal.detail, { headers });
+    if (refusal !== undefined) throw accessProblem(refusal);
   };
 }

@@ -594,6 +594,11 @@ const REQUESTS = {
     meaning: "A request to the HTTP port was refused, or its connection closed, at a limit: see " +
       "limits.md and http.md. The reason names the option.",
   },
+  "watchers not informed": {
+    levels: ["ERROR"],
+    fields: ["error"],
+    meaning: "A fault of this server: please report it. Watchers may miss changes.",
+  },
   "HTTP connection not accepted": {
     levels: ["WARN"],
     fields: ["error"],

@@ -10,6 +10,7 @@ import { MASTER_ID, RequestCode, ResponseCode } from "../protocol/codes.ts";
 import { CLOSE_REASONS } from "../remoting/remoting_counters.ts";
 import { AnswerResult, LATENCY_BOUNDS } from "../remoting/request_counters.ts";
 import type { LiveBroker } from "../route/tables.ts";
+import { GAP_REASONS } from "../watch/events.ts";
 import type { Sources } from "./sources.ts";
 
 /** Label values by name. */
@@ -391,6 +392,34 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
             const expires = tls?.expires;
             return expires === undefined ? [] : sample(expires / 1000);
           },
+        },
+      ),
+      gauge("watchers", "Open streams of /api/v1/watch, limited by watchMaxWatchers.", {
+        read: ({ feed }) => sample(feed.watchers),
+      }),
+      counter(
+        "watch_events_total",
+        "Changes that became events for watchers, whether or not there were any.",
+        {
+          labels: ["event"],
+          read: ({ feed }) => byLabel("event", feed.events),
+        },
+      ),
+      counter(
+        "watch_gaps_total",
+        "Watchers that were told that they may have missed events. " +
+          listed("reason", GAP_REASONS),
+        {
+          labels: ["reason"],
+          read: ({ feed }) => byLabel("reason", feed.gaps),
+        },
+      ),
+      gauge(
+        "watch_history_bytes",
+        "Memory of the events that watchers may resume from, limited by watchHistoryBytes.",
+        {
+          unit: "By",
+          read: ({ feed }) => sample(feed.historyBytes),
         },
       ),
     ],

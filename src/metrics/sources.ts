@@ -16,6 +16,7 @@ import type { RouteView } from "../route/route_view.ts";
 import type { TableLimits } from "../route/table_limits.ts";
 import type { RouteSnapshot } from "../snapshot/route_snapshot.ts";
 import type { TlsStore } from "../tls/store.ts";
+import type { ChangeFeed } from "../watch/change_feed.ts";
 
 /** Resource usage and versions of the process and its engine. */
 export interface Runtime {
@@ -69,6 +70,7 @@ export interface Sources {
     /** Absent without httpTlsEnable. */
     readonly tls?: Pick<TlsStore, "expires" | "reloads" | "failedReloads">;
   };
+  feed: Pick<ChangeFeed, "watchers" | "events" | "gaps" | "historyBytes">;
   /** Seconds. */
   loopLag: Histogram;
   options: Readonly<{ metricsPerBroker: boolean; metricsPerAccount: boolean }>;

@@ -34,3 +34,8 @@ export function minLong(values: Iterable<Long>): Long | undefined {
   for (const value of values) if (min === undefined || value < min) min = value;
   return min;
 }
+
+/** Returns a value for JSON: a string where parsers would lose digits. */
+export function showLong(value: Long): number | string {
+  return typeof value === "bigint" ? `${value}` : value;
+}

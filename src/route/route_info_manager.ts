@@ -65,7 +65,23 @@ interface Applying {
 /** Brokers of one name that are to be removed. */
 interface Removal {
   readonly asked: Unregistration[];
-  readonly lost: LiveBroker[];
+  readonly lost: { readonly live: LiveBroker; readonly reason: RemovalReason }[];
+}
+
+/** Why a broker was removed, as the log shows it. */
+export type RemovalReason =
+  | "unregistered"
+  | "connection lost"
+  | "heartbeat timeout"
+  | "not heard since the restart"
+  | "restored, but its address refuses connections";
+
+/** Hears what the tables alone do not show. It must not throw. */
+export interface RouteActionListener {
+  /** A broker is about to be removed. */
+  removing(brokerName: string, brokerAddr: string, reason: RemovalReason): void;
+  /** The permission of all topics of a broker name was changed by request. */
+  permissionChanged(brokerName: string, change: "wiped" | "granted", topics: number): void;
 }
 
 /** Counters of a {@link RouteInfoManager}. */
@@ -119,6 +135,7 @@ export class RouteInfoManager {
   readonly #applying = new Map<string, Applying>();
   #deferred = false;
   readonly #scanTimer: ScanTimer;
+  readonly #listeners: RouteActionListener[] = [];
 
   constructor(tables: RouteTables, env: RouteEnvironment) {
     this.#tables = tables;
@@ -130,6 +147,11 @@ export class RouteInfoManager {
       scan: () => this.scan(),
       paused: (millis) => this.#excuse(millis),
     });
+  }
+
+  /** Calls the listener from now on. */
+  subscribe(listener: RouteActionListener): void {
+    this.#listeners.push(listener);
   }
 
   /** Starts scanning for silent brokers. */
@@ -362,16 +384,22 @@ export class RouteInfoManager {
       const live = this.#tables.liveBroker(broker.clusterName, brokerName, broker.brokerAddr);
       if (live !== undefined) this.#counters.unregistered++;
       addrs.add(broker.brokerAddr);
+      this.#tellRemoval(brokerName, broker.brokerAddr, "unregistered");
       log.info("broker unregistered", { ...shown(broker), ...from });
     }
-    for (const live of lost) {
+    for (const { live, reason } of lost) {
       this.#lost.delete(live);
       addrs.add(live.brokerAddr);
+      this.#tellRemoval(brokerName, live.brokerAddr, reason);
       log.info("broker unregistered", shown(live));
     }
     const change = yield* unregisterBrokers(this.#tables, brokerName, [...addrs]);
     this.#removing.delete(brokerName);
     if (change !== undefined) this.#notify(change);
+  }
+
+  #tellRemoval(brokerName: string, brokerAddr: string, reason: RemovalReason): void {
+    for (const listener of this.#listeners) listener.removing(brokerName, brokerAddr, reason);
   }
 
   /**
@@ -420,7 +448,7 @@ export class RouteInfoManager {
     this.#loseRestored(live, "restored, but its address refuses connections");
   }
 
-  #loseRestored(live: LiveBroker, reason: string): void {
+  #loseRestored(live: LiveBroker, reason: RemovalReason): void {
     if (this.#lose(live, reason)) this.#counters.unconfirmed++;
   }
 
@@ -474,17 +502,25 @@ export class RouteInfoManager {
 
   /** Removes write permission from all topics of a broker name. Resolves to their number. */
   wipeWritePerm(brokerName: string): Promise<number> {
-    return this.#changePerm(brokerName, (perm) => perm & ~Perm.WRITE);
+    return this.#changePerm(brokerName, "wiped", (perm) => perm & ~Perm.WRITE);
   }
 
   /** Grants read and write permission to all topics of a broker name. Resolves to their number. */
   addWritePerm(brokerName: string): Promise<number> {
-    return this.#changePerm(brokerName, () => Perm.READ | Perm.WRITE);
+    return this.#changePerm(brokerName, "granted", () => Perm.READ | Perm.WRITE);
   }
 
-  #changePerm(brokerName: string, change: (perm: number) => number): Promise<number> {
+  async #changePerm(
+    brokerName: string,
+    what: "wiped" | "granted",
+    change: (perm: number) => number,
+  ): Promise<number> {
     this.#applying.get(brokerName)?.job.finish();
-    return this.#env.slice.drive(changePerm(this.#tables, brokerName, change));
+    const topics = await this.#env.slice.drive(changePerm(this.#tables, brokerName, change));
+    if (topics > 0) {
+      for (const listener of this.#listeners) listener.permissionChanged(brokerName, what, topics);
+    }
+    return topics;
   }
 
   #heard(): Heard {
@@ -501,10 +537,10 @@ export class RouteInfoManager {
   }
 
   /** @returns false when it was queued for removal already */
-  #lose(live: LiveBroker, reason: string): boolean {
+  #lose(live: LiveBroker, reason: RemovalReason): boolean {
     if (this.#lost.has(live)) return false;
     this.#lost.add(live);
-    this.#removalOf(live.brokerName).lost.push(live);
+    this.#removalOf(live.brokerName).lost.push({ live, reason });
     this.#env.log.warn("broker lost", { ...shown(live), reason });
     return true;
   }

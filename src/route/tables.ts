@@ -43,9 +43,13 @@ export interface LiveBroker extends BrokerIdentity, Heard {
   readonly restored: boolean;
 }
 
+/** How queue data of a topic changed, or one of its static mappings (`changed`). */
+export type TopicChange = "added" | "changed" | "removed";
+
 /** Called for every change that affects a route. */
 export interface RouteListener {
-  topicChanged(topic: string): void;
+  /** @param brokerName the brokers on which the topic changed */
+  topicChanged(topic: string, brokerName: string, change: TopicChange): void;
   /** The addresses, flags, clusters or filter servers of the brokers with this name changed. */
   brokerChanged(brokerName: string): void;
 }
@@ -522,6 +526,7 @@ export class RouteTables implements RouteView {
     const of = this.#topicsOfBroker(data.brokerName);
     const at = of.positions.get(name);
     let topic = this.#topics.get(name);
+    const change = at === undefined ? "added" : "changed";
     if (at !== undefined && topic !== undefined) {
       const known = topic.datas[at];
       if (known !== undefined && sameQueueData(known, data)) return false;
@@ -546,7 +551,7 @@ export class RouteTables implements RouteView {
       this.#place(of, topic, topic.datas.length - 1);
     }
     of.changedAt = ++this.#changes;
-    this.#topicChanged(name);
+    this.#topicChanged(name, data.brokerName, change);
     return true;
   }
 
@@ -586,7 +591,9 @@ export class RouteTables implements RouteView {
       this.#contentBytes += mapBytes(of.positions.size);
       of.changedAt = this.#changes;
     }
-    for (const name of names) this.#topicChanged(name);
+    for (const { brokerName } of datas) {
+      for (const name of names) this.#topicChanged(name, brokerName, "added");
+    }
   }
 
   #place({ positions }: TopicsOfBroker, { name }: Topic, at: number): void {
@@ -613,7 +620,7 @@ export class RouteTables implements RouteView {
       topic.datas[at] = last;
       this.#topicsOf.get(last.brokerName)?.positions.set(name, at);
     }
-    this.#topicChanged(name);
+    this.#topicChanged(name, brokerName, "removed");
     return true;
   }
 
@@ -627,7 +634,7 @@ export class RouteTables implements RouteView {
     this.#topicListBytes -= textBytes(name);
     this.#contentBytes -= TOPIC_BYTES + stringBytes(name) + arrayBytes(topic.datas.length) +
       mappingsBytes(topic.mappings);
-    this.#topicChanged(name);
+    for (const { brokerName } of topic.datas) this.#topicChanged(name, brokerName, "removed");
     return true;
   }
 
@@ -714,11 +721,11 @@ export class RouteTables implements RouteView {
       (size === 0 ? 0 : mapBytes(size)) - (known === undefined ? 0 : infoBytes(known));
     topic.routeBytes += mappingBytes(info) - (known === undefined ? 0 : mappingBytes(known));
     this.#touch(info.bname);
-    this.#topicChanged(name);
+    this.#topicChanged(name, info.bname, "changed");
   }
 
-  #topicChanged(topic: string): void {
-    for (const listener of this.#listeners) listener.topicChanged(topic);
+  #topicChanged(topic: string, brokerName: string, change: TopicChange): void {
+    for (const listener of this.#listeners) listener.topicChanged(topic, brokerName, change);
   }
 
   #touch(brokerName: string): void {

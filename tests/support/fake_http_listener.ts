@@ -3,6 +3,14 @@ import type {
   HttpListener,
   HttpObserver,
 } from "../../src/http/server/http_listener.ts";
+import type { Sender } from "../../src/http/server/router.ts";
+
+/** The sender of a request whose answer has not been sent. */
+export const SENDER: Sender = {
+  client: "127.0.0.1:50000",
+  headers: new Headers(),
+  sent: new Promise(() => {}),
+};
 
 /** An HTTP listener whose client is the test. */
 export class FakeHttpListener implements HttpListener {

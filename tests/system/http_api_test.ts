@@ -129,6 +129,9 @@ describe("the HTTP port of a server with brokers", () => {
       assert.equal(response.status, 200, path);
       await description.check(path, response);
     }
+    // Its events have no end.
+    const watch = await http.get("/api/v1/watch", { method: "HEAD" });
+    await description.check("/api/v1/watch", watch);
     for (const id of description.operations) assert.ok(description.seen.has(`${id} 200`), id);
   });
 

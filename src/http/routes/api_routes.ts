@@ -1,7 +1,7 @@
 import type { LiveConfig } from "../../config/live_config.ts";
 import type { KvConfig } from "../../kv/kv_config.ts";
-import { MASTER_ID, MqVersion, ResponseCode } from "../../protocol/codes.ts";
-import { type Long, minLong } from "../../protocol/long.ts";
+import { MqVersion, ResponseCode } from "../../protocol/codes.ts";
+import { type Long, showLong } from "../../protocol/long.ts";
 import { mqVersionName, parseMqVersion } from "../../protocol/mq_version.ts";
 import type { BrokerData } from "../../protocol/route_data.ts";
 import type { ConnectionView, RemotingServer } from "../../remoting/server.ts";
@@ -12,6 +12,7 @@ import {
   type RouteAnswerOptions,
   type RouteAnswers,
 } from "../../route/route_answers.ts";
+import { roleOf } from "../../route/broker_role.ts";
 import type { RouteView } from "../../route/route_view.ts";
 import { HttpProblem, json } from "../server/answer.ts";
 import { PAGE_PARAMETERS, Pager } from "./pager.ts";
@@ -110,7 +111,7 @@ export function apiRoutes(parts: ApiParts): Route[] {
     const connection = live?.connection && server.view(live.connection);
     return {
       brokerId: showLong(id),
-      role: roleOf(broker, id),
+      role: roleOf(broker, id, options),
       address,
       haServerAddress: live?.haServerAddr ?? null,
       filterServers: tables.filterServers(broker.brokerName, address) ?? [],
@@ -126,13 +127,6 @@ export function apiRoutes(parts: ApiParts): Route[] {
       restored: live?.restored ?? false,
       connection: connection ? showConnection(connection) : null,
     };
-  }
-
-  function roleOf(broker: BrokerData, id: Long): string {
-    if (id === MASTER_ID) return "master";
-    const acts = options.supportActingMaster && broker.enableActingMaster &&
-      id === minLong(broker.brokerAddrs.keys());
-    return acts ? "actingMaster" : "slave";
   }
 
   function topics({ query }: RouteRequest): Promise<Response> {
@@ -250,11 +244,6 @@ function showConnection({ id, peer, proxied, since, software, tls }: ConnectionV
 
 function showVersion(ordinal: number) {
   return { ordinal, name: mqVersionName(ordinal) ?? null };
-}
-
-/** A string where JSON parsers would lose digits. */
-function showLong(value: Long): number | string {
-  return typeof value === "bigint" ? `${value}` : value;
 }
 
 function showTime(milliseconds: number): string {

@@ -1,3 +1,5 @@
+import type { HttpRefusal } from "./http_counters.ts";
+
 const TITLES = new Map([
   [400, "Bad Request"],
   [401, "Unauthorized"],
@@ -16,19 +18,26 @@ export class HttpProblem extends Error {
   readonly status: number;
   readonly parameter: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  /** The limit that it is refused for: the port counts and logs it. */
+  readonly refusal: HttpRefusal | undefined;
 
   /**
    * @param status 400, 401, 403, 404, 405, 421, 431, 500 or 503
-   * @param more the invalid parameter, and headers for the response
+   * @param more the invalid parameter, headers for the response, the limit that was reached
    */
   constructor(
     status: number,
     message: string,
-    more: { parameter?: string; headers?: Readonly<Record<string, string>> } = {},
+    more: {
+      parameter?: string;
+      headers?: Readonly<Record<string, string>>;
+      refusal?: HttpRefusal;
+    } = {},
   ) {
     super(message);
     this.status = status;
     this.parameter = more.parameter;
+    this.refusal = more.refusal;
     this.headers = more.headers ?? {};
   }
 
@@ -38,6 +47,21 @@ export class HttpProblem extends Error {
     const body = { type: "about:blank", title: TITLES.get(status), status, detail, parameter };
     return answer(JSON.stringify(body), "application/problem+json", { status, headers });
   }
+}
+
+/** A request that the rules of access control refuse. */
+export function accessProblem(
+  { status, detail }: { readonly status: 401 | 403; readonly detail: string },
+): HttpProblem {
+  const headers = status === 401
+    ? { "www-authenticate": 'Bearer realm="rocketmq-namesrv", Basic realm="rocketmq-namesrv"' }
+    : undefined;
+  return new HttpProblem(status, detail, { headers });
+}
+
+/** A request that is refused at a limit; the client may try again in a second. */
+export function busy(refusal: HttpRefusal, reason: string): HttpProblem {
+  return new HttpProblem(503, reason, { refusal, headers: { "retry-after": "1" } });
 }
 
 /** Returns a JSON response. */

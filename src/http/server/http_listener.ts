@@ -10,6 +10,29 @@ export interface HttpRequest {
   readonly localHost: string;
 }
 
+/** A response that goes on until one of both sides ends it. */
+export class StreamResponse extends Response {
+  /**
+   * Sends the content. It is not called when the client has gone, or wants the headers only.
+   */
+  readonly begin: (stream: ResponseStream) => void;
+
+  constructor(headers: Readonly<Record<string, string>>, begin: (stream: ResponseStream) => void) {
+    super(null, { headers });
+    this.begin = begin;
+  }
+}
+
+/** The content of a {@link StreamResponse} on its way to the client. */
+export interface ResponseStream {
+  /** Sends bytes. Calls `taken` when the system has taken them; never, when the client has gone. */
+  write(bytes: Uint8Array, taken: () => void): void;
+  /** Ends the response after what was written. */
+  end(): void;
+  /** Closes the connection at a limit. */
+  refuse(reason: HttpCloseReason): void;
+}
+
 /**
  * Handles a request.
  *
@@ -38,6 +61,7 @@ export const CLOSED = {
   pipelined: "too many requests at once (httpMaxOpenRequests)",
   slow: "the request was not complete in time (httpRequestTimeoutSeconds)",
   unread: "the answer was not read in time (httpAnswerTimeoutSeconds)",
+  behind: "a watcher left too much unread (watchMaxUnreadBytes)",
   header: "the line and headers of the request are too long (httpMaxHeaderBytes)",
   malformed: "it does not speak HTTP",
   plain: "this port speaks HTTPS only (httpTlsEnable)",
@@ -65,7 +89,10 @@ export interface HttpObserver {
 /** A listening HTTP server. */
 export interface HttpServer {
   readonly port: number;
-  /** Stops accepting connections; resolves when the requests in progress are answered. */
+  /**
+   * Stops accepting connections, and ends streams; resolves when the requests in progress are
+   * answered.
+   */
   shutdown(): Promise<void>;
   /** Closes all connections at once. */
   abort(): void;

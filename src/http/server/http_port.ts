@@ -1,6 +1,6 @@
 import { listenEverywhere } from "../../listen_everywhere.ts";
 import type { Log } from "../../log/log.ts";
-import { HttpProblem } from "./answer.ts";
+import { busy, HttpProblem } from "./answer.ts";
 import type { AllowedHosts } from "./allowed_hosts.ts";
 import type { HttpCounters, HttpRefusal } from "./http_counters.ts";
 import {
@@ -10,6 +10,7 @@ import {
   type HttpObserver,
   type HttpRequest,
   type HttpServer,
+  StreamResponse,
 } from "./http_listener.ts";
 import { Throttle } from "./throttle.ts";
 import type { HttpTls } from "./http_tls.ts";
@@ -134,7 +135,12 @@ export class HttpPort {
   async #answer(request: HttpRequest, sent: Promise<void>, client: string): Promise<Response> {
     const over = sent.catch(() => {});
     this.#open++;
-    const response = await this.#find(request, client);
+    const response = await this.#find(request, client, over);
+    // Streams have limits of their own.
+    if (response instanceof StreamResponse) {
+      this.#open--;
+      return response;
+    }
     const size = Number(response.headers.get("content-length"));
     this.#unsent += size;
     // Subtracted here even if the client left earlier, because it was not added until now.
@@ -145,60 +151,43 @@ export class HttpPort {
     return response;
   }
 
-  async #find(request: HttpRequest, client: string): Promise<Response> {
+  async #find(request: HttpRequest, client: string, sent: Promise<void>): Promise<Response> {
     try {
       const found = this.#router.find(request);
       if (!found.anyHost && !this.#hosts.allow(request.url)) {
-        throw this.#refuse("host", client, 421, WRONG_HOST);
+        throw new HttpProblem(421, WRONG_HOST, { refusal: "host" });
       }
       const answer = async () => {
         await this.#authorize?.(found, request, client);
-        return await found.answer();
+        return await found.answer({ client, headers: request.headers, sent });
       };
-      if (!found.priority) return await this.#inLine(client, answer);
+      if (!found.priority) return await this.#inLine(answer);
       await this.#priorityThrottle.turn();
       return await answer();
     } catch (error) {
-      if (error instanceof HttpProblem) return error.toResponse();
+      if (error instanceof HttpProblem) {
+        if (error.refusal !== undefined) this.#count(error.refusal, client, error.message);
+        return error.toResponse();
+      }
       this.#log.error("HTTP request failed", { url: request.url, error });
       return new HttpProblem(500, "internal error; see the server's log").toResponse();
     }
   }
 
-  #inLine(client: string, respond: () => Promise<Response>): Promise<Response> {
+  #inLine(respond: () => Promise<Response>): Promise<Response> {
     const { httpMaxOpenRequests: max } = this.#limits;
     if (this.#open > max) {
-      throw this.#busy(
-        "requests",
-        client,
-        `more than ${max} requests are open (httpMaxOpenRequests)`,
-      );
+      throw busy("requests", `more than ${max} requests are open (httpMaxOpenRequests)`);
     }
     const answer = this.#line.then(async () => {
       await this.#throttle.turn();
       if (this.#unsent > this.#limits.httpMaxUnsentBytes) {
-        const reason = "too many answers wait for their clients (httpMaxUnsentBytes)";
-        throw this.#busy("unsent", client, reason);
+        throw busy("unsent", "too many answers wait for their clients (httpMaxUnsentBytes)");
       }
       return await respond();
     });
     this.#line = answer.catch(() => {});
     return answer;
-  }
-
-  #busy(refusal: HttpRefusal, client: string, reason: string): HttpProblem {
-    return this.#refuse(refusal, client, 503, reason, { "retry-after": "1" });
-  }
-
-  #refuse(
-    refusal: HttpRefusal,
-    client: string,
-    status: number,
-    reason: string,
-    headers?: Readonly<Record<string, string>>,
-  ): HttpProblem {
-    this.#count(refusal, client, reason);
-    return new HttpProblem(status, reason, { headers });
   }
 
   #count(refusal: HttpRefusal, peer: string, reason: string): void {

@@ -9,9 +9,12 @@ import { HttpProblem } from "./answer.ts";
 import {
   CLOSED,
   type HttpCloseReason,
+  type HttpLimits,
   type HttpListener,
   type HttpRequest,
   type HttpServer,
+  type ResponseStream,
+  StreamResponse,
 } from "./http_listener.ts";
 import { acceptHttpTls, type HttpTls, NothingSent, PlainConnection } from "./http_tls.ts";
 import { type Closable, OpenConnections } from "./open_connections.ts";
@@ -44,6 +47,10 @@ export const nodeHttpListener: HttpListener = {
     const open = new OpenConnections<Connection>(() => limits.httpMaxConnections);
     /** By their sockets; one with TLS has two. */
     const connections = new Map<Socket, Connection>();
+    /** Those that are open, without the ones that have become streams. */
+    const counted = new Set<Connection>();
+    /** Connections with streams, which do not count as open ones: each stream has its own limit. */
+    const streams = new Map<Connection, ServerResponse>();
     let stopping = false;
 
     const refuse = (connection: Connection, reason: HttpCloseReason, detail?: string) => {
@@ -64,17 +71,39 @@ export const nodeHttpListener: HttpListener = {
 
     const serve = server.listeners("connection");
     if (tls !== undefined) server.removeAllListeners("connection");
+
+    const leave = (connection: Connection) => {
+      if (counted.delete(connection)) observer.closed();
+      open.remove(connection);
+    };
+
+    const beginStream = (
+      connection: Connection,
+      { headers, begin }: StreamResponse,
+      response: ServerResponse,
+    ) => {
+      // The answers to further requests would have to wait for the end of the stream.
+      if (open.requestsOn(connection) > 1) return refuse(connection, "pipelined");
+      leave(connection);
+      streams.set(connection, response);
+      response.writeHead(200, { ...Object.fromEntries(headers), connection: "close" });
+      response.flushHeaders();
+      begin(streamTo(response, limits, (reason) => refuse(connection, reason)));
+      if (stopping) response.end();
+    };
+
     server.on("connection", (socket) => {
       // The client may be gone already.
       if (socket.remoteAddress === undefined) return void socket.destroy();
       const connection = new Connection(socket, clientOf(socket));
       connections.set(socket, connection);
+      counted.add(connection);
       observer.opened();
       socket.on("close", () => {
         connections.delete(connection.socket);
         connections.delete(socket);
-        observer.closed();
-        open.remove(connection);
+        leave(connection);
+        streams.delete(connection);
       });
       // The end of the connection follows.
       socket.on("error", () => {});
@@ -109,6 +138,8 @@ export const nodeHttpListener: HttpListener = {
 
     server.on("request", (request, response) => {
       const connection = connectionOf(request.socket);
+      // A request behind a stream would never be answered.
+      if (streams.has(connection)) return refuse(connection, "pipelined");
       const { socket, client } = connection;
       const flooded = open.requests >= limits.httpMaxOpenRequests;
       if (open.begin(connection) > 1 && flooded) return refuse(connection, "pipelined");
@@ -124,6 +155,9 @@ export const nodeHttpListener: HttpListener = {
       });
       handler(toRequest(request), gone.promise, client).then(async (answer) => {
         if (response.destroyed || socket.destroyed) return;
+        if (answer instanceof StreamResponse && request.method !== "HEAD") {
+          return beginStream(connection, answer, response);
+        }
         timer = setTimeout(
           () => refuse(connection, "unread"),
           limits.httpAnswerTimeoutSeconds * 1000,
@@ -163,8 +197,12 @@ export const nodeHttpListener: HttpListener = {
           stopAccepting();
           server.close(() => resolve());
           open.close("idle");
+          for (const response of streams.values()) response.end();
         }),
-      abort: () => open.close("all"),
+      abort: () => {
+        open.close("all");
+        for (const connection of streams.keys()) connection.destroy();
+      },
     };
   },
 };
@@ -231,6 +269,37 @@ async function send(
     if (response.destroyed) return;
   }
   response.end();
+}
+
+/** A stream that is refused when the client takes nothing for too long. */
+function streamTo(
+  response: ServerResponse,
+  limits: HttpLimits,
+  refuse: (reason: HttpCloseReason) => void,
+): ResponseStream {
+  let untaken = 0;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const expectRead = () => {
+    clearTimeout(timer);
+    timer = untaken === 0
+      ? undefined
+      : setTimeout(() => refuse("unread"), limits.httpAnswerTimeoutSeconds * 1000);
+  };
+  response.once("close", () => clearTimeout(timer));
+  return {
+    write(bytes, taken) {
+      if (response.destroyed || response.writableEnded) return;
+      if (untaken++ === 0) expectRead();
+      response.write(bytes, (error) => {
+        if (error || response.destroyed) return;
+        untaken--;
+        expectRead();
+        taken();
+      });
+    },
+    end: () => void response.end(),
+    refuse,
+  };
 }
 
 /** An answer as it is sent to a client whose request could not be read. */

@@ -52,6 +52,11 @@ export class OpenConnections<C extends Closable> {
     this.#busy(connection, held.address);
   }
 
+  /** Number of requests in progress on a connection. */
+  requestsOn(connection: C): number {
+    return this.#requests.get(connection)?.count ?? 0;
+  }
+
   /** A request has begun; returns how many are in progress on its connection. */
   begin(connection: C): number {
     const held = this.#requests.get(connection);

@@ -2,8 +2,18 @@ import { HttpProblem } from "./answer.ts";
 import type { HttpRequest } from "./http_listener.ts";
 import { Query } from "./query.ts";
 
+/** The sender of a request. */
+export interface Sender {
+  /** "address:port" of the client. */
+  readonly client: string;
+  readonly headers: Pick<Headers, "get">;
+  /** Settles when the answer has been sent, or the client has gone. */
+  readonly sent: Promise<void>;
+}
+
 /** A request to a route. */
 export interface RouteRequest {
+  readonly sender: Sender;
   /** The decoded path segments that match the route's `:name` segments. */
   readonly path: ReadonlyMap<string, string>;
   readonly query: Query;
@@ -39,7 +49,7 @@ export interface RouteMatch {
   /** The resource that the permission is needed for. */
   readonly resource?: string;
   /** Rejects with an {@link HttpProblem} when the request is refused. */
-  answer(): Promise<Response>;
+  answer(sender: Sender): Promise<Response>;
 }
 
 type Asked = Pick<HttpRequest, "method" | "url" | "localHost">;
@@ -89,7 +99,7 @@ export class Router {
       path: route.path,
       permission: route.permission,
       resource: route.resource === undefined ? undefined : path.get(route.resource),
-      answer: async () => await route.answer({ path, query, localHost }),
+      answer: async (sender) => await route.answer({ sender, path, query, localHost }),
     };
   }
 

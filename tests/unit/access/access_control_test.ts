@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { AccessControl, type AccessPeer } from "../../../src/access/access_control.ts";
 import type { NamesReader } from "../../../src/access/certificates.ts";
 import { type Decision, refusalRemark } from "../../../src/access/decision.ts";
-import type { Action } from "../../../src/access/permissions.ts";
+import type { Action, Permission } from "../../../src/access/permissions.ts";
 import { loadPolicy } from "../../../src/access/policy_file.ts";
 import { Signatures, type Signed } from "../../../src/access/signature.ts";
 
@@ -37,7 +37,7 @@ async function control(
   let policy = await load(`mode: enforce\n${rules}`);
   const access = new AccessControl({ policy: () => policy, now: Date.now, ...parts });
   const change = async (text: string) => void (policy = await load(`mode: enforce\n${text}`));
-  return { access, change };
+  return { access, change, policy: () => policy };
 }
 
 const account = (name: string, rest: string) => `{accessKey: ${name}, secret: ${SECRET}, ${rest}}`;
@@ -71,6 +71,19 @@ accounts: [${account("AK", "may: [{route:read: T}, {kv:write: [N]}]")}]`);
     assert.equal(decide({ permission: "cluster:read" }, request("AK")), "no_grant");
     assert.equal(decide({ permission: "kv:write", names: ["N"] }, request("AK")), "account AK");
     assert.equal(decide({ permission: "kv:write", names: ["N2"] }, request("AK")), "no_grant");
+  });
+
+  it("knows whether a client of the HTTP port has a permission for anything", async () => {
+    const { access, policy } = await control(`
+anonymous: [{route:read: [PUBLIC*]}]
+accounts: [${account("AK", "may: [{kv:read: [N]}]")}, ${
+      account("AK-off", "disabled: true, may: [config:read]")
+    }]`);
+    const mayAny = (permission: Permission, name = "") =>
+      access.mayAny(permission, peer(), policy().accounts.get(name));
+    assert.deepEqual([mayAny("route:read"), mayAny("kv:read")], [true, false]);
+    assert.deepEqual([mayAny("route:read", "AK"), mayAny("kv:read", "AK")], [true, true]);
+    assert.equal(mayAny("config:read", "AK-off"), false);
   });
 
   it("takes an account's conditions, each alone, and its signature", async () => {

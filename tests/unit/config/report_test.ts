@@ -116,6 +116,11 @@ const OURS = [
   "tlsMaxHandshakes",
   "tlsMaxHandshakesPerAddress",
   "transport",
+  "watchHistoryBytes",
+  "watchKeepAliveSeconds",
+  "watchMaxUnreadBytes",
+  "watchMaxWatchers",
+  "watchNamedTopics",
 ];
 
 const report = (

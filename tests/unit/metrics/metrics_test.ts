@@ -8,6 +8,7 @@ import { type Definition, DEFINITIONS, PREFIX } from "../../../src/metrics/defin
 import { HttpCounters } from "../../../src/http/server/http_counters.ts";
 import { Metrics } from "../../../src/metrics/metrics.ts";
 import type { Sources } from "../../../src/metrics/sources.ts";
+import { type EventName, EVENTS } from "../../../src/watch/events.ts";
 import { RequestCode, ResponseCode } from "../../../src/protocol/codes.ts";
 import { RemotingCounters } from "../../../src/remoting/remoting_counters.ts";
 import { AccessCounters } from "../../../src/access/counters.ts";
@@ -20,6 +21,11 @@ import { parseScrape } from "../../support/scrape.ts";
 const { SUCCESS, ONEWAY, WRITE_CHANNEL_FAILED } = AnswerResult;
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+const NO_EVENTS = Object.fromEntries(Object.keys(EVENTS).map((name) => [name, 0])) as Record<
+  EventName,
+  number
+>;
 
 interface World extends Writable<Sources> {
   classes: Record<
@@ -78,6 +84,12 @@ function world(): World {
       audit: { records: 0, lost: 0, failures: 0, failure: undefined, waitingBytes: 0 },
     },
     http: { counters: new HttpCounters() },
+    feed: {
+      watchers: 3,
+      events: { ...NO_EVENTS, brokerUp: 2 },
+      gaps: { otherProcess: 0, tooOld: 4, unnamedTopics: 0 },
+      historyBytes: 900,
+    },
     loopLag: new Histogram([0.1, 1]),
     options: { metricsPerBroker: false, metricsPerAccount: true },
     runtime: {

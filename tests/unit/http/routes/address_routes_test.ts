@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { type AddressOptions, addressRoutes } from "../../../../src/http/routes/address_routes.ts";
 import { HttpProblem } from "../../../../src/http/server/answer.ts";
 import { Router } from "../../../../src/http/server/router.ts";
+import { SENDER } from "../../../support/fake_http_listener.ts";
 
 let options: { -readonly [N in keyof AddressOptions]: AddressOptions[N] };
 let isReady: boolean;
@@ -12,7 +13,7 @@ let router: Router;
 /** Asks for a path below /rocketmq at this address of the server. */
 async function ask(path: string, localHost = "10.0.0.1"): Promise<string> {
   const url = `http://jmenv.tbsite.net:8080/rocketmq/${path}`;
-  const response = await router.find({ method: "GET", url, localHost }).answer();
+  const response = await router.find({ method: "GET", url, localHost }).answer(SENDER);
   assert.equal(response.status, 200);
   assert.equal(response.headers.get("content-type"), "text/plain; charset=utf-8");
   return await response.text();

@@ -6,11 +6,13 @@ import { HttpProblem } from "../../../../src/http/server/answer.ts";
 import { accessRoutes } from "../../../../src/http/routes/access_routes.ts";
 import { apiRoutes } from "../../../../src/http/routes/api_routes.ts";
 import { Pager } from "../../../../src/http/routes/pager.ts";
+import { watchRoute } from "../../../../src/http/routes/watch_route.ts";
 import { type Route, Router } from "../../../../src/http/server/router.ts";
 import type { Peer } from "../../../../src/remoting/peer.ts";
 import type { ConnectionView } from "../../../../src/remoting/server.ts";
 import { connection, Processors, registration } from "../../../support/route_processors.ts";
 import { RequestCode } from "../../../../src/protocol/codes.ts";
+import { SENDER } from "../../../support/fake_http_listener.ts";
 
 let world: Processors;
 let connections: Map<Peer, ConnectionView>;
@@ -52,7 +54,7 @@ async function get(path: string) {
     method: "GET",
     url: `http://x/api/v1${path}`,
     localHost: "",
-  }).answer();
+  }).answer(SENDER);
   assert.equal(response.headers.get("content-type"), "application/json");
   return await response.json();
 }
@@ -92,7 +94,8 @@ describe("openapi.json", () => {
         assert.deepEqual(names("path"), [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name));
         return [path.replace(/\{(\w+)\}/g, ":$1"), names("query").sort()];
       });
-    const served = routes.map(({ path, query }) => [path, [...query ?? []].sort()]);
+    const served = [...routes, watchRoute({ feed: { open: () => undefined } })]
+      .map(({ path, query }) => [path, [...query ?? []].sort()]);
     assert.deepEqual(described, served);
   });
 });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { metricsRoute } from "../../../../src/http/routes/metrics_route.ts";
 import { Query } from "../../../../src/http/server/query.ts";
 import type { Route } from "../../../../src/http/server/router.ts";
+import { SENDER } from "../../../support/fake_http_listener.ts";
 
 let clock: number;
 let renders: PromiseWithResolvers<string>[];
@@ -22,6 +23,7 @@ function setUp(): void {
 
 const scrape = async (): Promise<string> => {
   const response = await route.answer({
+    sender: SENDER,
     path: new Map(),
     query: new Query(new URLSearchParams(), []),
     localHost: "",

@@ -3,8 +3,9 @@ import { FakeTime } from "@std/testing/time";
 import assert from "node:assert/strict";
 import { defaultOptions, type Options } from "../../../../src/config/options.ts";
 import { AllowedHosts } from "../../../../src/http/server/allowed_hosts.ts";
-import { answer, HttpProblem } from "../../../../src/http/server/answer.ts";
+import { answer, busy, HttpProblem } from "../../../../src/http/server/answer.ts";
 import { HttpCounters } from "../../../../src/http/server/http_counters.ts";
+import { StreamResponse } from "../../../../src/http/server/http_listener.ts";
 import { HttpPort } from "../../../../src/http/server/http_port.ts";
 import { FakeHttpListener } from "../../../support/fake_http_listener.ts";
 import { RecordedLog } from "../../../support/recorded_log.ts";
@@ -44,6 +45,8 @@ async function setUp(): Promise<void> {
       { path: "/a", answer: text("a") },
       { path: "/vital", priority: true, answer: text("vital") },
       { path: "/any-host", anyHost: true, answer: text("any-host") },
+      { path: "/stream", answer: () => new StreamResponse({}, () => {}) },
+      { path: "/full", answer: () => Promise.reject(busy("watchers", "full (watchMaxWatchers)")) },
       { path: "/large", answer: () => answer(large, "text/plain") },
       {
         path: "/slow",
@@ -244,6 +247,24 @@ describe("HttpPort", () => {
     assert.equal((await open).status, 200);
     options.httpAllowedHosts = "*";
     assert.equal((await listener.ask("/vital", undefined, "GET", "evil.example")).status, 200);
+  });
+
+  it("does not count streams as open requests", async () => {
+    options.httpMaxOpenRequests = 2;
+    const never = new Promise<void>(() => {});
+    for (let i = 0; i < 5; i++) {
+      const answer = ask("/stream", never);
+      await pass(20);
+      assert.ok(await answer instanceof StreamResponse);
+    }
+    assert.equal((await ask("/a")).status, 200);
+  });
+
+  it("counts and logs what a route refuses at a limit", async () => {
+    const refused = await ask("/full");
+    assert.deepEqual([refused.status, refused.headers.get("retry-after")], [503, "1"]);
+    assert.equal(counters.refused.watchers, 1);
+    assert.match(`${log.at("WARN")[0]!.fields.reason}`, /watchMaxWatchers/);
   });
 
   it("counts and logs what its listener refuses", () => {

@@ -2,6 +2,7 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { HttpProblem } from "../../../../src/http/server/answer.ts";
 import { Router, type RouteRequest } from "../../../../src/http/server/router.ts";
+import { SENDER } from "../../../support/fake_http_listener.ts";
 
 const tell = ({ path, query }: RouteRequest) =>
   Response.json({ path: Object.fromEntries(path), x: query.text("x") ?? null });
@@ -22,7 +23,7 @@ const find = (path: string, method = "GET") =>
 async function problem(path: string, method?: string): Promise<HttpProblem> {
   const found = find(path, method);
   assert.equal(found.priority, false);
-  const error = await found.answer().then(() => undefined, (error) => error);
+  const error = await found.answer(SENDER).then(() => undefined, (error) => error);
   assert.ok(error instanceof HttpProblem, `${path}: ${error}`);
   return error;
 }
@@ -31,14 +32,14 @@ describe("Router", () => {
   it("finds fixed paths, and whether they are priority", async () => {
     const found = find("/fixed?");
     assert.equal(found.priority, true);
-    assert.equal(await (await found.answer()).text(), "fixed");
+    assert.equal(await (await found.answer(SENDER)).text(), "fixed");
     assert.equal(find("/things/a").priority, false);
   });
 
   it("ignores a query, allows any host and gives the server's address, where a route wants it", async () => {
     const found = find("/open?x=1&x=2&%ff");
     assert.equal(found.anyHost, true);
-    assert.equal(await (await found.answer()).text(), "10.0.0.1");
+    assert.equal(await (await found.answer(SENDER)).text(), "10.0.0.1");
     assert.equal(find("/fixed").anyHost, false);
     assert.equal(find("/nothing").anyHost, false);
   });
@@ -47,7 +48,10 @@ describe("Router", () => {
     const names = ["a", "%RETRY%group", "a/b", "題", "__proto__", "a b?c#d"];
     for (const name of names) {
       const found = find(`/things/${encodeURIComponent(name)}/part?x=1`);
-      assert.deepEqual(await (await found.answer()).json(), { path: { thing: name }, x: "1" });
+      assert.deepEqual(await (await found.answer(SENDER)).json(), {
+        path: { thing: name },
+        x: "1",
+      });
     }
   });
 
@@ -88,7 +92,7 @@ describe("Router", () => {
   it("does not stumble over a Host header or URL that is none: 400", async () => {
     for (const url of ["http://a b/", "http://[::bad/x", "", "*", "http://x:99999/fixed"]) {
       const found = router.find({ method: "GET", url, localHost: "" });
-      await assert.rejects(found.answer(), (error) => {
+      await assert.rejects(found.answer(SENDER), (error) => {
         assert.ok(error instanceof HttpProblem);
         assert.equal(error.status, 400);
         return true;

@@ -2,16 +2,16 @@ import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { RequestSigner } from "../../../src/access/request_signer.ts";
 import { NameServer } from "../../../src/admin/name_server.ts";
-import { findMetricsPort } from "../../../src/admin/metrics_port.ts";
+import { findHttpPort } from "../../../src/admin/http_port.ts";
 import { RequestCounter } from "../../../src/admin/request_counter.ts";
-import { Watch } from "../../../src/admin/watch.ts";
+import { Poller } from "../../../src/admin/poller.ts";
 import { type Behaviour, FakeNameServers, run } from "../../support/fake_name_servers.ts";
 import { RequestCode } from "../../../src/protocol/codes.ts";
 
 const A = "10.0.0.1:9876";
 
-/** A watch on an empty server whose metrics return these numbers in turn. */
-function watchOf(counts: (number | undefined)[]) {
+/** A poller of an empty server whose metrics return these numbers in turn. */
+function pollerOf(counts: (number | undefined)[]) {
   const clock = { now: 1_000_000 };
   let fetched = 0;
   const get = () => {
@@ -22,7 +22,7 @@ function watchOf(counts: (number | undefined)[]) {
   };
   const body = '{"brokerAddrTable":{},"clusterAddrTable":{},"topicList":[]}';
   const transport = new FakeNameServers(new Map([[A, () => ({ body })]]));
-  const watch = new Watch(
+  const poller = new Poller(
     new NameServer(A, { transport, timeout: 1000, signer: new RequestSigner(() => undefined) }),
     {
       find: () => Promise.resolve({ origin: "http://10.0.0.1:9890" }),
@@ -30,20 +30,20 @@ function watchOf(counts: (number | undefined)[]) {
     },
     () => clock.now,
   );
-  const rate = async () => (await watch.look()).requestsPerSecond;
+  const rate = async () => (await poller.look()).requestsPerSecond;
   return { clock, rate, fetched: () => fetched };
 }
 
-describe("a watch", () => {
+describe("Poller", () => {
   it("tells the requests a second since the last look", async () => {
-    const { clock, rate } = watchOf([100, 300]);
+    const { clock, rate } = pollerOf([100, 300]);
     assert.equal(await rate(), null);
     clock.now += 2000;
     assert.equal(await rate(), 100);
   });
 
   it("tells none over a restart, after which the server counts from zero", async () => {
-    const { clock, rate } = watchOf([100, 7, 17]);
+    const { clock, rate } = pollerOf([100, 7, 17]);
     await rate();
     clock.now += 1000;
     assert.equal(await rate(), null);
@@ -52,7 +52,7 @@ describe("a watch", () => {
   });
 
   it("asks metrics that are not there again after 10 s only", async () => {
-    const { clock, rate, fetched } = watchOf([undefined, 5, 15]);
+    const { clock, rate, fetched } = pollerOf([undefined, 5, 15]);
     assert.equal(await rate(), null);
     clock.now += 9999;
     assert.deepEqual([await rate(), fetched()], [null, 1]);
@@ -78,7 +78,7 @@ describe("a watch", () => {
     for (const [body, expected] of cases) {
       const transport = new FakeNameServers(new Map([[A, server(body)]]));
       const signer = new RequestSigner(() => undefined);
-      const found = await findMetricsPort(new NameServer(A, { transport, timeout: 1000, signer }));
+      const found = await findHttpPort(new NameServer(A, { transport, timeout: 1000, signer }));
       assert.match("origin" in found ? found.origin : found.reason, expected);
     }
   });
