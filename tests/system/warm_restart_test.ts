@@ -4,7 +4,7 @@ import { RequestCode } from "../../src/protocol/codes.ts";
 import { registration, routeQuery } from "../support/brokers.ts";
 import { Peer } from "../support/peer.ts";
 import { freePort, Home, ServerProcess } from "../support/server_process.ts";
-import { until } from "../support/wait.ts";
+import { pause, until } from "../support/wait.ts";
 
 const TOPICS = [{ name: "TopicA" }, { name: "TopicB" }];
 const OPTIONS = ["--routeSnapshotInterval=100"];
@@ -168,4 +168,31 @@ describe("a start with a snapshot that can't be used", () => {
     assert.deepEqual(await serves(home, /started/, ["--routeSnapshotPath="]), []);
     assert.equal([...Deno.readDirSync(home.path)].length, 0);
   });
+});
+
+describe("a snapshot that can't be written", () => {
+  const cases: [what: string, path: (home: Home) => string, fill: boolean, reason: RegExp][] = [
+    ["its folder can't be made", (home) => home.file("file/routes"), false, /Not a directory/],
+    ["the disk is full", (home) => home.file("routes"), true, /too large/],
+  ];
+  for (const [what, path, fill, reason] of cases) {
+    it(`is one line, and service goes on, when ${what}`, async () => {
+      await using home = await Home.make();
+      using ears = listening();
+      await home.write("file", "no folder");
+      const args = [`--routeSnapshotPath=${path(home)}`, ...OPTIONS];
+      await using server = await ServerProcess.start({ home, args });
+      if (fill) {
+        const limit = { args: [`--pid=${server.pid}`, "--fsize=100:100"] };
+        assert.ok((await new Deno.Command("prlimit", limit).output()).success);
+      }
+      await using peer = await Peer.connect(server.port);
+      assert.equal((await peer.call(registration(broker("broker-a", ears.addr.port)))).code, 0);
+      assert.match(await server.err.find(/WARN route snapshot not written/), reason);
+      await pause(500);
+      assert.equal((await peer.call(routeQuery("TopicA"))).code, 0);
+      assert.equal(server.err.all.filter((line) => line.includes("not written")).length, 1);
+      assert.equal((await server.stop()).code, 0);
+    });
+  }
 });
