@@ -22,7 +22,14 @@ async function startWith(environment: Record<string, string>) {
   const home = await Home.make();
   const server = await ServerProcess.start({
     home,
-    args: ["-c", await home.configFile({ metricsPerBroker: "true" })],
+    args: [
+      "-c",
+      await home.configFile({
+        metricsPerBroker: "true",
+        routeSnapshotPath: `${home.path}/routes.snapshot`,
+        routeSnapshotInterval: "100",
+      }),
+    ],
     env: environment,
   });
   return {
