@@ -150,8 +150,16 @@ export function findContradictions(options: Readonly<Options>): Contradiction[] 
       reason: "must be false: this server has no controller, run it separately",
     });
   }
-  found.push(...findWrongAddresses(options));
+  found.push(...findWrongAddresses(options), ...findSharedFiles(options));
   return found;
+}
+
+function findSharedFiles(options: Readonly<Options>): Contradiction[] {
+  const { routeSnapshotPath } = options;
+  if (routeSnapshotPath === "") return [];
+  return (["kvConfigPath", "configStorePath"] as const)
+    .filter((other) => options[other] === routeSnapshotPath)
+    .map((other) => ({ name: "routeSnapshotPath", reason: `must be another file than ${other}` }));
 }
 
 function findWrongAddresses(options: Readonly<Options>): Contradiction[] {

@@ -130,6 +130,8 @@ export class RouteInfoManager {
   readonly #lost = new Set<LiveBroker>();
   /** Searches for lost brokers in progress, by the connection that closed if one did. */
   readonly #losing = new Map<object, Job<void>>();
+  /** Numbers of permission changes in progress, by broker name. */
+  readonly #changingPerm = new Map<string, number>();
   /** Work that has begun, by broker name. A name has one of the two at most. */
   readonly #removing = new Map<string, Job<void>>();
   readonly #applying = new Map<string, Applying>();
@@ -189,9 +191,10 @@ export class RouteInfoManager {
     });
   }
 
-  /** Whether a registration of a broker name is applied in part. */
+  /** Whether a registration, a removal or a change of permissions of a broker name is applied in part. */
   isApplying(brokerName: string): boolean {
-    return this.#applying.get(brokerName)?.job.done === false;
+    return this.#applying.get(brokerName)?.job.done === false || this.#removing.has(brokerName) ||
+      this.#changingPerm.has(brokerName);
   }
 
   *#register(registration: Registration): Generator<void, RegistrationResult> {
@@ -389,6 +392,9 @@ export class RouteInfoManager {
     }
     for (const { live, reason } of lost) {
       this.#lost.delete(live);
+      // A registration over another connection, which was under way, may have replaced it.
+      const now = this.#tables.liveBroker(live.clusterName, brokerName, live.brokerAddr);
+      if (now !== undefined && now.connection !== live.connection) continue;
       addrs.add(live.brokerAddr);
       this.#tellRemoval(brokerName, live.brokerAddr, reason);
       log.info("broker unregistered", shown(live));
@@ -516,7 +522,16 @@ export class RouteInfoManager {
     change: (perm: number) => number,
   ): Promise<number> {
     this.#applying.get(brokerName)?.job.finish();
-    const topics = await this.#env.slice.drive(changePerm(this.#tables, brokerName, change));
+    const changes = this.#changingPerm;
+    changes.set(brokerName, (changes.get(brokerName) ?? 0) + 1);
+    let topics;
+    try {
+      topics = await this.#env.slice.drive(changePerm(this.#tables, brokerName, change));
+    } finally {
+      const others = (changes.get(brokerName) ?? 1) - 1;
+      if (others > 0) changes.set(brokerName, others);
+      else changes.delete(brokerName);
+    }
     if (topics > 0) {
       for (const listener of this.#listeners) listener.permissionChanged(brokerName, what, topics);
     }

@@ -83,19 +83,20 @@ export class RouteSnapshot {
     const start = performance.now();
     const { routeSnapshotMaxAge } = options;
     let saved: SavedRoutes;
+    let restored: Restored;
     try {
       const bytes = await file.readBytes("", limits.maxTableBytes);
       if (bytes === undefined) return undefined;
       if (!await this.#claim()) throw new SnapshotError(IN_USE);
       saved = readSnapshot(bytes);
       checkAge(now() - saved.savedAt, routeSnapshotMaxAge);
+      const oldest = saved.savedAt - routeSnapshotMaxAge;
+      restored = restoreRoutes(tables, saved, limits, monotonic(), oldest);
     } catch (error) {
       log.warn("route snapshot ignored", { file: file.path, reason: errorMessage(error) });
       return undefined;
     }
     const age = now() - saved.savedAt;
-    const oldest = saved.savedAt - routeSnapshotMaxAge;
-    const restored = restoreRoutes(tables, saved, limits, monotonic(), oldest);
     this.#savedChanges = tables.changes;
     this.#savedAt = monotonic() - age;
     const { brokers, topics, queueDatas, over } = restored;

@@ -23,7 +23,7 @@ const KEPT_NUMBERS = 1_000_000;
  * registrations then decide.
  *
  * @param now milliseconds since the epoch
- * @param isApplying whether a registration of a broker name is applied in part
+ * @param isApplying whether a change of a broker name is applied in part
  */
 export function* encodeRoutes(
   tables: RouteView,
@@ -36,15 +36,16 @@ export function* encodeRoutes(
   const queueDatas = new QueueDataLists();
   const mapped: string[] = [];
   let visited = 0;
-  for (const topic of tables.topics()) {
+  // A topic that is removed and comes back meanwhile would be visited again.
+  for (const topic of Array.from(tables.topics())) {
     if (visited >= QUEUE_DATA_PER_STEP) {
       visited = 0;
       yield;
     }
     const datas = tables.queueDatas(topic);
+    visited += 1 + (datas?.length ?? 0);
     // It was removed while others had their turn.
     if (datas === undefined) continue;
-    visited += 1 + datas.length;
     if (tables.mappings(topic) !== undefined) mapped.push(topic);
     to.flag(true);
     to.text(topic);

@@ -57,6 +57,8 @@ export class ChangeCollector implements RouteListener, BrokerListener, RouteActi
   #latest: { readonly brokerName: string; readonly changes: BrokerChanges } | undefined;
   /** Brokers by name and address, as the events so far have them. */
   readonly #known = new Map<string, Map<string, KnownBroker>>();
+  /** Clusters of broker names that are gone, while their topics are being removed. */
+  readonly #goneFrom = new Map<string, string>();
   /** Changed keys by namespace; a number when there are too many for events of their own. */
   readonly #kv = new Map<string, Set<string> | number>();
   #config: ConfigChange[] = [];
@@ -183,6 +185,10 @@ export class ChangeCollector implements RouteListener, BrokerListener, RouteActi
         events.push({ ...event, subject, readers });
       }
     }
+    const isGoing = this.#parts.tables.broker(brokerName) === undefined &&
+      this.#parts.tables.topicCountOf(brokerName) > 0;
+    if (isGoing && cluster !== undefined) this.#goneFrom.set(brokerName, cluster);
+    else this.#goneFrom.delete(brokerName);
     const list = { permission: "topic:list", cluster } as const;
     if (changes.topics === undefined) {
       return [
@@ -245,7 +251,7 @@ export class ChangeCollector implements RouteListener, BrokerListener, RouteActi
     const group = this.#parts.tables.broker(brokerName);
     if (group !== undefined) return group.cluster;
     const [known] = this.#known.get(brokerName)?.values() ?? [];
-    return known?.cluster;
+    return known?.cluster ?? this.#goneFrom.get(brokerName);
   }
 
   #queues(topic: string, brokerName: string): Record<string, number> {

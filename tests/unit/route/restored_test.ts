@@ -136,6 +136,23 @@ describe("a restored broker", () => {
     assert.equal(lastWarning(), "restored, but its address refuses connections");
   });
 
+  it("stays when it registers while it is being given up", async () => {
+    const topics = Array.from({ length: 3000 }, (_, i) => `T${i}`);
+    world.stepMillis = 2;
+    const registration = world.registration({ topics, connection: new FakeConnection() });
+    let kind: string | undefined;
+    void Promise.resolve(world.routes.registerInSlices(registration)).then((it) => kind = it.kind);
+    assert.equal(world.tables.restoredBrokerCount, 1);
+    world.routes.refused(broker);
+    for (let i = 0; i < 100 && kind === undefined; i++) {
+      world.settle();
+      await time.tickAsync(0);
+    }
+    world.settle();
+    assert.equal(kind, "accepted");
+    assert.equal(world.tables.topicCountOf("a"), 3000);
+  });
+
   it("keeps the memory of the tables counted", () => {
     world.unregister();
     world.settle();

@@ -129,6 +129,38 @@ describe("saved routes", () => {
     assert.equal(readSnapshot(snapshotOf(before)).groups[0]?.settled, true);
   });
 
+  it("have a topic once that is deleted and comes back while they are saved", () => {
+    const before = new RouteWorld();
+    const topics = Array.from({ length: 9000 }, (_, i) => `T${i}`);
+    before.register({ topics });
+    let turns = 0;
+    const bytes = snapshotOf(before, 1000, () => {
+      if (turns++ > 0) return;
+      before.routes.deleteTopic("T0");
+      before.register({ topics, version: version(1n, 1, 2) });
+    });
+    assert.ok(turns > 0);
+    const after = new RouteWorld();
+    assert.equal(restoreInto(after, bytes).topics, 9000);
+  });
+
+  it("do not know the state of a broker whose permission is being wiped", async () => {
+    const before = new RouteWorld();
+    before.register({ topics: Array.from({ length: 2000 }, (_, i) => `T${i}`) });
+    before.stepMillis = 2;
+    const wiped = before.routes.wipeWritePerm("a");
+    assert.deepEqual(readSnapshot(snapshotOf(before)).groups.map(({ settled }) => settled), [
+      false,
+    ]);
+    let count: number | undefined;
+    void wiped.then((topics) => count = topics);
+    await until(() => {
+      before.settle();
+      return count === 2000;
+    });
+    assert.deepEqual(readSnapshot(snapshotOf(before)).groups.map(({ settled }) => settled), [true]);
+  });
+
   it("are restored as far as the limits allow, and brokers then register in full", () => {
     const before = new RouteWorld();
     for (const name of ["a", "b", "c"]) before.register({ name, topics: ["T1", `of ${name}`] });

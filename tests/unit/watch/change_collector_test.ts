@@ -136,6 +136,19 @@ describe("ChangeCollector", () => {
     assert.deepEqual([...new Set(events.map(({ subject }) => subject.cluster))], ["C"]);
   });
 
+  it("names the cluster of topics that go in turns after their broker", () => {
+    const connection = new FakeConnection();
+    register({ connection, topics: Array.from({ length: 2000 }, (_, i) => `T${i}`) });
+    world.stepMillis = 2;
+    world.routes.disconnected(connection);
+    const events: ChangeEvent[] = [];
+    for (let turns = 0; turns < 1000 && world.turn(); turns++) events.push(...collector.take());
+    events.push(...collector.take());
+    assert.ok(events.length > 2);
+    assert.equal(world.tables.topicCount, 0);
+    assert.deepEqual([...new Set(events.map(({ subject }) => subject.cluster))], ["C"]);
+  });
+
   it("tells roles that changed: acting masters, another id, another address", () => {
     options.supportActingMaster = true;
     register({ acting: true });
