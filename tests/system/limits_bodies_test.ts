@@ -102,6 +102,8 @@ describe("bodies that are made to take long", () => {
       );
       assert.deepEqual([asked.code, asked.others], [0, 0]);
       assert.ok(asked.longest < 1000, `${asked.longest} ms`);
+      assert.ok(latest < 1000, `a heartbeat took ${latest} ms`);
+      assert.ok(each < 0.5, `${each} CPU-s for each`);
     });
   }
 });
