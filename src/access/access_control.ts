@@ -48,6 +48,8 @@ interface Verified {
   readonly account: Account;
   /** The fields of its request, if it has no others. */
   known?: ReadonlySet<string>;
+  /** That the account may send it, with the rules that say so. Its conditions are no part of it. */
+  allowed?: { readonly era: number; readonly decision: Decision };
 }
 
 /** Fields that any request may carry: signatures, zones, and those of RocketMQ's RpcRequestHeader. */
@@ -71,6 +73,8 @@ export class AccessControl {
   readonly #now: () => number;
   readonly #names: NamesReader | undefined;
   readonly #signatures: Signatures;
+  #latest: Policy | undefined;
+  #era = 0;
   readonly #peers = new WeakMap<AccessPeer, PeerIdentity>();
   /**
    * Accounts with a valid signature, by the fields object of cached headers that repeat and have no
@@ -108,6 +112,15 @@ export class AccessControl {
     fields?: ReadonlySet<string>,
   ): Decision {
     const policy = this.#policy();
+    const verified = request.repeated && request.body === null
+      ? this.#verified.get(request.extFields)
+      : undefined;
+    // The same header has the same code, and so the same action and fields.
+    if (
+      verified?.allowed?.era === this.#eraOf(policy) && this.#holds(verified.account, peer, policy)
+    ) {
+      return verified.allowed.decision;
+    }
     const sender = this.#identify(peer, policy);
     const accessKey = request.extFields.get(SignatureField.ACCESS_KEY);
     const known = allowedByPeer(action, sender, accessKey);
@@ -130,13 +143,34 @@ export class AccessControl {
     if (fields !== undefined && !this.#knowsAll(request, fields)) {
       return { allowed: false, reason: "field", authenticated: "signature", account: accessKey };
     }
-    return {
+    const decision: Decision = {
       allowed: true,
       authenticated: "signature",
       account: accessKey,
       identity: account.identity,
       rule,
     };
+    if (request.repeated && request.body === null) {
+      const entry = this.#verified.get(request.extFields);
+      if (entry?.account === account) entry.allowed = { era: this.#era, decision };
+    }
+    return decision;
+  }
+
+  /** A number that stands for the rules: a reference to them would keep old ones in memory. */
+  #eraOf(policy: Policy): number {
+    if (policy !== this.#latest) {
+      this.#latest = policy;
+      this.#era++;
+    }
+    return this.#era;
+  }
+
+  /** Whether the conditions of an account hold for a peer. */
+  #holds(account: Account, peer: AccessPeer, policy: Policy): boolean {
+    const { disabled, expires, networks, requireTls } = account;
+    if (!disabled && expires === undefined && networks === undefined && !requireTls) return true;
+    return this.#condition(account, this.#identify(peer, policy)) === undefined;
   }
 
   /**

@@ -1,5 +1,6 @@
 import { RequestCode } from "../protocol/codes.ts";
 import { decodeQueueDatas } from "../protocol/route_data.ts";
+import { UPDATE_LIMITS } from "../config/live_config.ts";
 import { parseProperties } from "../config/properties.ts";
 import type { Action, Permission } from "./permissions.ts";
 import type { Signed } from "./signature.ts";
@@ -22,7 +23,7 @@ export interface ActionOfCode {
 }
 
 /** Longer bodies are not searched for names. */
-const MAX_BODY = 1024 * 1024;
+const MAX_BODY = 512 * 1024;
 
 function row(
   permission: Permission,
@@ -55,7 +56,8 @@ export const ACTIONS: Readonly<Record<AnsweredRequest, ActionOfCode>> = {
   ], BROKER),
   UNREGISTER_BROKER: row("broker", BROKER_FIELDS, BROKER),
   GET_ROUTEINFO_BY_TOPIC: row("route:read", ["topic", "acceptStandardJsonOnly"], { name: "topic" }),
-  GET_BROKER_CLUSTER_INFO: row("cluster:read"),
+  // Only the commands of this program send a field.
+  GET_BROKER_CLUSTER_INFO: row("cluster:read", ["restored"]),
   WIPE_WRITE_PERM_OF_BROKER: row("perm:write", ["brokerName"], { name: "brokerName" }),
   ADD_WRITE_PERM_OF_BROKER: row("perm:write", ["brokerName"], { name: "brokerName" }),
   GET_ALL_TOPIC_LIST_FROM_NAMESERVER: row("topic:list"),
@@ -71,7 +73,9 @@ export const ACTIONS: Readonly<Record<AnsweredRequest, ActionOfCode>> = {
   GET_HAS_UNIT_SUB_TOPIC_LIST: row("topic:list"),
   GET_HAS_UNIT_SUB_UNUNIT_TOPIC_LIST: row("topic:list"),
   UPDATE_NAMESRV_CONFIG: row("config:write", [], {
-    names: (body) => [...parseProperties(new TextDecoder().decode(body), "the body").keys()],
+    names: (body) => [
+      ...parseProperties(new TextDecoder().decode(body), "the body", UPDATE_LIMITS).keys(),
+    ],
   }),
   GET_NAMESRV_CONFIG: row("config:read"),
   // Brokers take a refusal to mean that nothing has changed, and then never register; see

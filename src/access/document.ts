@@ -34,12 +34,14 @@ interface Opened {
 export class Document {
   readonly root: unknown;
   readonly #text: string;
+  readonly #placed: boolean;
   /** The parts of each mapping, key and value in turn, and of each sequence. */
   readonly #parts = new WeakMap<object, Opened>();
 
   /** @throws {DocumentError} when it is not one YAML document */
-  constructor(text: string, piece = wholeOf(text)) {
+  constructor(text: string, piece = wholeOf(text), placed = true) {
     this.#text = text;
+    this.#placed = placed;
     this.root = this.#load(piece);
   }
 
@@ -50,18 +52,20 @@ export class Document {
    *
    * @param key the key of the list
    * @param nextTurn resolves after other work had its turn
+   * @param placed whether it is to know places: they take several times the memory of the rest
    * @throws {DocumentError} when it is not one YAML document
    */
   static async inTurns(
     text: string,
     key: string,
     nextTurn: () => Promise<void>,
+    placed = true,
   ): Promise<Document> {
     const split = splitList(text, key);
     if (split === undefined) return new Document(text);
     let list: unknown[] | undefined;
     try {
-      const document = new Document(text, split.rest);
+      const document = new Document(text, split.rest, placed);
       const parts = document.#parts;
       for (const piece of split.pieces) {
         await nextTurn();
@@ -109,13 +113,14 @@ export class Document {
       if (!this.#parts.has(result)) this.#parts.set(result, part);
     };
     try {
-      const root = load(text, { schema: FAILSAFE_SCHEMA, listener } as Parameters<typeof load>[1]);
+      const options = { schema: FAILSAFE_SCHEMA, ...(this.#placed && { listener }) };
+      const root = load(text, options as Parameters<typeof load>[1]);
       return root ?? null;
     } catch (error) {
       if (!(error instanceof YAMLException)) throw error;
       const { line = 0, column = 0 } = error.mark ?? {};
-      // The quoted text may be a part of a secret.
-      const message = error.reason.replace(/\s*("[^]*"|!?<[^]*>)/, "");
+      // What is quoted, or stands after a colon, may be a part of a secret.
+      const message = error.reason.replace(/\s*("[^]*"|!?<[^]*>|:[^]*)/, "");
       throw new DocumentError({ line: line + 1, column: column + 1, message });
     }
   }

@@ -42,7 +42,9 @@ export interface Admitted {
 }
 
 /** The part of a request's sender that is recorded. */
-export type RequestPeer = Pick<Peer, "socketAddress" | "proxiedAddress" | "tls">;
+export type RequestPeer = Pick<Peer, "socketAddress" | "proxiedAddress"> & {
+  readonly tls?: Pick<NonNullable<Peer["tls"]>, "certificate">;
+};
 
 /** The decision when there are no rules. */
 const ANYBODY: Decision = { allowed: true, authenticated: "no" };

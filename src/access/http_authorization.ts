@@ -73,9 +73,10 @@ export class HttpAuthorization {
     authorization: string | null,
     request: string,
   ): Promise<Viewer | HttpRefusal> {
-    const account = await this.#accountOf(authorization);
     const { store, control } = this.#rules;
+    // Taken first: if the rules change while a token is verified, the view is not current.
     const { policy } = store;
+    const account = await this.#accountOf(authorization);
     const mayAny = (permission: Permission) => control.mayAny(permission, peer, account);
     const [first = "cluster:read"] = permissions;
     if (!permissions.some(mayAny)) {
@@ -124,6 +125,8 @@ export class HttpAuthorization {
         if (this.#proven.size < MAX_PROVEN) break;
         this.#proven.delete(oldest);
       }
+      // The rules may have changed while the hash was computed.
+      if (this.#rules.store.policy.accounts.get(accessKey) !== account) break;
       this.#proven.set(key, account);
       return account;
     }

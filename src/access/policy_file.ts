@@ -67,9 +67,24 @@ export async function loadPolicy(
   nextTurn: () => Promise<void>,
 ): Promise<LoadedPolicy> {
   const text = await readFile(path, files);
+  // Places are needed only to tell of something. What they leave to the garbage collector stops
+  // everything else for longer than the reading itself.
+  const quick = await readRules(path, text, files, nextTurn, false).catch((error) => {
+    if (!(error instanceof AccessFileError)) throw error;
+  });
+  return quick?.warnings.length === 0 ? quick : await readRules(path, text, files, nextTurn, true);
+}
+
+async function readRules(
+  path: string,
+  text: string,
+  files: AccessFileSystem,
+  nextTurn: () => Promise<void>,
+  placed: boolean,
+): Promise<LoadedPolicy> {
   let document: Document;
   try {
-    document = await Document.inTurns(text, "accounts", nextTurn);
+    document = await Document.inTurns(text, "accounts", nextTurn, placed);
   } catch (error) {
     if (!(error instanceof DocumentError)) throw error;
     throw new AccessFileError([faultLine(path, error.fault)]);

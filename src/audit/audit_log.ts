@@ -147,6 +147,8 @@ export class AuditLog {
     const bytes = utf8.encode(`${text}\n`);
     if (this.#waitingBytes + bytes.length > this.#options.auditMaxWaitingBytes) {
       this.#lost++;
+      // Nothing else tells of a disk that hangs, or is too slow.
+      this.#block("more records wait for the disk than auditMaxWaitingBytes allows");
       return undefined;
     }
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -218,7 +220,7 @@ export class AuditLog {
           this.#waitingBytes -= bytes.length;
           written();
         }
-        if (this.#failure === undefined) continue;
+        if (this.#failure === undefined || this.#waiting.length > 0) continue;
         this.#failure = undefined;
         this.#lastComplaint = -Infinity;
         this.#log.info("audit file can be written again", { lost: this.#lost });
@@ -239,9 +241,15 @@ export class AuditLog {
 
   #fail(error: unknown): void {
     this.#failures++;
-    this.#failure = this.#reason(error);
     // Requests do not wait for a disk that does not work.
     for (const { written } of this.#waiting) written();
+    this.#block(this.#reason(error));
+    if (!this.#closed) this.#retry = setTimeout(() => this.#start(), RETRY_AFTER);
+  }
+
+  /** From now on nothing may be changed (auditRequired); the log says why, but not each time. */
+  #block(reason: string): void {
+    this.#failure = reason;
     const now = this.#now();
     if (now - this.#lastComplaint >= COMPLAIN_AFTER) {
       this.#lastComplaint = now;
@@ -253,7 +261,6 @@ export class AuditLog {
         lost: this.#lost,
       });
     }
-    if (!this.#closed) this.#retry = setTimeout(() => this.#start(), RETRY_AFTER);
   }
 
   #reason(error: unknown): string {

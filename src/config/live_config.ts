@@ -28,7 +28,7 @@ import {
 } from "./values.ts";
 
 /** Limits of an update request: far more than all options, and parsed in a few milliseconds. */
-const LIMITS = { maxLength: 131_072, maxKeys: 1000 };
+export const UPDATE_LIMITS = { maxLength: 131_072, maxKeys: 1000 };
 
 /** The file in which updates are stored. */
 export type ConfigStore = Pick<DurableFile, "readBytes" | "write">;
@@ -123,7 +123,7 @@ export class LiveConfig {
     text: string,
     stored: (keys: readonly string[]) => void,
   ): Promise<readonly ConfigChange[]> {
-    const entries = parseProperties(text, "request", LIMITS);
+    const entries = parseProperties(text, "request", UPDATE_LIMITS);
     for (const key of entries.keys()) {
       if (this.#isDenied(key)) throw new ConfigDeniedError(key);
     }

@@ -71,14 +71,15 @@ export function createHttpPort(
     hosts: new AllowedHosts(() => told.options.httpAllowedHosts, told.options.httpBindAddress),
     limits: told.options,
     counters,
-    authorize: access.authorization && authorizeBy(access.authorization, told.options),
+    authorize: access.authorization &&
+      authorizeBy(access.authorization, told.options, tls !== undefined),
     routes: [
       ...healthRoutes(checks, told.tables, { ...SOFTWARE, deno, v8 }),
       ...addressRoutes({ options: told.options, port: namesrvPort, isReady }),
       ...(metrics ? [metricsRoute(metrics, now)] : []),
       ...apiRoutes({ ...told, pager: new Pager(slice) }),
       ...accessRoutes(access),
-      watchRoute({ feed, authorization: access.authorization }),
+      watchRoute({ feed, authorization: access.authorization, secure: tls !== undefined }),
     ],
   });
 }
@@ -86,6 +87,7 @@ export function createHttpPort(
 function authorizeBy(
   authorization: HttpAuthorization,
   options: Readonly<HttpAccessOptions>,
+  secure: boolean,
 ): Authorize {
   return async ({ path, permission, resource }, request, client) => {
     if (permission === undefined) return;
@@ -93,7 +95,7 @@ function authorizeBy(
     if (options.httpMetricsOpen && path === "/metrics") return;
     const refusal = await authorization.check(
       { permission: permission as Permission, names: resource === undefined ? [] : [resource] },
-      { socketAddress: client },
+      { socketAddress: client, ...(secure && { tls: {} }) },
       request.headers.get("authorization"),
       `${request.method} ${path}`,
     );

@@ -152,7 +152,7 @@ export function brokerHandlers(parts: BrokerHandlersParts) {
       log.warn("unregistration refused: too many are queued", { ...broker, ...addressesOf(peer) });
       throw new RequestError(ResponseCode.SYSTEM_ERROR, "too many unregistrations are queued");
     }
-    return { code: ResponseCode.SUCCESS };
+    return { code: ResponseCode.SUCCESS, change: { unregistered: broker.brokerAddr } };
   }
 
   function heartbeat(request: Command, peer: Peer): Reply {

@@ -403,16 +403,30 @@ describe("the HTTP port under rules", () => {
   });
 });
 
+/** The arguments of a command that signs as the administrator. */
+async function adminOf({ server, home }: Guarded): Promise<string[]> {
+  const text = `accessKey: AK-admin\nsecretKey: ${SECRET}\n`;
+  const credentials = await home.write("tools.yml", text);
+  return ["-n", `127.0.0.1:${server.port}`, "--credentials", credentials];
+}
+
+describe("admin commands", () => {
+  it("are allowed what their account may, whatever fields they send", async () => {
+    await using guarded = await Guarded.start(RULES("enforce"));
+    const admin = await adminOf(guarded);
+    for (const command of ["brokers", "clusters", "topics", "config get"]) {
+      const { code, err } = await runCommand([...command.split(" "), ...admin]);
+      assert.deepEqual([code, err], [0, ""], command);
+    }
+  });
+});
+
 describe("access commands", () => {
   it("tell who somebody is, what there is, and what was refused", async () => {
     await using guarded = await Guarded.start(RULES("audit"));
-    const { server, peer, home } = guarded;
+    const { server, peer } = guarded;
     const address = `127.0.0.1:${server.port}`;
-    const credentials = await home.write(
-      "tools.yml",
-      `accessKey: AK-admin\nsecretKey: ${SECRET}\n`,
-    );
-    const admin = ["-n", address, "--credentials", credentials];
+    const admin = await adminOf(guarded);
     const empty = await runCommand(["access", "report", ...admin]);
     assert.deepEqual([empty.code, empty.out, empty.err], [0, "", ""]);
     await peer.call(kvPut("N", "K", "V"));
@@ -483,6 +497,13 @@ describe("the audit file", () => {
         reason: "clusterTest=maybe: must be true or false",
       },
     ]);
+    const { brokerName, brokerAddr, brokerId, clusterName } = registration(BROKER_B).extFields!;
+    const extFields = { brokerName, brokerAddr, brokerId, clusterName } as Record<string, string>;
+    const unregistration = { code: RequestCode.UNREGISTER_BROKER, extFields };
+    assert.equal((await peer.call(signed(unregistration, BROKER))).code, 0);
+    const [unregistered] = (await guarded.audit(4)).slice(3);
+    assert.equal(unregistered!.request, RequestCode.UNREGISTER_BROKER);
+    assert.deepEqual(unregistered!.change, { unregistered: brokerAddr });
   });
 
   it("works without rules, too", async () => {

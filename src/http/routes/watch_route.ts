@@ -10,6 +10,8 @@ export interface WatchRouteParts {
   readonly feed: Pick<ChangeFeed, "open">;
   /** Without it, everyone may see everything. */
   readonly authorization?: Pick<HttpAuthorization, "viewerOf">;
+  /** Whether requests come over TLS. */
+  readonly secure?: boolean;
 }
 
 const PATH = "/api/v1/watch";
@@ -27,7 +29,7 @@ const HEADERS = {
  * The route `/api/v1/watch`: changes as server-sent events. It decides about each event by itself, so
  * the route as a whole needs no permission.
  */
-export function watchRoute({ feed, authorization }: WatchRouteParts): Route {
+export function watchRoute({ feed, authorization, secure }: WatchRouteParts): Route {
   return { path: PATH, query: ["cluster", "broker", "topic", "since"], answer };
 
   async function answer({ query, sender: { client, headers, sent } }: RouteRequest) {
@@ -39,7 +41,7 @@ export function watchRoute({ feed, authorization }: WatchRouteParts): Route {
     const asked = query.parsed("since", (text) => isId(text) ? text : undefined, "an event's id");
     const viewer = await authorization?.viewerOf(
       PERMISSIONS_TO_WATCH,
-      { socketAddress: client },
+      { socketAddress: client, ...(secure && { tls: {} }) },
       headers.get("authorization"),
       `GET ${PATH}`,
     ) ?? ALL_SEEING;

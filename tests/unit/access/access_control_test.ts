@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { AccessControl, type AccessPeer } from "../../../src/access/access_control.ts";
+import { ACTIONS, RequestAction } from "../../../src/access/actions.ts";
 import type { NamesReader } from "../../../src/access/certificates.ts";
 import { type Decision, refusalRemark } from "../../../src/access/decision.ts";
 import type { Action, Permission } from "../../../src/access/permissions.ts";
@@ -225,6 +226,17 @@ anonymous: [{broker: {cluster: C1, name: [broker-a, broker-b*]}}]`);
     const remove: Action = { permission: "topic:write", names: ["T"] };
     assert.equal(outcome(access.decide(remove, request("AK-app"), peer())), "no_grant");
     assert.equal(outcome(access.decide(remove, request("AK-admin"), peer())), "account AK-admin");
+  });
+});
+
+describe("RequestAction", () => {
+  it("reads the names of a configuration change within the limits of the change itself", () => {
+    const names = (text: string) => {
+      const body = new TextEncoder().encode(text);
+      return new RequestAction(ACTIONS.UPDATE_NAMESRV_CONFIG, { extFields: new Map(), body }).names;
+    };
+    assert.deepEqual(names("logLevel=INFO\nclusterTest=true\n"), ["logLevel", "clusterTest"]);
+    assert.deepEqual(names("x=\n".repeat(50_000)), []);
   });
 });
 

@@ -106,3 +106,23 @@ describe("Document.inTurns", () => {
     await turnsOf(`list:\n${FLOW.with(1, "  - &f {a: b}\n").with(last, "  - *f\n").join("")}`);
   });
 });
+
+describe("a fault of a document", () => {
+  it("does not repeat the text, which may be a secret", () => {
+    for (
+      const text of [
+        "secret: !Xy^hidden",
+        "secret: !a!b!hidden",
+        'secret: "hidden',
+        "secret: *hidden",
+      ]
+    ) {
+      assert.throws(
+        () => new Document(text),
+        (error: unknown) =>
+          error instanceof DocumentError && !error.fault.message.includes("hidden"),
+        text,
+      );
+    }
+  });
+});

@@ -42,6 +42,8 @@ function resources(path: string): string[] {
 /** A file system that can be made to fail, after some bytes of a write. */
 class FailingDisk implements AppendFileSystem {
   full = false;
+  /** Writes wait for it. */
+  hangs: Promise<void> | undefined;
   syncs = 0;
   rename = Deno.rename;
 
@@ -49,6 +51,7 @@ class FailingDisk implements AppendFileSystem {
     const file = await Deno.open(path, options);
     return {
       write: async (bytes: Uint8Array) => {
+        await this.hangs;
         if (!this.full) return await file.write(bytes);
         if (bytes.length > 20) return await file.write(bytes.subarray(0, 20));
         throw new Error("No space left on device (os error 28)");
@@ -178,6 +181,29 @@ describe("AuditLog", () => {
       assert.equal(audit.lost, 100 - audit.waitingBytes / (JSON.stringify(record("x")).length + 1));
       await audit.close();
     }, disk);
+  });
+
+  it("says that it loses records when a disk hangs, and lets nothing be changed meanwhile", async () => {
+    const disk = new FailingDisk();
+    const log = new RecordedLog();
+    await withFile(
+      async (_, open) => {
+        const audit = await open({ auditMaxWaitingBytes: 1000, auditRequired: true });
+        const { promise, resolve } = Promise.withResolvers<void>();
+        disk.hangs = promise;
+        for (let i = 0; i < 100; i++) audit.add(record("x"));
+        assert.ok(audit.lost > 0);
+        assert.match(audit.obstacle!, /auditMaxWaitingBytes/);
+        assert.deepEqual(log.events.map(({ level, event }) => `${level} ${event}`), [
+          "ERROR audit file can't be written",
+        ]);
+        resolve();
+        await until(() => audit.obstacle === undefined);
+        await audit.close();
+      },
+      disk,
+      log,
+    );
   });
 
   it("can be asked for the last records, by outcome, account and action", async () => {
