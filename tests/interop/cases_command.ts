@@ -75,8 +75,8 @@ async function askCases(
     const [group] = await command.json(address, "brokers");
     check(
       show(group.addresses) === show([
-        { id: 0, role: "master", address: master },
-        { id: 1, role: "slave", address: slave },
+        { id: 0, role: "master", address: master, restored: false },
+        { id: 1, role: "slave", address: slave, restored: false },
       ]),
       JSON.stringify(group),
     );
