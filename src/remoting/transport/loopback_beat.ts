@@ -5,7 +5,7 @@ import type { Beat } from "./read_gate.ts";
 import { errorMessage } from "../../error_message.ts";
 
 /** Milliseconds in which this process must reach itself, and after which that is tried again. */
-const CONNECT_LIMIT = 500;
+const CONNECT_LIMIT = 3000;
 const AGAIN_AFTER = 10_000;
 /** Milliseconds between two looks at a beat that is due, and the looks until it counts as lost. */
 const LOOK_INTERVAL = 1000;
