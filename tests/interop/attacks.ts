@@ -87,7 +87,7 @@ async function attackOne(launcher: Launcher, kind: Kind, attack: Attack): Promis
   }
 }
 
-/** What an honest client finds wrong. */
+/** A fault that an honest client notices. */
 async function troubleOf(server: NameServer): Promise<string | undefined> {
   if (server.process?.ended) return "the process has ended";
   try {

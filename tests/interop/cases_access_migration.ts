@@ -3,9 +3,9 @@
  * steps, and back, under running producers and consumers.
  */
 
+import { finish, messagesGoOn } from "./client_output.ts";
 import { ACCOUNTS, APP, BROKER, OPS, PERIOD_MS, Rules, TOPIC } from "./access_rules.ts";
 import type { Version } from "./artifacts.ts";
-import { finish, saidBy } from "./cases_graceful.ts";
 import { type Broker, CLUSTER, type Launcher, type NameServer } from "./cluster.ts";
 import { Command } from "./command.ts";
 import { MqAdmin } from "./mqadmin.ts";
@@ -178,14 +178,8 @@ class Migration {
     return { consumer: await start("keep-consuming"), producer: await start("keep-producing") };
   }
 
-  /** Waits until more messages were sent and received. */
-  async #goOn({ producer, consumer }: Clients): Promise<void> {
-    const [sent, got] = [await saidBy(producer, "SENT"), await saidBy(consumer, "GOT")];
-    await eventually(60_000, async () => {
-      const more = (await saidBy(producer, "SENT")).length - sent.length;
-      const received = (await saidBy(consumer, "GOT")).length - got.length;
-      check(more >= SOME && received >= SOME, `${more} were sent, ${received} received`);
-    });
+  #goOn({ producer, consumer }: Clients): Promise<void> {
+    return messagesGoOn(producer, consumer, SOME);
   }
 
   /** Ends the clients, none of whose messages may have failed; returns how many were sent. */

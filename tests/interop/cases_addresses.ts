@@ -1,6 +1,6 @@
 /** Brokers, clients and mqadmin that have nothing but the domain of an address service. */
 
-import { finish, saidBy } from "./cases_graceful.ts";
+import { finish, messagesGoOn, receivesAll } from "./client_output.ts";
 import type { Launcher, NameServer } from "./cluster.ts";
 import { FrameClient } from "./frame_client.ts";
 import { MqAdmin } from "./mqadmin.ts";
@@ -92,14 +92,7 @@ async function findAndFollow(
     clientOf(finding, "5.5.0", "keep-producing"),
     clientOf(finding, "4.9.7", "keep-consuming"),
   ]);
-  const goOn = async () => {
-    const [sent, got] = [await saidBy(producer, "SENT"), await saidBy(consumer, "GOT")];
-    await eventually(60_000, async () => {
-      const more = (await saidBy(producer, "SENT")).length - sent.length;
-      const received = (await saidBy(consumer, "GOT")).length - got.length;
-      check(more >= SOME && received >= SOME, `${more} were sent, ${received} received`);
-    });
-  };
+  const goOn = () => messagesGoOn(producer, consumer, SOME);
   await step("a producer 5.5.0 and a consumer 4.9.7 find the first server", goOn);
   await step("they go to the second when the list has that instead", async () => {
     await set(service, "namesrvAddrs", second.address);
@@ -117,12 +110,7 @@ async function findAndFollow(
     const sent = await finish(producer, "SENT");
     const failed = (await producer.output()).split("\n").filter((line) => /^FAILED/.test(line));
     check(failed.length === 0, failed.join("\n"));
-    await eventually(30_000, async () => {
-      const missing = new Set(sent.map((line) => line.split(" ")[1]))
-        .difference(new Set(await saidBy(consumer, "GOT")));
-      check(missing.size === 0, `not received: ${[...missing]}`);
-    });
-    await finish(consumer, "GOT");
+    await receivesAll(consumer, sent);
     return `${sent.length} messages`;
   });
 }

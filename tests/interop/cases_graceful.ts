@@ -1,12 +1,12 @@
 /** Clients with two name servers keep working while one of them stops gracefully and returns. */
 
+import { finish, messagesGoOn, receivesAll } from "./client_output.ts";
 import type { Version } from "./artifacts.ts";
 import type { Launcher, NameServer } from "./cluster.ts";
-import type { Process } from "./processes.ts";
 import { FrameClient } from "./frame_client.ts";
 import { Observer } from "./observer.ts";
 import { type Cluster, known, withCluster } from "./setup.ts";
-import { check, eventually, sleep, type Suite, within } from "./suite.ts";
+import { check, eventually, sleep, type Suite } from "./suite.ts";
 import { RequestCode } from "../../src/protocol/codes.ts";
 
 const TOPIC = "GracefulTopic";
@@ -55,15 +55,7 @@ async function endInTurn(cluster: Cluster, servers: NameServer[]): Promise<void>
   if (!isUp) return;
   const consumer = await start("keep-consuming", "graceful-consumers");
   const producer = await start("keep-producing", "graceful-producers");
-  const goOn = async () => {
-    const [sent, got] = [await saidBy(producer, "SENT"), await saidBy(consumer, "GOT")];
-    await eventually(60_000, async () => {
-      const more = (await saidBy(producer, "SENT")).length - sent.length;
-      check(more >= SOME, `${more} messages were sent`);
-      const received = (await saidBy(consumer, "GOT")).length - got.length;
-      check(received >= SOME, `${received} messages were received`);
-    });
-  };
+  const goOn = () => messagesGoOn(producer, consumer, SOME);
 
   const isRunning = await cluster.case("a producer and a consumer use them", goOn);
   if (!isRunning) return;
@@ -85,12 +77,7 @@ async function endInTurn(cluster: Cluster, servers: NameServer[]): Promise<void>
   }
   await cluster.case("no message failed or was lost, and no client complained", async () => {
     const sent = await finish(producer, "SENT");
-    await eventually(30_000, async () => {
-      const missing = new Set(sent.map((line) => line.split(" ")[1]))
-        .difference(new Set(await saidBy(consumer, "GOT")));
-      check(missing.size === 0, `not received: ${[...missing]}`);
-    });
-    await finish(consumer, "GOT");
+    await receivesAll(consumer, sent);
     for (const client of [producer, consumer]) {
       const complaints = (await client.output()).split("\n")
         .filter((line) => /^FAILED|Exception|ERROR/.test(line));
@@ -98,29 +85,6 @@ async function endInTurn(cluster: Cluster, servers: NameServer[]): Promise<void>
     }
     return `${sent.length} messages`;
   });
-}
-
-/** First words of a client's lines. */
-type Word = "SENT" | "GOT" | "STARTED";
-
-/** The rest of the client's lines that start with a word. */
-export async function saidBy(client: Process, word: Word): Promise<string[]> {
-  check(!client.ended, `${client.name} ended; see ${client.logFile}`);
-  return linesOf(await client.output(), word);
-}
-
-/** The rest of the lines that start with a word. */
-export function linesOf(output: string, word: string): string[] {
-  return output.split("\n").filter((line) => line.startsWith(`${word} `))
-    .map((line) => line.slice(word.length + 1));
-}
-
-/** Stops a client cleanly. */
-export async function finish(client: Process, word: Word): Promise<string[]> {
-  await client.write("end\n");
-  const { code } = await within(30_000, client.name, client.status);
-  check(code === 0, `${client.name} ended with ${code}; see ${client.logFile}`);
-  return linesOf(await client.output(), word);
 }
 
 /** A stopping name server sends new clients away and still answers old ones. */

@@ -3,8 +3,8 @@
  * start all the time: how many sends and starts fail, and how long a route is missing.
  */
 
+import { finish, linesOf, receivesAll, saidBy } from "./client_output.ts";
 import { VERSIONS } from "./artifacts.ts";
-import { finish, linesOf, saidBy } from "./cases_graceful.ts";
 import { type Broker, HOMES, type Kind, type Launcher, type NameServer } from "./cluster.ts";
 import { MqAdmin } from "./mqadmin.ts";
 import { Observer } from "./observer.ts";
@@ -24,7 +24,7 @@ const REFUSED_MS = 20_000;
 /** Milliseconds between two looks at a route. */
 const LOOK_MS = 20;
 
-/** What becomes of a name server, before it runs again. */
+/** The way in which a name server is taken down before it runs again. */
 const WAYS = ["killed", "stopped", "upgraded"] as const;
 type Way = typeof WAYS[number];
 
@@ -224,7 +224,7 @@ class Trial {
   }
 }
 
-/** What became of the messages and clients of a {@link Crowd}; the failed ones with their reasons. */
+/** The messages and clients of a {@link Crowd}, counted; the failed ones with their reasons. */
 interface Counts {
   sent: number;
   unsent: string[];
@@ -296,12 +296,7 @@ class Crowd {
     }
     const sent = await finish(this.producer, "SENT");
     const unsent = linesOf(await this.producer.output(), "FAILED");
-    await eventually(30_000, async () => {
-      const missing = new Set(sent.map((line) => line.split(" ")[1]))
-        .difference(new Set(await saidBy(this.consumer, "GOT")));
-      check(missing.size === 0, `not received: ${[...missing]}`);
-    });
-    await finish(this.consumer, "GOT");
+    await receivesAll(this.consumer, sent);
     return { sent: sent.length, unsent, started, unstarted, again };
   }
 }

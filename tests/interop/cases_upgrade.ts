@@ -1,7 +1,7 @@
 /** A live cluster whose two Java name servers are replaced by ours, one by one. */
 
+import { finish, messagesGoOn, receivesAll } from "./client_output.ts";
 import type { Version } from "./artifacts.ts";
-import { finish, saidBy } from "./cases_graceful.ts";
 import { HOMES, Launcher, type NameServer } from "./cluster.ts";
 import { Observer, show } from "./observer.ts";
 import { type Cluster, known, withCluster } from "./setup.ts";
@@ -64,14 +64,7 @@ async function replaceInTurn(
   if (!isUp) return;
   const consumer = await start("keep-consuming");
   const producer = await start("keep-producing");
-  const goOn = async () => {
-    const [sent, got] = [await saidBy(producer, "SENT"), await saidBy(consumer, "GOT")];
-    await eventually(60_000, async () => {
-      const more = (await saidBy(producer, "SENT")).length - sent.length;
-      const received = (await saidBy(consumer, "GOT")).length - got.length;
-      check(more >= SOME && received >= SOME, `${more} were sent, ${received} received`);
-    });
-  };
+  const goOn = () => messagesGoOn(producer, consumer, SOME);
 
   const isRunning = await cluster.case("a producer and a consumer use them", goOn);
   if (!isRunning) return;
@@ -103,12 +96,7 @@ async function replaceInTurn(
     const sent = await finish(producer, "SENT");
     const failed = (await producer.output()).split("\n").filter((line) => /^FAILED/.test(line));
     check(failed.length === 0, failed.join("\n"));
-    await eventually(30_000, async () => {
-      const missing = new Set(sent.map((line) => line.split(" ")[1]))
-        .difference(new Set(await saidBy(consumer, "GOT")));
-      check(missing.size === 0, `not received: ${[...missing]}`);
-    });
-    await finish(consumer, "GOT");
+    await receivesAll(consumer, sent);
     return `${sent.length} messages`;
   });
 }
