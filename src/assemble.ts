@@ -198,10 +198,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     options,
     connect: (...address) => transport.connect(...address),
     isPermitted: isNetGranted,
-    isWaiting: ({ clusterName, brokerName, brokerAddr }) => {
-      const live = tables.liveBroker(clusterName, brokerName, brokerAddr);
-      return live !== undefined && live.restored && live.connection === undefined;
-    },
+    isWaiting: (broker) => routes.isUnheard(broker),
     refused: (broker) => routes.refused(broker),
   });
   config.subscribe("routeSnapshotInterval", () => snapshot?.reschedule());

@@ -121,7 +121,7 @@ export class DurableFile {
       const path = suffix === "" ? this.path : await this.#followLinks() + suffix;
       await requireRegularFile(path, this.#fs);
       if (most < Infinity) {
-        const { size } = await this.#fs.lstat(await this.#followLinks());
+        const { size } = await this.#fs.lstat(await this.#followLinks() + suffix);
         if (size > most) throw new Error(`it has ${size} bytes, more than ${most}`);
       }
       return await this.#fs.readFile(path);

@@ -112,13 +112,10 @@ export class AccessControl {
     fields?: ReadonlySet<string>,
   ): Decision {
     const policy = this.#policy();
-    const verified = request.repeated && request.body === null
-      ? this.#verified.get(request.extFields)
-      : undefined;
+    const era = this.#eraOf(policy);
+    const verified = this.#verifiedBefore(request);
     // The same header has the same code, and so the same action and fields.
-    if (
-      verified?.allowed?.era === this.#eraOf(policy) && this.#holds(verified.account, peer, policy)
-    ) {
+    if (verified?.allowed?.era === era && this.#holds(verified.account, peer, policy)) {
       return verified.allowed.decision;
     }
     const sender = this.#identify(peer, policy);
@@ -150,10 +147,8 @@ export class AccessControl {
       identity: account.identity,
       rule,
     };
-    if (request.repeated && request.body === null) {
-      const entry = this.#verified.get(request.extFields);
-      if (entry?.account === account) entry.allowed = { era: this.#era, decision };
-    }
+    const entry = this.#verifiedBefore(request);
+    if (entry?.account === account) entry.allowed = { era, decision };
     return decision;
   }
 
@@ -238,21 +233,22 @@ export class AccessControl {
   }
 
   #isSignedBy(account: Account, request: Signed): boolean {
-    if (request.body !== null || !request.repeated) {
-      return this.#signatures.verify(request, account.keys);
-    }
     // Each policy has account objects of its own, so a reload invalidates this entry.
-    if (this.#verified.get(request.extFields)?.account === account) return true;
+    if (this.#verifiedBefore(request)?.account === account) return true;
     if (!this.#signatures.verify(request, account.keys)) return false;
-    this.#verified.set(request.extFields, { account });
+    if (isCached(request)) this.#verified.set(request.extFields, { account });
     return true;
   }
 
+  #verifiedBefore(request: Signed): Verified | undefined {
+    return isCached(request) ? this.#verified.get(request.extFields) : undefined;
+  }
+
   /** The fields of a cached header are checked only once. */
-  #knowsAll({ extFields, repeated }: Signed, fields: ReadonlySet<string>): boolean {
-    const verified = repeated ? this.#verified.get(extFields) : undefined;
+  #knowsAll(request: Signed, fields: ReadonlySet<string>): boolean {
+    const verified = this.#verifiedBefore(request);
     if (verified?.known === fields) return true;
-    for (const name of extFields.keys()) {
+    for (const name of request.extFields.keys()) {
       if (!fields.has(name) && !COMMON_FIELDS.has(name)) return false;
     }
     if (verified !== undefined) verified.known = fields;
@@ -303,6 +299,11 @@ function allowedByPeer(
     return { allowed: true, authenticated, identity: text, rule, account };
   }
   return undefined;
+}
+
+/** Whether everything that is signed is in a header that repeats. */
+function isCached({ repeated, body }: Signed): boolean {
+  return repeated === true && body === null;
 }
 
 /** A refusal of a sender that has not proven its account. */

@@ -1,3 +1,4 @@
+import type { RequestPeer } from "../access/guard.ts";
 import type { HttpAuthorization } from "../access/http_authorization.ts";
 import type { Permission } from "../access/permissions.ts";
 import type { Log } from "../log/log.ts";
@@ -62,6 +63,7 @@ export function createHttpPort(
   const now = () => performance.now();
   const { deno, v8 } = Deno.version;
   const checks = readiness(condition, now);
+  const peerOf = (client: string) => ({ socketAddress: client, ...(tls && { tls: {} }) });
   const isReady = async () => (await checks()).every(({ ok }) => ok);
   return new HttpPort({
     listener,
@@ -72,14 +74,14 @@ export function createHttpPort(
     limits: told.options,
     counters,
     authorize: access.authorization &&
-      authorizeBy(access.authorization, told.options, tls !== undefined),
+      authorizeBy(access.authorization, told.options, peerOf),
     routes: [
       ...healthRoutes(checks, told.tables, { ...SOFTWARE, deno, v8 }),
       ...addressRoutes({ options: told.options, port: namesrvPort, isReady }),
       ...(metrics ? [metricsRoute(metrics, now)] : []),
       ...apiRoutes({ ...told, pager: new Pager(slice) }),
       ...accessRoutes(access),
-      watchRoute({ feed, authorization: access.authorization, secure: tls !== undefined }),
+      watchRoute({ feed, authorization: access.authorization, peerOf }),
     ],
   });
 }
@@ -87,7 +89,7 @@ export function createHttpPort(
 function authorizeBy(
   authorization: HttpAuthorization,
   options: Readonly<HttpAccessOptions>,
-  secure: boolean,
+  peerOf: (client: string) => RequestPeer,
 ): Authorize {
   return async ({ path, permission, resource }, request, client) => {
     if (permission === undefined) return;
@@ -95,7 +97,7 @@ function authorizeBy(
     if (options.httpMetricsOpen && path === "/metrics") return;
     const refusal = await authorization.check(
       { permission: permission as Permission, names: resource === undefined ? [] : [resource] },
-      { socketAddress: client, ...(secure && { tls: {} }) },
+      peerOf(client),
       request.headers.get("authorization"),
       `${request.method} ${path}`,
     );

@@ -1,16 +1,15 @@
 import { parseAddress } from "../address.ts";
 import type { BrokerIdentity } from "../route/tables.ts";
+import { isOwnPort, type OwnPorts } from "./own_ports.ts";
 
 /** Milliseconds for a connection to be accepted or refused. */
 const TIMEOUT = 1000;
 const SECOND = 1000;
 
 /** The values that a {@link BrokerProbe} reads, each time it needs them. */
-export interface ProbeOptions {
+export interface ProbeOptions extends OwnPorts {
   maxNotifications: number;
   maxNotificationsPerSecond: number;
-  listenPort: number;
-  httpPort: number;
 }
 
 /** Dependencies of a {@link BrokerProbe}. */
@@ -82,7 +81,7 @@ export class BrokerProbe {
     if (!brokers.some(isWaiting)) return;
     try {
       const { hostname, port } = parseAddress(brokerAddr);
-      if (port === options.listenPort || port === options.httpPort) return;
+      if (isOwnPort(port, options)) return;
       if (!isPermitted(hostname, port)) return;
       (await connect(hostname, port, TIMEOUT)).destroy();
     } catch (error) {

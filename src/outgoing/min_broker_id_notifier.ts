@@ -4,16 +4,15 @@ import { RequestCode } from "../protocol/codes.ts";
 import type { RemotingClient } from "../remoting/client.ts";
 import type { OutgoingRequest } from "../remoting/wire/command.ts";
 import type { MinBrokerIdChange } from "../route/min_broker_id.ts";
+import { isOwnPort, type OwnPorts } from "./own_ports.ts";
 
 const TIMEOUT = 300;
 const SECOND = 1000;
 
 /** The values that a {@link MinBrokerIdNotifier} reads, each time it needs them. */
-export interface NotifierOptions {
+export interface NotifierOptions extends OwnPorts {
   maxNotifications: number;
   maxNotificationsPerSecond: number;
-  listenPort: number;
-  httpPort: number;
 }
 
 /** Dependencies of a {@link MinBrokerIdNotifier}. */
@@ -119,9 +118,8 @@ export class MinBrokerIdNotifier {
   }
 
   #checkPort(addr: string): void {
-    const { listenPort, httpPort } = this.#parts.options;
     const { port } = parseAddress(addr);
-    if (port === listenPort || port === httpPort) {
+    if (isOwnPort(port, this.#parts.options)) {
       throw new Error(`the port ${port} is one of this server's`);
     }
   }

@@ -21,7 +21,7 @@ const INTERN_MAX_LENGTH = 128;
 /** Below this size, strings hardly repeat and interning would cost more than it saves. */
 const INTERN_MIN_INPUT = 8192;
 /** Bytes after which others have a turn: they take less than a millisecond. */
-const STEP_BYTES = 4 * 1024;
+export const STEP_BYTES = 4 * 1024;
 
 const QUOTE = 0x22;
 const APOSTROPHE = 0x27;

@@ -1,7 +1,7 @@
 import { byteAt } from "../byte_access.ts";
 import { MqVersion, Perm } from "./codes.ts";
 import { type DataVersion, readDataVersion, ZERO_DATA_VERSION } from "./data_version.ts";
-import { asciiText, FastjsonError, FastjsonReader } from "./fastjson_reader.ts";
+import { asciiText, FastjsonError, FastjsonReader, STEP_BYTES } from "./fastjson_reader.ts";
 import type { Long } from "./long.ts";
 import { parseInt32 } from "./long.ts";
 import { checkName } from "./names.ts";
@@ -28,8 +28,6 @@ export interface RegisterBrokerBody {
 
 /** Bytes of a topic, a mapping or a version: more than any real one has, and read in a few milliseconds. */
 const MAX_VALUE = 512 * 1024;
-/** Bytes of an inflated body after which others have a turn. */
-const STEP_BYTES = 4 * 1024;
 const DEFAULT_QUEUE_NUMS = 16;
 /** Far more than any real broker has, and read in a few milliseconds. */
 const MAX_QUEUE_IDS = 65_536;

@@ -448,10 +448,20 @@ export class RouteInfoManager {
    * Removes a restored broker whose address refuses connections. Does nothing if it was heard
    * meanwhile.
    */
-  refused({ clusterName, brokerName, brokerAddr }: BrokerIdentity): void {
-    const live = this.#tables.liveBroker(clusterName, brokerName, brokerAddr);
-    if (live?.restored !== true || live.connection !== undefined) return;
+  refused(broker: BrokerIdentity): void {
+    const live = this.#unheard(broker);
+    if (live === undefined) return;
     this.#loseRestored(live, "restored, but its address refuses connections");
+  }
+
+  /** Whether a broker was restored and not heard since. */
+  isUnheard(broker: BrokerIdentity): boolean {
+    return this.#unheard(broker) !== undefined;
+  }
+
+  #unheard({ clusterName, brokerName, brokerAddr }: BrokerIdentity): LiveBroker | undefined {
+    const live = this.#tables.liveBroker(clusterName, brokerName, brokerAddr);
+    return live?.restored && live.connection === undefined ? live : undefined;
   }
 
   #loseRestored(live: LiveBroker, reason: RemovalReason): void {

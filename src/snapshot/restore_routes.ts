@@ -2,6 +2,7 @@ import type { DataVersion } from "../protocol/data_version.ts";
 import type { QueueData } from "../protocol/route_data.ts";
 import type { TableLimits } from "../route/table_limits.ts";
 import type { RouteTables } from "../route/tables.ts";
+import { runSteps } from "../run_steps.ts";
 import type { SavedBroker, SavedGroup, SavedRoutes } from "./format.ts";
 
 /** Queue data that are restored in one go: what is left out over a limit is left out in such pieces. */
@@ -19,8 +20,8 @@ export interface Restored {
 /**
  * Puts saved routes into empty tables, their brokers as restored ones.
  *
- * What would pass a limit is left out. No data version is then taken for known, so that each
- * broker's first registration decides.
+ * Data over a limit are left out. Then no data version counts as known, so that each broker's first
+ * registration decides.
  *
  * @param heardAt milliseconds of the monotonic clock of the live entries
  * @param oldest milliseconds since the epoch: brokers that were last heard before are left out
@@ -67,10 +68,8 @@ class Restore {
     const { brokerName, enableActingMaster, zoneName, clusters } = group;
     const { filterServers } = broker;
     const header = { ...broker, brokerName, enableActingMaster, zoneName, connection: {} };
-    const steps = this.#limits.growthOf(header, { topics: [], mappings: new Map(), filterServers });
-    let step = steps.next();
-    while (!step.done) step = steps.next();
-    if (!this.#allows(step.value)) return false;
+    const body = { topics: [], mappings: new Map(), filterServers };
+    if (!this.#allows(runSteps(this.#limits.growthOf(header, body)))) return false;
     for (const clusterName of clusters) this.#tables.putBroker({ ...header, clusterName });
     this.#putLive(brokerName, broker, unknownVersion(broker.dataVersion));
     this.#tables.setFilterServers(brokerName, broker.brokerAddr, filterServers);

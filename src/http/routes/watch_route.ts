@@ -1,4 +1,5 @@
 import { ALL_SEEING, type HttpAuthorization } from "../../access/http_authorization.ts";
+import type { RequestPeer } from "../../access/guard.ts";
 import type { ChangeFeed } from "../../watch/change_feed.ts";
 import { PERMISSIONS_TO_WATCH } from "../../watch/events.ts";
 import { accessProblem, busy } from "../server/answer.ts";
@@ -10,8 +11,8 @@ export interface WatchRouteParts {
   readonly feed: Pick<ChangeFeed, "open">;
   /** Without it, everyone may see everything. */
   readonly authorization?: Pick<HttpAuthorization, "viewerOf">;
-  /** Whether requests come over TLS. */
-  readonly secure?: boolean;
+  /** The sender of a request, for the rules; `client` is "address:port". */
+  peerOf(client: string): RequestPeer;
 }
 
 const PATH = "/api/v1/watch";
@@ -29,7 +30,7 @@ const HEADERS = {
  * The route `/api/v1/watch`: changes as server-sent events. It decides about each event by itself, so
  * the route as a whole needs no permission.
  */
-export function watchRoute({ feed, authorization, secure }: WatchRouteParts): Route {
+export function watchRoute({ feed, authorization, peerOf }: WatchRouteParts): Route {
   return { path: PATH, query: ["cluster", "broker", "topic", "since"], answer };
 
   async function answer({ query, sender: { client, headers, sent } }: RouteRequest) {
@@ -41,7 +42,7 @@ export function watchRoute({ feed, authorization, secure }: WatchRouteParts): Ro
     const asked = query.parsed("since", (text) => isId(text) ? text : undefined, "an event's id");
     const viewer = await authorization?.viewerOf(
       PERMISSIONS_TO_WATCH,
-      { socketAddress: client, ...(secure && { tls: {} }) },
+      peerOf(client),
       headers.get("authorization"),
       `GET ${PATH}`,
     ) ?? ALL_SEEING;

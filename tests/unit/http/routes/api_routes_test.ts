@@ -94,7 +94,13 @@ describe("openapi.json", () => {
         assert.deepEqual(names("path"), [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name));
         return [path.replace(/\{(\w+)\}/g, ":$1"), names("query").sort()];
       });
-    const served = [...routes, watchRoute({ feed: { open: () => undefined } })]
+    const served = [
+      ...routes,
+      watchRoute({
+        feed: { open: () => undefined },
+        peerOf: (client) => ({ socketAddress: client }),
+      }),
+    ]
       .map(({ path, query }) => [path, [...query ?? []].sort()]);
     assert.deepEqual(described, served);
   });

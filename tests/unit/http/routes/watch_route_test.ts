@@ -25,6 +25,7 @@ function setUp(): void {
       },
     },
     authorization: { viewerOf: () => Promise.resolve(refusal ?? ALL_SEEING) },
+    peerOf: (client) => ({ socketAddress: client }),
   })]);
 }
 
