@@ -42,7 +42,7 @@ export interface ClusterResult {
   serverCpu: number;
   /** Of this process in the measured time. */
   ownCpu: number;
-  /** What was sent in the measured time. */
+  /** Requests sent in the measured time. */
   polls: number;
   registrations: number;
   infos: number;

@@ -122,7 +122,7 @@ function answersMb(load: Load, { answer }: Costs): number {
 function predictCpu(load: Load, costs: Costs): number {
   const { poll, uncached, registration, info } = costs;
   const polls = load.clients * load.topicsPerPoll / load.pollEvery;
-  // What is asked for in turn is never there when its turn comes again, if not all of it fits.
+  // Topics are polled in turn: if not all routes fit, each has left the cache when it is polled again.
   const cost = answersMb(load, costs) > CACHE_MB ? uncached : poll;
   const perSecond = polls * at(cost, load.brokersPerTopic) +
     load.brokers / load.registerEvery * at(registration, load.topicsPerBroker) +
@@ -235,7 +235,7 @@ async function measureCosts(
   };
 }
 
-/** What a TLS connection costs; in no formula, as clients keep theirs. */
+/** Measures a TLS connection. No formula has it, because clients keep their connections. */
 async function measureHandshakes(context: Context): Promise<void> {
   for (const connections of [250, 500, 1000]) {
     const server = await Server.start("ours", context.machine, context.tls?.config);

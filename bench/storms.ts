@@ -1,4 +1,4 @@
-/** What one client notices while much comes at once. */
+/** Measures one client's requests while very many other requests arrive at once. */
 import type { Context, Sample, Scenario } from "./scenario.ts";
 import { runHelper, type Server } from "./servers.ts";
 import type { Storm, StormOptions, StormResult } from "./storm_load.ts";

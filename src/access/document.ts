@@ -119,7 +119,7 @@ export class Document {
     } catch (error) {
       if (!(error instanceof YAMLException)) throw error;
       const { line = 0, column = 0 } = error.mark ?? {};
-      // What is quoted, or stands after a colon, may be a part of a secret.
+      // Quoted text, or text after a colon, may be part of a secret.
       const message = error.reason.replace(/\s*("[^]*"|!?<[^]*>|:[^]*)/, "");
       throw new DocumentError({ line: line + 1, column: column + 1, message });
     }

@@ -16,7 +16,7 @@ export interface HttpRefusal {
   readonly detail: string;
 }
 
-/** What a client of the HTTP port may see. */
+/** The rights of a client of the HTTP port. */
 export interface Viewer {
   /** False once the rules have changed, or allow it nothing any more. */
   readonly current: boolean;

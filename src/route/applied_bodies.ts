@@ -81,7 +81,7 @@ export class AppliedBodies {
   *kept(): Generator<KeptBody> {
     for (const [key, entry] of this.#entries) {
       const { dataVersion, filterServers, takesTopics, complete, generation } = entry;
-      // What it brings back is not kept.
+      // The topics that it would bring back are not saved.
       if (takesTopics && this.#removed.size > 0) continue;
       const body = { dataVersion, filterServers, takesTopics, complete };
       yield { key, body, current: generation === this.#generation };

@@ -1,7 +1,7 @@
 import type { Request } from "../support/frames.ts";
 import type { Peer } from "../support/peer.ts";
 
-/** What takes part in a soak, until it is over. */
+/** A participant in a soak, until it is over. */
 export class Soak {
   /** A random integer from 0 to `below` - 1. */
   readonly below: (below: number) => number;

@@ -1,4 +1,4 @@
-/** What honest peers do to the server under a soak: brokers, clients, admin tools and scrapers. */
+/** The traffic of honest peers in a soak: brokers, clients, admin tools and scrapers. */
 
 import { RequestCode } from "../../src/protocol/codes.ts";
 import { kvPut, registration, routeQuery } from "../support/brokers.ts";

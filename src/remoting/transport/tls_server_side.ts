@@ -97,7 +97,7 @@ export class TlsServerSide {
     };
     encrypted.onread = (bytes) => {
       onread.call(encrypted, bytes);
-      // What is held comes first. An end that is already known is left as it is.
+      // Data that TLS still holds comes first. An end that is already known is left as it is.
       if (bytes === undefined && this.#secured) setImmediate(end);
     };
   }
