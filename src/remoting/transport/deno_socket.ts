@@ -65,6 +65,7 @@ export class DenoSocket implements Socket, Reader {
   #size = 0;
   /** Reads in a row that would have fitted into the smallest size. */
   #small = 0;
+  filled = false;
   /** Of the smallest size; not given back between reads. */
   #ownBuffer: Uint8Array<ArrayBuffer> | undefined;
   /** Bytes read in a row. */
@@ -252,7 +253,8 @@ export class DenoSocket implements Socket, Reader {
 
   #adaptSize(count: number): void {
     this.#burst += count;
-    if (count === READ_SIZES[this.#size]) {
+    this.filled = count === READ_SIZES[this.#size];
+    if (this.filled) {
       this.#size = Math.min(this.#size + 1, LARGEST);
       this.#small = 0;
     } else if (this.#size === LARGEST) {

@@ -4,6 +4,8 @@ import { nextTick } from "node:process";
 export interface Reader {
   /** Issues one read; {@link ReadGate.completed} must be called when it is over. */
   read(): void;
+  /** Whether its last read filled its buffer: it is amid a long message. */
+  readonly filled: boolean;
 }
 
 /** An event that comes only after the system was asked which sockets have something to read. */
@@ -20,7 +22,7 @@ const FULL = 100;
 const READS_TO_LOOK = 16;
 /** Reads issued at once in one tick: with the write that each brings they reach the limit of 128. */
 const ISSUED_AT_ONCE = 64;
-/** Reads issued at one beat, and the number of completed reads, counted twice, that this leaves room for. */
+/** Reads of each queue issued at one beat, and the number of completed reads, counted twice, that this leaves room for. */
 const LEAST_AT_A_BEAT = 8;
 const MOST_AT_A_BEAT = 60;
 const ROOM_AT_A_BEAT = 120;
@@ -41,7 +43,9 @@ const ROOM_AT_A_BEAT = 120;
  *   usual case, and costs a counter.
  * - From {@link FULL} on, some may have been put off. Those served wait in a queue, first come, first
  *   served, which is let in a few at a time: only {@link LEAST_AT_A_BEAT} while many are put off, so
- *   that others hardly wait when thousands close at once, and more when that is over.
+ *   that others hardly wait when thousands close at once, and more when that is over. Those amid a long
+ *   message, as a registration is, come after those that are not: a thousand brokers that register at
+ *   once hold no client up. At least {@link LEAST_AT_A_BEAT} of them are let in all the same.
  *
  * Under this pressure the gate has to know when those put off had their chance. No timer or immediate
  * tells: while it has anything to do, the runtime runs many ticks in a row without asking the system,
@@ -52,9 +56,9 @@ const ROOM_AT_A_BEAT = 120;
  * less fair, but no read ever waits for something that does not come.
  */
 export class ReadGate {
-  /** The one to read first is at `#first`. */
-  #queue: Reader[] = [];
-  #first = 0;
+  readonly #waiting = new ReaderQueue();
+  /** Those whose last read filled its buffer. */
+  readonly #filled = new ReaderQueue();
   readonly #beat: Beat;
   #tick = 0;
   #ticking = false;
@@ -95,7 +99,7 @@ export class ReadGate {
 
   /** Lets a reader read after all those that wait. */
   defer(reader: Reader): void {
-    this.#queue.push(reader);
+    (reader.filled ? this.#filled : this.#waiting).push(reader);
     if (!this.#pressed) this.#awaitTick();
   }
 
@@ -127,7 +131,7 @@ export class ReadGate {
         await this.#beat.next();
         const room = Math.floor((ROOM_AT_A_BEAT - this.#driven) / 2);
         this.#issue(Math.max(LEAST_AT_A_BEAT, Math.min(MOST_AT_A_BEAT, room)));
-      } while (this.#first < this.#queue.length);
+      } while (this.#waiting.length + this.#filled.length > 0);
     } catch {
       // There is no beat for now, so no reader is held back.
     }
@@ -138,11 +142,39 @@ export class ReadGate {
 
   /** Lets those read that have waited longest, of those that wait now. */
   #issue(most: number): void {
-    const end = Math.min(this.#queue.length, this.#first + most);
-    for (; this.#first < end; this.#first++) this.#queue[this.#first]?.read();
-    if (this.#first === this.#queue.length) this.#queue = [];
-    else if (this.#first > 1024) this.#queue = this.#queue.slice(this.#first);
-    else return;
+    const issued = this.#waiting.issue(most);
+    this.#filled.issue(Math.max(LEAST_AT_A_BEAT, most - issued));
+  }
+}
+
+/** Readers that wait, first come, first served. */
+class ReaderQueue {
+  #readers: Reader[] = [];
+  /** Index of the one to read first. */
+  #first = 0;
+
+  get length(): number {
+    return this.#readers.length - this.#first;
+  }
+
+  push(reader: Reader): void {
+    this.#readers.push(reader);
+  }
+
+  /**
+   * Lets those read that have waited longest, of those that wait now.
+   *
+   * @returns how many
+   */
+  issue(most: number): number {
+    const begin = this.#first;
+    const end = Math.min(this.#readers.length, begin + most);
+    for (let at = begin; at < end; at++) this.#readers[at]?.read();
+    this.#first = end;
+    if (end === this.#readers.length) this.#readers = [];
+    else if (end > 1024) this.#readers = this.#readers.slice(end);
+    else return end - begin;
     this.#first = 0;
+    return end - begin;
   }
 }
