@@ -74,6 +74,8 @@ export interface ConnectionContext {
   clock: Pick<Clock, "now" | "monotonic">;
   /** Called when a trusted proxy named the client. Returns why it is refused, if it is. */
   proxied(address: string): string | undefined;
+  /** Called when the peer has ended its side: {@link Connection.end} is due. */
+  ended(connection: Connection): void;
   /** Called when the connection has released its socket. */
   closed(connection: Connection): void;
 }
@@ -275,6 +277,11 @@ export class Connection implements SocketHandler, Peer, MemoryHolder {
 
   onEnd(): void {
     this.#leave("peer");
+    this.#context.ended(this);
+  }
+
+  /** Closes once the responses that are due are sent: the peer has ended its side. */
+  end(): void {
     this.#endWhenDone();
   }
 

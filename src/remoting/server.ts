@@ -66,6 +66,8 @@ export class RemotingServer {
   /** The open connections and their numbers. */
   readonly #connections = new Map<Connection, number>();
   #lastId = 0;
+  /** Those whose peers have ended their side, until they are closed here. */
+  readonly #ending = new Set<Connection>();
   readonly #context: ConnectionContext;
   #listeners: readonly Listener[] = [];
   #port = 0;
@@ -110,6 +112,7 @@ export class RemotingServer {
       frameMaxLength: options.frameMaxLength,
       clock,
       proxied: (address) => this.#refusalOf(address),
+      ended: (connection) => this.#ended(connection, slice),
       closed: (connection) => this.#closed(connection),
     };
     this.#checks = new ScanTimer({
@@ -253,6 +256,20 @@ export class RemotingServer {
     this.#context.counters.acceptFailures++;
     const reason = errorMessage(error);
     this.#log.error("connection not accepted", { address, reason });
+  }
+
+  #ended(connection: Connection, slice: WorkSlice): void {
+    this.#ending.add(connection);
+    if (this.#ending.size === 1) void slice.drive(this.#endAll());
+  }
+
+  /** One at each step: when thousands close at once, others have their turns in between. */
+  *#endAll(): Generator<void> {
+    for (const connection of this.#ending) {
+      connection.end();
+      yield;
+      this.#ending.delete(connection);
+    }
   }
 
   #closed(connection: Connection): void {

@@ -95,6 +95,7 @@ function connect(options: {
     trustedProxies: new Networks([]),
     proxied: () => undefined,
     clock: new TestClock(),
+    ended: (connection) => connection.end(),
     closed: (connection) => void closed.push(connection),
   };
   const socket = new FakeSocket({ high: () => high, low: () => low });

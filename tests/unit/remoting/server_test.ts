@@ -16,7 +16,6 @@ import { RequestCode } from "../../../src/protocol/codes.ts";
 import { first } from "../../support/lists.ts";
 import { cutFrames, opaques, request } from "../../support/frames.ts";
 import { WorkSlice } from "../../../src/work_slice.ts";
-import { setImmediate } from "node:timers";
 
 const IDLE_SECONDS = 120;
 
@@ -31,6 +30,10 @@ let handle: (request: Command, peer: Peer) => Reply | Promise<Reply>;
 let gone: string[];
 let server: RemotingServer;
 let clock: TestClock;
+let slice: WorkSlice;
+/** The clock of the slice, in milliseconds, and what waits for the network's turn. */
+let worked: number;
+let turns: (() => void)[];
 
 /** Whether a promise is settled after pending promises have run. */
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {
@@ -61,6 +64,9 @@ describe("RemotingServer", () => {
     marks = { high: 1000, low: 500 };
     handle = () => ({ code: 0 });
     gone = [];
+    worked = 0;
+    turns = [];
+    slice = new WorkSlice((task) => void turns.push(task), () => worked);
     server = new RemotingServer({
       transport,
       handler: {
@@ -72,7 +78,7 @@ describe("RemotingServer", () => {
       budget,
       trustedProxies: new Networks([]),
       counters,
-      slice: new WorkSlice(setImmediate),
+      slice,
       log,
       clock,
     });
@@ -125,6 +131,19 @@ describe("RemotingServer", () => {
     assert.deepEqual([...server.views()], []);
     transport.open("d:4");
     assert.deepEqual(Array.from(server.views(), ({ id }) => id), [4]);
+  });
+
+  it("closes many whose peers have ended theirs in slices", async () => {
+    const sockets = ["a:1", "b:2", "c:3"].map((peer) => transport.open(peer));
+    slice.run(() => worked += 10);
+    for (const socket of sockets) socket.sendEnd();
+    assert.deepEqual(gone, ["a:1", "b:2", "c:3"], "their owners need not wait");
+    assert.equal(server.connections, 2, "the others wait for a turn");
+    turns.shift()?.();
+    await time.runMicrotasks();
+    assert.equal(server.connections, 0);
+    transport.open("d:4").sendEnd();
+    assert.equal(server.connections, 0, "one is closed at once");
   });
 
   it("answers on every connection, and counts them", () => {
