@@ -7,10 +7,12 @@
  */
 import { isBuiltin } from "node:module";
 import { relative } from "node:path";
+import { CONSOLE_ENTRY } from "./console.ts";
 import {
   BUNDLE,
   DIST,
   LICENCES,
+  npmPackages,
   PERMISSIONS,
   PROJECT,
   run,
@@ -57,15 +59,13 @@ export async function bundle(): Promise<void> {
 }
 
 /**
- * Writes the licences of the bundled packages next to the bundle.
+ * Writes the licences of the bundled packages, and of those in the console that it contains, next to the
+ * bundle.
  *
  * @throws BundleError when a package has none
  */
 async function writeLicences(): Promise<void> {
-  const { output } = await run(Deno.execPath(), ["info", "--json", "main.ts"]);
-  const packages: { name: string; version: string; localPath: string }[] = Object.values(
-    JSON.parse(output).npmPackages,
-  );
+  const packages = await npmPackages(["main.ts", CONSOLE_ENTRY]);
   let text = "Packages in rocketmq-namesrv.js, and their licences.\n";
   for (const { name, version, localPath } of packages) {
     const file = [...Deno.readDirSync(localPath)].find((it) => /^licen[cs]e/i.test(it.name));

@@ -72,6 +72,33 @@ export async function run(
   return { success, output: text.decode(stdout) + text.decode(stderr) };
 }
 
+/** A package of npm, and the folder that has it. */
+export interface NpmPackage {
+  readonly name: string;
+  readonly version: string;
+  readonly localPath: string;
+}
+
+/** The packages that modules import, and those that these depend on, sorted. */
+export async function npmPackages(modules: readonly string[]): Promise<NpmPackage[]> {
+  const found = new Map<string, NpmPackage>();
+  for (const module of modules) {
+    const { output } = await run(Deno.execPath(), ["info", "--json", module]);
+    const graph: {
+      modules: { npmPackage?: string }[];
+      npmPackages: Record<string, NpmPackage & { dependencies: string[] }>;
+    } = JSON.parse(output);
+    const add = (id: string | undefined) => {
+      const it = id === undefined ? undefined : graph.npmPackages[id];
+      if (id === undefined || it === undefined || found.has(id)) return;
+      found.set(id, it);
+      it.dependencies.forEach(add);
+    };
+    for (const { npmPackage } of graph.modules) add(npmPackage);
+  }
+  return Array.from(found).sort(([a], [b]) => a < b ? -1 : 1).map(([, it]) => it);
+}
+
 /**
  * Writes dist/SHA256SUMS, in the format of `sha256sum --check`, for the existing release files.
  * Returns their names.

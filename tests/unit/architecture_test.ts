@@ -28,7 +28,7 @@ function* files(folder = SRC): Generator<string> {
   for (const { name, isDirectory } of Deno.readDirSync(folder)) {
     const path = join(folder, name);
     if (isDirectory) yield* files(path);
-    else if (name.endsWith(".ts")) yield relative(SRC, path);
+    else if (/[.]tsx?$/.test(name)) yield relative(SRC, path);
   }
 }
 

@@ -1,0 +1,38 @@
+import { signal } from "@preact/signals";
+
+/** Where the console is: a page, and the name that it is about. */
+export interface Place {
+  readonly page: string;
+  readonly name: string | undefined;
+}
+
+/** The page when the address names none. */
+export const FIRST_PAGE = "overview";
+
+/** Where the console is now. */
+export const place = signal<Place>(placeOf(location.hash));
+
+addEventListener("hashchange", () => place.value = placeOf(location.hash));
+
+/** The address of a page, e.g. `#/topics/%25RETRY%25group`. */
+export function href(page: string, name?: string): string {
+  return name === undefined ? `#/${page}` : `#/${page}/${encodeURIComponent(name)}`;
+}
+
+/** Goes to a page. */
+export function navigate(page: string, name?: string): void {
+  location.hash = href(page, name);
+}
+
+function placeOf(hash: string): Place {
+  const [, page = "", name] = /^#\/([^/]*)(?:\/(.*))?$/.exec(hash) ?? [];
+  return { page: page || FIRST_PAGE, name: name ? decode(name) : undefined };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,66 @@
+import { signal } from "@preact/signals";
+import { get, Problem, send, setCsrfToken } from "./api.ts";
+
+/** The answer of /api/v1/session: who asks, and what they may do. */
+export interface Session {
+  readonly access: "off" | "audit" | "enforce";
+  readonly account: string | null;
+  readonly expires: string | null;
+  readonly csrfToken: string | null;
+  readonly permissions: readonly string[];
+  readonly canWrite: boolean;
+  readonly readOnlyReason: string | null;
+  readonly tls: boolean;
+  readonly version: string;
+  readonly server: string;
+}
+
+/** What an account proves itself with. */
+export type Credentials =
+  | { readonly token: string }
+  | { readonly accessKey: string; readonly secretKey: string };
+
+/** The session; undefined until the server has answered. */
+export const session = signal<Session | undefined>(undefined);
+
+/**
+ * Asks the server who this is.
+ *
+ * @throws Problem
+ */
+export async function loadSession(): Promise<void> {
+  take(await get<Session>("session"));
+}
+
+/**
+ * Exchanges a token or a key for a session.
+ *
+ * @throws Problem 401 if it is wrong, 429 after too many attempts
+ */
+export async function logIn(credentials: Credentials): Promise<void> {
+  take(await send<Session>("POST", "session", credentials));
+}
+
+/**
+ * Ends the session.
+ *
+ * @throws Problem
+ */
+export async function logOut(): Promise<void> {
+  try {
+    await send("DELETE", "session");
+  } catch (error) {
+    if (!(error instanceof Problem) || error.status !== 401) throw error;
+  }
+  await loadSession();
+}
+
+/** Whether this client has a permission, for any resource, e.g. `kv:read`. */
+export function may(permission: string): boolean {
+  return session.value?.permissions.includes(permission) ?? false;
+}
+
+function take(loaded: Session): void {
+  setCsrfToken(loaded.csrfToken);
+  session.value = loaded;
+}

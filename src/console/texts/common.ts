@@ -1,0 +1,23 @@
+/** Texts of the parts that all pages use. In English, in Chinese. */
+export const common = {
+  "loading": ["Loading …", "加载中…"],
+  "copy": ["Copy", "复制"],
+  "copy.done": ["Copied", "已复制"],
+  "copy.failed": ["Copying failed", "复制失败"],
+  "dialog.close": ["Close", "关闭"],
+  "table.empty": ["Nothing to show.", "没有内容。"],
+  "chart.none": ["none", "无"],
+  "pager.label": ["Pages of the list", "列表翻页"],
+  "pager.shown": ["{shown} of {total}", "{shown} / 共 {total}"],
+  "pager.first": ["First", "首页"],
+  "pager.previous": ["Previous", "上一页"],
+  "pager.next": ["Next", "下一页"],
+  "yes": ["yes", "是"],
+  "no": ["no", "否"],
+  "unknown": ["unknown", "未知"],
+  "problem.unreachable": ["The server was not reached.", "无法连接服务器。"],
+  "problem.parameter": ["Parameter: {parameter}", "参数:{parameter}"],
+  "problem.401": ["Log in with an account that may see this.", "请使用有权查看的账号登录。"],
+  "problem.403": ["Your account may not see this.", "您的账号无权查看。"],
+  "problem.retry": ["Try again", "重试"],
+} as const;

@@ -1,0 +1,28 @@
+/** Texts around the pages. In English, in Chinese. */
+export const shell = {
+  "console": ["RocketMQ name server", "RocketMQ 名字服务器"],
+  "skip": ["Skip to the content", "跳到正文"],
+  "nav": ["Pages", "页面"],
+  "language": ["Language", "语言"],
+  "theme": ["Colours", "配色"],
+  "theme.auto": ["As the system", "跟随系统"],
+  "theme.light": ["Light", "浅色"],
+  "theme.dark": ["Dark", "深色"],
+  "shell.gone": ["The server is gone, trying again …", "服务器无法连接,正在重试…"],
+  "shell.gone.stale": ["What you see is from before.", "当前显示的是之前的数据。"],
+  "shell.live": ["live", "实时"],
+  "shell.connecting": ["connecting", "连接中"],
+  "shell.refused": ["not live", "非实时"],
+  "shell.paused": ["paused", "已暂停"],
+  "shell.live.label": ["Changes from the server", "服务器的变更推送"],
+  "shell.clear": ["Not encrypted", "未加密"],
+  "shell.readOnly": ["Read only", "只读"],
+  "shell.account": ["Account", "账号"],
+  "shell.logIn": ["Log in", "登录"],
+  "shell.logOut": ["Log out", "退出登录"],
+  "shell.noPage": ["There is no such page.", "没有这个页面。"],
+  "shell.notAllowed": [
+    "You may not see this page. It needs the permission {permission}.",
+    "您无权查看此页面,需要权限 {permission}。",
+  ],
+} as const;
