@@ -15,6 +15,7 @@ import type { LoadedConfiguration } from "./config/load.ts";
 import type { Options } from "./config/options.ts";
 import { waterMarks } from "./config/values.ts";
 import { DurableFile, type FileSystem, removeLeftovers } from "./durable_file.ts";
+import { Members } from "./group/members.ts";
 import { HttpCounters } from "./http/server/http_counters.ts";
 import { httpTlsSettings } from "./http/server/http_tls.ts";
 import type { HttpListener } from "./http/server/http_listener.ts";
@@ -24,6 +25,8 @@ import { Networks } from "./ip_ranges.ts";
 import { KvConfig } from "./kv/kv_config.ts";
 import type { Log, LogLevel } from "./log/log.ts";
 import type { RepeatLimits } from "./log/repeats.ts";
+import { AlertWatch } from "./metrics/alert_watch.ts";
+import { History } from "./metrics/history.ts";
 import { LoopLag } from "./metrics/loop_lag.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { denoRuntime } from "./metrics/runtime.ts";
@@ -113,6 +116,8 @@ export interface Assembly extends Omit<Processing, "cache" | "decoder" | "limits
   readonly http: HttpPort | undefined;
   readonly metrics: Metrics;
   readonly loopLag: LoopLag;
+  readonly history: History;
+  readonly alerts: AlertWatch;
   /** Absent without routeSnapshotPath. */
   readonly snapshot: RouteSnapshot | undefined;
   readonly probe: BrokerProbe;
@@ -259,6 +264,9 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
   const metrics = new Metrics(sources, slice);
   if (telemetry !== undefined) exportMetrics(telemetry.meter, sources);
 
+  const observed = { sources, now: clock.now, monotonic: clock.monotonic };
+  const history = new History(observed);
+  const alerts = new AlertWatch(observed);
   const http = parts.http && (await import("./http/create_http_port.ts")).createHttpPort({
     listener: parts.http,
     ...(httpTls && { tls: { context: () => httpTls.current(), limits: options } }),
@@ -268,7 +276,20 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     kv,
     config,
     server,
-    namesrvPort: () => server.port,
+    overview: {
+      members: new Members(options, () => server.port),
+      history,
+      alerts,
+      runtime,
+      budget,
+      limits,
+      tables,
+      feed,
+      server,
+      options,
+      pid: Deno.pid,
+      now: clock.now,
+    },
     options,
     condition: {
       listening: () => server.listening,
@@ -299,6 +320,8 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     http,
     metrics,
     loopLag,
+    history,
+    alerts,
     snapshot,
     probe,
     answers,

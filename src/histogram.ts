@@ -53,3 +53,30 @@ export function bucketOf(bounds: readonly number[], value: number): number {
   const at = bounds.findIndex((bound) => value <= bound);
   return at < 0 ? bounds.length : at;
 }
+
+/**
+ * Estimates the value below which a part of the values lies, as Prometheus does: values are taken to be
+ * spread evenly over their bucket, and the lowest bucket begins at 0.
+ *
+ * @param counts values per bucket; the last bucket is for values above all bounds
+ * @param part from 0 to 1
+ * @returns the highest bound where the value lies above all of them; `undefined` without values
+ */
+export function quantile(
+  bounds: readonly number[],
+  counts: readonly number[],
+  part: number,
+): number | undefined {
+  const rank = part * counts.reduce((sum, count) => sum + count, 0);
+  if (rank === 0) return undefined;
+  let below = 0;
+  for (const [i, bound] of bounds.entries()) {
+    const count = counts[i] ?? 0;
+    if (below + count >= rank) {
+      const start = bounds[i - 1] ?? 0;
+      return start + (bound - start) * (rank - below) / count;
+    }
+    below += count;
+  }
+  return bounds.at(-1);
+}

@@ -173,7 +173,7 @@ export class Namesrv {
 
   /** A port that can't be opened stops the start only if it was configured explicitly. */
   async #openHttp(): Promise<void> {
-    const { config, http, httpTls, server, access, metrics, log } = this.#parts;
+    const { config, http, httpTls, server, access, metrics, history, alerts, log } = this.#parts;
     const { httpBindAddress, httpPort: port } = config.values;
     if (http === undefined || port === 0) return;
     const host = hostOf(httpBindAddress);
@@ -208,6 +208,8 @@ export class Namesrv {
       });
     }
     httpTls?.watch();
+    history.start();
+    alerts.start();
     this.#httpAddress = address;
     log.info("HTTP port open", { address: httpBindAddress, port });
     // Rendering is slow the first time because the library initialises: better now than under load.
@@ -215,7 +217,7 @@ export class Namesrv {
   }
 
   #stopSchedules(): void {
-    const { kv, tls, httpTls, access, loopLag, routes, feed, probe } = this.#parts;
+    const { kv, tls, httpTls, access, loopLag, history, alerts, routes, feed, probe } = this.#parts;
     probe.stop();
     for (const timer of this.#timers) clearInterval(timer);
     kv.close();
@@ -223,6 +225,8 @@ export class Namesrv {
     httpTls?.close();
     access.rules?.store.close();
     loopLag.stop();
+    history.stop();
+    alerts.stop();
     routes.stop();
     feed.stop();
   }

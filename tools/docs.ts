@@ -1,12 +1,15 @@
 /**
  * Writes what follows from the table of options: docs/configuration.md, docs/limits.md and the two files in conf;
- * from that of metrics: docs/metrics.md; from that of log events: docs/log-events.md; and from those of
+ * from that of metrics: docs/metrics.md; from that of log events: docs/log-events.md; from that of alerts:
+ * monitoring/rules.yaml; and from those of
  * arguments, commands and options: the manual page. With `--check` it writes nothing, and fails when
  * one of them is stale. Runs in the project's folder.
  *
  * @module
  */
 import { type Option, OPTION_GROUPS, type OptionName, optionOf } from "../src/config/options.ts";
+import { alertRules } from "./alert_rules.ts";
+import { rangeText } from "../src/config/report.ts";
 import { logEventsPage } from "./log_events_page.ts";
 import { limitsPage } from "./limits_page.ts";
 import { manPage } from "./man_page.ts";
@@ -97,6 +100,7 @@ export function generate(): GeneratedFile[] {
     { path: "docs/limits.md", text: limitsPage() },
     { path: "docs/metrics.md", text: metricsPage() },
     { path: "docs/log-events.md", text: logEventsPage() },
+    { path: "monitoring/rules.yaml", text: alertRules() },
     { path: "packaging/man/rocketmq-namesrv.1", text: manPage() },
   ];
 }
@@ -110,7 +114,7 @@ function configurationPage(): string {
         return [
           `\`${name}\``,
           defaultText(option),
-          allowedText(option),
+          rangeText(option) ?? "",
           option.applies === "live" ? "yes" : "",
           option.effect,
           option.doc,
@@ -140,7 +144,7 @@ function sampleFile(separator: string): string {
 function sample(name: OptionName, separator: string): string[] {
   const option = optionOf(name);
   const notes = [
-    allowedText(option) && `${allowedText(option)}.`,
+    rangeText(option) === null ? "" : `${rangeText(option)}.`,
     option.applies === "live" ? "Live." : "",
     option.effect === "none" ? "Without effect here." : "",
     option.type === "path" && option.defaultDoc ? `Default: ${option.defaultDoc}.` : "",
@@ -149,14 +153,6 @@ function sample(name: OptionName, separator: string): string[] {
     ...wrap(`${option.doc} ${notes}`.trim(), 96).map((line) => `# ${line}`),
     `#${name}${separator}${option.default}`.trimEnd(),
   ];
-}
-
-/** The allowed values of an option, where its default does not show them. */
-function allowedText(option: Option): string {
-  if (option.type === "int") {
-    return `${option.min} to ${option.max}${option.orZero ? ", or 0" : ""}`;
-  }
-  return option.type === "enum" ? option.values.join(", ") : "";
 }
 
 function defaultText(option: Option): string {

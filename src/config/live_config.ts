@@ -11,7 +11,9 @@ import { type OptionName, optionOf, type Options, resolveOptionName } from "./op
 import { parseProperties } from "./properties.ts";
 import {
   type ConfigurationView,
+  describeOptions,
   formatForRequest,
+  type OptionView,
   type Reported,
   showExtra,
   viewConfiguration,
@@ -83,6 +85,11 @@ export class LiveConfig {
   /** The configuration in effect, secrets hidden. */
   view(): ConfigurationView {
     return viewConfiguration(this.#reported);
+  }
+
+  /** All options with their descriptions, secrets hidden. */
+  describe(): OptionView[] {
+    return describeOptions(this.#reported);
   }
 
   /**

@@ -2,13 +2,14 @@ import type { LoadedConfiguration } from "./load.ts";
 import {
   type Applies,
   type Option,
+  OPTION_GROUPS,
   OPTION_NAMES,
   type OptionName,
   optionOf,
   type Options,
 } from "./options.ts";
 import { formatProperty } from "./properties.ts";
-import { formatValue, HIDDEN, showValue } from "./values.ts";
+import { formatValue, HIDDEN, isSecret, showValue } from "./values.ts";
 
 /** The parts of a configuration needed for reports. */
 export type Reported = Pick<LoadedConfiguration, "options" | "given" | "extras">;
@@ -65,6 +66,56 @@ export function viewConfiguration({ options, given, extras }: Reported): Configu
     })),
     others: Array.from(extras, ([key, value]) => ({ key, value: showExtra(key, value) })),
   };
+}
+
+/** An option with its row of the table, for people. */
+export interface OptionView {
+  readonly name: OptionName;
+  readonly type: Option["type"];
+  /** In words where it depends on the environment. */
+  readonly default: string | number | boolean;
+  readonly value: string | number | boolean;
+  /** The allowed values of a number, or of a list; null for others. */
+  readonly range: string | null;
+  /** Whether a change takes effect without a restart. */
+  readonly live: boolean;
+  /** Whether its value is never shown. */
+  readonly secret: boolean;
+  /** Whether a file, the environment or the command line set it. */
+  readonly given: boolean;
+  /** What it does, in sentences. */
+  readonly text: string;
+  /** The title of its group. */
+  readonly group: string;
+}
+
+/** All options with their descriptions, in the order of the table. Secrets are hidden. */
+export function describeOptions({ options, given }: Reported): OptionView[] {
+  return OPTION_GROUPS.flatMap(({ title, names }) =>
+    names.map((name) => {
+      const option = optionOf(name);
+      return {
+        name,
+        type: option.type,
+        default: defaultOf(option),
+        value: showValue(name, options[name]),
+        range: rangeText(option),
+        live: option.applies === "live",
+        secret: isSecret(option),
+        given: given.has(name),
+        text: option.doc,
+        group: title,
+      };
+    })
+  );
+}
+
+/** The allowed values of an option, where its type does not say them. */
+export function rangeText(option: Option): string | null {
+  if (option.type === "int") {
+    return `${option.min} to ${option.max}${option.orZero ? ", or 0" : ""}`;
+  }
+  return option.type === "enum" ? option.values.join(", ") : null;
 }
 
 function defaultOf(option: Option): string | number | boolean {

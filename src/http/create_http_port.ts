@@ -10,6 +10,7 @@ import { AllowedHosts } from "./server/allowed_hosts.ts";
 import { accessProblem } from "./server/answer.ts";
 import { type ApiParts, apiRoutes } from "./routes/api_routes.ts";
 import { type AddressOptions, addressRoutes } from "./routes/address_routes.ts";
+import { type OverviewParts, overviewRoutes } from "./routes/overview_routes.ts";
 import { type Condition, healthRoutes, readiness } from "./routes/health_routes.ts";
 import type { HttpCounters } from "./server/http_counters.ts";
 import type { HttpListener } from "./server/http_listener.ts";
@@ -28,8 +29,7 @@ export interface HttpPortParts extends Omit<ApiParts, "pager"> {
   metrics?: MetricsSource;
   feed: WatchRouteParts["feed"];
   access: AccessRoutesParts & { readonly authorization?: HttpAuthorization };
-  /** The port of the name server, for the address service. */
-  namesrvPort(): number;
+  overview: OverviewParts;
   options:
     & ApiParts["options"]
     & AddressOptions
@@ -57,7 +57,7 @@ const HEALTH: readonly string[] = ["/livez", "/readyz", "/version"];
 
 /** Creates the HTTP port with all its routes, not listening yet. */
 export function createHttpPort(
-  { listener, tls, condition, metrics, feed, access, log, slice, counters, namesrvPort, ...told }:
+  { listener, tls, condition, metrics, feed, access, log, slice, counters, overview, ...told }:
     HttpPortParts,
 ): HttpPort {
   const now = () => performance.now();
@@ -77,8 +77,9 @@ export function createHttpPort(
       authorizeBy(access.authorization, told.options, peerOf),
     routes: [
       ...healthRoutes(checks, told.tables, { ...SOFTWARE, deno, v8 }),
-      ...addressRoutes({ options: told.options, port: namesrvPort, isReady }),
+      ...addressRoutes({ options: told.options, members: overview.members, isReady }),
       ...(metrics ? [metricsRoute(metrics, now)] : []),
+      ...overviewRoutes(overview, checks, slice, now),
       ...apiRoutes({ ...told, pager: new Pager(slice) }),
       ...accessRoutes(access),
       watchRoute({ feed, authorization: access.authorization, peerOf }),

@@ -1,6 +1,6 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
-import { Histogram } from "../../src/histogram.ts";
+import { Histogram, quantile } from "../../src/histogram.ts";
 
 describe("Histogram", () => {
   it("counts each number in the first bucket whose bound is not below it", () => {
@@ -23,5 +23,18 @@ describe("Histogram", () => {
     assert.deepEqual(heard, [2, 0.5, 3]);
     assert.deepEqual(alsoHeard, [3]);
     assert.deepEqual(distribution.counts, [2, 2]);
+  });
+});
+
+describe("quantile", () => {
+  it("takes values to be spread evenly over their bucket, as Prometheus does", () => {
+    assert.equal(quantile([1, 5], [10, 0, 0], 0.5), 0.5);
+    assert.equal(quantile([1, 5], [10, 10, 0], 0.75), 3);
+    assert.equal(quantile([1, 5], [0, 4, 0], 1), 5);
+  });
+
+  it("is the highest bound for values above all, and unknown without values", () => {
+    assert.equal(quantile([1, 5], [1, 0, 9], 0.5), 5);
+    assert.equal(quantile([1, 5], [0, 0, 0], 0.5), undefined);
   });
 });

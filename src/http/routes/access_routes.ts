@@ -1,3 +1,4 @@
+import type { AccessInfo } from "../../access/access_info.ts";
 import type { Refusals } from "../../access/refusals.ts";
 import type { AuditLog } from "../../audit/audit_log.ts";
 import { json } from "../server/answer.ts";
@@ -10,11 +11,17 @@ const MAX_LIMIT = 1000;
 export interface AccessRoutesParts {
   readonly refusals: Pick<Refusals, "rows" | "forgotten">;
   readonly audit: Pick<AuditLog, "recent">;
+  readonly info: Pick<AccessInfo, "accounts">;
 }
 
-/** The routes `/api/v1/access/refusals` and `/api/v1/audit`. */
-export function accessRoutes({ refusals, audit }: AccessRoutesParts): Route[] {
+/** The routes `/api/v1/access/accounts`, `/api/v1/access/refusals` and `/api/v1/audit`. */
+export function accessRoutes({ refusals, audit, info }: AccessRoutesParts): Route[] {
   return [
+    {
+      path: "/api/v1/access/accounts",
+      permission: "access:read",
+      answer: () => json(info.accounts()),
+    },
     {
       path: "/api/v1/access/refusals",
       query: ["limit"],

@@ -1,20 +1,10 @@
-import {
-  ANY_IPV4,
-  ANY_IPV6,
-  formatAddress,
-  NAMESRV_PORT,
-  parseAddress,
-  parseAddressList,
-  parseHost,
-  parseUnits,
-} from "../../address.ts";
+import { NAMESRV_PORT, parseAddressList, parseUnits } from "../../address.ts";
+import type { Members } from "../../group/members.ts";
 import { answer, HttpProblem } from "../server/answer.ts";
-import type { Route, RouteRequest } from "../server/router.ts";
+import type { Route } from "../server/router.ts";
 
 /** Options of the address service. */
 export interface AddressOptions {
-  readonly bindAddress: string;
-  readonly advertisedAddress: string;
   readonly namesrvAddrs: string;
   readonly namesrvAddrsForBrokers: string;
   readonly namesrvAddrsByUnit: string;
@@ -23,8 +13,7 @@ export interface AddressOptions {
 /** Dependencies of the address service. */
 export interface AddressRoutesParts {
   readonly options: Readonly<AddressOptions>;
-  /** The port that this name server listens on. */
-  port(): number;
+  readonly members: Pick<Members, "own">;
   /** Whether this name server can serve clients. */
   isReady(): Promise<boolean>;
 }
@@ -37,7 +26,7 @@ const ROOT = "/rocketmq/nsaddr";
  * name: clients can't log in, their requests name the domain that is set in them, and a list of
  * addresses gives nobody access to what is there.
  */
-export function addressRoutes({ options, port, isReady }: AddressRoutesParts): Route[] {
+export function addressRoutes({ options, members, isReady }: AddressRoutesParts): Route[] {
   return [
     route(ROOT, (own) => forClients(listed(own, options.namesrvAddrs), own)),
     // A broker must register with a server that is not ready, too: that is how it gets ready.
@@ -60,7 +49,7 @@ export function addressRoutes({ options, port, isReady }: AddressRoutesParts): R
       // The Go client does not remove a line end.
       answer: async (request) =>
         answer(
-          (await find(ownAddresses(request), request.path.get("unit") ?? "")).join(";"),
+          (await find(members.own(request.localHost), request.path.get("unit") ?? "")).join(";"),
           "text/plain; charset=utf-8",
         ),
     };
@@ -85,19 +74,5 @@ export function addressRoutes({ options, port, isReady }: AddressRoutesParts): R
     const others = list.filter((address) => !own.includes(address.toLowerCase()));
     if (others.length === 0 || others.length === list.length || await isReady()) return list;
     return others;
-  }
-
-  /** The addresses by which a list may name this server, in lower case; first the advertised one. */
-  function ownAddresses({ localHost }: RouteRequest): string[] {
-    const { advertisedAddress, bindAddress } = options;
-    const found: string[] = [];
-    if (advertisedAddress !== "") {
-      const { hostname, port: own } = parseAddress(advertisedAddress, port());
-      found.push(formatAddress(hostname, own));
-    }
-    const bound = parseHost(bindAddress) ?? bindAddress;
-    if (bound !== ANY_IPV4 && bound !== ANY_IPV6) found.push(formatAddress(bound, port()));
-    found.push(formatAddress(localHost, port()));
-    return found.map((address) => address.toLowerCase());
   }
 }

@@ -49,7 +49,7 @@ export function apiRoutes(parts: ApiParts): Route[] {
     {
       path: `${ROOT}/brokers`,
       permission: "cluster:read",
-      query: [...PAGE_PARAMETERS, "cluster"],
+      query: [...PAGE_PARAMETERS, "cluster", "broker"],
       answer: brokers,
     },
     {
@@ -75,6 +75,11 @@ export function apiRoutes(parts: ApiParts): Route[] {
     },
     { path: `${ROOT}/config`, permission: "config:read", answer: configuration },
     {
+      path: `${ROOT}/config/options`,
+      permission: "config:read",
+      answer: () => json({ options: config.describe() }),
+    },
+    {
       path: `${ROOT}/connections`,
       permission: "cluster:read",
       query: PAGE_PARAMETERS,
@@ -92,8 +97,10 @@ export function apiRoutes(parts: ApiParts): Route[] {
 
   function brokers({ query }: RouteRequest): Promise<Response> {
     const names = clusterNames(query.text("cluster"));
+    const name = query.text("broker");
+    const named = name === undefined ? undefined : tables.broker(name);
     return pager.page({
-      entries: tables.brokers(),
+      entries: name === undefined ? tables.brokers() : named === undefined ? [] : [named],
       key: ({ brokerName }) => brokerName,
       matches: ({ brokerName }) => names === undefined || names.has(brokerName),
       show: (broker) => ({

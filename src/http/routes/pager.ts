@@ -31,6 +31,7 @@ interface Page {
   limit: number;
   /** The page starts after this key. */
   after: string | undefined;
+  /** In lower case. */
   search: string;
 }
 
@@ -59,7 +60,7 @@ export class Pager {
     const asked: Page = {
       limit: query.int("limit", 1, MAX_LIMIT) ?? DEFAULT_LIMIT,
       after: query.text("after"),
-      search: query.text("search") ?? "",
+      search: query.text("search")?.toLowerCase() ?? "",
     };
     return answer(await this.#slice.drive(build(listing, asked)), "application/json");
   }
@@ -104,7 +105,8 @@ function* firstOf<T>(
   };
   for (const entry of entries) {
     if (++looked % ENTRIES_IN_A_STEP === 0) yield;
-    if (!text(entry).includes(search) || matches?.(entry) === false) continue;
+    if (search !== "" && !text(entry).toLowerCase().includes(search)) continue;
+    if (matches?.(entry) === false) continue;
     total++;
     const key = keyOf(entry);
     if ((after !== undefined && key <= after) || (last !== undefined && key >= last)) continue;

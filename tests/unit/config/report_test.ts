@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { defaultOptions, OPTION_NAMES, type OptionName } from "../../../src/config/options.ts";
 import { parseProperties } from "../../../src/config/properties.ts";
 import {
+  describeOptions,
   formatAllOptions,
   formatForRequest,
   viewConfiguration,
@@ -219,5 +220,41 @@ describe("viewConfiguration", () => {
       assert.notEqual(defaults.get(name), "");
     }
     assert.equal(defaults.get("tls.server.keyPath"), "");
+  });
+});
+
+describe("describeOptions", () => {
+  const options = { ...defaultOptions(), "tls.server.keyPassword": "hush", frameMaxLength: 2048 };
+  const given = new Set<OptionName>(["frameMaxLength"]);
+  const views = describeOptions({ options, given, extras: new Map() });
+  const of = (name: OptionName) => views.find((view) => view.name === name);
+
+  it("has every option once, with its group and text", () => {
+    assert.deepEqual(views.map(({ name }) => name), OPTION_NAMES);
+    assert.ok(views.every(({ group, text }) => group !== "" && text !== ""));
+  });
+
+  it("has value, default, range and marks", () => {
+    const { text: _, ...frame } = of("frameMaxLength")!;
+    assert.deepEqual(frame, {
+      name: "frameMaxLength",
+      type: "int",
+      default: 16_777_216,
+      value: 2048,
+      range: "1024 to 134217728",
+      live: false,
+      secret: false,
+      given: true,
+      group: "Limits",
+    });
+    assert.equal(of("maxConnectionsPerAddress")?.range, "2 to 1000000, or 0");
+    assert.equal(of("logLevel")?.range, "DEBUG, INFO, WARN, ERROR");
+    assert.equal(of("clusterTest")?.range, null);
+    assert.equal(of("clusterTest")?.live, true);
+  });
+
+  it("tells no secret", () => {
+    const password = of("tls.server.keyPassword");
+    assert.deepEqual([password?.secret, password?.value], [true, "******"]);
   });
 });

@@ -1,11 +1,14 @@
 import { beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import { type MemberOptions, Members } from "../../../../src/group/members.ts";
 import { type AddressOptions, addressRoutes } from "../../../../src/http/routes/address_routes.ts";
 import { HttpProblem } from "../../../../src/http/server/answer.ts";
 import { Router } from "../../../../src/http/server/router.ts";
 import { SENDER } from "../../../support/fake_http_listener.ts";
 
-let options: { -readonly [N in keyof AddressOptions]: AddressOptions[N] };
+type AllOptions = AddressOptions & MemberOptions;
+
+let options: { -readonly [N in keyof AllOptions]: AllOptions[N] };
 let isReady: boolean;
 let checks: number;
 let router: Router;
@@ -32,7 +35,7 @@ describe("the address service", () => {
     checks = 0;
     const routes = addressRoutes({
       options,
-      port: () => 9876,
+      members: new Members(options, () => 9876),
       isReady: () => {
         checks++;
         return Promise.resolve(isReady);
