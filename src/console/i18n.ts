@@ -1,16 +1,42 @@
 import { effect, signal } from "@preact/signals";
 import { store, stored } from "./stored.ts";
+import { access } from "./texts/access.ts";
+import { actions } from "./texts/actions.ts";
 import { brokers } from "./texts/brokers.ts";
 import { common } from "./texts/common.ts";
+import { compare } from "./texts/compare.ts";
+import { config } from "./texts/config.ts";
+import { connections } from "./texts/connections.ts";
 import { events } from "./texts/events.ts";
+import { kv } from "./texts/kv.ts";
+import { login } from "./texts/login.ts";
+import { order } from "./texts/order.ts";
 import { overview } from "./texts/overview.ts";
+import { permissions } from "./texts/permissions.ts";
 import { shell } from "./texts/shell.ts";
+import { topicActions } from "./texts/topic_actions.ts";
 
 export type Language = "en" | "zh";
 
 export const LANGUAGES: readonly Language[] = ["en", "zh"];
 
-const TEXTS = { ...shell, ...common, ...events, ...overview, ...brokers };
+const TEXTS = {
+  ...shell,
+  ...common,
+  ...events,
+  ...overview,
+  ...brokers,
+  ...access,
+  ...actions,
+  ...compare,
+  ...config,
+  ...connections,
+  ...kv,
+  ...login,
+  ...order,
+  ...permissions,
+  ...topicActions,
+};
 
 /** Names a text. */
 export type TextKey = keyof typeof TEXTS;

@@ -1,5 +1,11 @@
 import type { ComponentType } from "preact";
 import type { TextKey } from "./i18n.ts";
+import { AccessPage } from "./pages/access.tsx";
+import { ComparePage } from "./pages/compare.tsx";
+import { ConfigPage } from "./pages/config.tsx";
+import { ConnectionsPage } from "./pages/connections.tsx";
+import { KvPage } from "./pages/kv.tsx";
+import { LoginPage } from "./pages/login.tsx";
 import { Overview } from "./pages/overview.tsx";
 
 /** A page of the console. */
@@ -24,4 +30,40 @@ export const PAGES: readonly Page[] = [
     permission: "cluster:read",
     icon: "M2 9h4V2H2zM2 14h4v-3H2zM8 14h6V7H8zM8 2v3h6V2z",
   },
+  {
+    id: "compare",
+    title: "compare",
+    component: ComparePage,
+    permission: "cluster:read",
+    icon: "M2 2h5v12H2zM9 2h5v12H9z",
+  },
+  {
+    id: "kv",
+    title: "kv",
+    component: KvPage,
+    permission: "kv:read",
+    icon: "M2 3h4v3H2zM7 3h7v3H7zM2 8h4v3H2zM7 8h7v3H7z",
+  },
+  {
+    id: "config",
+    title: "config",
+    component: ConfigPage,
+    permission: "config:read",
+    icon: "M2 3h12v2H2zM4 1h2v6H4zM2 10h12v2H2zM10 8h2v6h-2z",
+  },
+  {
+    id: "connections",
+    title: "connections",
+    component: ConnectionsPage,
+    permission: "cluster:read",
+    icon: "M1 6h5v4H1zM10 2h5v4h-5zM10 10h5v4h-5zM6 7h2V4h2v1H9v6h1v1H8V9H6z",
+  },
+  {
+    id: "access",
+    title: "access",
+    component: AccessPage,
+    permission: "access:read",
+    icon: "M5 7V4a3 3 0 0 1 6 0v3h2v7H3V7zM7 7h2V4a1 1 0 0 0-2 0z",
+  },
+  { id: "login", title: "login", component: LoginPage },
 ];

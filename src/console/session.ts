@@ -23,6 +23,9 @@ export type Credentials =
 /** The session; undefined until the server has answered. */
 export const session = signal<Session | undefined>(undefined);
 
+/** Why the session is over, unless the user ended it: `ended` by the server before its time. */
+export const sessionEnd = signal<"expired" | "ended" | undefined>(undefined);
+
 /**
  * Asks the server who this is.
  *
@@ -53,6 +56,7 @@ export async function logOut(): Promise<void> {
     if (!(error instanceof Problem) || error.status !== 401) throw error;
   }
   await loadSession();
+  sessionEnd.value = undefined;
 }
 
 /** Whether this client has a permission, for any resource, e.g. `kv:read`. */
@@ -60,7 +64,21 @@ export function may(permission: string): boolean {
   return session.value?.permissions.includes(permission) ?? false;
 }
 
+/** Whether others on the network can read what this page sends. */
+export function inClear(): boolean {
+  const { hostname } = location;
+  const loopback = hostname === "localhost" || /^(127\.|\[::1\])/.test(hostname);
+  return session.value?.tls === false && !loopback;
+}
+
 function take(loaded: Session): void {
+  const before = session.peek();
+  if (loaded.account !== null) sessionEnd.value = undefined;
+  else if (before !== undefined && before.account !== null) sessionEnd.value = endOf(before);
   setCsrfToken(loaded.csrfToken);
   session.value = loaded;
+}
+
+function endOf({ expires }: Session): "expired" | "ended" {
+  return expires !== null && Date.parse(expires) <= Date.now() ? "expired" : "ended";
 }

@@ -5,7 +5,7 @@ import { language, LANGUAGES, t } from "./i18n.ts";
 import { liveState } from "./live.ts";
 import { type Page, PAGES } from "./pages.ts";
 import { href, navigate, place } from "./router.ts";
-import { loadSession, logOut, may, session } from "./session.ts";
+import { inClear, loadSession, logOut, may, session, sessionEnd } from "./session.ts";
 import { type Theme, theme, THEMES } from "./theme.ts";
 import { Badge, type Tone } from "./view/badge.tsx";
 import { Loading } from "./view/loading.tsx";
@@ -49,6 +49,9 @@ export function Shell() {
     const { value } = session;
     const nobody = value !== undefined && value.account === null && value.permissions.length === 0;
     if (nobody && place.value.page !== LOGIN) navigate(LOGIN);
+  });
+  useSignalEffect(() => {
+    if (sessionEnd.value !== undefined) navigate(LOGIN);
   });
 
   return (
@@ -119,10 +122,7 @@ function Top() {
         <span title={t("shell.live.label")}>
           <Badge tone={LIVE_TONES[liveState.value]}>{t(`shell.${liveState.value}`)}</Badge>
         </span>
-        {session.value?.tls === false && location.hostname !== "localhost" &&
-          !/^(127\.|\[::1\])/.test(location.hostname) && (
-          <Badge tone="warn">{t("shell.clear")}</Badge>
-        )}
+        {inClear() && <Badge tone="warn">{t("shell.clear")}</Badge>}
         {session.value?.canWrite === false && (
           <span title={session.value.readOnlyReason ?? undefined}>
             <Badge tone="neutral">{t("shell.readOnly")}</Badge>
