@@ -665,6 +665,67 @@ const OWN = {
 } as const satisfies Record<string, Option>;
 
 /** Limits on what peers can make this server keep or wait for. The doc says what happens over it. */
+const ETCD = {
+  etcdEndpoints: text({
+    default: "",
+    applies: "restart",
+    doc: "Client URLs of the members of one etcd cluster (3.4 or newer), as " +
+      "http(s)://host:port, separated by `;` or `,`. One that does not answer is followed by the next.",
+  }),
+  etcdPrefix: text({
+    default: "/rocketmq-namesrv",
+    applies: "restart",
+    doc:
+      "Beginning of all keys in etcd. Name servers with the same one share what they keep there.",
+  }),
+  etcdUser: text({
+    default: "",
+    applies: "restart",
+    doc: "User of etcd's authentication. Empty: none.",
+  }),
+  etcdPasswordFile: path({
+    default: "",
+    doc: "File with the password of etcdUser. A newline at its end does not count.",
+  }),
+  etcdCaFile: path({
+    default: "",
+    doc:
+      "PEM file with the authorities that sign etcd's certificates. Empty: those that Deno trusts.",
+  }),
+  etcdCertFile: path({
+    default: "",
+    doc:
+      "PEM file with the client certificate for etcd. While etcd's authentication is on, it must " +
+      "have no CommonName.",
+  }),
+  etcdKeyFile: path({
+    default: "",
+    doc: "PEM file with the key of etcdCertFile, not encrypted.",
+  }),
+  etcdRequestTimeoutMillis: int({
+    default: 3000,
+    range: [100, 60_000],
+    applies: "live",
+    doc: "Milliseconds that an endpoint of etcd has to answer a request.",
+  }),
+  etcdMaxAnswerBytes: int({
+    default: 8 * MiB,
+    range: [4 * MiB, 256 * MiB],
+    applies: "live",
+    doc:
+      "Largest answer of etcd in bytes, base64 included; a larger one is not read to its end. Keys " +
+      "are read in pages, so only a single value can be too large.",
+  }),
+  etcdWatchCheckMillis: int({
+    default: 5000,
+    range: [100, 600_000],
+    applies: "live",
+    doc:
+      "Milliseconds without news from etcd's watch after which its endpoint must show that it still " +
+      "answers, or another one is asked.",
+  }),
+} as const satisfies Record<string, Option>;
+
 const LIMITS = {
   maxConnections: int({
     default: 100_000,
@@ -1013,6 +1074,7 @@ export const OPTIONS = {
   ...LOG,
   ...ACCESS,
   ...OWN,
+  ...ETCD,
   ...LIMITS,
   ...WITHOUT_EFFECT,
 } as const;
@@ -1042,6 +1104,7 @@ export const OPTION_GROUPS: readonly { title: string; names: readonly OptionName
   { title: "Log", names: Object.keys(LOG) as OptionName[] },
   { title: "Access control and audit", names: Object.keys(ACCESS) as OptionName[] },
   { title: "Specific to this server", names: Object.keys(OWN) as OptionName[] },
+  { title: "etcd", names: Object.keys(ETCD) as OptionName[] },
   { title: LIMITS_TITLE, names: Object.keys(LIMITS) as OptionName[] },
   { title: "Accepted without effect", names: Object.keys(WITHOUT_EFFECT) as OptionName[] },
 ];
