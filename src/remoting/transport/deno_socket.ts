@@ -21,6 +21,9 @@ const LARGEST = READ_SIZES.length - 1;
 /** Reads in a row that would have fitted into the smallest size, until that is taken again. */
 const READS_TO_SHRINK = 16;
 
+/** A connection that was sent more bytes since the read before lets others read first. */
+const BULK = 64 * 1024;
+
 /** Bytes to write, with the buffer that is free afterwards if they are a copy. */
 interface Piece {
   bytes: Uint8Array;
@@ -65,7 +68,9 @@ export class DenoSocket implements Socket, Reader {
   #size = 0;
   /** Reads in a row that would have fitted into the smallest size. */
   #small = 0;
-  filled = false;
+  bulky = false;
+  /** Bytes that were written since the last read. */
+  #written = 0;
   /** Of the smallest size; not given back between reads. */
   #ownBuffer: Uint8Array<ArrayBuffer> | undefined;
   /** Bytes read in a row. */
@@ -163,6 +168,7 @@ export class DenoSocket implements Socket, Reader {
     if (this.#closed || bytes.length === 0) return true;
     const piece = constant ? { bytes } : this.#copyOf(bytes);
     this.#unsent += bytes.length;
+    this.#written += bytes.length;
     if (this.#writing === undefined) this.#writeOut(piece);
     else this.#queue.push(piece);
     if (this.#unsent > this.#waterMarks.high()) this.#full = true;
@@ -253,8 +259,10 @@ export class DenoSocket implements Socket, Reader {
 
   #adaptSize(count: number): void {
     this.#burst += count;
-    this.filled = count === READ_SIZES[this.#size];
-    if (this.filled) {
+    const filled = count === READ_SIZES[this.#size];
+    this.bulky = filled || this.#written > BULK;
+    this.#written = 0;
+    if (filled) {
       this.#size = Math.min(this.#size + 1, LARGEST);
       this.#small = 0;
     } else if (this.#size === LARGEST) {

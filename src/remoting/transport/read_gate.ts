@@ -4,8 +4,8 @@ import { nextTick } from "node:process";
 export interface Reader {
   /** Issues one read; {@link ReadGate.completed} must be called when it is over. */
   read(): void;
-  /** Whether its last read filled its buffer: it is amid a long message. */
-  readonly filled: boolean;
+  /** Whether it is amid a long message, or was sent many bytes since the read before. */
+  readonly bulky: boolean;
 }
 
 /** An event that comes only after the system was asked which sockets have something to read. */
@@ -43,9 +43,10 @@ const ROOM_AT_A_BEAT = 120;
  *   usual case, and costs a counter.
  * - From {@link FULL} on, some may have been put off. Those served wait in a queue, first come, first
  *   served, which is let in a few at a time: only {@link LEAST_AT_A_BEAT} while many are put off, so
- *   that others hardly wait when thousands close at once, and more when that is over. Those amid a long
- *   message, as a registration is, come after those that are not: a thousand brokers that register at
- *   once hold no client up. At least {@link LEAST_AT_A_BEAT} of them are let in all the same.
+ *   that others hardly wait when thousands close at once, and more when that is over. Those that
+ *   move many bytes come after the others: a thousand brokers that register at once, or that ask for a
+ *   long list again and again, hold no client up. At least {@link LEAST_AT_A_BEAT} of them are let in
+ *   all the same.
  *
  * Under this pressure the gate has to know when those put off had their chance. No timer or immediate
  * tells: while it has anything to do, the runtime runs many ticks in a row without asking the system,
@@ -57,8 +58,7 @@ const ROOM_AT_A_BEAT = 120;
  */
 export class ReadGate {
   readonly #waiting = new ReaderQueue();
-  /** Those whose last read filled its buffer. */
-  readonly #filled = new ReaderQueue();
+  readonly #bulky = new ReaderQueue();
   readonly #beat: Beat;
   #tick = 0;
   #ticking = false;
@@ -99,7 +99,7 @@ export class ReadGate {
 
   /** Lets a reader read after all those that wait. */
   defer(reader: Reader): void {
-    (reader.filled ? this.#filled : this.#waiting).push(reader);
+    (reader.bulky ? this.#bulky : this.#waiting).push(reader);
     if (!this.#pressed) this.#awaitTick();
   }
 
@@ -131,7 +131,7 @@ export class ReadGate {
         await this.#beat.next();
         const room = Math.floor((ROOM_AT_A_BEAT - this.#driven) / 2);
         this.#issue(Math.max(LEAST_AT_A_BEAT, Math.min(MOST_AT_A_BEAT, room)));
-      } while (this.#waiting.length + this.#filled.length > 0);
+      } while (this.#waiting.length + this.#bulky.length > 0);
     } catch {
       // There is no beat for now, so no reader is held back.
     }
@@ -143,7 +143,7 @@ export class ReadGate {
   /** Lets those read that have waited longest, of those that wait now. */
   #issue(most: number): void {
     const issued = this.#waiting.issue(most);
-    this.#filled.issue(Math.max(LEAST_AT_A_BEAT, most - issued));
+    this.#bulky.issue(Math.max(LEAST_AT_A_BEAT, most - issued));
   }
 }
 

@@ -27,11 +27,11 @@ describe("ReadGate", () => {
   });
 
   /** So many reads complete in one tick, and their readers, from a number on, want to read again. */
-  async function serve(count: number, from = 0, filled = false): Promise<void> {
+  async function serve(count: number, from = 0, bulky = false): Promise<void> {
     const issuedIn = gate.tick - 1;
     for (let id = from; id < from + count; id++) {
       gate.completed(issuedIn);
-      gate.admit({ filled, read: () => void reads.push(id) });
+      gate.admit({ bulky, read: () => void reads.push(id) });
     }
     await tickEnd();
   }
@@ -84,7 +84,7 @@ describe("ReadGate", () => {
     assert.equal(reads.length, 10);
   });
 
-  it("lets those amid a long message in after the others, but always some", async () => {
+  it("lets those that move many bytes in after the others, but always some", async () => {
     await serve(300);
     await makeBeat();
     await serve(200, 1000, true);
@@ -97,7 +97,7 @@ describe("ReadGate", () => {
   it("does not count reads that found their data at once", async () => {
     for (let id = 0; id < 1000; id++) {
       gate.completed(gate.tick);
-      gate.admit({ filled: false, read: () => void reads.push(id) });
+      gate.admit({ bulky: false, read: () => void reads.push(id) });
     }
     await tickEnd();
     assert.equal(reads.length, 1000);
@@ -117,7 +117,7 @@ describe("ReadGate", () => {
   });
 
   it("lets a reader that is deferred read after all that wait", async () => {
-    gate.defer({ filled: false, read: () => void reads.push(1000) });
+    gate.defer({ bulky: false, read: () => void reads.push(1000) });
     await serve(70);
     assert.deepEqual(reads.slice(-7), [1000, 64, 65, 66, 67, 68, 69]);
   });
