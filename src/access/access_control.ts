@@ -40,6 +40,12 @@ interface Identity {
   readonly grants: Grants;
 }
 
+/** An account that the sender of a request to the HTTP port has proven, and how. */
+export interface ProvenAccount {
+  readonly account: Account;
+  readonly authenticated: "token" | "session";
+}
+
 /** Most characters of an access key; no account has a longer one. */
 const MAX_ACCESS_KEY = 128;
 
@@ -169,34 +175,48 @@ export class AccessControl {
   }
 
   /**
-   * Decides about a request to the HTTP port.
+   * Decides about a request to the HTTP port that changes nothing.
    *
-   * @param account the one whose token the request carries
+   * @param proven the account of its sender
    */
-  decideHttp(action: Action, peer: AccessPeer, account: Account | undefined): Decision {
+  decideHttp(action: Action, peer: AccessPeer, proven: ProvenAccount | undefined): Decision {
     const sender = this.#identify(peer, this.#policy());
-    const known = allowedByPeer(action, sender, account?.accessKey);
-    if (known !== undefined) return known;
-    if (account === undefined) return { allowed: false, reason: "unsigned", authenticated: "no" };
-    const { accessKey, identity } = account;
-    const proven = { account: accessKey, authenticated: "token" } as const;
-    const condition = this.#condition(account, sender);
-    if (condition !== undefined) return { ...proven, allowed: false, reason: condition };
-    const rule = account.grants.find(action);
-    if (rule === undefined) return { ...proven, allowed: false, reason: "no_grant" };
-    return { ...proven, allowed: true, identity, rule };
+    return allowedByPeer(action, sender, proven?.account.accessKey) ??
+      this.decideAccount(action, peer, proven);
+  }
+
+  /** Decides by the account alone, as a change that is asked for over HTTP needs one. */
+  decideAccount(action: Action, peer: AccessPeer, proven: ProvenAccount | undefined): Decision {
+    if (proven === undefined) return { allowed: false, reason: "unsigned", authenticated: "no" };
+    const { account: { accessKey, identity, grants }, authenticated } = proven;
+    const known = { account: accessKey, authenticated };
+    const condition = this.obstacleOf(proven.account, peer);
+    if (condition !== undefined) return { ...known, allowed: false, reason: condition };
+    const rule = grants.find(action);
+    if (rule === undefined) return { ...known, allowed: false, reason: "no_grant" };
+    return { ...known, allowed: true, identity, rule };
   }
 
   /**
    * Whether a client of the HTTP port has a permission for any resource.
    *
-   * @param account the one whose token the request carries
+   * @param account the one that it has proven
    */
   mayAny(permission: Permission, peer: AccessPeer, account: Account | undefined): boolean {
     const sender = this.#identify(peer, this.#policy());
-    if (sender.identities.some(({ grants }) => grants.has(permission))) return true;
-    return account !== undefined && this.#condition(account, sender) === undefined &&
-      account.grants.has(permission);
+    return sender.identities.some(({ grants }) => grants.has(permission)) ||
+      this.accountMayAny(permission, peer, account);
+  }
+
+  /** Whether an account has a permission for any resource, and may be used by this peer. */
+  accountMayAny(permission: Permission, peer: AccessPeer, account: Account | undefined): boolean {
+    return account !== undefined && account.grants.has(permission) &&
+      this.obstacleOf(account, peer) === undefined;
+  }
+
+  /** Why an account may not be used by a peer. */
+  obstacleOf(account: Account, peer: AccessPeer): Refused | undefined {
+    return this.#condition(account, this.#identify(peer, this.#policy()));
   }
 
   /** The identities of a request's sender and their rules, in words. */

@@ -52,7 +52,7 @@ export class AccessCounters {
     const { account, authenticated } = decision;
     const name = account === undefined
       ? ANONYMOUS
-      : authenticated === "signature" || authenticated === "token"
+      : authenticated === "signature" || authenticated === "token" || authenticated === "session"
       ? account
       : UNKNOWN;
     const use = this.#accounts.get(name);

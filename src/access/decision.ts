@@ -1,7 +1,13 @@
 import { type Action, describeResource, type Rule } from "./permissions.ts";
 
 /** The way in which an identity was established. */
-export type Authenticated = "signature" | "certificate" | "network" | "token" | "no";
+export type Authenticated =
+  | "signature"
+  | "certificate"
+  | "network"
+  | "token"
+  | "session"
+  | "no";
 
 /** Why something is not allowed. */
 export type Refused =

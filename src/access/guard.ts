@@ -4,12 +4,11 @@ import type { Log } from "../log/log.ts";
 import { ResponseCode } from "../protocol/codes.ts";
 import type { Peer } from "../remoting/peer.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
-import type { AccessControl } from "./access_control.ts";
+import type { AccessControl, ProvenAccount } from "./access_control.ts";
 import { type ActionOfCode, RequestAction } from "./actions.ts";
 import { type Decision, refusalRemark } from "./decision.ts";
 import type { AccessCounters } from "./counters.ts";
 import { type Action, describeResource } from "./permissions.ts";
-import type { Account } from "./policy.ts";
 import type { PolicyStore } from "./policy_store.ts";
 import type { Refusals } from "./refusals.ts";
 
@@ -34,11 +33,20 @@ export interface GuardParts {
 /** The facts about an allowed request that the audit log needs. */
 export interface Admitted {
   readonly outcome: "done" | "would_deny";
-  readonly code: number;
-  readonly action: ActionOfCode;
+  /** The request's code, or the method and path of an HTTP request. */
+  readonly code: number | string;
+  readonly action: Pick<ActionOfCode, "permission" | "writes">;
   readonly resource: string;
   readonly decision: Decision;
-  readonly peer: Peer;
+  readonly peer: RequestPeer;
+}
+
+/** A login to the HTTP port. */
+export interface Login {
+  /** The account; with a `?` before it when the login has not shown that it is the sender's. */
+  readonly account: string;
+  /** Why it failed. */
+  readonly reason?: string;
 }
 
 /** The part of a request's sender that is recorded. */
@@ -48,6 +56,7 @@ export type RequestPeer = Pick<Peer, "socketAddress" | "proxiedAddress"> & {
 
 /** The decision when there are no rules. */
 const ANYBODY: Decision = { allowed: true, authenticated: "no" };
+const NOBODY: Decision = { allowed: false, reason: "no_grant", authenticated: "no" };
 const UNAUDITED = "the audit file can't be written, so nothing may be changed (auditRequired)";
 
 /** Admits or refuses requests, and records them. */
@@ -81,7 +90,7 @@ export class Guard {
       decision = rules.control.decide(action, request, peer, row.fields);
       counters.count(action.permission, decision, enforcing, this.#time());
       if (!decision.allowed) {
-        this.#refuse(code, action, decision, peer, rules);
+        this.#refuse(code, action, decision, peer, rules, enforcing);
         if (enforcing) {
           const remark = refusalRemark(action, decision);
           return { refused: { code: ResponseCode.NO_PERMISSION, remark } };
@@ -104,7 +113,10 @@ export class Guard {
    *
    * @returns the write that the response must wait for (auditSync), if there is one
    */
-  record(admitted: Admitted, reply: Reply): Promise<void> | undefined {
+  record(
+    admitted: Admitted,
+    reply: Pick<Reply, "code" | "remark" | "change">,
+  ): Promise<void> | undefined {
     const { code, action, decision, peer, resource } = admitted;
     const failed = reply.code !== ResponseCode.SUCCESS;
     // Unchanged re-registrations are not recorded.
@@ -123,26 +135,77 @@ export class Guard {
   }
 
   /**
-   * Decides about a request to the HTTP port.
+   * Decides about a request to the HTTP port that changes nothing.
    *
-   * @param account the one whose token the request carries
+   * @param proven the account of its sender
    * @param request method and path, for the records
    * @returns the decision, if the request is to be refused
    */
   checkHttp(
     action: Action,
     peer: RequestPeer,
-    account: Account | undefined,
+    proven: ProvenAccount | undefined,
     request: string,
   ): Decision | undefined {
     const { rules, counters } = this.#parts;
     if (rules === undefined) return undefined;
     const enforcing = rules.store.policy.mode === "enforce";
-    const decision = rules.control.decideHttp(action, peer, account);
+    const decision = rules.control.decideHttp(action, peer, proven);
     counters.count(action.permission, decision, enforcing, this.#parts.now());
     if (decision.allowed) return undefined;
-    this.#refuse(request, action, decision, peer, rules);
+    this.#refuse(request, action, decision, peer, rules, enforcing);
     return enforcing ? decision : undefined;
+  }
+
+  /**
+   * Decides about a change that is asked for over HTTP. It needs an account that may do it, even while the
+   * rules only audit, and without rules nobody may.
+   *
+   * @param proven the account of the sender
+   * @param request method and path, for the records
+   * @returns why it is refused, or the facts for {@link record}
+   */
+  checkHttpChange(
+    action: Action,
+    peer: RequestPeer,
+    proven: ProvenAccount | undefined,
+    request: string,
+  ): { readonly refused: Decision } | { readonly obstacle: string } | Admitted {
+    const { rules, counters, audit, now } = this.#parts;
+    const decision = rules?.control.decideAccount(action, peer, proven) ?? NOBODY;
+    counters.count(action.permission, decision, true, now());
+    if (!decision.allowed) {
+      if (rules !== undefined) this.#refuse(request, action, decision, peer, rules, true);
+      return { refused: decision };
+    }
+    if (audit.obstacle !== undefined) return { obstacle: UNAUDITED };
+    const resource = describeResource(action);
+    const { permission } = action;
+    const written = { permission, writes: true };
+    return { outcome: "done", code: request, action: written, resource, decision, peer };
+  }
+
+  /**
+   * Records a login to the HTTP port.
+   *
+   * @param request as for {@link checkHttp}
+   */
+  recordLogin({ account, reason }: Login, peer: RequestPeer, request: string): void {
+    const { audit, log, now } = this.#parts;
+    const fields = { account, peer: peer.socketAddress, reason };
+    if (reason === undefined) log.info("logged in", fields);
+    else log.warn("login refused", fields);
+    void audit.add({
+      time: new Date(now()).toISOString(),
+      outcome: reason === undefined ? "done" : "denied",
+      action: "login",
+      request,
+      resource: "-",
+      account,
+      authenticated: reason === undefined ? "session" : "no",
+      peer: peer.socketAddress,
+      reason,
+    });
   }
 
   /** The time at the first of the requests that are handled without a pause: each call costs. */
@@ -159,10 +222,10 @@ export class Guard {
     action: Action,
     decision: Decision,
     peer: RequestPeer,
-    { store, control }: Rules,
+    { control }: Rules,
+    enforcing: boolean,
   ): void {
     const { refusals, log, now } = this.#parts;
-    const enforcing = store.policy.mode === "enforce";
     refusals.add(action, decision, control.addressOf(peer), now());
     const resource = describeResource(action);
     const fields = this.#fields(code, action, decision, peer, resource);

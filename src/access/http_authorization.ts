@@ -1,24 +1,41 @@
 import { createHash } from "node:crypto";
+import type { ProvenAccount } from "./access_control.ts";
+import type { Refused } from "./decision.ts";
 import type { Account } from "./policy.ts";
-import type { Action, Permission } from "./permissions.ts";
-import type { Guard, RequestPeer, Rules } from "./guard.ts";
+import { type Action, type Permission, PERMISSIONS } from "./permissions.ts";
+import type { Admitted, Guard, RequestPeer, Rules } from "./guard.ts";
 import { verifySecret } from "./secret_hash.ts";
 
 /** Most verified tokens remembered, because comparing a hash takes 50 ms. */
 const MAX_PROVEN = 1000;
 /** Most characters of a credential; longer ones are invalid. */
 const MAX_CREDENTIAL = 1024;
+/** Most characters of an access key in records. */
+const MAX_ACCESS_KEY = 128;
 
 /** Why a request to the HTTP port is refused. */
 export interface HttpRefusal {
-  /** 401: an account might be allowed it. 403: this account is not. */
-  readonly status: 401 | 403;
+  /** 401: an account might be allowed it. 403: this account is not. 503: the audit log can't be written. */
+  readonly status: 401 | 403 | 503;
   readonly detail: string;
 }
 
+/** The facts that a request to the HTTP port has about its sender. */
+export interface HttpCredentials {
+  /** The Authorization header. */
+  readonly authorization: string | null;
+  /** The account of the session, as long as that is open. It counts more than the header. */
+  session?(): Account | undefined;
+}
+
+/** The secrets that a login shows: a bearer token, or an account's key. */
+export type LoginCredentials =
+  | { readonly token: string }
+  | { readonly accessKey: string; readonly secretKey: string };
+
 /** The rights of a client of the HTTP port. */
 export interface Viewer {
-  /** False once the rules have changed, or allow it nothing any more. */
+  /** False once the rules have changed, its session has ended, or it is allowed nothing any more. */
   readonly current: boolean;
   may(action: Action): boolean;
   /** Whether it has a permission for any resource. */
@@ -28,99 +45,219 @@ export interface Viewer {
 /** Sees everything. */
 export const ALL_SEEING: Viewer = { current: true, may: () => true, mayAny: () => true };
 
+/** Why an account that has shown its secret may not log in. */
+const OBSTACLES: Readonly<Partial<Record<Refused, string>>> = {
+  disabled: "it is disabled",
+  expired: "it has expired",
+  network: "not from this address",
+  tls: "only over TLS (httpTlsEnable)",
+};
+
 /**
  * Decides about requests to the HTTP port by the same rules: anonymous, networks, and the accounts of
- * bearer tokens. A token begins with its account: `AK-ops.secret`. Browsers send account and token as
- * name and password.
+ * bearer tokens and of sessions. A token begins with its account: `AK-ops.secret`. Browsers send account
+ * and token as name and password.
  */
 export class HttpAuthorization {
   readonly #rules: Rules;
-  readonly #guard: Pick<Guard, "checkHttp">;
+  readonly #guard: Pick<Guard, "checkHttp" | "checkHttpChange" | "recordLogin">;
   /** The account of each verified token, by the SHA-256 of the token. */
   readonly #proven = new Map<string, Account>();
+  /** Hashes are computed one after another: each takes 16 MiB or more. */
+  #hashing: Promise<unknown> = Promise.resolve();
 
-  constructor(rules: Rules, guard: Pick<Guard, "checkHttp">) {
+  constructor(rules: Rules, guard: Pick<Guard, "checkHttp" | "checkHttpChange" | "recordLogin">) {
     this.#rules = rules;
     this.#guard = guard;
   }
 
+  /** Whether the rules refuse, or only report. */
+  get mode(): "audit" | "enforce" {
+    return this.#rules.store.policy.mode;
+  }
+
+  /** Whether an account is one of the rules in effect, and has not expired. */
+  isCurrent(account: Account, now: number): boolean {
+    // An account is an object of its policy: one of other rules is another one.
+    return this.#rules.store.policy.accounts.get(account.accessKey) === account &&
+      (account.expires === undefined || now < account.expires);
+  }
+
   /**
-   * Decides about a request.
+   * Decides about a request that changes nothing.
    *
-   * @param authorization the header, if there is one
    * @param request method and path, for the audit log
    * @returns why it is refused; `undefined` when it is allowed, or the rules only audit
    */
   async check(
     action: Action,
     peer: RequestPeer,
-    authorization: string | null,
+    credentials: HttpCredentials,
     request: string,
   ): Promise<HttpRefusal | undefined> {
-    return this.#check(action, peer, await this.#accountOf(authorization), request);
+    return this.#check(action, peer, await this.#prove(credentials), request);
   }
 
   /**
    * Decides about a request whose answer has parts that need different permissions.
    *
    * @param permissions those of the parts; without any of them, the request is refused
-   * @param authorization as for {@link check}
    * @param request as for {@link check}
    */
   async viewerOf(
     permissions: readonly Permission[],
     peer: RequestPeer,
-    authorization: string | null,
+    credentials: HttpCredentials,
     request: string,
   ): Promise<Viewer | HttpRefusal> {
     const { store, control } = this.#rules;
     // Taken first: if the rules change while a token is verified, the view is not current.
     const { policy } = store;
-    const account = await this.#accountOf(authorization);
-    const mayAny = (permission: Permission) => control.mayAny(permission, peer, account);
+    const proven = await this.#prove(credentials);
+    const mayAny = (permission: Permission) => control.mayAny(permission, peer, proven?.account);
     const [first = "cluster:read"] = permissions;
     if (!permissions.some(mayAny)) {
-      const refusal = this.#check({ permission: first }, peer, account, request);
+      const refusal = this.#check({ permission: first }, peer, proven, request);
       if (refusal !== undefined) return refusal;
     }
     const all = policy.mode === "audit";
+    const isOpen = () =>
+      proven?.authenticated !== "session" || credentials.session?.() === proven.account;
     return {
       get current() {
-        return store.policy === policy && (all || permissions.some(mayAny));
+        return store.policy === policy && isOpen() && (all || permissions.some(mayAny));
       },
-      may: (action) => all || control.decideHttp(action, peer, account).allowed,
+      may: (action) => all || control.decideHttp(action, peer, proven).allowed,
       mayAny: (permission) => all || mayAny(permission),
     };
+  }
+
+  /**
+   * Decides whether a client may change anything of a kind, before the request is read as a whole.
+   *
+   * @param request as for {@link check}
+   * @returns why not
+   */
+  async checkChanger(
+    permission: Permission,
+    peer: RequestPeer,
+    credentials: HttpCredentials,
+    request: string,
+  ): Promise<HttpRefusal | undefined> {
+    const proven = await this.#proveForChange(credentials);
+    if (this.#rules.control.accountMayAny(permission, peer, proven?.account)) return undefined;
+    const admitted = this.#admit({ permission }, peer, proven, request);
+    return "status" in admitted ? admitted : undefined;
+  }
+
+  /**
+   * Decides about a change.
+   *
+   * @param request as for {@link check}
+   * @returns why it is refused, or the facts for the guard's record
+   */
+  async admitChange(
+    action: Action,
+    peer: RequestPeer,
+    credentials: HttpCredentials,
+    request: string,
+  ): Promise<HttpRefusal | Admitted> {
+    return this.#admit(action, peer, await this.#proveForChange(credentials), request);
+  }
+
+  /**
+   * Checks the secrets of a login, and records it.
+   *
+   * @param request as for {@link check}
+   */
+  async login(
+    credentials: LoginCredentials,
+    peer: RequestPeer,
+    request: string,
+  ): Promise<Account | HttpRefusal> {
+    const account = "token" in credentials
+      ? await this.#proveToken(credentials.token)
+      : this.#proveKey(credentials);
+    if (account === undefined) {
+      const accessKey = "token" in credentials
+        ? accessKeyOf(credentials.token)
+        : credentials.accessKey;
+      const known = this.#rules.store.policy.accounts.has(accessKey);
+      const reason = known ? "bad_credentials" : "unknown_account";
+      const claimed = `?${accessKey.slice(0, MAX_ACCESS_KEY)}`;
+      this.#guard.recordLogin({ account: claimed, reason }, peer, request);
+      return { status: 401, detail: "there is no account with this secret" };
+    }
+    const { accessKey } = account;
+    const reason = this.#rules.control.obstacleOf(account, peer);
+    this.#guard.recordLogin({ account: accessKey, reason }, peer, request);
+    if (reason === undefined) return account;
+    return { status: 403, detail: `${accessKey} may not log in: ${OBSTACLES[reason] ?? reason}` };
+  }
+
+  /** The account of a client, and the permissions that it has for any resource. */
+  async describe(
+    peer: RequestPeer,
+    credentials: HttpCredentials,
+  ): Promise<{ account: string | undefined; permissions: Permission[] }> {
+    const { control } = this.#rules;
+    const account = (await this.#prove(credentials))?.account;
+    const permissions = PERMISSIONS.filter((permission) =>
+      permission.endsWith(":write")
+        ? control.accountMayAny(permission, peer, account)
+        : this.mode === "audit" || control.mayAny(permission, peer, account)
+    );
+    return { account: account?.accessKey, permissions };
   }
 
   #check(
     action: Action,
     peer: RequestPeer,
-    account: Account | undefined,
+    proven: ProvenAccount | undefined,
     request: string,
   ): HttpRefusal | undefined {
-    const decision = this.#guard.checkHttp(action, peer, account, request);
-    if (decision === undefined) return undefined;
-    return account === undefined
-      ? { status: 401, detail: `${action.permission} needs an account that may do it` }
-      : { status: 403, detail: `${account.accessKey} may not ${action.permission}` };
+    const decision = this.#guard.checkHttp(action, peer, proven, request);
+    return decision && refusalOf(action, proven);
   }
 
-  async #accountOf(authorization: string | null): Promise<Account | undefined> {
-    return authorization === null ? undefined : await this.#prove(authorization);
+  #admit(
+    action: Action,
+    peer: RequestPeer,
+    proven: ProvenAccount | undefined,
+    request: string,
+  ): HttpRefusal | Admitted {
+    const checked = this.#guard.checkHttpChange(action, peer, proven, request);
+    if ("refused" in checked) return refusalOf(action, proven);
+    if ("obstacle" in checked) return { status: 503, detail: checked.obstacle };
+    return checked;
   }
 
-  async #prove(authorization: string): Promise<Account | undefined> {
-    const token = tokenOf(authorization);
-    if (token === undefined) return undefined;
-    const accessKey = token.slice(0, token.lastIndexOf("."));
+  async #prove(
+    { authorization, session }: HttpCredentials,
+  ): Promise<ProvenAccount | undefined> {
+    const known = session?.();
+    if (known !== undefined) return { account: known, authenticated: "session" };
+    const token = authorization === null ? undefined : tokenOf(authorization);
+    const account = token === undefined ? undefined : await this.#proveToken(token);
+    return account && { account, authenticated: "token" };
+  }
+
+  /** Browsers send Basic by themselves, so it does not show that their user wants a change. */
+  #proveForChange({ authorization, session }: HttpCredentials): Promise<ProvenAccount | undefined> {
+    const bearer = authorization !== null && BEARER.test(authorization) ? authorization : null;
+    return this.#prove({ authorization: bearer, session });
+  }
+
+  async #proveToken(token: string): Promise<Account | undefined> {
+    if (token.length > MAX_CREDENTIAL) return undefined;
+    const accessKey = accessKeyOf(token);
     const account = this.#rules.store.policy.accounts.get(accessKey);
     if (account === undefined) return undefined;
     const key = createHash("sha256").update(token).digest("base64");
     // An account is an object of its policy: one of other rules is another one.
     if (this.#proven.get(key) === account) return account;
     for (const hash of account.tokens) {
-      if (!await verifySecret(token, hash)) continue;
+      if (!await this.#isHashOf(token, hash)) continue;
       for (const oldest of this.#proven.keys()) {
         if (this.#proven.size < MAX_PROVEN) break;
         this.#proven.delete(oldest);
@@ -132,6 +269,33 @@ export class HttpAuthorization {
     }
     return undefined;
   }
+
+  #proveKey({ accessKey, secretKey }: { accessKey: string; secretKey: string }) {
+    if (secretKey.length > MAX_CREDENTIAL) return undefined;
+    const account = this.#rules.store.policy.accounts.get(accessKey);
+    return account?.keys.some((key) => key.isSecret(secretKey)) ? account : undefined;
+  }
+
+  #isHashOf(token: string, hash: string): Promise<boolean> {
+    const verified = this.#hashing.then(() => verifySecret(token, hash));
+    this.#hashing = verified.catch(() => {});
+    return verified;
+  }
+}
+
+const BEARER = /^bearer /i;
+
+function refusalOf(
+  { permission }: Pick<Action, "permission">,
+  proven: ProvenAccount | undefined,
+): HttpRefusal {
+  return proven === undefined
+    ? { status: 401, detail: `${permission} needs an account that may do it` }
+    : { status: 403, detail: `${proven.account.accessKey} may not ${permission}` };
+}
+
+function accessKeyOf(token: string): string {
+  return token.slice(0, Math.max(0, token.lastIndexOf(".")));
 }
 
 function tokenOf(authorization: string): string | undefined {

@@ -1,4 +1,4 @@
-import { createHmac } from "node:crypto";
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { byteAt } from "../byte_access.ts";
 import { type HmacKey, HmacSha1, SHORT_CONTENT } from "./sha1.ts";
 
@@ -52,6 +52,12 @@ export class SigningKey {
   /** The states of the HMAC, made when they are needed first. */
   states(hmac: HmacSha1): HmacKey {
     return this.#key ??= hmac.key(utf8.encode(this.#secret));
+  }
+
+  /** Whether a text is the secret. How long it takes does not tell how much of the text is right. */
+  isSecret(text: string): boolean {
+    const [given, own] = [text, this.#secret].map((it) => createHash("sha256").update(it).digest());
+    return given !== undefined && own !== undefined && timingSafeEqual(given, own);
   }
 
   /** Signs content that is too long for {@link HmacSha1}. */

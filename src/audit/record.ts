@@ -14,7 +14,7 @@ export interface AuditRecord {
   /** ISO 8601, in UTC. */
   readonly time: string;
   readonly outcome: Outcome;
-  /** The permission that it takes, e.g. `kv:write`. */
+  /** The permission that it takes, e.g. `kv:write`; or `login`. */
   readonly action: string;
   /** The request's code, or the method and path of an HTTP request. */
   readonly request: number | string;
@@ -22,7 +22,7 @@ export interface AuditRecord {
   readonly resource: string;
   /** The access key; with a `?` before it when nothing has shown that it is the sender's. */
   readonly account?: string;
-  readonly authenticated: "signature" | "certificate" | "network" | "token" | "no";
+  readonly authenticated: "signature" | "certificate" | "network" | "token" | "session" | "no";
   /** "address:port" of the socket. */
   readonly peer: string;
   /** "address:port" that a PROXY header named. */

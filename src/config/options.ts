@@ -520,8 +520,19 @@ const OWN = {
     range: [0, 65_535],
     applies: "restart",
     doc:
-      "TCP port for health checks, metrics and the read-only API; 0 for none. If it can't be opened, " +
+      "TCP port for health checks, metrics, the API and the console; 0 for none. If it can't be opened, " +
       "the server starts without it, unless this option or httpBindAddress is set.",
+  }),
+  consoleEnable: flag({
+    default: true,
+    applies: "restart",
+    doc: "The HTTP port has the console, logins, and requests that change something.",
+  }),
+  httpSessionHours: int({
+    default: 8,
+    range: [1, 720],
+    applies: "live",
+    doc: "Hours from a login to the console until its session ends.",
   }),
   httpTlsEnable: flag({
     default: false,
@@ -1010,6 +1021,29 @@ const LIMITS = {
     applies: "live",
     doc:
       "Seconds that a client has to read an answer of the HTTP port, or the connection is closed.",
+  }),
+  httpMaxBodyBytes: int({
+    default: 128 * KiB,
+    range: [KiB, 8 * MiB],
+    applies: "live",
+    doc:
+      "Bytes of the body of a request to the HTTP port that changes something; one with more gets a 413. Only " +
+      "the bodies of logins and of accounts that may change something are read.",
+  }),
+  httpMaxSessions: int({
+    default: 1000,
+    range: [1, 100_000],
+    applies: "live",
+    doc:
+      "Sessions of the console that may be open. A further one ends the oldest one of the account that " +
+      "has most.",
+  }),
+  httpMaxLoginsPerMinute: int({
+    default: 20,
+    range: [1, 10_000],
+    applies: "live",
+    doc:
+      "Attempts to log in, right or wrong, that an address (an IPv6 /64) has in a minute; further ones get a 429.",
   }),
   watchMaxWatchers: int({
     default: 64,

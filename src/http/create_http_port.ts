@@ -1,24 +1,26 @@
-import type { RequestPeer } from "../access/guard.ts";
 import type { HttpAuthorization } from "../access/http_authorization.ts";
-import type { Permission } from "../access/permissions.ts";
+import type { Account } from "../access/policy.ts";
 import type { Log } from "../log/log.ts";
 import type { MetricsSource } from "../metrics/metrics_source.ts";
 import type { WorkSlice } from "../work_slice.ts";
 import { SOFTWARE } from "../version.ts";
 import { accessRoutes, type AccessRoutesParts } from "./routes/access_routes.ts";
 import { AllowedHosts } from "./server/allowed_hosts.ts";
-import { accessProblem } from "./server/answer.ts";
 import { type ApiParts, apiRoutes } from "./routes/api_routes.ts";
 import { type AddressOptions, addressRoutes } from "./routes/address_routes.ts";
 import { type OverviewParts, overviewRoutes } from "./routes/overview_routes.ts";
 import { type Condition, healthRoutes, readiness } from "./routes/health_routes.ts";
 import type { HttpCounters } from "./server/http_counters.ts";
-import type { HttpListener } from "./server/http_listener.ts";
+import type { HttpListener, HttpRequest } from "./server/http_listener.ts";
 import type { HttpTls } from "./server/http_tls.ts";
-import { type Authorize, HttpPort, type HttpPortLimits } from "./server/http_port.ts";
+import { HttpPort, type HttpPortLimits } from "./server/http_port.ts";
 import { Pager } from "./routes/pager.ts";
 import { metricsRoute } from "./routes/metrics_route.ts";
+import { sessionRoutes } from "./routes/session_routes.ts";
 import { watchRoute, type WatchRouteParts } from "./routes/watch_route.ts";
+import { authorizeBy, credentialsOf, type HttpAccessOptions } from "./authorize.ts";
+import { LoginLimit } from "./server/login_limit.ts";
+import { type SessionOptions, Sessions } from "./server/sessions.ts";
 
 /** Dependencies of the HTTP port. */
 export interface HttpPortParts extends Omit<ApiParts, "pager"> {
@@ -34,6 +36,8 @@ export interface HttpPortParts extends Omit<ApiParts, "pager"> {
     & ApiParts["options"]
     & AddressOptions
     & HttpAccessOptions
+    & HttpConsoleOptions
+    & SessionOptions
     & HttpHostOptions
     & HttpPortLimits;
   counters: HttpCounters;
@@ -47,61 +51,64 @@ interface HttpHostOptions {
   readonly httpAllowedHosts: string;
 }
 
-/** Which paths need no permission. */
-interface HttpAccessOptions {
-  readonly httpMetricsOpen: boolean;
-  readonly httpHealthOpen: boolean;
+/** The console, and changes. */
+interface HttpConsoleOptions {
+  readonly consoleEnable: boolean;
+  readonly httpMaxLoginsPerMinute: number;
 }
-
-const HEALTH: readonly string[] = ["/livez", "/readyz", "/version"];
 
 /** Creates the HTTP port with all its routes, not listening yet. */
 export function createHttpPort(
   { listener, tls, condition, metrics, feed, access, log, slice, counters, overview, ...told }:
     HttpPortParts,
 ): HttpPort {
+  const { options } = told;
+  const { authorization } = access;
   const now = () => performance.now();
   const { deno, v8 } = Deno.version;
   const checks = readiness(condition, now);
   const peerOf = (client: string) => ({ socketAddress: client, ...(tls && { tls: {} }) });
   const isReady = async () => (await checks()).every(({ ok }) => ok);
+  const sessions = new Sessions<Account>({
+    options,
+    counters,
+    isCurrent: (account) => authorization?.isCurrent(account, Date.now()) ?? false,
+    now: () => Date.now(),
+  });
+  const senders = {
+    authorization,
+    peerOf,
+    credentialsOf: (request: Pick<HttpRequest, "headers" | "url">) =>
+      credentialsOf(sessions, request),
+  };
+  const console = [
+    ...sessionRoutes({
+      ...senders,
+      sessions,
+      counters,
+      limit: new LoginLimit(() => options.httpMaxLoginsPerMinute, now),
+      members: overview.members,
+      now: () => Date.now(),
+    }),
+  ];
   return new HttpPort({
     listener,
     tls,
     log,
     now,
-    hosts: new AllowedHosts(() => told.options.httpAllowedHosts, told.options.httpBindAddress),
-    limits: told.options,
+    hosts: new AllowedHosts(() => options.httpAllowedHosts, options.httpBindAddress),
+    limits: options,
     counters,
-    authorize: access.authorization &&
-      authorizeBy(access.authorization, told.options, peerOf),
+    authorize: authorizeBy({ authorization, sessions, options, peerOf }),
     routes: [
       ...healthRoutes(checks, told.tables, { ...SOFTWARE, deno, v8 }),
-      ...addressRoutes({ options: told.options, members: overview.members, isReady }),
+      ...addressRoutes({ options: options, members: overview.members, isReady }),
       ...(metrics ? [metricsRoute(metrics, now)] : []),
       ...overviewRoutes(overview, checks, slice, now),
       ...apiRoutes({ ...told, pager: new Pager(slice) }),
       ...accessRoutes(access),
-      watchRoute({ feed, authorization: access.authorization, peerOf }),
+      watchRoute({ ...senders, feed }),
+      ...(options.consoleEnable ? console : []),
     ],
   });
-}
-
-function authorizeBy(
-  authorization: HttpAuthorization,
-  options: Readonly<HttpAccessOptions>,
-  peerOf: (client: string) => RequestPeer,
-): Authorize {
-  return async ({ path, permission, resource }, request, client) => {
-    if (permission === undefined) return;
-    if (options.httpHealthOpen && HEALTH.includes(path)) return;
-    if (options.httpMetricsOpen && path === "/metrics") return;
-    const refusal = await authorization.check(
-      { permission: permission as Permission, names: resource === undefined ? [] : [resource] },
-      peerOf(client),
-      request.headers.get("authorization"),
-      `${request.method} ${path}`,
-    );
-    if (refusal !== undefined) throw accessProblem(refusal);
-  };
 }

@@ -666,6 +666,19 @@ const ACCESS = {
     apart: ["account", "permission"],
     meaning: "A request that changes something was allowed, by this rule.",
   },
+  "logged in": {
+    levels: ["INFO"],
+    fields: ["account", "peer", "reason"],
+    apart: ["account"],
+    meaning: "An account has begun a session of the console.",
+  },
+  "login refused": {
+    levels: ["WARN"],
+    fields: ["account", "peer", "reason"],
+    meaning:
+      "Somebody tried to log in to the console and may not. A `?` before the account: the sender " +
+      "has not proven it.",
+  },
   "access rules loaded": {
     levels: ["INFO"],
     fields: [

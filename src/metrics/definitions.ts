@@ -365,6 +365,13 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
           read: ({ http }) => byLabel("reason", http.counters.refused),
         },
       ),
+      gauge("http_sessions", "Open sessions of the console, limited by httpMaxSessions.", {
+        read: ({ http }) => sample(http.counters.sessions),
+      }),
+      counter("http_logins_total", "Attempts to log in to the console. result: ok or failed.", {
+        labels: ["result"],
+        read: ({ http }) => byLabel("result", http.counters.logins),
+      }),
       counter(
         "http_tls_handshakes_total",
         "TLS handshakes of the HTTP port (httpTlsEnable). result: ok or failed.",

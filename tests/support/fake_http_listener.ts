@@ -3,7 +3,9 @@ import type {
   HttpListener,
   HttpObserver,
 } from "../../src/http/server/http_listener.ts";
-import type { Sender } from "../../src/http/server/router.ts";
+import type { HttpRequest } from "../../src/http/server/http_listener.ts";
+import { Query } from "../../src/http/server/query.ts";
+import type { RouteRequest, Sender } from "../../src/http/server/router.ts";
 
 /** The sender of a request whose answer has not been sent. */
 export const SENDER: Sender = {
@@ -11,6 +13,32 @@ export const SENDER: Sender = {
   headers: new Headers(),
   sent: new Promise(() => {}),
 };
+
+/** A request to a route without parameters. */
+export const ROUTE_REQUEST: RouteRequest = {
+  sender: SENDER,
+  path: new Map(),
+  query: new Query(new URLSearchParams(), []),
+  body: new Map(),
+  url: new URL("http://127.0.0.1:9890/"),
+  localHost: "127.0.0.1",
+};
+
+/** A request to the HTTP port. */
+export function httpRequest(
+  method: string,
+  url: string,
+  headers: Record<string, string> = {},
+  body = "",
+): HttpRequest {
+  return {
+    method,
+    url,
+    headers: new Headers(headers),
+    localHost: "127.0.0.1",
+    body: () => Promise.resolve(new TextEncoder().encode(body)),
+  };
+}
 
 /** An HTTP listener whose client is the test. */
 export class FakeHttpListener implements HttpListener {
@@ -52,8 +80,6 @@ export class FakeHttpListener implements HttpListener {
     method = "GET",
     host = "127.0.0.1:9890",
   ): Promise<Response> {
-    const url = `http://${host}${path}`;
-    const request = { method, url, headers: new Headers(), localHost: "127.0.0.1" };
-    return this.handler!(request, sent, "127.0.0.1:50000");
+    return this.handler!(httpRequest(method, `http://${host}${path}`), sent, SENDER.client);
   }
 }

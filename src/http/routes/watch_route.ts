@@ -1,9 +1,13 @@
-import { ALL_SEEING, type HttpAuthorization } from "../../access/http_authorization.ts";
+import {
+  ALL_SEEING,
+  type HttpAuthorization,
+  type HttpCredentials,
+} from "../../access/http_authorization.ts";
 import type { RequestPeer } from "../../access/guard.ts";
 import type { ChangeFeed } from "../../watch/change_feed.ts";
 import { PERMISSIONS_TO_WATCH } from "../../watch/events.ts";
 import { accessProblem, busy } from "../server/answer.ts";
-import { StreamResponse } from "../server/http_listener.ts";
+import { type HttpRequest, StreamResponse } from "../server/http_listener.ts";
 import type { Route, RouteRequest } from "../server/router.ts";
 
 /** Dependencies of {@link watchRoute}. */
@@ -13,6 +17,7 @@ export interface WatchRouteParts {
   readonly authorization?: Pick<HttpAuthorization, "viewerOf">;
   /** The sender of a request, for the rules; `client` is "address:port". */
   peerOf(client: string): RequestPeer;
+  credentialsOf(request: Pick<HttpRequest, "headers" | "url">): HttpCredentials;
 }
 
 const PATH = "/api/v1/watch";
@@ -30,10 +35,10 @@ const HEADERS = {
  * The route `/api/v1/watch`: changes as server-sent events. It decides about each event by itself, so
  * the route as a whole needs no permission.
  */
-export function watchRoute({ feed, authorization, peerOf }: WatchRouteParts): Route {
+export function watchRoute({ feed, authorization, peerOf, credentialsOf }: WatchRouteParts): Route {
   return { path: PATH, query: ["cluster", "broker", "topic", "since"], answer };
 
-  async function answer({ query, sender: { client, headers, sent } }: RouteRequest) {
+  async function answer({ query, url, sender: { client, headers, sent } }: RouteRequest) {
     const filter = {
       cluster: query.text("cluster"),
       brokerName: query.text("broker"),
@@ -43,7 +48,7 @@ export function watchRoute({ feed, authorization, peerOf }: WatchRouteParts): Ro
     const viewer = await authorization?.viewerOf(
       PERMISSIONS_TO_WATCH,
       peerOf(client),
-      headers.get("authorization"),
+      credentialsOf({ headers, url: url.href }),
       `GET ${PATH}`,
     ) ?? ALL_SEEING;
     if ("status" in viewer) throw accessProblem(viewer);

@@ -6,7 +6,10 @@ const TITLES = new Map([
   [403, "Forbidden"],
   [404, "Not Found"],
   [405, "Method Not Allowed"],
+  [413, "Content Too Large"],
+  [415, "Unsupported Media Type"],
   [421, "Misdirected Request"],
+  [429, "Too Many Requests"],
   [431, "Request Header Fields Too Large"],
   [500, "Internal Server Error"],
   [503, "Service Unavailable"],
@@ -22,7 +25,7 @@ export class HttpProblem extends Error {
   readonly refusal: HttpRefusal | undefined;
 
   /**
-   * @param status 400, 401, 403, 404, 405, 421, 431, 500 or 503
+   * @param status 400, 401, 403, 404, 405, 413, 415, 421, 429, 431, 500 or 503
    * @param more the invalid parameter, headers for the response, the limit that was reached
    */
   constructor(
@@ -51,7 +54,7 @@ export class HttpProblem extends Error {
 
 /** A request that the rules of access control refuse. */
 export function accessProblem(
-  { status, detail }: { readonly status: 401 | 403; readonly detail: string },
+  { status, detail }: { readonly status: 401 | 403 | 503; readonly detail: string },
 ): HttpProblem {
   const headers = status === 401
     ? { "www-authenticate": 'Bearer realm="rocketmq-namesrv", Basic realm="rocketmq-namesrv"' }
@@ -65,8 +68,17 @@ export function busy(refusal: HttpRefusal, reason: string): HttpProblem {
 }
 
 /** Returns a JSON response. */
-export function json(value: unknown, status = 200): Response {
-  return answer(JSON.stringify(value), "application/json", { status });
+export function json(
+  value: unknown,
+  status = 200,
+  headers?: Readonly<Record<string, string>>,
+): Response {
+  return answer(JSON.stringify(value), "application/json", { status, headers });
+}
+
+/** Returns a response without content. */
+export function noContent(headers?: Readonly<Record<string, string>>): Response {
+  return new Response(null, { status: 204, headers: { "cache-control": "no-store", ...headers } });
 }
 
 /** Returns a response that is not cached and whose content type is not sniffed. */

@@ -4,6 +4,10 @@ export const HTTP_REFUSALS = {
   requests: "503, too many open requests (httpMaxOpenRequests)",
   unsent: "503, too many unread answers in all (httpMaxUnsentBytes)",
   watchers: "503, too many watchers (watchMaxWatchers)",
+  body: "413, the body is too long (httpMaxBodyBytes)",
+  logins: "429, too many logins from an address (httpMaxLoginsPerMinute)",
+  sessions: "ended, too many sessions (httpMaxSessions)",
+  origin: "403, a page of another origin, or without the session's token, asked for a change",
   connections: "closed, too many connections (httpMaxConnections)",
   pipelined: "closed, too many requests at once on a connection (httpMaxOpenRequests)",
   slow: "closed, the request was not complete in time (httpRequestTimeoutSeconds)",
@@ -23,6 +27,9 @@ export class HttpCounters {
   connections = 0;
   /** Successful TLS handshakes. */
   secured = 0;
+  /** Open sessions. */
+  sessions = 0;
+  readonly logins = { ok: 0, failed: 0 };
   readonly refused = Object.fromEntries(
     Object.keys(HTTP_REFUSALS).map((refusal) => [refusal, 0]),
   ) as Record<HttpRefusal, number>;

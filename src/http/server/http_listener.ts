@@ -8,6 +8,11 @@ export interface HttpRequest {
   readonly headers: Pick<Headers, "get">;
   /** The address of this machine that the client connected to; IPv6 has no brackets. */
   readonly localHost: string;
+  /**
+   * Reads the body, which is dropped when this is not called. Rejects with an HttpProblem when the body
+   * is longer than `max` bytes, or ends early.
+   */
+  body(max: number): Promise<Uint8Array>;
 }
 
 /** A response that goes on until one of both sides ends it. */

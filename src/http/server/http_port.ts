@@ -14,7 +14,7 @@ import {
 } from "./http_listener.ts";
 import { Throttle } from "./throttle.ts";
 import type { HttpTls } from "./http_tls.ts";
-import { type Route, type RouteMatch, Router } from "./router.ts";
+import { type Route, type RouteMatch, Router, type Sender } from "./router.ts";
 
 /**
  * Milliseconds between the starts of two requests: a scrape takes about 0.1 ms, so all requests
@@ -32,6 +32,7 @@ const WRONG_HOST = "the Host header must be an address, localhost or a name that
 
 /** Limits of the port and of its listener. */
 export interface HttpPortLimits extends HttpLimits {
+  readonly httpMaxBodyBytes: number;
   readonly httpMaxUnsentBytes: number;
 }
 
@@ -46,7 +47,7 @@ export type Authorize = (
   client: string,
 ) => Promise<void>;
 
-/** The HTTP port, for people and monitoring systems. It is read-only. */
+/** The HTTP port, for people and monitoring systems. */
 export class HttpPort {
   readonly #listener: HttpListener;
   readonly #router: Router;
@@ -70,7 +71,7 @@ export class HttpPort {
     listener: HttpListener;
     routes: readonly Route[];
     log: Log;
-    /** Without it, everyone may read everything. */
+    /** Without it, every request may be answered. */
     authorize?: Authorize;
     /** Names under which the port may be asked. */
     hosts: AllowedHosts;
@@ -157,9 +158,11 @@ export class HttpPort {
       if (!found.anyHost && !this.#hosts.allow(request.url)) {
         throw new HttpProblem(421, WRONG_HOST, { refusal: "host" });
       }
+      const sender = { client, headers: request.headers, sent };
+      if (found.method !== undefined) return await this.#change(found, request, sender);
       const answer = async () => {
         await this.#authorize?.(found, request, client);
-        return await found.answer({ client, headers: request.headers, sent });
+        return await found.answer(sender);
       };
       if (!found.priority) return await this.#inLine(answer);
       await this.#priorityThrottle.turn();
@@ -174,7 +177,17 @@ export class HttpPort {
     }
   }
 
-  #inLine(respond: () => Promise<Response>): Promise<Response> {
+  /**
+   * Answers a request that changes something. Only its permission is looked at in line: a client that is
+   * slow to send, or a disk that hangs, must not hold up the others.
+   */
+  async #change(found: RouteMatch, request: HttpRequest, sender: Sender): Promise<Response> {
+    await this.#inLine(async () => await this.#authorize?.(found, request, sender.client));
+    if (!found.hasBody) return await found.answer(sender);
+    return await found.answer(sender, await request.body(this.#limits.httpMaxBodyBytes));
+  }
+
+  #inLine<T>(respond: () => Promise<T>): Promise<T> {
     const { httpMaxOpenRequests: max } = this.#limits;
     if (this.#open > max) {
       throw busy("requests", `more than ${max} requests are open (httpMaxOpenRequests)`);

@@ -18,6 +18,7 @@ import {
 } from "./http_listener.ts";
 import { acceptHttpTls, type HttpTls, NothingSent, PlainConnection } from "./http_tls.ts";
 import { type Closable, OpenConnections } from "./open_connections.ts";
+import { readBody } from "./read_body.ts";
 
 /** Bytes of an answer that are handed to the system at a time. */
 const PIECE = 64 * 1024;
@@ -26,6 +27,8 @@ const BACKLOG = 511;
 /** Milliseconds between two searches for requests that are late. */
 const CHECK_EVERY = 1000;
 
+/** Methods whose requests have no body that is wanted. */
+const READING = ["GET", "HEAD"];
 /** No URL can have it as its host. */
 const MALFORMED = " ";
 
@@ -143,9 +146,9 @@ export const nodeHttpListener: HttpListener = {
       const { socket, client } = connection;
       const flooded = open.requests >= limits.httpMaxOpenRequests;
       if (open.begin(connection) > 1 && flooded) return refuse(connection, "pipelined");
-      // A body is not wanted: it is read and dropped until the answer has been sent.
+      // What is not wanted of a body is read and dropped until the answer has been sent.
       if (stopping || hasBody(request)) response.setHeader("connection", "close");
-      request.resume();
+      if (READING.includes(request.method ?? "")) request.resume();
       const gone = Promise.withResolvers<void>();
       let timer: ReturnType<typeof setTimeout> | undefined;
       response.once("close", () => {
@@ -155,6 +158,7 @@ export const nodeHttpListener: HttpListener = {
       });
       handler(toRequest(request), gone.promise, client).then(async (answer) => {
         if (response.destroyed || socket.destroyed) return;
+        request.resume();
         if (answer instanceof StreamResponse && request.method !== "HEAD") {
           return beginStream(connection, answer, response);
         }
@@ -246,6 +250,7 @@ function toRequest(request: IncomingMessage): HttpRequest {
       },
     },
     localHost: unmapped(request.socket.localAddress ?? ""),
+    body: (max) => readBody(request, max),
   };
 }
 

@@ -1,5 +1,6 @@
 import { beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import { Members } from "../../../../src/group/members.ts";
 import { WorkSlice } from "../../../../src/work_slice.ts";
 import { setImmediate } from "node:timers";
 import { HttpProblem } from "../../../../src/http/server/answer.ts";
@@ -7,13 +8,16 @@ import { accessRoutes } from "../../../../src/http/routes/access_routes.ts";
 import { type OverviewParts, overviewRoutes } from "../../../../src/http/routes/overview_routes.ts";
 import { apiRoutes } from "../../../../src/http/routes/api_routes.ts";
 import { Pager } from "../../../../src/http/routes/pager.ts";
+import { sessionRoutes } from "../../../../src/http/routes/session_routes.ts";
 import { watchRoute } from "../../../../src/http/routes/watch_route.ts";
+import { HttpCounters } from "../../../../src/http/server/http_counters.ts";
 import { type Route, Router } from "../../../../src/http/server/router.ts";
 import type { Peer } from "../../../../src/remoting/peer.ts";
 import type { ConnectionView } from "../../../../src/remoting/server.ts";
 import { connection, Processors, registration } from "../../../support/route_processors.ts";
 import { RequestCode } from "../../../../src/protocol/codes.ts";
 import { SENDER } from "../../../support/fake_http_listener.ts";
+import type { Document } from "../../../support/openapi.ts";
 
 const slice = new WorkSlice(setImmediate);
 
@@ -53,6 +57,26 @@ async function setUp(): Promise<void> {
   router = new Router(routes);
 }
 
+/** The routes that do not look into the tables by themselves. */
+function othersOfApi(): Route[] {
+  const senders = {
+    peerOf: (client: string) => ({ socketAddress: client }),
+    credentialsOf: () => ({ authorization: null }),
+  };
+  return [
+    ...overviewRoutes({} as OverviewParts, () => Promise.resolve([]), slice, () => 0),
+    watchRoute({ ...senders, feed: { open: () => undefined } }),
+    ...sessionRoutes({
+      ...senders,
+      sessions: { open: () => assert.fail(), of: () => undefined, end: () => {} },
+      limit: { attempt: () => undefined },
+      counters: new HttpCounters(),
+      members: new Members(world.options, () => 9876),
+      now: () => 0,
+    }),
+  ];
+}
+
 async function get(path: string) {
   const response = await router.find({
     method: "GET",
@@ -84,29 +108,31 @@ describe("openapi.json", () => {
   beforeEach(setUp);
 
   it("has every path of the API with its parameters, and no other", async () => {
-    const document = await get("/openapi.json");
-    const parameterOf = ({ $ref, ...own }: { $ref?: string; name: string; in: string }) =>
-      $ref === undefined ? own : document.components.parameters[$ref.split("/").at(-1)!];
+    const document = await get("/openapi.json") as Document;
     const described = Object.entries(document.paths)
       .filter(([path]) => path.startsWith("/api/"))
-      // deno-lint-ignore no-explicit-any
-      .map(([path, item]: [string, any]) => {
-        const parameters = (item.get.parameters ?? []).map(parameterOf);
-        const names = (place: string) =>
-          parameters.filter((it: { in: string }) => it.in === place)
-            .map(({ name }: { name: string }) => name);
-        assert.deepEqual(names("path"), [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name));
-        return [path.replace(/\{(\w+)\}/g, ":$1"), names("query").sort()];
-      });
-    const served = [
-      ...routes,
-      ...overviewRoutes({} as OverviewParts, () => Promise.resolve([]), slice, () => 0),
-      watchRoute({
-        feed: { open: () => undefined },
-        peerOf: (client) => ({ socketAddress: client }),
-      }),
-    ]
-      .map(({ path, query }) => [path, [...query ?? []].sort()]);
+      .flatMap(([path, item]) =>
+        Object.entries(item).map(([method, operation]) => {
+          const parameters = (operation.parameters ?? []).map(({ $ref, ...own }) =>
+            $ref === undefined ? own : document.components.parameters[$ref.split("/").at(-1)!]!
+          );
+          const names = (place: string) =>
+            parameters.filter((it) => it.in === place).map(({ name }) => name);
+          assert.deepEqual(names("path"), [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name));
+          return [
+            method,
+            path.replace(/\{(\w+)\}/g, ":$1"),
+            names("query").sort(),
+            operation.requestBody !== undefined,
+          ];
+        })
+      );
+    const served = [...routes, ...othersOfApi()].map(({ method = "get", path, query, body }) => [
+      method.toLowerCase(),
+      path,
+      [...query ?? []].sort(),
+      body !== undefined,
+    ]);
     assert.deepEqual(described.sort(), served.sort());
   });
 });

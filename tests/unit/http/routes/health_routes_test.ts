@@ -2,9 +2,8 @@ import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import { FakeTime } from "@std/testing/time";
 import assert from "node:assert/strict";
 import { healthRoutes, readiness } from "../../../../src/http/routes/health_routes.ts";
-import { Query } from "../../../../src/http/server/query.ts";
 import type { Route } from "../../../../src/http/server/router.ts";
-import { SENDER } from "../../../support/fake_http_listener.ts";
+import { ROUTE_REQUEST } from "../../../support/fake_http_listener.ts";
 
 const SOFTWARE = { name: "n", version: "1.2.3", protocol: "V5_5_0", deno: "2", v8: "3" };
 
@@ -36,8 +35,7 @@ function setUp(): void {
 }
 async function ask(path: string): Promise<Response> {
   const route = routes.find((it) => it.path === path)!;
-  const query = new Query(new URLSearchParams(), []);
-  return await route.answer({ sender: SENDER, path: new Map(), query, localHost: "" });
+  return await route.answer(ROUTE_REQUEST);
 }
 
 /** The status, and the failed checks with their reasons. */

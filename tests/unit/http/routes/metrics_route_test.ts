@@ -1,9 +1,8 @@
 import { beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { metricsRoute } from "../../../../src/http/routes/metrics_route.ts";
-import { Query } from "../../../../src/http/server/query.ts";
 import type { Route } from "../../../../src/http/server/router.ts";
-import { SENDER } from "../../../support/fake_http_listener.ts";
+import { ROUTE_REQUEST } from "../../../support/fake_http_listener.ts";
 
 let clock: number;
 let renders: PromiseWithResolvers<string>[];
@@ -22,12 +21,7 @@ function setUp(): void {
 }
 
 const scrape = async (): Promise<string> => {
-  const response = await route.answer({
-    sender: SENDER,
-    path: new Map(),
-    query: new Query(new URLSearchParams(), []),
-    localHost: "",
-  });
+  const response = await route.answer(ROUTE_REQUEST);
   assert.equal(response.headers.get("content-type"), "text/plain; version=0.0.4");
   return await response.text();
 };

@@ -26,6 +26,7 @@ function setUp(): void {
     },
     authorization: { viewerOf: () => Promise.resolve(refusal ?? ALL_SEEING) },
     peerOf: (client) => ({ socketAddress: client }),
+    credentialsOf: () => ({ authorization: null }),
   })]);
 }
 

@@ -6,6 +6,7 @@ import { SENDER } from "../../../support/fake_http_listener.ts";
 
 const tell = ({ path, query }: RouteRequest) =>
   Response.json({ path: Object.fromEntries(path), x: query.text("x") ?? null });
+const tellBody = ({ body }: RouteRequest) => Response.json([...body]);
 const router = new Router([
   { path: "/fixed", priority: true, answer: () => new Response("fixed") },
   { path: "/things/:thing/part", query: ["x"], answer: tell },
@@ -73,7 +74,57 @@ describe("Router", () => {
     assert.equal((await problem("/nothing", "POST")).status, 404);
   });
 
-  it("reads only: 405, with what is allowed", async () => {
+  it("has a route for each method of a path, and what is allowed beside: 405", async () => {
+    const routes = new Router([
+      { path: "/thing", answer: () => new Response("read") },
+      { path: "/thing", method: "PUT", body: ["x"], answer: tellBody },
+      { path: "/free", method: "POST", body: "any", answer: tellBody },
+      { path: "/thing", method: "DELETE", answer: () => new Response("gone") },
+    ]);
+    const at = (path: string, method: string) =>
+      routes.find({ method, url: `http://127.0.0.1${path}`, localHost: "" });
+    const told = async (path: string, method: string, body?: string, type = "application/json") => {
+      const found = at(path, method);
+      assert.deepEqual([found.method, found.hasBody], [method, body !== undefined]);
+      const sender = { ...SENDER, headers: new Headers({ "content-type": type }) };
+      const bytes = body === undefined ? undefined : new TextEncoder().encode(body);
+      return await (await found.answer(sender, bytes)).text();
+    };
+    assert.equal(at("/thing", "HEAD").method, undefined);
+    assert.equal(await told("/thing", "DELETE"), "gone");
+    assert.equal(await told("/thing", "PUT", '{"x":"1"}'), '[["x","1"]]');
+    assert.equal(
+      await told("/free", "POST", '{"__proto__":"é"}', "application/json; charset=utf-8"),
+      '[["__proto__","é"]]',
+    );
+    await assert.rejects(at("/thing", "POST").answer(SENDER), (error) => {
+      assert.ok(error instanceof HttpProblem);
+      assert.deepEqual([error.status, error.headers], [405, { allow: "GET, HEAD, PUT, DELETE" }]);
+      return true;
+    });
+    const wrong: [body: string, status: number, parameter?: string, type?: string][] = [
+      ["", 400],
+      ["{", 400],
+      ["[]", 400],
+      ["null", 400],
+      ['{"y":"1"}', 400, "y"],
+      ['{"x":1}', 400, "x"],
+      ['{"x":{}}', 400, "x"],
+      ["\u00e9".repeat(3), 400],
+      ['{"x":"1"}', 415, undefined, "text/plain"],
+      ['{"x":"1"}', 415, undefined, "application/x-www-form-urlencoded"],
+      ['{"x":"1"}', 415, undefined, "application/json; charset=latin1"],
+    ];
+    for (const [body, status, parameter, type] of wrong) {
+      await assert.rejects(told("/thing", "PUT", body, type), (error) => {
+        assert.ok(error instanceof HttpProblem);
+        assert.deepEqual(pick(error), [status, parameter], `${body} ${type}`);
+        return true;
+      });
+    }
+  });
+
+  it("answers what is to be read to GET and HEAD only", async () => {
     for (const method of ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "get"]) {
       const { status, headers } = await problem("/fixed", method);
       assert.equal(status, 405, method);

@@ -6,13 +6,18 @@ import addFormats from "ajv-formats";
 
 interface Operation {
   operationId: string;
+  parameters?: { $ref?: string; name: string; in: string }[];
+  requestBody?: unknown;
   responses: Record<string, { $ref?: string; content?: Record<string, unknown> }>;
 }
 
 /** The parts of an OpenAPI document used here. */
 export interface Document {
-  paths: Record<string, { get: Operation }>;
-  components: { responses: Record<string, { content?: Record<string, unknown> }> };
+  paths: Record<string, Record<string, Operation>>;
+  components: {
+    parameters: Record<string, { name: string; in: string }>;
+    responses: Record<string, { content?: Record<string, unknown> }>;
+  };
 }
 
 /** The operations of a document, and those seen so far. */
@@ -28,37 +33,48 @@ export class Description {
     this.#ajv.addSchema(document, "document");
   }
 
-  /** All operations of the document. */
-  get operations(): string[] {
-    return Object.values(this.#document.paths).map(({ get }) => get.operationId);
+  /** All operations of the document that change nothing. */
+  get reading(): string[] {
+    return Object.values(this.#document.paths).flatMap(({ get }) => get?.operationId ?? []);
+  }
+
+  /** All others. */
+  get changing(): string[] {
+    return Object.values(this.#document.paths).flatMap(({ get: _, ...others }) =>
+      Object.values(others).map(({ operationId }) => operationId)
+    );
   }
 
   /**
-   * Fails unless the document describes this response for this path. @returns the response's JSON
+   * Fails unless the document describes this response for this path and method (in lower case).
+   *
+   * @returns the response's JSON; its text if it is something else
    */
-  async check(path: string, response: Response): Promise<unknown> {
-    const [template, { get: operation }] = this.#find(path);
-    const what = `${response.status} of ${path}`;
-    const own = operation.responses[response.status];
-    assert.ok(own, `${what} is not described`);
+  async check(path: string, response: Response, method = "get"): Promise<unknown> {
+    const [template, item] = this.#find(path);
+    const what = `${response.status} of ${method} ${path}`;
+    const operation = item[method];
+    const own = operation?.responses[response.status];
+    assert.ok(operation && own, `${what} is not described`);
     const name = own.$ref?.split("/").at(-1);
     const described = name === undefined ? own : this.#document.components.responses[name];
     const at = name === undefined
-      ? `paths/${pointer(template)}/get/responses/${response.status}`
+      ? `paths/${pointer(template)}/${method}/responses/${response.status}`
       : `components/responses/${name}`;
 
     const type = response.headers.get("content-type")?.split(";")[0] ?? "";
-    assert.deepEqual(Object.keys(described!.content ?? {}), [type], `the type of ${what}`);
+    assert.deepEqual(Object.keys(described!.content ?? {}), type === "" ? [] : [type], what);
     const text = await response.text();
+    this.seen.add(`${operation.operationId} ${response.status}`);
+    if (type === "") return assert.equal(text, "", what);
     const body = type.endsWith("json") ? JSON.parse(text) : text;
     const validate = this.#ajv.getSchema(`document#/${at}/content/${pointer(type)}/schema`);
     assert.ok(validate, `${what} has no schema`);
     assert.ok(validate(body), `${what}: ${this.#ajv.errorsText(validate.errors)}: ${text}`);
-    this.seen.add(`${operation.operationId} ${response.status}`);
     return body;
   }
 
-  #find(path: string): [template: string, item: { get: Operation }] {
+  #find(path: string): [template: string, item: Record<string, Operation>] {
     const [asked] = path.split("?");
     for (const [template, item] of Object.entries(this.#document.paths)) {
       const pattern = template.replace(/[.]/g, "\\.").replace(/\{\w+\}/g, "[^/]+");
