@@ -5,6 +5,11 @@ import { decodeHeader } from "./header_codec.ts";
 
 /** A power of two. A header that was evicted from its slot is simply decoded again. */
 const SLOTS = 8192;
+/**
+ * Neighbouring slots that a header can be in; a power of two. With a single one, many headers that are
+ * asked for in turn evict each other each time: 5 % of those of 100 topics, 31 % of those of 3 000.
+ */
+const WAYS = 4;
 const MAX_LENGTH = 512;
 /** Offset of the opaque in a binary header (protocol.md, "Command header"). */
 const BINARY_OPAQUE = 5;
@@ -92,18 +97,24 @@ export class HeaderMemo {
     const view = this.#view;
     const offset = bytes.byteOffset;
     const behind = hash(view, offset + opaqueEnd, offset + end, serializeType);
-    const slot = hash(view, offset + start, offset + opaqueStart, behind) & (SLOTS - 1);
-    const known = this.#slots[slot];
+    const first = hash(view, offset + start, offset + opaqueStart, behind) & (SLOTS - WAYS);
     const before = opaqueStart - start;
-    if (
-      known !== undefined && known.serializeType === serializeType && known.before === before &&
-      known.rest.byteLength === before + end - opaqueEnd &&
-      same(known.rest, 0, view, offset + start, before) &&
-      same(known.rest, before, view, offset + opaqueEnd, end - opaqueEnd) &&
-      opaqueEnd > opaqueStart && (opaque | 0) === opaque
-    ) {
-      if (share.left < SHARE) share.left++;
-      return toCommand(known.header, serializeType, opaque, true);
+    // If all are taken, any of them is evicted: always the oldest would be the next to be asked for.
+    let slot = first + (opaque & (WAYS - 1));
+    for (let at = first; at < first + WAYS; at++) {
+      const known = this.#slots[at];
+      if (known === undefined) {
+        slot = at;
+      } else if (
+        known.serializeType === serializeType && known.before === before &&
+        known.rest.byteLength === before + end - opaqueEnd &&
+        same(known.rest, 0, view, offset + start, before) &&
+        same(known.rest, before, view, offset + opaqueEnd, end - opaqueEnd) &&
+        opaqueEnd > opaqueStart && (opaque | 0) === opaque
+      ) {
+        if (share.left < SHARE) share.left++;
+        return toCommand(known.header, serializeType, opaque, true);
+      }
     }
     const header = decodeHeader(frame.header, serializeType);
     const certain = !json || hasOneOpaque(frame.header);

@@ -94,6 +94,18 @@ describe("HeaderMemo", () => {
     assert.equal(other.repeated, false);
   });
 
+  it("hardly reads any of a thousand headers again that are asked for in turn", () => {
+    const memo = new HeaderMemo();
+    let opaque = 0;
+    const round = () =>
+      Array.from({ length: 1000 }, (_, i) => memo.decode(json(java(`Topic${i}`, ++opaque))));
+    round();
+    round();
+    const read = round().filter((command) => !command.repeated);
+    // Were there one slot for each, it would be more than a hundred.
+    assert.ok(read.length <= 20, `${read.length} were read again`);
+  });
+
   it("gives each request a command of its own, and keeps none of them", () => {
     const cases: [SerializeType, (opaque: number) => Uint8Array][] = [
       [SerializeType.JSON, (opaque) => utf8(java("A", opaque))],
