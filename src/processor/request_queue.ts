@@ -82,12 +82,18 @@ export class RequestQueue {
    *   that the handler throws
    */
   run(handler: Handler, request: Command, peer: Peer): Reply | Promise<Reply> {
-    const { budget, capacity } = this.#options;
+    const { budget } = this.#options;
     if (this.#free && this.#ready.size === 0 && !this.#isHeld(peer)) {
       const size = request.body?.length ?? 0;
       if (size > 0 && !budget.take(size)) throw this.#busy();
       return this.#start(handler, request, peer, size);
     }
+    return this.#enqueue(handler, request, peer);
+  }
+
+  // Not part of run, as run would then allocate what the closure captures for every request.
+  #enqueue(handler: Handler, request: Command, peer: Peer): Promise<Reply> {
+    const { budget, capacity } = this.#options;
     const size = sizeOf(request);
     if (this.#waiting >= capacity() || !budget.take(size)) throw this.#busy();
     return new Promise((resolve, reject) => {
@@ -122,17 +128,20 @@ export class RequestQueue {
     try {
       response = slice === undefined
         ? handler(request, peer)
-        : slice.run(() => handler(request, peer));
+        : runIn(slice, handler, request, peer);
     } finally {
-      if (!(response instanceof Promise)) budget.give(size);
+      if (size > 0 && !(response instanceof Promise)) budget.give(size);
     }
-    if (!(response instanceof Promise)) return response;
+    return response instanceof Promise ? this.#follow(response, peer, size) : response;
+  }
+
+  #follow(response: Promise<Reply>, peer: Peer, size: number): Promise<Reply> {
     this.#running++;
     if (this.#options.perPeer !== undefined) {
       this.#runningOf.set(peer, (this.#runningOf.get(peer) ?? 0) + 1);
     }
     return response.finally(() => {
-      budget.give(size);
+      this.#options.budget.give(size);
       this.#finished(peer);
     });
   }
@@ -185,6 +194,11 @@ export class RequestQueue {
       this.#drain();
     });
   }
+}
+
+/** Not inline, as the closure would be allocated for requests without a slice, too. */
+function runIn(slice: WorkSlice, handler: Handler, request: Command, peer: Peer) {
+  return slice.run(() => handler(request, peer));
 }
 
 /** Bytes that a request keeps in memory, but for a small constant. */
