@@ -43,7 +43,7 @@ export function authorizeBy(parts: AuthorizeParts): Authorize {
     const refusal = match.method === undefined
       ? await checkReader(match, request, client)
       : await checkChanger(match, request, client);
-    if (refusal !== undefined) throw accessProblem(refusal);
+    if (refusal !== undefined) throw accessProblem(refusal, request.headers.get("accept"));
   };
 
   async function checkReader(

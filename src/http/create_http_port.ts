@@ -16,6 +16,7 @@ import type { HttpTls } from "./server/http_tls.ts";
 import { HttpPort, type HttpPortLimits } from "./server/http_port.ts";
 import { Pager } from "./routes/pager.ts";
 import { metricsRoute } from "./routes/metrics_route.ts";
+import { consoleRoutes } from "./routes/console_routes.ts";
 import { sessionRoutes } from "./routes/session_routes.ts";
 import { watchRoute, type WatchRouteParts } from "./routes/watch_route.ts";
 import { authorizeBy, credentialsOf, type HttpAccessOptions } from "./authorize.ts";
@@ -82,6 +83,8 @@ export function createHttpPort(
       credentialsOf(sessions, request),
   };
   const console = [
+    // Loaded on demand: most servers are not looked at.
+    ...consoleRoutes(async () => (await import("../console/built/assets.ts")).CONSOLE_ASSETS),
     ...sessionRoutes({
       ...senders,
       sessions,

@@ -60,7 +60,7 @@ export function sessionRoutes(parts: SessionRoutesParts): Route[] {
     const account = await authorization.login(secretsOf(body), peer, `POST ${PATH}`);
     if ("status" in account) {
       counters.logins.failed++;
-      throw accessProblem(account);
+      throw accessProblem(account, null);
     }
     counters.logins.ok++;
     const before = sessionOf(asked);

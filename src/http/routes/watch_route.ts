@@ -51,7 +51,7 @@ export function watchRoute({ feed, authorization, peerOf, credentialsOf }: Watch
       credentialsOf({ headers, url: url.href }),
       `GET ${PATH}`,
     ) ?? ALL_SEEING;
-    if ("status" in viewer) throw accessProblem(viewer);
+    if ("status" in viewer) throw accessProblem(viewer, headers.get("accept"));
     // When a browser resumes, the address is still that of its first request.
     const since = headers.get("last-event-id")?.slice(0, MAX_ID) ?? asked;
     const begin = feed.open({ filter, viewer, since }, sent);

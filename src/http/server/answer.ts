@@ -52,14 +52,20 @@ export class HttpProblem extends Error {
   }
 }
 
-/** A request that the rules of access control refuse. */
+/**
+ * A request that the rules of access control refuse.
+ *
+ * @param accept the Accept header: Basic, for which a browser asks its user by itself, is offered only
+ * to a client that wants a page
+ */
 export function accessProblem(
   { status, detail }: { readonly status: 401 | 403 | 503; readonly detail: string },
+  accept: string | null,
 ): HttpProblem {
-  const headers = status === 401
-    ? { "www-authenticate": 'Bearer realm="rocketmq-namesrv", Basic realm="rocketmq-namesrv"' }
-    : undefined;
-  return new HttpProblem(status, detail, { headers });
+  if (status !== 401) return new HttpProblem(status, detail);
+  const schemes = accept?.includes("text/html") ? ["Bearer", "Basic"] : ["Bearer"];
+  const challenge = schemes.map((scheme) => `${scheme} realm="rocketmq-namesrv"`).join(", ");
+  return new HttpProblem(status, detail, { headers: { "www-authenticate": challenge } });
 }
 
 /** A request that is refused at a limit; the client may try again in a second. */
