@@ -7,10 +7,14 @@
 
 TASKS := start test fuzz soak check fmt lint torture bench interop bundle compile deb docs console
 
-.PHONY: $(TASKS) packaging clean
+.PHONY: $(TASKS) browser packaging clean
 
 $(TASKS):
 	@sh tools/deno.sh task $@ $(ARGS)
+
+# Tests of the console in a browser.
+browser:
+	@sh tools/deno.sh task test:browser $(ARGS)
 
 # Tests of the packages: packaging is a folder, too, and the task is called test:packaging.
 packaging:

@@ -23,6 +23,9 @@ export type Credentials =
 /** The session; undefined until the server has answered. */
 export const session = signal<Session | undefined>(undefined);
 
+/** Why the server did not say who this is, when it was asked last. */
+export const sessionProblem = signal<Problem | undefined>(undefined);
+
 /** Why the session is over, unless the user ended it: `ended` by the server before its time. */
 export const sessionEnd = signal<"expired" | "ended" | undefined>(undefined);
 
@@ -32,7 +35,13 @@ export const sessionEnd = signal<"expired" | "ended" | undefined>(undefined);
  * @throws Problem
  */
 export async function loadSession(): Promise<void> {
-  take(await get<Session>("session"));
+  try {
+    take(await get<Session>("session"));
+    sessionProblem.value = undefined;
+  } catch (error) {
+    if (error instanceof Problem) sessionProblem.value = error;
+    throw error;
+  }
 }
 
 /**

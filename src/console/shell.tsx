@@ -5,12 +5,20 @@ import { language, LANGUAGES, t } from "./i18n.ts";
 import { liveState } from "./live.ts";
 import { type Page, PAGES } from "./pages.ts";
 import { href, navigate, place } from "./router.ts";
-import { inClear, loadSession, logOut, may, session, sessionEnd } from "./session.ts";
+import {
+  inClear,
+  loadSession,
+  logOut,
+  may,
+  session,
+  sessionEnd,
+  sessionProblem,
+} from "./session.ts";
 import { type Theme, theme, THEMES } from "./theme.ts";
 import { Badge, type Tone } from "./view/badge.tsx";
 import { Loading } from "./view/loading.tsx";
 import { Name } from "./view/name.tsx";
-import { Notice } from "./view/notice.tsx";
+import { Notice, ProblemNotice } from "./view/notice.tsx";
 
 /** The page on which one logs in. */
 const LOGIN = "login";
@@ -78,7 +86,16 @@ export function Shell() {
             </div>
           )}
           <main ref={main} tabIndex={-1}>
-            {session.value === undefined ? <Loading /> : <Shown page={page} name={name} />}
+            {session.value !== undefined
+              ? <Shown page={page} name={name} />
+              : sessionProblem.value
+              ? (
+                <ProblemNotice
+                  problem={sessionProblem.value}
+                  retry={() => void loadSession().catch(() => {})}
+                />
+              )
+              : <Loading />}
           </main>
         </div>
       </div>

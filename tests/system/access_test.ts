@@ -9,7 +9,7 @@ import { runCommand } from "./command_process.ts";
 import { HttpServerProcess } from "../support/http_server.ts";
 import { Peer } from "../support/peer.ts";
 import { Home, itWithFlags, ServerProcess, START_FLAGS } from "../support/server_process.ts";
-import { signed } from "./signed.ts";
+import { signed } from "../support/signed.ts";
 import { until } from "../support/wait.ts";
 
 const SECRET = "a-secret-of-more-than-20-characters";

@@ -9,7 +9,7 @@ import { parseScrape } from "../support/scrape.ts";
 import { freePort, Home, ServerProcess } from "../support/server_process.ts";
 import { until, withLimit } from "../support/wait.ts";
 import { runCommand } from "./command_process.ts";
-import { signed } from "./signed.ts";
+import { signed } from "../support/signed.ts";
 
 const SECRET = "a-secret-of-more-than-20-characters";
 const BROKER = { accessKey: "AK-broker", secretKey: SECRET };

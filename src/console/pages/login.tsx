@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useId, useState } from "preact/hooks";
 import { Problem } from "../api.ts";
 import { t } from "../i18n.ts";
 import { isolate } from "../isolate.ts";
@@ -121,17 +121,21 @@ function Secret(
     hint?: "login.tokenHint";
   },
 ) {
+  const id = useId();
   return (
-    <label class="field">
-      {label}
-      <input
-        type="password"
-        required
-        autocomplete="current-password"
-        value={value}
-        onInput={(event) => onInput(event.currentTarget.value)}
-      />
-      {hint && <small>{t(hint)}</small>}
-    </label>
+    <>
+      <label class="field">
+        {label}
+        <input
+          type="password"
+          required
+          autocomplete="current-password"
+          aria-describedby={hint && id}
+          value={value}
+          onInput={(event) => onInput(event.currentTarget.value)}
+        />
+      </label>
+      {hint && <p class="muted" id={id}>{t(hint)}</p>}
+    </>
   );
 }

@@ -1,5 +1,5 @@
 import { type Credentials, Signatures } from "../../src/access/signature.ts";
-import type { Request } from "../support/frames.ts";
+import type { Request } from "./frames.ts";
 
 const signatures = new Signatures();
 
