@@ -18,7 +18,7 @@ import { Pager } from "./routes/pager.ts";
 import { metricsRoute } from "./routes/metrics_route.ts";
 import { consoleRoutes } from "./routes/console_routes.ts";
 import { sessionRoutes } from "./routes/session_routes.ts";
-import { watchRoute, type WatchRouteParts } from "./routes/watch_route.ts";
+import { type WatchRouteParts, watchRoutes } from "./routes/watch_route.ts";
 import { authorizeBy, credentialsOf, type HttpAccessOptions } from "./authorize.ts";
 import { LoginLimit } from "./server/login_limit.ts";
 import { type SessionOptions, Sessions } from "./server/sessions.ts";
@@ -110,7 +110,7 @@ export function createHttpPort(
       ...overviewRoutes(overview, checks, slice, now),
       ...apiRoutes({ ...told, pager: new Pager(slice) }),
       ...accessRoutes(access),
-      watchRoute({ ...senders, feed }),
+      ...watchRoutes({ ...senders, feed }),
       ...(options.consoleEnable ? console : []),
     ],
   });

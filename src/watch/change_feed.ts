@@ -2,7 +2,8 @@ import type { Log } from "../log/log.ts";
 import type { WorkSlice } from "../work_slice.ts";
 import { ChangeCollector, type ChangeCollectorParts } from "./change_collector.ts";
 import { EventRing } from "./event_ring.ts";
-import { type ChangeEvent, type EventName, EVENTS, type GapReason } from "./events.ts";
+import { type ChangeEvent, dataOf, type EventName, EVENTS, type GapReason } from "./events.ts";
+import { passes } from "./filter.ts";
 import { type EventSink, type Wanted, Watcher } from "./watcher.ts";
 
 /** Milliseconds for which changes are collected before they become events. */
@@ -94,6 +95,17 @@ export class ChangeFeed {
   }
 
   /**
+   * Returns the latest events that are kept, the newest first, as JSON: an object each with `id`, `event`
+   * and `data`.
+   *
+   * @param wanted which ones; those that the viewer may not see are left out
+   * @param limit the most
+   */
+  latest({ filter, viewer }: Pick<Wanted, "filter" | "viewer">, limit: number): Promise<string[]> {
+    return this.#parts.slice.drive(latestSteps(this.#ring, { filter, viewer }, limit));
+  }
+
+  /**
    * Takes a place for a watcher.
    *
    * @param gone resolves when the client has gone or its stream has ended; it must not reject
@@ -178,4 +190,19 @@ export class ChangeFeed {
       return undefined;
     }
   }
+}
+
+function* latestSteps(
+  ring: EventRing,
+  { filter, viewer }: Pick<Wanted, "filter" | "viewer">,
+  limit: number,
+): Generator<void, string[]> {
+  const found: string[] = [];
+  for (const { id, event: { name, subject, readers }, bytes } of ring.newest()) {
+    if (found.length === limit) break;
+    yield;
+    if (!passes(name, subject, filter) || !readers.some((action) => viewer.may(action))) continue;
+    found.push(`{"id":${JSON.stringify(id)},"event":"${name}","data":${dataOf(bytes)}}`);
+  }
+  return found;
 }

@@ -2,6 +2,7 @@ import { type ChangeEvent, encodeEvent } from "./events.ts";
 
 /** An event that was published. */
 export interface Published {
+  readonly id: string;
   readonly event: ChangeEvent;
   readonly bytes: Uint8Array;
   /** Bytes of all events so far, this one included. */
@@ -78,16 +79,26 @@ export class EventRing {
     return this.#events[number - this.#dropped - 1];
   }
 
+  /** All events that are kept, the newest first. */
+  *newest(): Generator<Published> {
+    for (let number = this.last; number > this.#dropped + this.#start; number--) {
+      const published = this.get(number);
+      if (published === undefined) return; // it was forgotten meanwhile
+      yield published;
+    }
+  }
+
   /** Adds an event. */
   append(event: ChangeEvent, time: number): void {
-    const bytes = encodeEvent(event.name, this.idOf(this.last + 1), {
+    const id = this.idOf(this.last + 1);
+    const bytes = encodeEvent(event.name, id, {
       time: new Date(time).toISOString(),
       ...event.subject,
       ...event.fields,
     });
     this.#end += bytes.length;
     this.#heldBytes += bytes.length + OVERHEAD;
-    this.#events.push({ event, bytes, end: this.#end });
+    this.#events.push({ id, event, bytes, end: this.#end });
     while (this.#heldBytes > this.#maxBytes() && this.size > 1) this.#forget();
   }
 

@@ -63,6 +63,12 @@ export function encodeEvent(name: string, id: string, data: object): Uint8Array 
   return new TextEncoder().encode(`event: ${name}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`);
 }
 
+/** Returns the data of an encoded event, as JSON. */
+export function dataOf(event: Uint8Array): string {
+  const text = new TextDecoder().decode(event);
+  return text.slice(text.indexOf("\ndata: ") + "\ndata: ".length).trimEnd();
+}
+
 /**
  * Encodes a position without an event: clients keep it for the next connection. It also serves as a
  * sign of life.

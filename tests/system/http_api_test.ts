@@ -128,6 +128,7 @@ describe("the HTTP port of a server with brokers", () => {
       "/api/v1/access/refusals",
       "/api/v1/audit?outcome=done",
       "/api/v1/session",
+      "/api/v1/events?limit=1000",
     ];
     for (const path of paths) {
       const response = await http.get(path);

@@ -212,6 +212,37 @@ describe("ChangeFeed", () => {
     assert.ok(!kv.received.includes("other"));
   });
 
+  it("has the latest events that are kept, the newest first, for those who may see them", async () => {
+    world.register({ topics: ["T1", "T2"] });
+    await settle();
+    world.register({ name: "d", cluster: "D", topics: [] });
+    await settle();
+    const names = async (filter: EventFilter, limit: number, viewer: Viewer = ALL_SEEING) => {
+      const latest = feed.latest({ filter, viewer }, limit);
+      await settle();
+      return (await latest).map((it) => JSON.parse(it))
+        .map(({ id, event, data }) => `${id} ${event} ${data.brokerName} ${data.time}`);
+    };
+    assert.deepEqual(await names({}, 2), [
+      `gen-4 brokerUp d 1970-01-01T00:00:00.200Z`,
+      `gen-3 topicAdded a 1970-01-01T00:00:00.100Z`,
+    ]);
+    assert.equal((await names({}, 100)).length, 4);
+    assert.equal(
+      (await names({ topic: "T1" }, 9)).join(),
+      "gen-2 topicAdded a 1970-01-01T00:00:00.100Z",
+    );
+    const brokers: Viewer = {
+      ...ALL_SEEING,
+      may: ({ permission }) => permission === "cluster:read",
+    };
+    assert.equal((await names({}, 9, brokers)).length, 2);
+    options.watchHistoryBytes = 1;
+    world.register({ name: "e", topics: [] });
+    await settle();
+    assert.match((await names({}, 9)).join(), /^gen-5 brokerUp e [^,]*$/);
+  });
+
   it("ends a stream when the rules have changed, before it shows more", async () => {
     let current = true;
     const viewer = {

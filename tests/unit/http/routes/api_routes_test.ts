@@ -9,7 +9,7 @@ import { type OverviewParts, overviewRoutes } from "../../../../src/http/routes/
 import { apiRoutes } from "../../../../src/http/routes/api_routes.ts";
 import { Pager } from "../../../../src/http/routes/pager.ts";
 import { sessionRoutes } from "../../../../src/http/routes/session_routes.ts";
-import { watchRoute } from "../../../../src/http/routes/watch_route.ts";
+import { watchRoutes } from "../../../../src/http/routes/watch_route.ts";
 import { HttpCounters } from "../../../../src/http/server/http_counters.ts";
 import { type Route, Router } from "../../../../src/http/server/router.ts";
 import type { Peer } from "../../../../src/remoting/peer.ts";
@@ -65,7 +65,10 @@ function othersOfApi(): Route[] {
   };
   return [
     ...overviewRoutes({} as OverviewParts, () => Promise.resolve([]), slice, () => 0),
-    watchRoute({ ...senders, feed: { open: () => undefined } }),
+    ...watchRoutes({
+      ...senders,
+      feed: { open: () => undefined, latest: () => Promise.resolve([]) },
+    }),
     ...sessionRoutes({
       ...senders,
       sessions: { open: () => assert.fail(), of: () => undefined, end: () => {} },

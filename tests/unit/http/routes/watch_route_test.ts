@@ -4,34 +4,40 @@ import { ALL_SEEING, type HttpRefusal } from "../../../../src/access/http_author
 import { HttpProblem } from "../../../../src/http/server/answer.ts";
 import { StreamResponse } from "../../../../src/http/server/http_listener.ts";
 import { Router } from "../../../../src/http/server/router.ts";
-import { watchRoute } from "../../../../src/http/routes/watch_route.ts";
+import { watchRoutes } from "../../../../src/http/routes/watch_route.ts";
 import type { EventSink, Wanted } from "../../../../src/watch/watcher.ts";
 import { SENDER } from "../../../support/fake_http_listener.ts";
 
 let opened: Wanted[];
+let latest: unknown[];
 let begin: ((sink: EventSink) => void) | undefined;
 let refusal: HttpRefusal | undefined;
 let router: Router;
 
 function setUp(): void {
   opened = [];
+  latest = [];
   begin = () => {};
   refusal = undefined;
-  router = new Router([watchRoute({
+  router = new Router(watchRoutes({
     feed: {
       open: (wanted) => {
         opened.push(wanted);
         return begin;
       },
+      latest: (wanted, limit) => {
+        latest.push({ ...wanted, limit });
+        return Promise.resolve(['{"id":"g-1"}']);
+      },
     },
     authorization: { viewerOf: () => Promise.resolve(refusal ?? ALL_SEEING) },
     peerOf: (client) => ({ socketAddress: client }),
     credentialsOf: () => ({ authorization: null }),
-  })]);
+  }));
 }
 
-function ask(query = "", headers: Record<string, string> = {}): Promise<Response> {
-  return router.find({ method: "GET", url: `http://x/api/v1/watch${query}`, localHost: "" })
+function ask(query = "", headers: Record<string, string> = {}, path = "watch"): Promise<Response> {
+  return router.find({ method: "GET", url: `http://x/api/v1/${path}${query}`, localHost: "" })
     .answer({ ...SENDER, headers: new Headers(headers) });
 }
 
@@ -96,5 +102,28 @@ describe("/api/v1/watch", () => {
     begin = undefined;
     const full = await problem();
     assert.deepEqual([full.status, full.refusal], [503, "watchers"]);
+  });
+});
+
+describe("/api/v1/events", () => {
+  beforeEach(setUp);
+
+  it("has the latest events of a filter, 100 unless it is asked for more or fewer", async () => {
+    const response = await ask("?broker=b&limit=7", {}, "events");
+    assert.deepEqual(await response.json(), { items: [{ id: "g-1" }] });
+    await ask("", {}, "events");
+    const none = { cluster: undefined, brokerName: undefined, topic: undefined };
+    assert.deepEqual(latest, [
+      { filter: { ...none, brokerName: "b" }, viewer: ALL_SEEING, limit: 7 },
+      { filter: none, viewer: ALL_SEEING, limit: 100 },
+    ]);
+    const error = await ask("?limit=1001", {}, "events").catch((error) => error);
+    assert.deepEqual([error.status, error.parameter], [400, "limit"]);
+  });
+
+  it("refuses those who may see nothing", async () => {
+    refusal = { status: 403, detail: "no" };
+    assert.equal((await ask("", {}, "events").catch((error) => error)).status, 403);
+    assert.equal(latest.length, 0);
   });
 });
