@@ -15,6 +15,7 @@ import { overview } from "./texts/overview.ts";
 import { permissions } from "./texts/permissions.ts";
 import { shell } from "./texts/shell.ts";
 import { topicActions } from "./texts/topic_actions.ts";
+import { topics } from "./texts/topics.ts";
 
 export type Language = "en" | "zh";
 
@@ -36,6 +37,7 @@ const TEXTS = {
   ...order,
   ...permissions,
   ...topicActions,
+  ...topics,
 };
 
 /** Names a text. */

@@ -32,8 +32,6 @@ export interface LiveEvent {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** Events that are kept to be shown. */
-const KEPT = 200;
 /** A hidden page gives its stream up after this time: a browser has only six connections for a server. */
 const HIDDEN_MILLIS = 5_000;
 const RETRY_MILLIS = [1_000, 2_000, 4_000, 8_000];
@@ -45,9 +43,6 @@ const WATCHING = ["cluster:read", "topic:list", "route:read", "kv:read", "config
 
 /** The state of the stream. */
 export const liveState = signal<"live" | "connecting" | "refused" | "paused">("connecting");
-
-/** The latest events, newest first. */
-export const recentEvents = signal<readonly LiveEvent[]>([]);
 
 /** Counts how often the server was reached again after it had gone: everything may be another. */
 export const comebacks = signal(0);
@@ -151,6 +146,5 @@ function take(name: EventName, { data, lastEventId }: MessageEvent<string>): voi
   }
   const time = typeof fields.time === "string" ? fields.time : new Date().toISOString();
   const event: LiveEvent = { id: lastEventId, name, time, fields };
-  recentEvents.value = [event, ...recentEvents.value.slice(0, KEPT - 1)];
   for (const { names, listener } of listeners) if (names.has(name)) listener(event);
 }

@@ -6,7 +6,9 @@ import { ConfigPage } from "./pages/config.tsx";
 import { ConnectionsPage } from "./pages/connections.tsx";
 import { KvPage } from "./pages/kv.tsx";
 import { LoginPage } from "./pages/login.tsx";
+import { Brokers } from "./pages/brokers.tsx";
 import { Overview } from "./pages/overview.tsx";
+import { Topics } from "./pages/topics.tsx";
 
 /** A page of the console. */
 export interface Page {
@@ -29,6 +31,20 @@ export const PAGES: readonly Page[] = [
     component: Overview,
     permission: "cluster:read",
     icon: "M2 9h4V2H2zM2 14h4v-3H2zM8 14h6V7H8zM8 2v3h6V2z",
+  },
+  {
+    id: "brokers",
+    title: "brokers",
+    component: Brokers,
+    permission: "cluster:read",
+    icon: "M2 2h12v5H2zM2 9h12v5H2zM4.5 4.5h1M4.5 11.5h1M8 4.5h4M8 11.5h4",
+  },
+  {
+    id: "topics",
+    title: "topics",
+    component: Topics,
+    permission: "topic:list",
+    icon: "M2 8h4l6-5M6 8h8M6 8l6 5M12 1.5h2.5V4M14.5 12v2.5H12",
   },
   {
     id: "compare",

@@ -4,6 +4,8 @@ import { signal } from "@preact/signals";
 export interface Place {
   readonly page: string;
   readonly name: string | undefined;
+  /** What the page was narrowed to, e.g. `search`. */
+  readonly query: URLSearchParams;
 }
 
 /** The page when the address names none. */
@@ -24,9 +26,20 @@ export function navigate(page: string, name?: string): void {
   location.hash = href(page, name);
 }
 
+/** Keeps in the address what the page is narrowed to, so that the way back leads there. */
+export function keepQuery(query: Record<string, string>): void {
+  const [path] = location.hash.split("?");
+  const text = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== ""));
+  history.replaceState(null, "", text.size === 0 ? `${path}` : `${path}?${text}`);
+}
+
 function placeOf(hash: string): Place {
-  const [, page = "", name] = /^#\/([^/]*)(?:\/(.*))?$/.exec(hash) ?? [];
-  return { page: page || FIRST_PAGE, name: name ? decode(name) : undefined };
+  const [, page = "", name, query] = /^#\/([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/.exec(hash) ?? [];
+  return {
+    page: page || FIRST_PAGE,
+    name: name ? decode(name) : undefined,
+    query: new URLSearchParams(query),
+  };
 }
 
 function decode(text: string): string {

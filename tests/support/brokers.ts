@@ -1,6 +1,6 @@
 /** Requests of brokers. */
 
-import { plainBody, type Registration, type Topic } from "./bodies.ts";
+import { type Mapping, plainBody, type Registration, type Topic } from "./bodies.ts";
 import type { Request } from "./frames.ts";
 import { RequestCode } from "../../src/protocol/codes.ts";
 
@@ -11,6 +11,8 @@ export interface Broker {
   id?: number;
   addr: string;
   topics: Topic[];
+  /** Static topics, in the body of a broker of 5.x. */
+  mappings?: Mapping[];
   /** The counter of its data version. */
   counter?: number;
   enableActingMaster?: boolean;
@@ -21,6 +23,7 @@ export function registration(broker: Broker): Request {
   const content: Registration = {
     version: { counter: broker.counter ?? 1, stateVersion: 0, timestamp: 1_700_000_000_000 },
     topics: broker.topics,
+    mappings: broker.mappings,
   };
   return {
     code: RequestCode.REGISTER_BROKER,

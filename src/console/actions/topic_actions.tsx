@@ -13,7 +13,7 @@ import { ActionDialog, type Done } from "./action_dialog.tsx";
 import { OrderDialog } from "./order_actions.tsx";
 import type { RouteAnswer } from "./route_answer.ts";
 import { ThisServerOnly } from "./this_server_only.tsx";
-import { IfMayWrite } from "./write_access.tsx";
+import { IfMayWrite, writeRefusal } from "./write_access.tsx";
 
 /** The answer to the removal of a topic. */
 interface Removed {
@@ -34,6 +34,10 @@ export function TopicActions({ topic }: { topic: string }) {
   const [order, setOrder] = useState<{ readonly value: string }>();
   const [problem, setProblem] = useState<Problem>();
 
+  // The same reason is said once.
+  const orderRefusal = writeRefusal("kv:write");
+  const orderShown = orderRefusal === undefined || orderRefusal !== writeRefusal("topic:write");
+
   async function askOrder(): Promise<void> {
     setProblem(undefined);
     try {
@@ -46,13 +50,15 @@ export function TopicActions({ topic }: { topic: string }) {
 
   return (
     <>
-      <IfMayWrite permission="kv:write">
-        <p class="bar">
-          <button type="button" class="button" onClick={() => void askOrder()}>
-            {t("order.open")}
-          </button>
-        </p>
-      </IfMayWrite>
+      {orderShown && (
+        <IfMayWrite permission="kv:write">
+          <p class="bar">
+            <button type="button" class="button" onClick={() => void askOrder()}>
+              {t("order.open")}
+            </button>
+          </p>
+        </IfMayWrite>
+      )}
       <IfMayWrite permission="topic:write">
         <p class="bar">
           <button type="button" class="button button-danger" onClick={() => setDeleting(true)}>

@@ -1,25 +1,25 @@
-import type { ComponentChildren } from "preact";
+import { BROKER_EVENTS } from "../broker_data.ts";
 import { bytes, duration, moment, number } from "../format.ts";
 import { t } from "../i18n.ts";
 import type { TextKey } from "../i18n.ts";
-import { liveState, recentEvents } from "../live.ts";
+import { liveState } from "../live.ts";
 import { useResource } from "../resource.ts";
 import { href } from "../router.ts";
 import { Badge, type Tone } from "../view/badge.tsx";
 import { Card } from "../view/card.tsx";
 import { Chart } from "../view/chart.tsx";
-import { EventLine } from "../view/event_line.tsx";
+import { Fact } from "../view/fact.tsx";
 import { Loaded } from "../view/loaded.tsx";
 import { Name } from "../view/name.tsx";
 import { Notice } from "../view/notice.tsx";
 import type { ListPage } from "../view/pager.tsx";
+import { Story } from "../view/story.tsx";
 import { Table } from "../view/table.tsx";
 
 /** The answer of /api/v1/overview. */
 interface OverviewData {
   readonly server: {
     readonly address: string;
-    readonly hostname: string;
     readonly version: string;
     readonly startedAt: string;
     readonly uptimeSeconds: number;
@@ -74,7 +74,8 @@ interface Cluster {
   readonly brokers: readonly string[];
 }
 
-const BROKER_EVENTS = ["brokerUp", "brokerDown", "roleChanged", "brokerConfirmed"] as const;
+/** How far back the charts go. */
+const HISTORY_SECONDS = 15 * 60;
 const SEVERITIES: ReadonlyMap<string, { tone: Tone; title: TextKey }> = new Map([
   ["critical", { tone: "bad", title: "severity.critical" }],
   ["warning", { tone: "warn", title: "severity.warning" }],
@@ -87,8 +88,6 @@ const CHECKS: ReadonlyMap<string, TextKey> = new Map([
   ["notStopping", "overview.check.notStopping"],
   ["waitForService", "overview.check.waitForService"],
 ]);
-/** Changes that the page lists. */
-const SHOWN_CHANGES = 50;
 
 /** The page with the state of this server and of its cluster. */
 export function Overview() {
@@ -208,6 +207,7 @@ function History() {
             <div class="grid grid-charts">
               <Chart
                 title={t("overview.requests")}
+                seconds={HISTORY_SECONDS}
                 times={times}
                 series={[
                   { label: t("overview.requests"), values: requests },
@@ -217,12 +217,14 @@ function History() {
               />
               <Chart
                 title={t("overview.latency")}
+                seconds={HISTORY_SECONDS}
                 times={times}
                 series={[{ label: "p50", values: p50Millis }, { label: "p99", values: p99Millis }]}
                 show={(value) => `${number(value)} ms`}
               />
               <Chart
                 title={t("overview.memoryChart")}
+                seconds={HISTORY_SECONDS}
                 times={times}
                 series={[
                   { label: t("overview.rss"), values: rss },
@@ -355,9 +357,6 @@ function Server(server: OverviewData["server"]) {
         <Fact title={t("overview.address")}>
           <Name code>{server.address}</Name>
         </Fact>
-        <Fact title={t("overview.hostname")}>
-          <Name>{server.hostname}</Name>
-        </Fact>
         <Fact title={t("overview.version")}>{server.version}</Fact>
         <Fact title={t("overview.started")}>{moment(server.startedAt)}</Fact>
         <Fact title={t("overview.uptime")}>{duration(server.uptimeSeconds)}</Fact>
@@ -367,27 +366,11 @@ function Server(server: OverviewData["server"]) {
   );
 }
 
-function Fact({ title, children }: { title: string; children: ComponentChildren }) {
-  return (
-    <>
-      <dt>{title}</dt>
-      <dd>{children}</dd>
-    </>
-  );
-}
-
 function Changes() {
-  const events = recentEvents.value.slice(0, SHOWN_CHANGES);
   return (
     <Card title={t("overview.changes")} wide>
       {liveState.value === "refused" && <Notice tone="warn" title={t("overview.noStream")} />}
-      {events.length === 0
-        ? <p class="muted">{t("overview.noChanges")}</p>
-        : (
-          <div class="list-scroll" tabIndex={0} role="region" aria-label={t("overview.changes")}>
-            <ol class="list">{events.map((it) => <EventLine key={it.id} event={it} />)}</ol>
-          </div>
-        )}
+      <Story filter={{}} label={t("overview.changes")} empty={t("overview.noChanges")} />
     </Card>
   );
 }

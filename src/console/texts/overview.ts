@@ -3,7 +3,6 @@ export const overview = {
   "overview": ["Overview", "概览"],
   "overview.server": ["This server", "本服务器"],
   "overview.address": ["Address", "地址"],
-  "overview.hostname": ["Host", "主机"],
   "overview.version": ["Version", "版本"],
   "overview.started": ["Started", "启动时间"],
   "overview.uptime": ["Up for", "已运行"],

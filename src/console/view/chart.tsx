@@ -15,8 +15,10 @@ const HEIGHT = 160;
 const COLOURS = ["--chart-1", "--chart-2", "--chart-3"];
 
 /** A chart over time. What it shows stands below it in words, too. */
-export function Chart({ title, times, series, show }: {
+export function Chart({ title, seconds, times, series, show }: {
   title: string;
+  /** How far back it goes. */
+  seconds: number;
   /** Seconds since 1970. */
   times: readonly number[];
   series: readonly Series[];
@@ -45,18 +47,21 @@ export function Chart({ title, times, series, show }: {
         height: HEIGHT,
         legend: { show: false },
         cursor: { drag: { x: false, y: false }, y: false },
-        scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] } },
+        scales: {
+          x: { range: (_, __, end) => [end - seconds, end] },
+          y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] },
+        },
         axes: [
           { ...axis, size: 28, values: (_, moments) => moments.map(clock) },
           { ...axis, size: 64, values: (_, values) => values.map(show) },
         ],
         series: [
           {},
-          ...series.map(({ label }, i) => ({
+          ...series.map(({ label, values }, i) => ({
             label,
             stroke: colour(COLOURS[i] ?? "--chart-1"),
             width: 1.5,
-            points: { show: false },
+            points: { show: values.length === 1 },
           })),
         ],
         hooks: {
@@ -76,7 +81,7 @@ export function Chart({ title, times, series, show }: {
       made.destroy();
       chart.current = undefined;
     };
-  }, [dark.value, language.value, labels]);
+  }, [dark.value, language.value, labels, seconds, times.length === 1]);
 
   useEffect(() => chart.current?.setData(dataOf(times, series)), [times, series]);
 

@@ -8,11 +8,12 @@ export function CopyButton({ text }: { text: string }) {
     state.value = await copied(text) ? "done" : "failed";
     setTimeout(() => state.value = "ready", 2_000);
   }
-  const label = { ready: t("copy"), done: t("copy.done"), failed: t("copy.failed") }[state.value];
+  const outcome = { ready: "", done: t("copy.done"), failed: t("copy.failed") }[state.value];
   return (
-    <button type="button" class="button" onClick={copy}>
-      <span role="status">{label}</span>
-    </button>
+    <span class="copy">
+      <span role="status" class="muted">{outcome}</span>
+      <button type="button" class="button" onClick={copy}>{t("copy")}</button>
+    </span>
   );
 }
 
