@@ -13,7 +13,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import { LiveConfig } from "./config/live_config.ts";
 import type { LoadedConfiguration } from "./config/load.ts";
 import type { Options } from "./config/options.ts";
-import { waterMarks } from "./config/values.ts";
+import { usesEtcd, waterMarks } from "./config/values.ts";
 import { DurableFile, type FileSystem, removeLeftovers } from "./durable_file.ts";
 import { Members } from "./group/members.ts";
 import { HttpCounters } from "./http/server/http_counters.ts";
@@ -21,8 +21,10 @@ import { httpTlsSettings } from "./http/server/http_tls.ts";
 import type { HttpListener } from "./http/server/http_listener.ts";
 import type { HttpPort } from "./http/server/http_port.ts";
 import { errorMessage } from "./error_message.ts";
+import type { EtcdClient } from "./etcd/client.ts";
 import { Networks } from "./ip_ranges.ts";
-import { KvConfig } from "./kv/kv_config.ts";
+import { openKv } from "./kv/open_kv.ts";
+import type { KvStore } from "./kv/kv_store.ts";
 import type { Log, LogLevel } from "./log/log.ts";
 import type { RepeatLimits } from "./log/repeats.ts";
 import { AlertWatch } from "./metrics/alert_watch.ts";
@@ -106,7 +108,9 @@ export interface Processing {
 /** The parts of a name server. None of them is started. */
 export interface Assembly extends Omit<Processing, "cache" | "decoder" | "limits"> {
   readonly config: LiveConfig;
-  readonly kv: KvConfig;
+  readonly kv: KvStore;
+  /** Absent when nothing is kept in etcd. */
+  readonly etcd: EtcdClient | undefined;
   readonly slice: WorkSlice;
   readonly tls: TlsStore | undefined;
   /** Absent without httpTlsEnable. */
@@ -149,12 +153,16 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     if (turn === undefined) clock.nextTurn(task);
     else turn.then(task, () => clock.nextTurn(task));
   });
-  const kv = await KvConfig.load({
+  const etcd = await openEtcd(options, files);
+  const kv = await openKv({
     file: await openFile("kvConfigPath"),
+    origin: new DurableFile(`${options.kvConfigPath}.etcd`, disk),
     files,
     log,
     limits: options,
     slice,
+    options,
+    ...(etcd && { etcd }),
   });
   const tls = options["tls.server.mode"] === "disabled"
     ? undefined
@@ -253,6 +261,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     decoder,
     cache,
     kv,
+    etcd: etcd?.counters,
     tls: tls && acceptor && { acceptor, store: tls },
     access,
     http: { counters: httpCounters, tls: httpTls },
@@ -297,6 +306,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
       serviceWait: () => answers.serviceWait(),
       auditFailure: () => access.audit.failure,
       checkKvFile: () => kv.checkWritable(),
+      etcd: () => kv.etcd,
     },
     metrics,
     feed,
@@ -307,6 +317,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
   return {
     config,
     kv,
+    etcd,
     slice,
     tls,
     httpTls,
@@ -328,6 +339,20 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     tables,
     log,
   };
+}
+
+/**
+ * Loaded on demand because most servers keep nothing in etcd.
+ *
+ * @throws {StartupError} when a file of a password, certificate or key can't be used
+ */
+async function openEtcd(
+  options: Readonly<Options>,
+  files: TlsFileSystem,
+): Promise<EtcdClient | undefined> {
+  if (!usesEtcd(options)) return undefined;
+  const { EtcdClient } = await import("./etcd/client.ts");
+  return await EtcdClient.open({ options, files });
 }
 
 /** The parts of access control and of the audit log. */
@@ -392,7 +417,7 @@ function parseProxies(list: string): Networks {
 /** Builds the rooms that requests are answered in. */
 export function assembleProcessing(parts: {
   config: LiveConfig;
-  kv: KvConfig;
+  kv: KvStore;
   /** Calls other servers. */
   client: Pick<RemotingClient, "invoke" | "invokeOneway">;
   /** Shared by all long work. */

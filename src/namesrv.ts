@@ -1,7 +1,7 @@
 import { formatAddress, parseHost } from "./address.ts";
 import { type Access, assemble, type Assembly, type NamesrvParts } from "./assemble.ts";
 import type { Facts } from "./cli/banner.ts";
-import type { KvConfig } from "./kv/kv_config.ts";
+import type { KvStore } from "./kv/kv_store.ts";
 import type { Log } from "./log/log.ts";
 import type { MetricsSource } from "./metrics/metrics_source.ts";
 import { osReason } from "./os_error.ts";
@@ -75,12 +75,13 @@ export class Namesrv {
 
   /** Reloads the certificates, for new connections, and the rules of access control. */
   async reload(): Promise<void> {
-    const { tls, httpTls, access } = this.#parts;
+    const { tls, httpTls, access, etcd, log } = this.#parts;
     await Promise.all([
       tls?.reload(),
       httpTls?.reload(),
       access.rules?.store.reload(),
       access.audit.reopen(),
+      etcd?.reload().catch((error) => log.error("etcd files refused", { error })),
     ]);
   }
 
@@ -217,10 +218,12 @@ export class Namesrv {
   }
 
   #stopSchedules(): void {
-    const { kv, tls, httpTls, access, loopLag, history, alerts, routes, feed, probe } = this.#parts;
+    const { kv, etcd, tls, httpTls, access, loopLag, history, alerts, routes, feed, probe } =
+      this.#parts;
     probe.stop();
     for (const timer of this.#timers) clearInterval(timer);
     kv.close();
+    etcd?.close();
     tls?.close();
     httpTls?.close();
     access.rules?.store.close();
@@ -248,7 +251,7 @@ function hostOf(option: string): string {
   return parseHost(option) ?? option;
 }
 
-function* printKvTable(kv: KvConfig, log: Log): Generator<void, void> {
+function* printKvTable(kv: KvStore, log: Log): Generator<void, void> {
   log.info("configTable", { size: kv.valueCount });
   for (const [namespace, key, value] of kv.entries()) {
     log.info("configTable entry", { namespace, key, value });

@@ -677,6 +677,14 @@ const OWN = {
 
 /** Limits on what peers can make this server keep or wait for. The doc says what happens over it. */
 const ETCD = {
+  kvStore: choice({
+    values: ["file", "etcd"],
+    default: "file",
+    applies: "restart",
+    doc:
+      "Where the KV table is kept. file: in kvConfigPath, by each name server alone. etcd: in etcd, " +
+      "the same one for all name servers, with a copy in kvConfigPath.",
+  }),
   etcdEndpoints: text({
     default: "",
     applies: "restart",

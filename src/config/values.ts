@@ -7,6 +7,7 @@ import {
   parseUnits,
   UNIT_LIST,
 } from "../address.ts";
+import { ETCD_ENDPOINTS, parseEtcdEndpoints } from "./etcd_endpoints.ts";
 import { isOptionName, type Option, type OptionName, optionOf, type Options } from "./options.ts";
 
 /** Shown in place of a secret. */
@@ -151,7 +152,51 @@ export function findContradictions(options: Readonly<Options>): Contradiction[] 
     });
   }
   found.push(...findWrongAddresses(options), ...findSharedFiles(options));
+  found.push(...findEtcdContradictions(options));
   return found;
+}
+
+/** Whether anything is kept in etcd, so that its options count. */
+export function usesEtcd(options: Readonly<Options>): boolean {
+  return options.kvStore === "etcd";
+}
+
+function findEtcdContradictions(options: Readonly<Options>): Contradiction[] {
+  if (!usesEtcd(options)) return [];
+  const found: Contradiction[] = [];
+  const endpoints = etcdEndpointsOf(options);
+  if (endpoints === undefined) {
+    found.push({ name: "etcdEndpoints", reason: `must be ${ETCD_ENDPOINTS}` });
+  } else if (endpoints.length === 0) {
+    const reason = `must be ${ETCD_ENDPOINTS}, because kvStore=etcd`;
+    found.push({ name: "etcdEndpoints", reason });
+  }
+  if (!/^[^\s]{1,200}$/u.test(options.etcdPrefix) || options.etcdPrefix.endsWith("/")) {
+    const reason = "must have 1 to 200 characters, no blanks, and no slash at its end";
+    found.push({ name: "etcdPrefix", reason });
+  }
+  const needs = (name: OptionName, other: OptionName) => {
+    if (options[name] !== "" || options[other] === "") return;
+    found.push({ name, reason: `must be set, because ${other} is` });
+  };
+  needs("etcdUser", "etcdPasswordFile");
+  needs("etcdPasswordFile", "etcdUser");
+  needs("etcdCertFile", "etcdKeyFile");
+  needs("etcdKeyFile", "etcdCertFile");
+  const plain = endpoints?.find((endpoint) => endpoint.startsWith("http:"));
+  for (const name of ["etcdCaFile", "etcdCertFile"] as const) {
+    if (plain === undefined || options[name] === "") continue;
+    found.push({ name, reason: `has no effect for ${plain} of etcdEndpoints: use https` });
+  }
+  return found;
+}
+
+function etcdEndpointsOf({ etcdEndpoints }: Readonly<Options>): string[] | undefined {
+  try {
+    return parseEtcdEndpoints(etcdEndpoints);
+  } catch {
+    return undefined;
+  }
 }
 
 function findSharedFiles(options: Readonly<Options>): Contradiction[] {

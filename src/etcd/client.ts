@@ -208,9 +208,11 @@ export class EtcdClient {
    * @throws {EtcdError} whose `maybeDone` tells whether the change may have been made
    */
   async transact(transaction: EtcdTransaction, call?: EtcdCall): Promise<EtcdTransactionResult> {
-    return transactionResultOf(
-      await this.#gateway.change("kv/txn", transactionBody(transaction), call),
-    );
+    const { success, failure = [] } = transaction;
+    const onlyReads = [...success, ...failure].every(({ type }) => type === "get");
+    const send = onlyReads ? this.#gateway.ask : this.#gateway.change;
+    const body = transactionBody(transaction);
+    return transactionResultOf(await send.call(this.#gateway, "kv/txn", body, call));
   }
 
   /** Creates a lease. etcd may choose a longer time than asked for. */

@@ -1,4 +1,5 @@
 import type { Options } from "../config/options.ts";
+import { sleep } from "../sleep.ts";
 import { EtcdError } from "./errors.ts";
 import { type EtcdStream, faultOf, type Gateway } from "./gateway.ts";
 import {
@@ -242,18 +243,4 @@ class Lines {
       clearTimeout(timer);
     }
   }
-}
-
-/** Resolves after a time, or when the signal comes. */
-function sleep(millis: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const end = () => {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", end);
-    resolve();
-  };
-  const timer = setTimeout(end, millis);
-  signal.addEventListener("abort", end);
-  if (signal.aborted) end();
-  return promise;
 }

@@ -9,7 +9,7 @@ import { AllowedHosts } from "./server/allowed_hosts.ts";
 import { type ApiParts, apiRoutes } from "./routes/api_routes.ts";
 import { type AddressOptions, addressRoutes } from "./routes/address_routes.ts";
 import { type OverviewParts, overviewRoutes } from "./routes/overview_routes.ts";
-import { type Condition, healthRoutes, readiness } from "./routes/health_routes.ts";
+import { type Condition, healthRoutes, isReady, readiness } from "./routes/health_routes.ts";
 import type { HttpCounters } from "./server/http_counters.ts";
 import type { HttpListener, HttpRequest } from "./server/http_listener.ts";
 import type { HttpTls } from "./server/http_tls.ts";
@@ -69,7 +69,7 @@ export function createHttpPort(
   const { deno, v8 } = Deno.version;
   const checks = readiness(condition, now);
   const peerOf = (client: string) => ({ socketAddress: client, ...(tls && { tls: {} }) });
-  const isReady = async () => (await checks()).every(({ ok }) => ok);
+  const ready = async () => isReady(await checks());
   const sessions = new Sessions<Account>({
     options,
     counters,
@@ -105,7 +105,7 @@ export function createHttpPort(
     authorize: authorizeBy({ authorization, sessions, options, peerOf }),
     routes: [
       ...healthRoutes(checks, told.tables, { ...SOFTWARE, deno, v8 }),
-      ...addressRoutes({ options: options, members: overview.members, isReady }),
+      ...addressRoutes({ options, members: overview.members, isReady: ready }),
       ...(metrics ? [metricsRoute(metrics, now)] : []),
       ...overviewRoutes(overview, checks, slice, now),
       ...apiRoutes({ ...told, pager: new Pager(slice) }),

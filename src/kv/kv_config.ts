@@ -7,15 +7,13 @@ import { StartupError } from "../startup_error.ts";
 import type { WorkSlice } from "../work_slice.ts";
 import { EmptyKvFileError, inChunks, type KvContent, KvFileError, parseKvFile } from "./kv_file.ts";
 import { type KvLimits, overLimits, whyNotPut } from "./kv_limits.ts";
+import type { KvListener, KvStore } from "./kv_store.ts";
 import { type KvDraft, type KvNamespace, KvTable } from "./kv_table.ts";
 
 /** A KV table that can't be loaded, or a change that a limit forbids. */
 export class KvConfigError extends StartupError {
   override name = "KvConfigError";
 }
-
-/** Called for each changed or deleted value, once it is on disk. */
-export type KvListener = (namespace: string, key: string) => void;
 
 /** Dependencies of {@link KvConfig}. */
 export interface KvConfigParts {
@@ -27,19 +25,30 @@ export interface KvConfigParts {
   limits: KvLimits;
   /** Work on large tables is cut into slices. */
   slice: WorkSlice;
+  /** The file is a copy of what another store holds: changes by other processes are overwritten. */
+  isCopy?: boolean;
 }
 
-/** Without a value, the key is deleted. */
-interface Difference {
+/** A change of one key. Without a value, the key is deleted. */
+export interface KvChange {
   readonly namespace: string;
   readonly key: string;
   readonly value: string | undefined;
+  /** The peer that asked for it, as the log shows it; absent for the server itself. */
+  readonly from?: PeerFields | undefined;
+}
+
+/** A change that a limit forbids. */
+export interface KvRefusal {
+  readonly change: KvChange;
+  /** The field or option, and why. */
+  readonly reason: string;
 }
 
 /** A change that waits for the disk. */
-interface Change extends Difference {
-  /** The peer that asked for it, as the log shows it; `undefined` for the server itself. */
-  readonly from: PeerFields | undefined;
+interface Change extends KvChange {
+  /** It has no line of its own in the log. */
+  readonly quiet?: boolean;
   resolve(): void;
   reject(error: unknown): void;
 }
@@ -63,15 +72,16 @@ const VALUES_A_STEP = 64;
  * only data that is safely on disk. Other processes may use the same file: their changes are merged
  * before each write.
  */
-export class KvConfig {
+export class KvConfig implements KvStore {
   readonly #file: DurableFile;
   readonly #log: Log;
   readonly #limits: KvLimits;
   readonly #slice: WorkSlice;
   readonly #listeners: KvListener[] = [];
   readonly #table: KvTable;
+  readonly #isCopy: boolean;
   /** The suffix under which the next write keeps the file's current content. */
-  #keepAs: ".bak" | ".broken";
+  #keepAs: ".bak" | ".broken" | ".before-etcd";
   /** Of the file that the table agrees with. */
   #identity: string | undefined;
   /** The file was removed, or others have broken it: the next change writes it in any case. */
@@ -87,7 +97,7 @@ export class KvConfig {
   #failedWrites = 0;
 
   private constructor(
-    { file, files, log, limits, slice }: KvConfigParts,
+    { file, files, log, limits, slice, isCopy = false }: KvConfigParts,
     table: KvTable,
     identity: string | undefined,
     keepAs: ".bak" | ".broken",
@@ -96,6 +106,7 @@ export class KvConfig {
     this.#log = log;
     this.#limits = limits;
     this.#slice = slice;
+    this.#isCopy = isCopy;
     this.#table = table;
     this.#identity = identity;
     this.#keepAs = keepAs;
@@ -196,6 +207,51 @@ export class KvConfig {
   }
 
   /**
+   * Makes several changes together: readers see either none of them or all, except those that a limit
+   * forbids.
+   *
+   * @param quiet the changes have no lines of their own in the log
+   * @returns those that a limit forbids
+   * @throws {DurableFileError} when the disk fails; the table is then unchanged
+   */
+  async apply(changes: readonly KvChange[], quiet = false): Promise<KvRefusal[]> {
+    const refused: KvRefusal[] = [];
+    const done: Promise<void>[] = [];
+    const collected: Change[] = [];
+    for (const change of changes) {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      done.push(promise.catch((error) => {
+        if (!(error instanceof KvConfigError)) throw error;
+        refused.push({ change, reason: error.message });
+      }));
+      collected.push({ ...change, quiet, resolve, reject });
+      if (this.#slice.over) await this.#slice.turn();
+    }
+    this.#waiting.push(...collected);
+    this.#working ??= this.#work();
+    await Promise.all(done);
+    return refused;
+  }
+
+  /**
+   * Returns what has to change so that the table has exactly these values. Deletions come first.
+   * Namespaces without values stay.
+   */
+  async differences(content: KvContent): Promise<KvChange[]> {
+    return await this.#slice.drive(differencesOf(this.#table, content));
+  }
+
+  /** Returns why a value can't be put now: the field, and the option of the limit. */
+  whyNotPut(namespace: string, key: string, value: string): string | undefined {
+    return whyNotPut(this.#table.draft(), this.#limits, { namespace, key, value });
+  }
+
+  /** The next write keeps the file as it is now as `<path>.before-etcd`, which replaces an older one. */
+  keepBeforeEtcd(): void {
+    this.#keepAs = ".before-etcd";
+  }
+
+  /**
    * Resolves when a change could be written now.
    *
    * @throws {DurableFileError} with the reason why it could not
@@ -214,9 +270,12 @@ export class KvConfig {
     while (this.#working !== undefined) await this.#working;
   }
 
-  /** Starts to merge changes of the file by other processes soon after they are made. */
+  /**
+   * Starts to merge changes of the file by other processes soon after they are made, unless it is a
+   * copy.
+   */
   watch(): void {
-    this.#watch.start();
+    if (!this.#isCopy) this.#watch.start();
   }
 
   /** Ends {@link watch}. */
@@ -291,6 +350,7 @@ export class KvConfig {
    * too coarse to say that they have not.
    */
   async #mayDiffer(): Promise<boolean> {
+    if (this.#isCopy) return false;
     return this.#file.isOverwritten || await this.#file.identity() !== this.#identity;
   }
 
@@ -319,8 +379,10 @@ export class KvConfig {
 
   *#settle({ accepted, effective, refused }: Prepared): Generator<void, void> {
     for (const { change, error } of refused) change.reject(error);
-    for (const { namespace, key, value, from } of effective) {
-      if (value === undefined) this.#log.info("KV deleted", { ...from, namespace, key });
+    for (const { namespace, key, value, from, quiet } of effective) {
+      if (quiet === true) {
+        // Told by the caller.
+      } else if (value === undefined) this.#log.info("KV deleted", { ...from, namespace, key });
       else this.#log.info("KV put", { ...from, namespace, key, value });
       this.#notify(namespace, key);
       yield;
@@ -340,7 +402,7 @@ export class KvConfig {
     this.#identity = identity;
     this.#mustWrite = true;
     if (bytes === undefined) return;
-    let differences: Difference[];
+    let differences: KvChange[];
     try {
       const onNull = (namespace: string, key?: string) => {
         this.#log.warn("null in the KV file ignored", { file, namespace, key });
@@ -436,7 +498,7 @@ function* apply(
   yield* draft.seal();
 }
 
-function* applyAll(differences: readonly Difference[], draft: KvDraft): Generator<void, void> {
+function* applyAll(differences: readonly KvChange[], draft: KvDraft): Generator<void, void> {
   for (const difference of differences) {
     applyOne(difference, draft);
     yield;
@@ -444,14 +506,14 @@ function* applyAll(differences: readonly Difference[], draft: KvDraft): Generato
   yield* draft.seal();
 }
 
-function applyOne({ namespace, key, value }: Difference, draft: KvDraft): void {
+function applyOne({ namespace, key, value }: KvChange, draft: KvDraft): void {
   if (value === undefined) draft.delete(namespace, key);
   else draft.put(namespace, key, value);
 }
 
 /** Finds what makes a table agree with a file. A namespace that is missing there is emptied. */
-function* differencesOf(table: KvTable, content: KvContent): Generator<void, Difference[]> {
-  const found: Difference[] = [];
+function* differencesOf(table: KvTable, content: KvContent): Generator<void, KvChange[]> {
+  const found: KvChange[] = [];
   let compared = 0;
   for (const [namespace, values] of table.namespaces()) {
     const kept = content.get(namespace);

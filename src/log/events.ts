@@ -485,6 +485,51 @@ const KV_AND_CONFIGURATION = {
     meaning:
       "The KV file was changed by another name server or by hand. The table now agrees with it.",
   },
+  "KV table follows etcd": {
+    levels: ["INFO"],
+    fields: [],
+    meaning:
+      "With kvStore=etcd: the table agrees with etcd's, and changes come by a watch. Also after " +
+      "an interruption.",
+  },
+  "KV table does not follow etcd": {
+    levels: ["WARN"],
+    fields: ["reason"],
+    meaning:
+      "etcd can't be reached or used. The table is read as it was; changes get an error. Written " +
+      "once, until it follows again. See etcd.md.",
+  },
+  "KV table put into etcd": {
+    levels: ["INFO"],
+    fields: ["values"],
+    meaning: "etcd had no KV table, so this server's became the one of all name servers.",
+  },
+  "KV table of etcd taken, it differs from this server's": {
+    levels: ["WARN"],
+    fields: ["put", "deleted"],
+    meaning:
+      "This server follows etcd's table for the first time, and had another one, which is kept in " +
+      "<kvConfigPath>.before-etcd. `put` values are new or different, `deleted` were not in etcd.",
+  },
+  "KV changes of etcd taken": {
+    levels: ["INFO"],
+    fields: ["put", "deleted"],
+    meaning: "Changes of etcd's table that this server had missed.",
+  },
+  "KV entry of etcd not taken": {
+    levels: ["WARN"],
+    fields: ["key", "reason"],
+    meaning:
+      "etcd has a key that this server must not take: it is over a limit, or it was not written by " +
+      "a name server. The table keeps what it had. `key` is the key in etcd.",
+  },
+  "etcd files refused": {
+    levels: ["ERROR"],
+    fields: ["error"],
+    meaning:
+      "After a SIGHUP: password, certificate or key for etcd can't be read or used. The old " +
+      "ones stay in use.",
+  },
   "KV file changed and is broken: the change is ignored": {
     levels: ["WARN"],
     fields: ["file", "reason"],

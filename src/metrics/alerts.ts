@@ -235,6 +235,26 @@ and on (job, instance) up{job=~"rocketmq-namesrv.*"} == 1`,
     own: increase("kv_writes_total", { result: ["failed"] }),
   },
   {
+    name: "NamesrvEtcdOut",
+    severity: "warning",
+    expr: "rocketmq_namesrv_kv_follows_etcd < {limit}",
+    limit: 1,
+    below: true,
+    for: "1m",
+    summary: "The KV table of name server {{ $labels.instance }} does not follow etcd.",
+    own: () => ({ kv }) =>
+      kv.etcd === undefined ? [] : [{ labels: {}, value: kv.etcd.problem === undefined ? 1 : 0 }],
+  },
+  {
+    name: "NamesrvEtcdEntriesRefused",
+    severity: "warning",
+    expr: "increase(rocketmq_namesrv_kv_entries_refused_total[{window}]) > {limit}",
+    limit: 0,
+    window: "10m",
+    summary: "Name server {{ $labels.instance }} did not take values of its KV table from etcd.",
+    own: increase("kv_entries_refused_total"),
+  },
+  {
     name: "NamesrvDiskSlow",
     severity: "warning",
     expr: `histogram_quantile(0.9, sum by (job, instance, le)

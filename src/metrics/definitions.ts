@@ -479,6 +479,41 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
     ],
   },
   {
+    title: "etcd (kvStore=etcd)",
+    metrics: [
+      gauge(
+        "kv_follows_etcd",
+        "1 while the KV table follows etcd, 0 while it can't be changed and may be old.",
+        {
+          read: ({ kv }) =>
+            kv.etcd === undefined ? [] : sample(kv.etcd.problem === undefined ? 1 : 0),
+        },
+      ),
+      counter(
+        "kv_entries_refused_total",
+        "Values found in etcd that were not taken because of a limit or their form.",
+        { read: ({ kv }) => kv.etcd === undefined ? [] : sample(kv.etcd.refused) },
+      ),
+      counter("etcd_requests_total", "Requests to etcd. result: ok or failed.", {
+        labels: ["result"],
+        read: ({ etcd }) =>
+          etcd === undefined ? [] : byLabel("result", { ok: etcd.succeeded, failed: etcd.failed }),
+      }),
+      counter(
+        "etcd_watches_total",
+        "Watches that were opened at etcd, again after each that ended.",
+        {
+          read: ({ etcd }) => etcd === undefined ? [] : sample(etcd.watches),
+        },
+      ),
+      histogram(
+        "etcd_request_seconds",
+        "Seconds from a request to etcd until its answer, or until it failed.",
+        ({ etcd }) => etcd?.seconds,
+      ),
+    ],
+  },
+  {
     title: "Access control and audit",
     metrics: [
       gauge("access_mode", "1. mode: off, audit or enforce.", {
@@ -658,11 +693,11 @@ function gauge(name: string, help: string, parts: NumberParts): NumberDefinition
   return { type: "gauge", unit: "1", labels: [], ...parts, name: PREFIX + name, help };
 }
 
-/** @param of the distribution, in seconds */
+/** @param of the distribution, in seconds; `undefined` when the part is absent */
 function histogram(
   name: string,
   help: string,
-  of: (sources: Sources) => Histogram,
+  of: (sources: Sources) => Histogram | undefined,
 ): HistogramDefinition {
   return {
     type: "histogram",
@@ -672,10 +707,12 @@ function histogram(
     labels: [],
     bounds: SECONDS,
     read(sources) {
-      const { counts, sum } = of(sources);
+      const histogram = of(sources);
+      if (histogram === undefined) return [];
+      const { counts, sum } = histogram;
       return [{ labels: {}, counts, sum }];
     },
-    listen: (sources, record) => of(sources).subscribe((value) => record(value, {})),
+    listen: (sources, record) => of(sources)?.subscribe((value) => record(value, {})),
   };
 }
 

@@ -1,9 +1,10 @@
 import type { AccessCounters } from "../access/counters.ts";
 import type { PolicyStore } from "../access/policy_store.ts";
 import type { AuditLog } from "../audit/audit_log.ts";
+import type { EtcdCounters } from "../etcd/counters.ts";
 import type { Histogram } from "../histogram.ts";
 import type { HttpCounters } from "../http/server/http_counters.ts";
-import type { KvConfig } from "../kv/kv_config.ts";
+import type { KvStore } from "../kv/kv_store.ts";
 import type { RegistrationDecoder } from "../processor/registration_decoder.ts";
 import type { RequestQueue } from "../processor/request_queue.ts";
 import type { ByteBudget } from "../remoting/memory_budget.ts";
@@ -51,7 +52,9 @@ export interface Sources {
   snapshot?: Pick<RouteSnapshot, "counters">;
   decoder: Pick<RegistrationDecoder, "seconds">;
   cache: Pick<RouteCache, "hits" | "misses" | "size" | "topics">;
-  kv: Pick<KvConfig, "valueCount" | "bytes" | "writes" | "failedWrites" | "syncSeconds">;
+  kv: Pick<KvStore, "valueCount" | "bytes" | "writes" | "failedWrites" | "syncSeconds" | "etcd">;
+  /** Absent when nothing is kept in etcd. */
+  etcd?: Readonly<EtcdCounters>;
   /** Absent when TLS is disabled. */
   tls?: {
     acceptor: Pick<TlsAcceptor, "handshakes" | "succeeded" | "failed">;

@@ -1,5 +1,5 @@
 import { byteAt, uint16At } from "../byte_access.ts";
-import type { KvConfig } from "../kv/kv_config.ts";
+import type { KvStore } from "../kv/kv_store.ts";
 import type { Log } from "../log/log.ts";
 import { ORDER_TOPIC_CONFIG, ResponseCode } from "../protocol/codes.ts";
 import {
@@ -46,7 +46,7 @@ export interface BrokerHandlersParts {
   routes: RouteInfoManager;
   tables: RouteView;
   shared: SharedAnswers;
-  kv: KvConfig;
+  kv: KvStore;
   decoder: RegistrationDecoder;
   /** Registrations wait in it for their bodies to be decoded. */
   registrations: RequestQueue;

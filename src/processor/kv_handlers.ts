@@ -1,6 +1,7 @@
 import { ResponseCode } from "../protocol/codes.ts";
 import { DurableFileError } from "../durable_file.ts";
-import { type KvConfig, KvConfigError } from "../kv/kv_config.ts";
+import { KvConfigError } from "../kv/kv_config.ts";
+import type { KvStore } from "../kv/kv_store.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
 import { addressesOf, type Peer } from "../remoting/peer.ts";
 import { RequestError } from "./errors.ts";
@@ -10,7 +11,7 @@ import { requiredField } from "./fields.ts";
 export const MAX_BODY_BYTES = 16 * 1024 * 1024 - 64 * 1024;
 
 /** Requests about the KV table. Changes are answered once they are on disk. */
-export function kvHandlers(kv: KvConfig) {
+export function kvHandlers(kv: KvStore) {
   return { put, get, remove, list };
 
   function put(request: Command, peer: Peer): Promise<Reply> {

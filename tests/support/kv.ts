@@ -11,7 +11,7 @@ import type { Log } from "../../src/log/log.ts";
 import { WorkSlice } from "../../src/work_slice.ts";
 
 /** Reports no changes: tests call `look` themselves. */
-const NO_WATCH: WatchFileSystem = {
+export const NO_WATCH: WatchFileSystem = {
   realPath: (path) => Promise.resolve(path),
   stat: (path) => Promise.reject(new Deno.errors.NotFound(path)),
   watchFs: () => {

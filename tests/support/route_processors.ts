@@ -7,7 +7,7 @@ import { LiveConfig } from "../../src/config/live_config.ts";
 import { loadConfiguration } from "../../src/config/load.ts";
 import type { Options } from "../../src/config/options.ts";
 import { DurableFile } from "../../src/durable_file.ts";
-import type { KvConfig } from "../../src/kv/kv_config.ts";
+import type { KvStore } from "../../src/kv/kv_store.ts";
 import type { Dispatcher } from "../../src/processor/dispatcher.ts";
 import type { RemotingClient } from "../../src/remoting/client.ts";
 import type { Peer } from "../../src/remoting/peer.ts";
@@ -89,7 +89,7 @@ export class Processors {
   now: number | undefined = 0;
 
   private constructor(
-    readonly kv: KvConfig,
+    readonly kv: KvStore,
     readonly kvDisk: MemoryDisk,
     /** The log of the KV table. */
     readonly kvLog: RecordedLog,

@@ -69,8 +69,8 @@ describe("OpenTelemetry", () => {
     await using started = await startWith(collector.environment);
     await using peer = await Peer.connect(started.server.port);
     await drive(peer);
-    // There is no certificate before the first TLS connection, and there are no rules.
-    const absent = /tls_certificate|access_(decisions|account|rules)/;
+    // There is no certificate before the first TLS connection, and there are no rules and no etcd.
+    const absent = /tls_certificate|access_(decisions|account|rules)|etcd|kv_entries_refused/;
     const expected = DEFINITIONS.filter(({ name }) => !absent.test(name));
     await untilDriven(collector);
     await until(() => expected.every(({ name }) => collector.metrics.has(name)));

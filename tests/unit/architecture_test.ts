@@ -69,6 +69,20 @@ describe("docs/architecture.md", () => {
     assert.deepEqual(problems, []);
   });
 
+  it("loads the client of etcd for those only who use it", () => {
+    const loaded = new Set<string>();
+    const load = (file: string) => {
+      if (loaded.has(file)) return;
+      loaded.add(file);
+      const text = Deno.readTextFileSync(join(SRC, file));
+      const statements = text.matchAll(/^(?:import|export) (?!type )[^;]*?from "(\.[^"]+)";/gm);
+      for (const [, path = ""] of statements) load(join(dirname(file), path));
+    };
+    load("serve.ts");
+    assert.ok(loaded.has("kv/kv_config.ts"), [...loaded].join(" "));
+    assert.deepEqual([...loaded].filter((file) => /(^|\/)etcd(\/|_kv)/.test(file)), []);
+  });
+
   it("names no use that there is not", () => {
     const used = new Set<string>();
     for (const file of files()) {

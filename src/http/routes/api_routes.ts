@@ -1,5 +1,5 @@
 import type { LiveConfig } from "../../config/live_config.ts";
-import type { KvConfig } from "../../kv/kv_config.ts";
+import type { KvStore } from "../../kv/kv_store.ts";
 import { MqVersion, ResponseCode } from "../../protocol/codes.ts";
 import { type Long, showLong } from "../../protocol/long.ts";
 import { mqVersionName, parseMqVersion } from "../../protocol/mq_version.ts";
@@ -23,7 +23,7 @@ import type { Route, RouteRequest } from "../server/router.ts";
 export interface ApiParts {
   tables: RouteView;
   answers: Pick<RouteAnswers, "encode" | "serviceWait">;
-  kv: KvConfig;
+  kv: KvStore;
   config: LiveConfig;
   server: Pick<RemotingServer, "views" | "view">;
   options: Readonly<Pick<RouteAnswerOptions, "clusterTest" | "supportActingMaster">>;

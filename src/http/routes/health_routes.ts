@@ -17,6 +17,8 @@ export interface Condition {
   serviceWait(): number;
   /** Why the audit file can't be written; `undefined` when it can, or there is none. */
   auditFailure(): string | undefined;
+  /** How a KV table in etcd stands; `undefined` when it is not kept there. */
+  etcd(): { readonly problem: string | undefined } | undefined;
   /** Rejects when the KV file can't be written. */
   checkKvFile(): Promise<void>;
 }
@@ -36,6 +38,13 @@ export interface Check {
   readonly name: string;
   readonly ok: boolean;
   readonly reason?: string;
+  /** False: the server serves its clients although the check fails. */
+  readonly required?: false;
+}
+
+/** Whether a server with these results serves its clients. */
+export function isReady(checks: readonly Check[]): boolean {
+  return checks.every(({ ok, required }) => ok || required === false);
 }
 
 /** The routes `/livez`, `/readyz` and `/version`. */
@@ -57,7 +66,7 @@ export function healthRoutes(
 
   async function ready(): Promise<Response> {
     const results = await checks();
-    const all = results.every(({ ok }) => ok);
+    const all = isReady(results);
     const restored = tables.restoredBrokerCount;
     const brokers = { confirmed: tables.liveBrokerCount - restored, restored };
     return json({ ready: all, checks: results, brokers }, all ? 200 : 503);
@@ -86,9 +95,15 @@ export function readiness(condition: Condition, now: () => number): () => Promis
         `route queries are refused for ${Math.ceil(wait / 1000)} s (needWaitForService)`,
       ],
     ];
-    return outcomes.map(([name, failure]) =>
+    const checks: Check[] = outcomes.map(([name, failure]) =>
       failure ? { name, ok: false, reason: failure } : { name, ok: true }
     );
+    const etcd = condition.etcd();
+    if (etcd === undefined) return checks;
+    const check = etcd.problem === undefined
+      ? { ok: true }
+      : { ok: false, reason: `the KV table does not follow etcd: ${etcd.problem}` };
+    return [...checks, { name: "etcd", ...check, required: false }];
   };
 
   /** Returns why the KV file can't be written. Concurrent callers share one check. */

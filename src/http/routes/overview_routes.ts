@@ -9,7 +9,7 @@ import type { TableLimits } from "../../route/table_limits.ts";
 import type { WorkSlice } from "../../work_slice.ts";
 import { json } from "../server/answer.ts";
 import type { Route, RouteRequest } from "../server/router.ts";
-import type { Check } from "./health_routes.ts";
+import { type Check, isReady } from "./health_routes.ts";
 
 /** Milliseconds for which the counts of brokers are good. */
 const COUNTS_AGE = 1000;
@@ -69,7 +69,7 @@ export function overviewRoutes(
         uptimeSeconds: Math.max(0, Math.floor((parts.now() - runtime.startTime) / 1000)),
         pid,
       },
-      health: { ready: results.every(({ ok }) => ok), checks: results },
+      health: { ready: isReady(results), checks: results },
       counts: {
         clusters: countOf(tables.clusters()),
         brokers,

@@ -147,6 +147,25 @@ describe("findContradictions", () => {
     assert.deepEqual(reasons({ httpBindAddress: "" }), ["httpBindAddress"]);
     assert.deepEqual(reasons({ httpBindAddress: "", httpPort: 0 }), []);
   });
+
+  it("finds options of etcd that don't fit, if anything is kept there", () => {
+    const good = { kvStore: "etcd", etcdEndpoints: "http://a:2379;https://[::1]:443/" } as const;
+    const secure = { kvStore: "etcd", etcdEndpoints: "https://a:2379" } as const;
+    assert.deepEqual(reasons({ etcdEndpoints: "nonsense", etcdUser: "x" }), []);
+    assert.deepEqual(reasons(good), []);
+    assert.deepEqual(reasons({ kvStore: "etcd" }), ["etcdEndpoints"]);
+    for (const url of ["a:2379", "http://a", "ftp://a:1", "http://u:p@a:1", "http://a:1/v3"]) {
+      assert.deepEqual(reasons({ ...good, etcdEndpoints: `http://b:1,${url}` }), ["etcdEndpoints"]);
+    }
+    assert.deepEqual(reasons({ ...good, etcdPrefix: "" }), ["etcdPrefix"]);
+    assert.deepEqual(reasons({ ...good, etcdPrefix: "/a/" }), ["etcdPrefix"]);
+    assert.deepEqual(reasons({ ...good, etcdUser: "u" }), ["etcdPasswordFile"]);
+    assert.deepEqual(reasons({ ...good, etcdPasswordFile: "/p" }), ["etcdUser"]);
+    assert.deepEqual(reasons({ ...secure, etcdCertFile: "/c" }), ["etcdKeyFile"]);
+    assert.deepEqual(reasons({ ...secure, etcdKeyFile: "/k" }), ["etcdCertFile"]);
+    assert.deepEqual(reasons({ ...good, etcdCaFile: "/ca" }), ["etcdCaFile"]);
+    assert.deepEqual(reasons({ ...secure, etcdCaFile: "/ca" }), []);
+  });
 });
 
 describe("the default ports", () => {

@@ -86,6 +86,7 @@ const OURS = [
   "httpSessionHours",
   "httpTlsEnable",
   "httpTlsHandshakeTimeoutMillis",
+  "kvStore",
   "logConsole",
   "logFileCount",
   "logFileMaxBytes",

@@ -13,18 +13,21 @@ let checks: number;
 let checkKvFile: () => Promise<void>;
 let routes: Route[];
 let auditFailure: string | undefined;
+let etcd: { problem: string | undefined } | undefined;
 
 function setUp(): void {
   time = new FakeTime(0);
   condition = { listening: true, stopping: false, wait: 0 };
   checks = 0;
   auditFailure = undefined;
+  etcd = undefined;
   checkKvFile = () => Promise.resolve();
   const told = {
     listening: () => condition.listening,
     stopping: () => condition.stopping,
     serviceWait: () => condition.wait,
     auditFailure: () => auditFailure,
+    etcd: () => etcd,
     checkKvFile: () => {
       checks++;
       return checkKvFile();
@@ -108,6 +111,24 @@ describe("/readyz", () => {
     checkKvFile = () => Promise.resolve();
     await time.tickAsync(1000);
     assert.deepEqual(await ready(), [200, {}]);
+  });
+
+  it("stays ready while the KV table does not follow etcd, and says so", async () => {
+    const check = async () => {
+      const response = await ask("/readyz");
+      const { ready, checks } = await response.json();
+      return { status: response.status, ready, etcd: checks[5] };
+    };
+    assert.deepEqual(await check(), { status: 200, ready: true, etcd: undefined });
+    etcd = { problem: undefined };
+    const well = { name: "etcd", ok: true, required: false };
+    assert.deepEqual(await check(), { status: 200, ready: true, etcd: well });
+    etcd = { problem: "etcd does not answer" };
+    const reason = "the KV table does not follow etcd: etcd does not answer";
+    const ill = { name: "etcd", ok: false, required: false, reason };
+    assert.deepEqual(await check(), { status: 200, ready: true, etcd: ill });
+    condition.listening = false;
+    assert.equal((await check()).status, 503);
   });
 
   it("asks the disk once a second, however many want to know", async () => {

@@ -1,0 +1,558 @@
+import type { DurableFile } from "../durable_file.ts";
+import { DurableFileError } from "../durable_file.ts";
+import { errorMessage } from "../error_message.ts";
+import type { EtcdClient, EtcdEntry, EtcdEvent, EtcdOperation } from "../etcd/client.ts";
+import { EtcdError } from "../etcd/client.ts";
+import type { Histogram } from "../histogram.ts";
+import type { Log, PeerFields } from "../log/log.ts";
+import { sleep } from "../sleep.ts";
+import { type KvChange, type KvConfig, KvConfigError } from "./kv_config.ts";
+import { EtcdKvKeys } from "./etcd_kv_keys.ts";
+import type { KvLimits } from "./kv_limits.ts";
+import type { KvEtcdState, KvListener, KvStore } from "./kv_store.ts";
+import { bytesOfEntry, type KvNamespace } from "./kv_table.ts";
+
+/** Dependencies of {@link EtcdKv}. */
+export interface EtcdKvParts {
+  /** The copy of the table in memory and on disk. */
+  copy: KvConfig;
+  /** Holds the name of the table of which the copy is one. */
+  origin: DurableFile;
+  client: EtcdClient;
+  options: Readonly<KvLimits & { etcdPrefix: string; etcdRequestTimeoutMillis: number }>;
+  log: Log;
+}
+
+/** A change that was asked of this server. */
+interface Wanted extends KvChange {
+  /** Its key in etcd. */
+  readonly at: string;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+/** A change that etcd has, and that the copy does not have yet. */
+interface Awaited {
+  readonly wanted: Wanted;
+  /** The revision that has it. */
+  readonly revision: number;
+  /** Takes the change back; absent when etcd had the value already. */
+  readonly undo: EtcdOperation | undefined;
+  readonly timer: ReturnType<typeof setTimeout>;
+}
+
+/** etcd allows 128 conditions and steps in a transaction by default, and 1.5 MiB. */
+const MOST_STEPS = 100;
+const MOST_CHARACTERS = 256 * 1024;
+/** How often a change is tried again when others have changed the same keys. */
+const MOST_TRIES = 5;
+const FIRST_PAUSE = 200;
+const LONGEST_PAUSE = 5000;
+/** Milliseconds until a copy that could not be written is tried again. */
+const DISK_PAUSE = 1000;
+
+/**
+ * The KV table in etcd, the same one for all name servers with the same etcdPrefix. This server has a
+ * copy in memory and in its KV file, which follows etcd by a watch and by nothing else. Reads are
+ * answered from the copy, also while etcd is out of reach. A change is made in etcd and is complete when
+ * the copy has it.
+ */
+export class EtcdKv implements KvStore {
+  readonly #copy: KvConfig;
+  readonly #origin: DurableFile;
+  readonly #client: EtcdClient;
+  readonly #options: EtcdKvParts["options"];
+  readonly #log: Log;
+  readonly #keys: EtcdKvKeys;
+  readonly #closed = new AbortController();
+  /** Name of the table; `undefined` while the copy does not follow it. */
+  #table: string | undefined;
+  /** The copy has all changes up to this revision. */
+  #revision = 0;
+  #problem: string | undefined = "the name server has just started";
+  #diskProblem: string | undefined;
+  /** What the log says; `undefined` before its first line about it. */
+  #follows: boolean | undefined;
+  #refused = 0;
+  #waiting: Wanted[] = [];
+  #working = false;
+  #awaited: Awaited[] = [];
+  /** Changes that are being made in etcd, by their keys there. */
+  readonly #own = new Map<string, Wanted>();
+  /** Refused changes since the last synchronisation, by key in etcd: the last ones only. */
+  readonly #refusals = new Map<string, { revision: number; reason: string }>();
+
+  constructor({ copy, origin, client, options, log }: EtcdKvParts) {
+    this.#copy = copy;
+    this.#origin = origin;
+    this.#client = client;
+    this.#options = options;
+    this.#log = log;
+    this.#keys = new EtcdKvKeys(options.etcdPrefix);
+  }
+
+  get valueCount(): number {
+    return this.#copy.valueCount;
+  }
+
+  get bytes(): number {
+    return this.#copy.bytes;
+  }
+
+  get writes(): number {
+    return this.#copy.writes;
+  }
+
+  get failedWrites(): number {
+    return this.#copy.failedWrites;
+  }
+
+  get syncSeconds(): Histogram {
+    return this.#copy.syncSeconds;
+  }
+
+  get etcd(): KvEtcdState {
+    return { problem: this.#diskProblem ?? this.#problem, refused: this.#refused };
+  }
+
+  get(namespace: string, key: string): string | undefined {
+    return this.#copy.get(namespace, key);
+  }
+
+  list(namespace: string): KvNamespace | undefined {
+    return this.#copy.list(namespace);
+  }
+
+  namespaces(): Iterable<readonly [name: string, namespace: KvNamespace]> {
+    return this.#copy.namespaces();
+  }
+
+  entries(): Iterable<readonly [namespace: string, key: string, value: string]> {
+    return this.#copy.entries();
+  }
+
+  subscribe(listener: KvListener): void {
+    this.#copy.subscribe(listener);
+  }
+
+  checkWritable(): Promise<void> {
+    return this.#copy.checkWritable();
+  }
+
+  flush(): Promise<void> {
+    return this.#copy.flush();
+  }
+
+  /** Starts to follow etcd. It may be out of reach. */
+  watch(): void {
+    void this.#follow();
+  }
+
+  close(): void {
+    this.#closed.abort();
+    this.#table = undefined;
+    const error = new KvConfigError("the name server is stopping");
+    for (const { wanted, timer } of this.#awaited) {
+      clearTimeout(timer);
+      wanted.reject(error);
+    }
+    this.#awaited = [];
+  }
+
+  /**
+   * Sets a value. Resolves when etcd has it and the copy is on disk.
+   *
+   * @throws {KvConfigError} when a limit forbids it, or etcd is out of reach
+   * @throws {DurableFileError} when etcd has it, but the copy can't be written
+   */
+  put(namespace: string, key: string, value: string, from?: PeerFields): Promise<void> {
+    return this.#change({ namespace, key, value, from });
+  }
+
+  /** Removes a value, if it exists, like {@link put}. */
+  delete(namespace: string, key: string, from?: PeerFields): Promise<void> {
+    return this.#change({ namespace, key, value: undefined, from });
+  }
+
+  async #change(change: KvChange): Promise<void> {
+    const { namespace, key, value } = change;
+    const table = this.#usable();
+    if (![namespace, key, value ?? ""].every((text) => text.isWellFormed())) {
+      throw new KvConfigError("etcd takes only text that is valid Unicode (kvStore=etcd)");
+    }
+    const fault = value === undefined ? undefined : this.#copy.whyNotPut(namespace, key, value);
+    if (fault !== undefined) throw new KvConfigError(fault);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const at = this.#keys.keyOf(table, namespace, key);
+    this.#waiting.push({ ...change, at, resolve, reject });
+    void this.#work();
+    await promise;
+  }
+
+  /** @throws {KvConfigError} when the copy does not follow etcd */
+  #usable(): string {
+    if (this.#table !== undefined) return this.#table;
+    throw new KvConfigError(
+      `the KV table can't be changed: ${
+        this.#problem ?? "it is read from etcd again"
+      } (kvStore=etcd)`,
+    );
+  }
+
+  async #work(): Promise<void> {
+    if (this.#working) return;
+    this.#working = true;
+    while (this.#waiting.length > 0) {
+      const batch = this.#takeBatch();
+      for (const wanted of batch) this.#own.set(wanted.at, wanted);
+      try {
+        await this.#make(this.#usable(), batch);
+      } catch (error) {
+        for (const wanted of batch) wanted.reject(asKvError(error));
+      }
+      for (const wanted of batch) this.#own.delete(wanted.at);
+    }
+    this.#working = false;
+  }
+
+  /** Changes for one transaction: of different keys, and not too many. */
+  #takeBatch(): Wanted[] {
+    const keys = new Set<string>();
+    let characters = 0;
+    const end = this.#waiting.findIndex(({ at, value }) => {
+      characters += at.length + (value?.length ?? 0);
+      const isFull = keys.size > 0 && (keys.size === MOST_STEPS || characters > MOST_CHARACTERS);
+      if (isFull || keys.has(at)) return true;
+      keys.add(at);
+      return false;
+    });
+    return this.#waiting.splice(0, end === -1 ? this.#waiting.length : end);
+  }
+
+  /**
+   * Makes changes in etcd. The keys are read first and must not have changed since, so that a
+   * change whose outcome is unknown can be tried again, and never comes late.
+   */
+  async #make(table: string, batch: readonly Wanted[]): Promise<void> {
+    const { signal } = this.#closed;
+    const isTable = { key: this.#keys.table, value: table };
+    let unknown: EtcdError | undefined;
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const now = await this.#client.transact({
+        compare: [isTable],
+        success: batch.map(({ at }) => ({ type: "get", key: at })),
+      }, { signal }).catch((error) => Promise.reject(unknown ?? error));
+      if (!now.succeeded) throw new KvConfigError("etcd's KV table was replaced: try again");
+      const steps: EtcdOperation[] = [];
+      const made = batch.map((wanted, i) => {
+        const before = now.found[i];
+        const { at, value } = wanted;
+        if (value !== before?.value) {
+          steps.push(
+            value === undefined ? { type: "delete", key: at } : { type: "put", key: at, value },
+          );
+        }
+        return { wanted, before };
+      });
+      let revision = 0;
+      if (steps.length > 0) {
+        const compare = made.map(({ wanted, before }) => ({
+          key: wanted.at,
+          modRevision: before?.modRevision ?? 0,
+        }));
+        try {
+          const done = await this.#client.transact(
+            { compare: [isTable, ...compare], success: steps },
+            { signal },
+          );
+          if (!done.succeeded) continue;
+          revision = done.revision;
+        } catch (error) {
+          if (!(error instanceof EtcdError) || !error.maybeDone || signal.aborted) throw error;
+          unknown = error;
+          continue;
+        }
+      }
+      for (const { wanted, before } of made) {
+        if (wanted.value === before?.value) this.#await(wanted, before?.modRevision ?? 0);
+        else this.#await(wanted, revision, undoOf(wanted.at, before));
+      }
+      return;
+    }
+    throw unknown ?? new KvConfigError("others change the same keys in etcd: try again");
+  }
+
+  /** Completes a change that etcd has when the copy has it, too. */
+  #await(wanted: Wanted, revision: number, undo?: EtcdOperation): void {
+    const timer = setTimeout(() => {
+      this.#awaited = this.#awaited.filter((other) => other.wanted !== wanted);
+      wanted.reject(
+        new KvConfigError("etcd has the change, but its watch has not brought it here yet"),
+      );
+    }, this.#options.etcdRequestTimeoutMillis);
+    this.#awaited.push({ wanted, revision, undo, timer });
+    this.#complete();
+  }
+
+  /** Answers the changes that the copy has. */
+  #complete(): void {
+    const due = this.#awaited.filter(({ revision }) => revision <= this.#revision);
+    this.#awaited = this.#awaited.filter(({ revision }) => revision > this.#revision);
+    for (const { wanted, revision, undo, timer } of due) {
+      clearTimeout(timer);
+      const refusal = this.#refusals.get(wanted.at);
+      if (refusal === undefined || refusal.revision !== revision) wanted.resolve();
+      else void this.#takeBack(wanted, revision, undo, refusal.reason);
+    }
+  }
+
+  /** Others have filled the table meanwhile, so that a limit forbids a change that etcd has. */
+  async #takeBack(
+    { at, reject }: Wanted,
+    revision: number,
+    undo: EtcdOperation | undefined,
+    reason: string,
+  ): Promise<void> {
+    if (undo !== undefined) {
+      const compare = [{ key: at, modRevision: revision }];
+      // If this fails, the log still names the key as one that is not taken.
+      await this.#client.transact({ compare, success: [undo] }).catch(() => {});
+    }
+    reject(new KvConfigError(reason));
+  }
+
+  /** Synchronises the copy, and then follows the changes. */
+  async #follow(): Promise<void> {
+    const { signal } = this.#closed;
+    let pause = FIRST_PAUSE;
+    while (!signal.aborted) {
+      try {
+        const { table, revision } = await this.#synchronise();
+        this.#revision = revision;
+        this.#table = table;
+        this.#complete();
+        this.#report(undefined);
+        pause = FIRST_PAUSE;
+        await this.#takeChanges(table, revision);
+      } catch (error) {
+        this.#table = undefined;
+        if (signal.aborted) return;
+        const isCompacted = error instanceof EtcdError && error.fault === "compacted";
+        if (!isCompacted) this.#report(error);
+      }
+      this.#table = undefined;
+      await sleep(pause, signal);
+      pause = Math.min(pause * 2, LONGEST_PAUSE);
+    }
+  }
+
+  /** Takes what the watch brings, until another table takes the place of this one. */
+  async #takeChanges(table: string, revision: number): Promise<void> {
+    const { signal } = this.#closed;
+    const watch = this.#client.watch({
+      prefix: this.#keys.all,
+      fromRevision: revision + 1,
+      signal,
+      onState: (failure) => this.#report(failure),
+    });
+    for await (const { revision, events } of watch) {
+      if (events.some(({ key }) => key === this.#keys.table)) return;
+      await this.#take(events.filter(({ key }) => this.#keys.isOf(table, key)));
+      this.#revision = revision;
+      this.#complete();
+    }
+  }
+
+  async #take(events: readonly EtcdEvent[]): Promise<void> {
+    const changes: (KvChange & { at: string; revision: number })[] = [];
+    for (const event of events) {
+      const name = event.utf8 ? this.#keys.parse(event.key) : undefined;
+      if (name === undefined) {
+        this.#refuse(
+          event.key,
+          event.modRevision,
+          "it is not a namespace, a slash and a key in UTF-8",
+        );
+        continue;
+      }
+      const value = event.type === "put" ? event.value : undefined;
+      const own = this.#own.get(event.key) ??
+        this.#awaited.find(({ wanted }) => wanted.at === event.key)?.wanted;
+      const from = own?.value === value ? own?.from : undefined;
+      changes.push({ ...name, value, from, at: event.key, revision: event.modRevision });
+    }
+    for (const { change, reason } of await this.#written(changes)) {
+      const { at, revision } = change as typeof changes[number];
+      this.#refuse(at, revision, reason);
+    }
+  }
+
+  /** Applies changes to the copy, and tries again while the disk fails: none may be left out. */
+  async #written(changes: readonly KvChange[], quiet = false) {
+    const { signal } = this.#closed;
+    for (;;) {
+      try {
+        const refused = await this.#copy.apply(changes, quiet);
+        this.#diskProblem = undefined;
+        return refused;
+      } catch (error) {
+        if (!(error instanceof DurableFileError) || signal.aborted) throw error;
+        for (const { wanted, timer } of this.#awaited.splice(0)) {
+          clearTimeout(timer);
+          wanted.reject(error);
+        }
+        this.#diskProblem = `the copy can't be written: ${error.summary}`;
+        await sleep(DISK_PAUSE, signal);
+        if (signal.aborted) throw error;
+      }
+    }
+  }
+
+  #refuse(at: string, revision: number, reason: string): void {
+    this.#refused++;
+    this.#log.warn("KV entry of etcd not taken", { key: at, reason });
+    this.#refusals.delete(at);
+    this.#refusals.set(at, { revision, reason });
+    const [oldest] = this.#refusals.keys();
+    if (this.#refusals.size > MOST_STEPS * 10 && oldest !== undefined) {
+      this.#refusals.delete(oldest);
+    }
+  }
+
+  /** Makes the copy agree with etcd, or puts it into etcd if that has no table yet. */
+  async #synchronise(): Promise<{ table: string; revision: number }> {
+    const { signal } = this.#closed;
+    const origin = (await this.#origin.read())?.trim();
+    const found = await this.#client.get(this.#keys.table, { signal });
+    const table = found?.value ?? await this.#import();
+    const content = new Map<string, Map<string, string>>();
+    let revision = 0;
+    let bytes = 0;
+    let count = 0;
+    for await (const page of this.#client.scan(this.#keys.folderOf(table), { signal })) {
+      revision = page.revision;
+      for (const { key: at, value, utf8, modRevision } of page.entries) {
+        const name = utf8 ? this.#keys.parse(at) : undefined;
+        if (name === undefined) {
+          this.#refuse(at, modRevision, "it is not a namespace, a slash and a key in UTF-8");
+          continue;
+        }
+        // More than this is refused in any case, and need not be kept until then.
+        bytes += bytesOfEntry(name.key, value);
+        if (++count > this.#options.maxKvKeys || bytes > this.#options.maxKvBytes) {
+          this.#refuse(at, modRevision, "the KV table is full (maxKvKeys, maxKvBytes)");
+          continue;
+        }
+        const values = content.get(name.namespace) ?? new Map<string, string>();
+        values.set(name.key, value);
+        content.set(name.namespace, values);
+      }
+    }
+    await this.#agree(content, table, origin);
+    if (origin !== table) await this.#origin.write(`${table}\n`, null);
+    return { table, revision };
+  }
+
+  async #agree(
+    content: ReadonlyMap<string, ReadonlyMap<string, string>>,
+    table: string,
+    origin: string | undefined,
+  ): Promise<void> {
+    const changes = await this.#copy.differences(content);
+    if (changes.length === 0) return;
+    const isFirst = origin !== table && this.#copy.valueCount > 0;
+    if (isFirst) this.#copy.keepBeforeEtcd();
+    const refusals = await this.#written(changes, true);
+    for (const { change: { namespace, key }, reason } of refusals) {
+      this.#refuse(this.#keys.keyOf(table, namespace, key), 0, reason);
+    }
+    const deleted = changes.filter(({ value }) => value === undefined).length;
+    const fields = { put: changes.length - deleted - refusals.length, deleted };
+    if (isFirst) this.#log.warn("KV table of etcd taken, it differs from this server's", fields);
+    else this.#log.info("KV changes of etcd taken", fields);
+  }
+
+  /**
+   * Puts the copy into etcd under a new name, and then makes this the table, unless another name
+   * server was faster.
+   *
+   * @returns the name of the table
+   */
+  async #import(): Promise<string> {
+    const { signal } = this.#closed;
+    const table = crypto.randomUUID().slice(0, 8);
+    let steps: EtcdOperation[] = [];
+    let characters = 0;
+    let values = 0;
+    const flush = async () => {
+      if (steps.length > 0) {
+        await this.#client.transact({ compare: [], success: steps }, { signal });
+      }
+      values += steps.length;
+      steps = [];
+      characters = 0;
+    };
+    let winner = "";
+    try {
+      for (const [namespace, key, value] of this.#copy.entries()) {
+        const at = this.#keys.keyOf(table, namespace, key);
+        characters += at.length + value.length;
+        if (steps.length === MOST_STEPS || characters > MOST_CHARACTERS) await flush();
+        steps.push({ type: "put", key: at, value });
+      }
+      await flush();
+      const { succeeded, found } = await this.#client.transact({
+        compare: [{ key: this.#keys.table, createRevision: 0 }],
+        success: [{ type: "put", key: this.#keys.table, value: table }],
+        failure: [{ type: "get", key: this.#keys.table }],
+      }, { signal });
+      winner = succeeded ? table : found[0]?.value ?? "";
+    } finally {
+      // A transaction of unknown outcome may have made it the table: it is then found at the next try.
+      if (winner !== "" && winner !== table) {
+        await this.#client.deletePrefix(this.#keys.folderOf(table)).catch(() => {});
+      }
+    }
+    if (winner === table) this.#log.info("KV table put into etcd", { values });
+    return winner;
+  }
+
+  /** Notes how etcd stands, and logs when this has changed. */
+  #report(failure: unknown): void {
+    if (this.#closed.signal.aborted) return;
+    this.#problem = failure === undefined ? undefined : reasonOf(failure);
+    const follows = failure === undefined;
+    if (follows === this.#follows) return;
+    this.#follows = follows;
+    if (follows) this.#log.info("KV table follows etcd");
+    else this.#log.warn("KV table does not follow etcd", { reason: errorMessage(failure) });
+  }
+}
+
+function undoOf(at: string, before: EtcdEntry | undefined): EtcdOperation {
+  return before === undefined
+    ? { type: "delete", key: at }
+    : { type: "put", key: at, value: before.value };
+}
+
+/** The reason of a failure, without addresses: it goes to clients, too. */
+function reasonOf(error: unknown): string {
+  if (error instanceof DurableFileError) return error.summary;
+  if (!(error instanceof EtcdError)) return errorMessage(error);
+  switch (error.fault) {
+    case "unavailable":
+      return "etcd does not answer";
+    case "denied":
+      return "etcd does not allow it";
+    default:
+      return error.message.replace(/^https?:\/\/\S+: /, "");
+  }
+}
+
+function asKvError(error: unknown): unknown {
+  if (!(error instanceof EtcdError)) return error;
+  const outcome = error.maybeDone
+    ? "it is not known whether the change was made, read the value"
+    : "nothing was changed";
+  return new KvConfigError(`the KV table can't be changed: ${reasonOf(error)}; ${outcome}`);
+}
