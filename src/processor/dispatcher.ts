@@ -70,11 +70,14 @@ export class Dispatcher implements RequestHandler {
       const response = queue === undefined
         ? handler(request, peer)
         : queue.run(handler, request, peer);
-      if (!(response instanceof Promise)) return response;
-      return response.catch((error) => errorReply(error, request, this.#log));
+      return response instanceof Promise ? this.#orError(response, request) : response;
     } catch (error) {
       return errorReply(error, request, this.#log);
     }
+  }
+
+  #orError(reply: Promise<Reply>, request: Command): Promise<Reply> {
+    return reply.catch((error) => errorReply(error, request, this.#log));
   }
 
   disconnected(peer: Peer): void {

@@ -370,11 +370,12 @@ export class Connection implements SocketHandler, Peer, MemoryHolder {
     if ((request.flag & Flag.RESPONSE) !== 0) return;
     if (frame.end > frame.headerEnd) request.body = frame.owned ? frame.body : frame.body.slice();
     const response = this.#context.handler.handle(request, this);
-    if (!(response instanceof Promise)) {
-      this.#answer(request, response);
-      if (frame.owned) this.#context.pool.give(frame.bytes);
-      return;
-    }
+    if (response instanceof Promise) return this.#answerLater(frame, request, response);
+    this.#answer(request, response);
+    if (frame.owned) this.#context.pool.give(frame.bytes);
+  }
+
+  #answerLater(frame: Frame, request: Command, response: Promise<Reply>): void {
     this.#inFlight++;
     const since = this.#lastActive;
     const size = sizeOf(frame);
@@ -405,10 +406,15 @@ export class Connection implements SocketHandler, Peer, MemoryHolder {
     const { encoder, counters, clock } = this.#context;
     counters.bytesOut += encoder.length;
     const large = encoder.length > LARGE_WRITE;
-    if (large) this.#context.slice.run(() => encoder.flush(this.#socket));
+    if (large) this.#flushInSlice();
     else encoder.flush(this.#socket);
     if (large || this.#socket.full) this.#countUnsent(this.#socket.unsent);
     if (counters.requests.leaving > 0) counters.requests.left(clock.monotonic() - since);
+  }
+
+  #flushInSlice(): void {
+    const { encoder, slice } = this.#context;
+    slice.run(() => encoder.flush(this.#socket));
   }
 
   #countUnsent(unsent: number): void {
