@@ -216,14 +216,19 @@ function hasOneOpaque(header: Uint8Array): boolean {
   return !text.includes("\\") && text.indexOf("opaque") === text.lastIndexOf("opaque");
 }
 
+/** Two words at a time, as each multiplication waits for the one before it. */
 function hash(view: DataView, start: number, end: number, seed: number): number {
   let value = seed;
+  let other = end - start;
   let at = start;
-  for (; at + 4 <= end; at += 4) {
+  for (; at + 8 <= end; at += 8) {
     value = Math.imul(value ^ view.getInt32(at, true), 0x9e3779b1);
     value ^= value >>> 15;
+    other = Math.imul(other ^ view.getInt32(at + 4, true), 0x85ebca6b);
+    other ^= other >>> 15;
   }
   for (; at < end; at++) value = Math.imul(value ^ view.getUint8(at), 0x01000193);
+  value = Math.imul(value ^ (other << 16 | other >>> 16), 0x9e3779b1);
   return value ^ (value >>> 13);
 }
 
