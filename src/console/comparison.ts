@@ -6,14 +6,17 @@ export interface Comparison {
   /** The time at which it was made, ISO 8601. */
   readonly at: string;
   readonly differences: readonly Difference[];
-  /** The requests that were not answered, or refused. */
+  /** The number of differences found; those that are listed may be the first of them. */
+  readonly total: number;
+  /** What a server did not tell, so that nothing is known about it. */
   readonly partial: readonly {
     readonly server: string;
-    readonly what: string;
+    readonly what: "connection" | "brokers" | "topics" | "routes" | "kv" | "config";
+    /** Null when there was no response. */
     readonly code: number | null;
-    readonly remark: string | null;
+    readonly remark: string;
   }[];
-  /** Whether there are more differences than it lists. */
+  /** Whether a limit ended it: there may be more differences. */
   readonly truncated: boolean;
 }
 

@@ -67,14 +67,3 @@ export function useOf(data: QueueData, queue: number): QueueUse {
 export function showPermission(perm: number): string {
   return `${perm & READ ? "R" : "-"}${perm & WRITE ? "W" : "-"}${perm & 1 ? "X" : "-"}`;
 }
-
-/** The order configuration, `group:queues;group:queues`, in its parts; undefined if it is not written so. */
-export function orderParts(text: string): { group: string; queues: string }[] | undefined {
-  const parts = text.split(";").filter((it) => it !== "").map((part) => {
-    const colon = part.lastIndexOf(":");
-    return { group: part.slice(0, colon), queues: part.slice(colon + 1) };
-  });
-  return parts.every(({ group, queues }) => group !== "" && /^\d+$/.test(queues))
-    ? parts
-    : undefined;
-}

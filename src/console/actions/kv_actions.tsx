@@ -3,8 +3,11 @@ import { pathOf, send } from "../api.ts";
 import { t } from "../i18n.ts";
 import { isolate } from "../isolate.ts";
 import { ORDER_TOPIC_CONFIG } from "../order_config.ts";
+import { useResource } from "../resource.ts";
+import { may } from "../session.ts";
 import { Name } from "../view/name.tsx";
 import { ActionDialog, type Done } from "./action_dialog.tsx";
+import type { ServerOptions } from "./option_action.tsx";
 import { ThisServerOnly } from "./this_server_only.tsx";
 
 /** A key of the KV table. */
@@ -82,10 +85,12 @@ function subjectOf({ namespace, key }: KvKey): { namespace: string; key: string 
 
 /** Says who notices that a key of a namespace changes. */
 export function KvConsequences({ namespace }: { namespace: string }) {
+  const { data } = useResource<ServerOptions>(may("config:read") ? "config/options" : undefined);
+  const store = data?.options.find(({ name }) => name === "kvStore")?.value;
   return (
     <>
       <p>{t(namespace === ORDER_TOPIC_CONFIG ? "kv.whoOrder" : "kv.who")}</p>
-      <ThisServerOnly />
+      {store === "etcd" ? <p>{t("kv.shared")}</p> : <ThisServerOnly />}
     </>
   );
 }

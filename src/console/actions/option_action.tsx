@@ -23,6 +23,11 @@ export interface ServerOption {
   readonly group: string;
 }
 
+/** The answer of `/api/v1/config/options`. */
+export interface ServerOptions {
+  readonly options: readonly ServerOption[];
+}
+
 /** The answer to a change of options. */
 interface Changed {
   readonly changed: Readonly<Record<string, { readonly before: string; readonly after: string }>>;

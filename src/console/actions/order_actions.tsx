@@ -9,11 +9,11 @@ import {
   type OrderPart,
   parseOrderConfig,
 } from "../order_config.ts";
+import type { RouteAnswer } from "../route_data.ts";
 import { Name } from "../view/name.tsx";
 import { Notice, ProblemNotice } from "../view/notice.tsx";
 import { ActionDialog } from "./action_dialog.tsx";
 import { KvConsequences, putKey } from "./kv_actions.tsx";
-import type { RouteAnswer } from "./route_answer.ts";
 
 interface OrderDialogProps {
   /** The topic, when it is chosen already. */

@@ -4,6 +4,7 @@ import { t } from "../i18n.ts";
 import { isolate } from "../isolate.ts";
 import { ORDER_TOPIC_CONFIG } from "../order_config.ts";
 import { useResource } from "../resource.ts";
+import type { RouteAnswer } from "../route_data.ts";
 import { Loading } from "../view/loading.tsx";
 import { Name } from "../view/name.tsx";
 import { Names } from "../view/names.tsx";
@@ -11,7 +12,6 @@ import { ProblemNotice } from "../view/notice.tsx";
 import type { ListPage } from "../view/pager.tsx";
 import { ActionDialog, type Done } from "./action_dialog.tsx";
 import { OrderDialog } from "./order_actions.tsx";
-import type { RouteAnswer } from "./route_answer.ts";
 import { ThisServerOnly } from "./this_server_only.tsx";
 import { IfMayWrite, writeRefusal } from "./write_access.tsx";
 
@@ -166,8 +166,7 @@ async function deleteTopic(topic: string, cluster: string): Promise<Done> {
           </p>
         )}
         <p>
-          {removedFrom.length === 0 ? t("topicAction.nowhere") : t("topicAction.comesBack")}{" "}
-          <Names names={removedFrom} />
+          {t("topicAction.comesBack")} <Names names={removedFrom} />
         </p>
       </>
     ),

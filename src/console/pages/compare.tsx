@@ -35,7 +35,8 @@ interface ConfigComparison {
   }[];
   readonly items: readonly {
     readonly name: string;
-    readonly values: Readonly<Record<string, string>>;
+    /** By address; null where the server does not report it, nothing where it has no such option. */
+    readonly values: Readonly<Record<string, string | null>>;
   }[];
 }
 
@@ -152,7 +153,7 @@ function Differences({ other }: { other: string }) {
 }
 
 function Compared({ comparison }: { comparison: Comparison }) {
-  const { left, right, at, differences, partial, truncated } = comparison;
+  const { left, right, at, differences, total, partial, truncated } = comparison;
   const equal = differences.length === 0;
   return (
     <>
@@ -163,15 +164,22 @@ function Compared({ comparison }: { comparison: Comparison }) {
         <Notice
           key={`${server} ${what}`}
           tone="bad"
-          title={t("compare.partial", { server, what, code: code ?? "-" })}
+          title={t("compare.partial", { server, what: t(`compare.what.${what}`) })}
         >
-          {remark && <p dir="auto">{remark}</p>}
+          <p dir="auto">{remark}{code !== null && ` (${t("compare.code", { code })})`}</p>
         </Notice>
       ))}
-      {truncated && <Notice tone="warn">{t("compare.truncated")}</Notice>}
-      {equal && (partial.length === 0
-        ? <Notice tone="ok">{t("compare.equal", { left, right })}</Notice>
-        : <Notice tone="warn">{t("compare.equalSoFar")}</Notice>)}
+      {truncated && (
+        <Notice tone="warn">
+          {t("compare.truncated", { shown: number(differences.length), total: number(total) })}
+        </Notice>
+      )}
+      {equal && partial.length === 0 && (
+        <Notice tone="ok">{t("compare.equal", { left, right })}</Notice>
+      )}
+      {equal && partial.length > 0 && partial.every(({ what }) => what !== "connection") && (
+        <Notice tone="warn">{t("compare.equalSoFar")}</Notice>
+      )}
       {findingsOf(differences).map((finding) => (
         <FindingNotice
           key={`${finding.about} ${finding.lacking ?? ""}`}
@@ -311,9 +319,10 @@ function Configurations() {
                 ...servers.filter(({ ok }) => ok).map(({ address }) => ({
                   id: address,
                   title: address,
-                  cell: ({ values }: ConfigComparison["items"][number]) => (
-                    <Value text={Object.hasOwn(values, address) ? values[address] ?? null : null} />
-                  ),
+                  cell: ({ values }: ConfigComparison["items"][number]) =>
+                    Object.hasOwn(values, address)
+                      ? <Value text={values[address] ?? null} />
+                      : <span class="muted">{t("compare.noOption")}</span>,
                 })),
               ]}
             />
@@ -324,7 +333,7 @@ function Configurations() {
   );
 }
 
-/** A value of a name server; a dash for none. */
+/** A value of a name server, or that it has none. */
 function Value({ text }: { text: string | null }) {
   if (text === null) return <Badge tone="bad">{t("compare.none")}</Badge>;
   return <Name code>{text}</Name>;

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { OptionDialog, type ServerOption } from "../actions/option_action.tsx";
+import { OptionDialog, type ServerOption, type ServerOptions } from "../actions/option_action.tsx";
 import { IfMayWrite, writeRefusal } from "../actions/write_access.tsx";
 import { t } from "../i18n.ts";
 import { useResource } from "../resource.ts";
@@ -9,15 +9,11 @@ import { Name } from "../view/name.tsx";
 import { SearchBox } from "../view/search_box.tsx";
 import { type Column, Table } from "../view/table.tsx";
 
-interface Options {
-  readonly options: readonly ServerOption[];
-}
-
 /** `#/config`: the options, those that are not at their default first. */
 export function ConfigPage() {
   const [search, setSearch] = useState("");
   const [changing, setChanging] = useState<ServerOption>();
-  const options = useResource<Options>("config/options", { events: ["configChanged"] });
+  const options = useResource<ServerOptions>("config/options", { events: ["configChanged"] });
   const columns = columnsOf(writeRefusal("config:write") === undefined, setChanging);
   return (
     <>

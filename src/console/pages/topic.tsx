@@ -5,10 +5,10 @@ import { pathOf, withQuery } from "../api.ts";
 import { TOPIC_EVENTS } from "../broker_data.ts";
 import { number } from "../format.ts";
 import { t } from "../i18n.ts";
+import { parseOrderConfig } from "../order_config.ts";
 import { useResource } from "../resource.ts";
 import {
   type BrokerData,
-  orderParts,
   type QueueData,
   type QueueMapping,
   type RouteAnswer,
@@ -211,7 +211,7 @@ function Groups({ route }: { route: RouteData }) {
 }
 
 function Order({ text }: { text: string }) {
-  const parts = orderParts(text);
+  const parts = parseOrderConfig(text);
   return (
     <>
       <h3>{t("topic.order")}</h3>
@@ -219,9 +219,9 @@ function Order({ text }: { text: string }) {
         <Table
           label={t("topic.order")}
           rows={parts}
-          rowKey={({ group }) => group}
+          rowKey={({ broker }) => broker}
           columns={[
-            { id: "group", title: t("topic.group"), cell: ({ group }) => <Name>{group}</Name> },
+            { id: "group", title: t("topic.group"), cell: ({ broker }) => <Name>{broker}</Name> },
             {
               id: "queues",
               title: t("topic.orderQueues"),

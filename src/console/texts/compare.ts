@@ -16,13 +16,18 @@ export const compare = {
   "compare.again": ["Compare again", "重新对比"],
   "compare.title": ["This server and {other}", "本服务器与 {other}"],
   "compare.at": ["Compared at", "对比时间"],
-  "compare.partial": [
-    "{server}: {what} could not be read (code {code})",
-    "{server}:无法读取 {what}(代码 {code})",
-  ],
+  "compare.partial": ["Not known from {server}: {what}", "未能从 {server} 获知:{what}"],
+  "compare.code": ["code {code}", "代码 {code}"],
+  "compare.what.connection": ["everything, because it does not answer", "全部内容(无响应)"],
+  "compare.what.brokers": ["its brokers", "Broker"],
+  "compare.what.topics": ["its topics", "Topic"],
+  "compare.what.routes": ["routes of topics", "Topic 路由"],
+  "compare.what.kv": ["KV values", "KV 值"],
+  "compare.what.config": ["its configuration", "配置"],
+  "compare.noOption": ["no such option", "无此选项"],
   "compare.truncated": [
-    'There are more differences than are listed. "rocketmq-namesrv diff" lists all.',
-    '差异过多,未全部列出。"rocketmq-namesrv diff" 可列出全部。',
+    'Not all differences are listed: {shown} of {total} that were found before the limit. "rocketmq-namesrv diff" lists all.',
+    '未列出全部差异:达到上限前共发现 {total} 个,显示 {shown} 个。"rocketmq-namesrv diff" 可列出全部。',
   ],
   "compare.equal": [
     "{left} and {right} have the same brokers, topics and KV values.",
@@ -105,13 +110,13 @@ export const compare = {
     "{has} 上有而 {lacks} 上没有的键:{count}",
   ],
   "compare.kvLacking.why": [
-    'KV values are written to each name server: {lacks} was left out or down. "rocketmq-namesrv kv copy" brings it what it lacks.',
-    'KV 值需要写入每个名字服务器:{lacks} 被遗漏或当时不可用。"rocketmq-namesrv kv copy" 可补齐。',
+    'Without kvStore=etcd, KV values are written to each name server: {lacks} was left out or down. "rocketmq-namesrv kv copy" brings it what it lacks.',
+    '未使用 kvStore=etcd 时,KV 值需要写入每个名字服务器:{lacks} 被遗漏或当时不可用。"rocketmq-namesrv kv copy" 可补齐。',
   ],
   "compare.kvDiffers": ["Keys with another value: {count}", "值不同的键:{count}"],
   "compare.kvDiffers.why": [
-    "KV values are written to each name server: the last write has reached one of them only.",
-    "KV 值需要写入每个名字服务器:最近一次写入只到达其中一个。",
+    "Without kvStore=etcd, KV values are written to each name server: the last write has reached one of them only.",
+    "未使用 kvStore=etcd 时,KV 值需要写入每个名字服务器:最近一次写入只到达其中一个。",
   ],
   "compare.config": [
     "Configuration of all name servers, where it differs",

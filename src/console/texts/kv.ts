@@ -37,6 +37,10 @@ export const kv = {
     "Clients of the topic get it with their next route query (every 30 s by default): producers of ordered messages then use these queues. Brokers get it with the answer to their next registration.",
     "该 Topic 的客户端在下次查询路由时得到它(默认每 30 秒):顺序消息的生产者随后使用这些队列。Broker 在下次注册的响应中得到它。",
   ],
+  "kv.shared": [
+    "The KV table is in etcd (kvStore): the change reaches all name servers that use it.",
+    "KV 表保存在 etcd 中(kvStore):更改会到达使用它的所有名字服务器。",
+  ],
   "kv.added": ["{namespace} {key} was added.", "已添加 {namespace} {key}。"],
   "kv.same": ["{namespace} {key} had this value already.", "{namespace} {key} 原本就是此值。"],
   "kv.changed": [

@@ -27,5 +27,4 @@ export const topicActions = {
     "Each broker that still has the topic registers it again with its next changed registration:",
     "仍承载该 Topic 的 Broker 会在下次变更注册时重新注册它:",
   ],
-  "topicAction.nowhere": ["No broker had it.", "没有 Broker 承载它。"],
 } as const;
