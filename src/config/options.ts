@@ -460,19 +460,25 @@ const ACCESS = {
   }),
   auditFile: path({
     default: "",
-    doc: "File to which every change and every refusal is written, as a line of JSON. Empty: none.",
+    doc: "File to which every change is written, as a line of JSON. Empty: none, nor of refusals.",
+  }),
+  auditRefusalsFile: path({
+    default: "",
+    defaultDoc: "auditFile with .refused at its end",
+    doc: "File of the requests that were refused, likewise. It is rotated by itself, so that " +
+      "strangers can't push out the records of changes.",
   }),
   auditFileMaxBytes: int({
     default: 100 * MiB,
     range: [1024, MAX_INT],
     applies: "restart",
-    doc: "Size in bytes at which the audit file is rotated.",
+    doc: "Size in bytes at which either audit file is rotated.",
   }),
   auditFileCount: int({
     default: 10,
     range: [1, 1000],
     applies: "restart",
-    doc: "Number of rotated audit files that are kept.",
+    doc: "Number of rotated audit files that are kept, of changes and of refusals each.",
   }),
   auditSync: flag({
     default: false,
@@ -490,20 +496,20 @@ const ACCESS = {
     default: 16 * MiB,
     range: [1024, MAX_INT],
     applies: "live",
-    doc: "Bytes of audit records kept in memory while the audit file can't be written. Further " +
+    doc: "Bytes of audit records kept in memory while their file can't be written. Further " +
       "records are lost, and counted.",
   }),
   auditRecentRecords: int({
     default: 1000,
     range: [1, 100_000],
     applies: "live",
-    doc: "Number of recent audit records that the HTTP port can show.",
+    doc: "Number of recent changes, and of recent refusals, that the HTTP port can show.",
   }),
   auditRecentMaxBytes: int({
     default: 4 * MiB,
     range: [1024, 1024 * MiB],
     applies: "live",
-    doc: "Characters of these records as JSON, in all. Over it, the oldest are forgotten.",
+    doc: "Characters of each of the two as JSON. Over it, the oldest are forgotten.",
   }),
 } as const satisfies Record<string, Option>;
 

@@ -765,7 +765,7 @@ const ACCESS = {
   },
   "audit file can be written again": {
     levels: ["INFO"],
-    fields: ["lost"],
+    fields: ["file", "lost"],
     meaning: "The records that waited are in the file. `lost` of them are not, since the start.",
   },
 } as const satisfies Rows;

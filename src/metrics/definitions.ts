@@ -570,13 +570,13 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
       }),
       counter(
         "audit_records_lost_total",
-        "Records that are not in auditFile, because it could not be written for too long.",
+        "Records that are in no audit file, because it could not be written for too long.",
         { read: ({ access }) => sample(access.audit.lost) },
       ),
-      counter("audit_write_failures_total", "Failed attempts to write auditFile.", {
+      counter("audit_write_failures_total", "Failed attempts to write an audit file.", {
         read: ({ access }) => sample(access.audit.failures),
       }),
-      gauge("audit_failing", "1 while auditFile can't be written, else 0.", {
+      gauge("audit_failing", "1 while an audit file can't be written, else 0.", {
         read: ({ access }) => sample(access.audit.failure === undefined ? 0 : 1),
       }),
       gauge("audit_waiting_bytes", "Bytes of records that wait for the disk.", {

@@ -50,9 +50,11 @@ export class Rules {
     await Deno.writeTextFile(`${this.folder}/access.yml`, text, { mode: 0o600 });
   }
 
+  /** The records of both audit files. */
   async audit(): Promise<AuditRecord[]> {
-    const text = await Deno.readTextFile(`${this.folder}/audit.log`);
-    return text.split("\n").slice(0, -1).map((line) => JSON.parse(line));
+    const paths = ["audit.log", "audit.log.refused"].map((name) => `${this.folder}/${name}`);
+    const texts = await Promise.all(paths.map((path) => Deno.readTextFile(path)));
+    return texts.flatMap((text) => text.split("\n").slice(0, -1).map((line) => JSON.parse(line)));
   }
 }
 

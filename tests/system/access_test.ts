@@ -100,14 +100,17 @@ class Guarded implements AsyncDisposable {
     await this.server.err.find(new RegExp(`access rules loaded .*generation=${generation} `));
   }
 
-  /** The records of the audit file, when there are so many. */
+  /** The records of both audit files, by time, when there are so many. */
   async audit(count: number): Promise<AuditRecord[]> {
     let lines: string[] = [];
     await until(async () => {
-      lines = (await Deno.readTextFile(this.home.file("audit.log"))).split("\n").slice(0, -1);
+      const paths = ["audit.log", "audit.log.refused"].map((name) => this.home.file(name));
+      const texts = await Promise.all(paths.map((path) => Deno.readTextFile(path)));
+      lines = texts.flatMap((text) => text.split("\n").slice(0, -1));
       return lines.length >= count;
     }, `${count} records`);
-    return lines.map((line) => JSON.parse(line));
+    const records: AuditRecord[] = lines.map((line) => JSON.parse(line));
+    return records.sort((one, other) => Date.parse(one.time) - Date.parse(other.time));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -251,6 +254,34 @@ describe("access control", () => {
     assert.ok(failed.err.every((line) => !line.includes(SECRET)));
   });
 
+  it("rules are read again at SIGHUP, when no change of their folder was seen", async () => {
+    await using home = await Home.make();
+    const link = home.file("current");
+    const use = async (folder: string) => {
+      await Deno.symlink(home.file(folder), home.file("next"));
+      await Deno.rename(home.file("next"), link);
+    };
+    for (const [folder, mode] of [["audit", "audit"], ["enforce", "enforce"]] as const) {
+      await Deno.mkdir(home.file(folder));
+      const path = await home.write(`${folder}/access.yml`, RULES(mode));
+      await Deno.chmod(path, 0o600);
+    }
+    await use("audit");
+    const config = await home.configFile({ accessFile: `${link}/access.yml` });
+    await using server = await ServerProcess.start({ home, args: ["-c", config] });
+    await using peer = await Peer.connect(server.port);
+    const begun = Date.now();
+    for (let change = 1; change <= 5; change++) {
+      const enforcing = change % 2 === 1;
+      await use(enforcing ? "enforce" : "audit");
+      server.kill("SIGHUP");
+      await server.err.find(new RegExp(`access rules loaded .*generation=${change + 1} `));
+      assert.equal((await peer.call(kvPut("N", "K", "V"))).code, enforcing ? 16 : 0);
+    }
+    // Without the signal, the server looks every 5 s.
+    assert.ok(Date.now() - begun < 15_000, `${Date.now() - begun} ms`);
+  });
+
   it("10 000 accounts are changed under load, and no query is decided by a part of them", async () => {
     const many = (note: string) =>
       RULES("enforce") +
@@ -365,17 +396,19 @@ describe("the HTTP port under rules", () => {
     }
     const headers = { authorization: "Bearer AK-all.x" };
     const answer = await http.get("/api/v1/access/refusals", { headers });
-    const { items } = await answer.json();
+    const items: Record<string, string>[] = (await answer.json()).items;
     assert.deepEqual(
-      items.map(({ who, permission }: Record<string, string>) => `${who} ${permission}`).sort(),
+      items.map(({ who, permission }) => `${who} ${permission}`).sort(),
       [
-        "127.0.0.0/24 access:read",
-        "127.0.0.0/24 cluster:read",
-        "127.0.0.0/24 config:read",
-        "127.0.0.0/24 kv:read",
+        ...["127.0.0.0/24", "?AK-view"].flatMap((who) =>
+          ["access", "cluster", "config", "kv"].map((what) => `${who} ${what}:read`)
+        ),
         "AK-view access:read",
       ],
     );
+    const tokens = await http.get("/api/v1/audit?account=%3FAK-none&limit=1", { headers });
+    const [made] = (await tokens.json()).items;
+    assert.deepEqual([made.reason, made.authenticated], ["unknown_account", "no"]);
     const audit = await http.get("/api/v1/audit?account=AK-view&limit=1", { headers });
     const [{ time: _, peer: __, ...record }] = (await audit.json()).items;
     assert.deepEqual(record, {
@@ -445,6 +478,17 @@ describe("access commands", () => {
     assert.match((await peer.call(long)).remark ?? "", /2000 bytes; the limit is 1024/);
     const refused = await runCommand(["access", "list", "-n", address]);
     assert.match(refused.err, /access denied: access:read on - needs an account .* \(code 16\)/);
+  });
+
+  it("report a broker whose QUERY_DATA_VERSION is refused: the broker itself shows no error", async () => {
+    await using guarded = await Guarded.start(RULES("enforce"));
+    const admin = await adminOf(guarded);
+    const extFields = { ...IDENTITY, brokerId: "0" };
+    const query = { code: RequestCode.QUERY_DATA_VERSION, extFields };
+    assert.equal((await guarded.peer.call(query)).code, 16);
+    const report = await runCommand(["access", "report", ...admin]);
+    assert.equal(report.code, 1);
+    assert.match(report.out, /127\.0\.0\.0\/24 +broker +\S*DefaultCluster\S* +unsigned +1 /);
   });
 });
 

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { FakeTime } from "@std/testing/time";
 import type { AppendFileSystem } from "../../../src/audit/append_file.ts";
-import { AuditFileError, AuditLog, type AuditOptions } from "../../../src/audit/audit_log.ts";
+import { AuditFileError } from "../../../src/audit/audit_file.ts";
+import { AuditLog, type AuditOptions } from "../../../src/audit/audit_log.ts";
 import type { AuditRecord } from "../../../src/audit/record.ts";
 import { RecordedLog } from "../../support/recorded_log.ts";
 import { until } from "../../support/wait.ts";
@@ -10,6 +11,7 @@ import { RequestCode } from "../../../src/protocol/codes.ts";
 
 const OPTIONS: AuditOptions = {
   auditFile: "",
+  auditRefusalsFile: "",
   auditFileMaxBytes: 1_000_000,
   auditFileCount: 2,
   auditSync: false,
@@ -121,6 +123,29 @@ describe("AuditLog", () => {
     });
   });
 
+  it("loses no change to refusals, however many there are", async () => {
+    await withFile(async (path, open) => {
+      const audit = await open({ auditFileMaxBytes: 1000, auditMaxWaitingBytes: 2000 });
+      audit.add(record("change"));
+      for (let i = 0; i < 100; i++) await audit.add(record("refused", { outcome: "denied" }));
+      audit.add(record("another"));
+      assert.deepEqual(
+        audit.recent({}, 100).map(({ resource }) => resource),
+        ["another", ...new Array(5).fill("refused"), "change"],
+      );
+      await audit.close();
+      assert.deepEqual(resources(path), ["change", "another"]);
+      assert.deepEqual(new Set(resources(`${path}.refused`)), new Set(["refused"]));
+    });
+    await withFile(async (path, open) => {
+      const audit = await open({ auditRefusalsFile: `${path}.elsewhere` });
+      audit.add(record("refused", { outcome: "denied" }));
+      await audit.close();
+      assert.deepEqual(resources(`${path}.elsewhere`), ["refused"]);
+      await assert.rejects(open({ auditRefusalsFile: path }), AuditFileError);
+    });
+  });
+
   it("has records on the disk before they are answered, where that is wanted", async () => {
     const disk = new FailingDisk();
     await withFile(async (path, open) => {
@@ -213,9 +238,13 @@ describe("AuditLog", () => {
     }
     const names = (filter = {}, limit = 100) =>
       audit.recent(filter, limit).map(({ resource }) => resource);
-    assert.deepEqual(names(), ["49", "48", "47", "46", "45"]);
+    assert.deepEqual(
+      names(),
+      Array.from({ length: 10 }, (_, i) => `${49 - i}`),
+      "five of each kind",
+    );
     assert.deepEqual(names({}, 2), ["49", "48"]);
-    assert.deepEqual(names({ outcome: "denied", account: "AK" }), ["48", "46"]);
+    assert.deepEqual(names({ outcome: "denied", account: "AK" }), ["48", "46", "44", "42", "40"]);
     assert.deepEqual(names({ action: "kv:read" }), []);
     await audit.close();
   });
