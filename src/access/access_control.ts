@@ -46,6 +46,16 @@ export interface ProvenAccount {
   readonly authenticated: "token" | "session";
 }
 
+/** A secret that proves no account. */
+export interface FailedProof {
+  readonly failed: "unknown_account" | "bad_credentials";
+  /** The one that it names. */
+  readonly accessKey?: string;
+}
+
+/** The sender of a request to the HTTP port; undefined when it names no account. */
+export type HttpSender = ProvenAccount | FailedProof | undefined;
+
 /** Most characters of an access key; no account has a longer one. */
 const MAX_ACCESS_KEY = 128;
 
@@ -177,20 +187,21 @@ export class AccessControl {
   /**
    * Decides about a request to the HTTP port that changes nothing.
    *
-   * @param proven the account of its sender
+   * @param sender what it has shown
    */
-  decideHttp(action: Action, peer: AccessPeer, proven: ProvenAccount | undefined): Decision {
-    const sender = this.#identify(peer, this.#policy());
-    return allowedByPeer(action, sender, proven?.account.accessKey) ??
-      this.decideAccount(action, peer, proven);
+  decideHttp(action: Action, peer: AccessPeer, sender: HttpSender): Decision {
+    const accessKey = sender && ("failed" in sender ? sender : sender.account).accessKey;
+    return allowedByPeer(action, this.#identify(peer, this.#policy()), accessKey) ??
+      this.decideAccount(action, peer, sender);
   }
 
   /** Decides by the account alone, as a change that is asked for over HTTP needs one. */
-  decideAccount(action: Action, peer: AccessPeer, proven: ProvenAccount | undefined): Decision {
-    if (proven === undefined) return { allowed: false, reason: "unsigned", authenticated: "no" };
-    const { account: { accessKey, identity, grants }, authenticated } = proven;
+  decideAccount(action: Action, peer: AccessPeer, sender: HttpSender): Decision {
+    if (sender === undefined) return { allowed: false, reason: "unsigned", authenticated: "no" };
+    if ("failed" in sender) return unproven(sender.failed, sender.accessKey);
+    const { account: { accessKey, identity, grants }, authenticated } = sender;
     const known = { account: accessKey, authenticated };
-    const condition = this.obstacleOf(proven.account, peer);
+    const condition = this.obstacleOf(sender.account, peer);
     if (condition !== undefined) return { ...known, allowed: false, reason: condition };
     const rule = grants.find(action);
     if (rule === undefined) return { ...known, allowed: false, reason: "no_grant" };
@@ -327,8 +338,9 @@ function isCached({ repeated, body }: Signed): boolean {
 }
 
 /** A refusal of a sender that has not proven its account. */
-function unproven(reason: Refused, accessKey: string): Decision {
-  return { allowed: false, reason, authenticated: "no", account: claimed(accessKey) };
+function unproven(reason: Refused, accessKey: string | undefined): Decision {
+  const account = accessKey === undefined ? undefined : claimed(accessKey);
+  return { allowed: false, reason, authenticated: "no", account };
 }
 
 /** An account that the sender has not proven. */

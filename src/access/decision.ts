@@ -14,6 +14,7 @@ export type Refused =
   | "unsigned"
   | "unknown_account"
   | "bad_signature"
+  | "bad_credentials"
   | "disabled"
   | "expired"
   | "network"

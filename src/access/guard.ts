@@ -4,7 +4,7 @@ import type { Log } from "../log/log.ts";
 import { ResponseCode } from "../protocol/codes.ts";
 import type { Peer } from "../remoting/peer.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
-import type { AccessControl, ProvenAccount } from "./access_control.ts";
+import type { AccessControl, HttpSender } from "./access_control.ts";
 import { type ActionOfCode, RequestAction } from "./actions.ts";
 import { type Decision, refusalRemark } from "./decision.ts";
 import type { AccessCounters } from "./counters.ts";
@@ -137,20 +137,20 @@ export class Guard {
   /**
    * Decides about a request to the HTTP port that changes nothing.
    *
-   * @param proven the account of its sender
+   * @param sender what it has shown
    * @param request method and path, for the records
    * @returns the decision, if the request is to be refused
    */
   checkHttp(
     action: Action,
     peer: RequestPeer,
-    proven: ProvenAccount | undefined,
+    sender: HttpSender,
     request: string,
   ): Decision | undefined {
     const { rules, counters } = this.#parts;
     if (rules === undefined) return undefined;
     const enforcing = rules.store.policy.mode === "enforce";
-    const decision = rules.control.decideHttp(action, peer, proven);
+    const decision = rules.control.decideHttp(action, peer, sender);
     counters.count(action.permission, decision, enforcing, this.#parts.now());
     if (decision.allowed) return undefined;
     this.#refuse(request, action, decision, peer, rules, enforcing);
@@ -161,18 +161,18 @@ export class Guard {
    * Decides about a change that is asked for over HTTP. It needs an account that may do it, even while the
    * rules only audit, and without rules nobody may.
    *
-   * @param proven the account of the sender
+   * @param sender what it has shown
    * @param request method and path, for the records
    * @returns why it is refused, or the facts for {@link record}
    */
   checkHttpChange(
     action: Action,
     peer: RequestPeer,
-    proven: ProvenAccount | undefined,
+    sender: HttpSender,
     request: string,
   ): { readonly refused: Decision } | { readonly obstacle: string } | Admitted {
     const { rules, counters, audit, now } = this.#parts;
-    const decision = rules?.control.decideAccount(action, peer, proven) ?? NOBODY;
+    const decision = rules?.control.decideAccount(action, peer, sender) ?? NOBODY;
     counters.count(action.permission, decision, true, now());
     if (!decision.allowed) {
       if (rules !== undefined) this.#refuse(request, action, decision, peer, rules, true);

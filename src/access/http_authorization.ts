@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { ProvenAccount } from "./access_control.ts";
+import type { FailedProof, HttpSender } from "./access_control.ts";
 import type { Refused } from "./decision.ts";
 import type { Account } from "./policy.ts";
 import { type Action, type Permission, PERMISSIONS } from "./permissions.ts";
@@ -113,21 +113,21 @@ export class HttpAuthorization {
     const { store, control } = this.#rules;
     // Taken first: if the rules change while a token is verified, the view is not current.
     const { policy } = store;
-    const proven = await this.#prove(credentials);
-    const mayAny = (permission: Permission) => control.mayAny(permission, peer, proven?.account);
+    const sender = await this.#prove(credentials);
+    const account = accountOf(sender);
+    const mayAny = (permission: Permission) => control.mayAny(permission, peer, account);
     const [first = "cluster:read"] = permissions;
     if (!permissions.some(mayAny)) {
-      const refusal = this.#check({ permission: first }, peer, proven, request);
+      const refusal = this.#check({ permission: first }, peer, sender, request);
       if (refusal !== undefined) return refusal;
     }
     const all = policy.mode === "audit";
-    const isOpen = () =>
-      proven?.authenticated !== "session" || credentials.session?.() === proven.account;
+    const isOpen = () => !isOfSession(sender) || credentials.session?.() === account;
     return {
       get current() {
         return store.policy === policy && isOpen() && (all || permissions.some(mayAny));
       },
-      may: (action) => all || control.decideHttp(action, peer, proven).allowed,
+      may: (action) => all || control.decideHttp(action, peer, sender).allowed,
       mayAny: (permission) => all || mayAny(permission),
     };
   }
@@ -144,9 +144,9 @@ export class HttpAuthorization {
     credentials: HttpCredentials,
     request: string,
   ): Promise<HttpRefusal | undefined> {
-    const proven = await this.#proveForChange(credentials);
-    if (this.#rules.control.accountMayAny(permission, peer, proven?.account)) return undefined;
-    const admitted = this.#admit({ permission }, peer, proven, request);
+    const sender = await this.#proveForChange(credentials);
+    if (this.#rules.control.accountMayAny(permission, peer, accountOf(sender))) return undefined;
+    const admitted = this.#admit({ permission }, peer, sender, request);
     return "status" in admitted ? admitted : undefined;
   }
 
@@ -178,12 +178,8 @@ export class HttpAuthorization {
     const account = "token" in credentials
       ? await this.#proveToken(credentials.token)
       : this.#proveKey(credentials);
-    if (account === undefined) {
-      const accessKey = "token" in credentials
-        ? accessKeyOf(credentials.token)
-        : credentials.accessKey;
-      const known = this.#rules.store.policy.accounts.has(accessKey);
-      const reason = known ? "bad_credentials" : "unknown_account";
+    if ("failed" in account) {
+      const { failed: reason, accessKey = "" } = account;
       const claimed = `?${accessKey.slice(0, MAX_ACCESS_KEY)}`;
       this.#guard.recordLogin({ account: claimed, reason }, peer, request);
       return { status: 401, detail: "there is no account with this secret" };
@@ -201,7 +197,7 @@ export class HttpAuthorization {
     credentials: HttpCredentials,
   ): Promise<{ account: string | undefined; permissions: Permission[] }> {
     const { control } = this.#rules;
-    const account = (await this.#prove(credentials))?.account;
+    const account = accountOf(await this.#prove(credentials));
     const permissions = PERMISSIONS.filter((permission) =>
       permission.endsWith(":write")
         ? control.accountMayAny(permission, peer, account)
@@ -213,46 +209,46 @@ export class HttpAuthorization {
   #check(
     action: Action,
     peer: RequestPeer,
-    proven: ProvenAccount | undefined,
+    sender: HttpSender,
     request: string,
   ): HttpRefusal | undefined {
-    const decision = this.#guard.checkHttp(action, peer, proven, request);
-    return decision && refusalOf(action, proven);
+    const decision = this.#guard.checkHttp(action, peer, sender, request);
+    return decision && refusalOf(action, sender);
   }
 
   #admit(
     action: Action,
     peer: RequestPeer,
-    proven: ProvenAccount | undefined,
+    sender: HttpSender,
     request: string,
   ): HttpRefusal | Admitted {
-    const checked = this.#guard.checkHttpChange(action, peer, proven, request);
-    if ("refused" in checked) return refusalOf(action, proven);
+    const checked = this.#guard.checkHttpChange(action, peer, sender, request);
+    if ("refused" in checked) return refusalOf(action, sender);
     if ("obstacle" in checked) return { status: 503, detail: checked.obstacle };
     return checked;
   }
 
-  async #prove(
-    { authorization, session }: HttpCredentials,
-  ): Promise<ProvenAccount | undefined> {
+  async #prove({ authorization, session }: HttpCredentials): Promise<HttpSender> {
     const known = session?.();
     if (known !== undefined) return { account: known, authenticated: "session" };
-    const token = authorization === null ? undefined : tokenOf(authorization);
-    const account = token === undefined ? undefined : await this.#proveToken(token);
-    return account && { account, authenticated: "token" };
+    if (authorization === null) return undefined;
+    const token = tokenOf(authorization);
+    if (token === undefined) return { failed: "bad_credentials" };
+    const account = await this.#proveToken(token);
+    return "failed" in account ? account : { account, authenticated: "token" };
   }
 
   /** Browsers send Basic by themselves, so it does not show that their user wants a change. */
-  #proveForChange({ authorization, session }: HttpCredentials): Promise<ProvenAccount | undefined> {
+  #proveForChange({ authorization, session }: HttpCredentials): Promise<HttpSender> {
     const bearer = authorization !== null && BEARER.test(authorization) ? authorization : null;
     return this.#prove({ authorization: bearer, session });
   }
 
-  async #proveToken(token: string): Promise<Account | undefined> {
-    if (token.length > MAX_CREDENTIAL) return undefined;
-    const accessKey = accessKeyOf(token);
+  async #proveToken(token: string): Promise<Account | FailedProof> {
+    const accessKey = token.slice(0, Math.max(0, token.lastIndexOf(".")));
     const account = this.#rules.store.policy.accounts.get(accessKey);
-    if (account === undefined) return undefined;
+    if (account === undefined) return unknownAccount(accessKey);
+    if (token.length > MAX_CREDENTIAL) return { failed: "bad_credentials", accessKey };
     const key = createHash("sha256").update(token).digest("base64");
     // An account is an object of its policy: one of other rules is another one.
     if (this.#proven.get(key) === account) return account;
@@ -267,13 +263,17 @@ export class HttpAuthorization {
       this.#proven.set(key, account);
       return account;
     }
-    return undefined;
+    return { failed: "bad_credentials", accessKey };
   }
 
-  #proveKey({ accessKey, secretKey }: { accessKey: string; secretKey: string }) {
-    if (secretKey.length > MAX_CREDENTIAL) return undefined;
+  #proveKey(
+    { accessKey, secretKey }: { accessKey: string; secretKey: string },
+  ): Account | FailedProof {
     const account = this.#rules.store.policy.accounts.get(accessKey);
-    return account?.keys.some((key) => key.isSecret(secretKey)) ? account : undefined;
+    if (account === undefined) return unknownAccount(accessKey);
+    const proves = secretKey.length <= MAX_CREDENTIAL &&
+      account.keys.some((key) => key.isSecret(secretKey));
+    return proves ? account : { failed: "bad_credentials", accessKey };
   }
 
   #isHashOf(token: string, hash: string): Promise<boolean> {
@@ -287,15 +287,25 @@ const BEARER = /^bearer /i;
 
 function refusalOf(
   { permission }: Pick<Action, "permission">,
-  proven: ProvenAccount | undefined,
+  sender: HttpSender,
 ): HttpRefusal {
-  return proven === undefined
+  const account = accountOf(sender);
+  return account === undefined
     ? { status: 401, detail: `${permission} needs an account that may do it` }
-    : { status: 403, detail: `${proven.account.accessKey} may not ${permission}` };
+    : { status: 403, detail: `${account.accessKey} may not ${permission}` };
 }
 
-function accessKeyOf(token: string): string {
-  return token.slice(0, Math.max(0, token.lastIndexOf(".")));
+/** The account that a sender has proven. */
+function accountOf(sender: HttpSender): Account | undefined {
+  return sender === undefined || "failed" in sender ? undefined : sender.account;
+}
+
+function isOfSession(sender: HttpSender): boolean {
+  return sender !== undefined && "account" in sender && sender.authenticated === "session";
+}
+
+function unknownAccount(accessKey: string): FailedProof {
+  return { failed: "unknown_account", ...(accessKey !== "" && { accessKey }) };
 }
 
 function tokenOf(authorization: string): string | undefined {
