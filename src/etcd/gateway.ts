@@ -3,6 +3,7 @@ import { errorMessage } from "../error_message.ts";
 import { EtcdCounters } from "./counters.ts";
 import { osReason } from "../os_error.ts";
 import type { Credentials } from "./credentials.ts";
+import { Deadline } from "./deadline.ts";
 import { EtcdError } from "./errors.ts";
 import { type Json, numberOf, objectOf, parseObject, textOf } from "./messages.ts";
 
@@ -19,10 +20,15 @@ export interface EtcdCall {
   readonly signal?: AbortSignal;
 }
 
-/** A stream of answers. */
+/** A stream of answers. The caller must close it. */
 export interface EtcdStream {
   readonly endpoint: string;
   readonly body: ReadableStream<Uint8Array>;
+  /** Comes when the stream is given up. */
+  readonly signal: AbortSignal;
+  /** Settles like the promise, but rejects when the stream is given up. */
+  race<T>(promise: Promise<T>): Promise<T>;
+  close(): void;
 }
 
 /** Codes of gRPC that etcd's gateway uses. */
@@ -126,15 +132,24 @@ export class Gateway {
    */
   open(path: string, body: Json, signal: AbortSignal): Promise<EtcdStream> {
     return this.#anywhere({ signal }, async (endpoint) => {
+      const token = await this.#token(endpoint);
+      const deadline = this.#deadline({ signal });
       try {
-        const token = await this.#token(endpoint, signal);
-        const response = await this.#send(endpoint, path, body, token, { signal }, (limit) => {
-          // The limit is for the beginning of the answer only.
-          clearTimeout(limit);
-        });
+        const response = await deadline.race(
+          this.#send(endpoint, path, body, token, deadline.signal),
+        );
         if (response.body === null) throw new EtcdError("unreadable", "the answer has no body");
-        return { endpoint, body: response.body };
+        // The limit is for the beginning of the answer only.
+        deadline.stopClock();
+        return {
+          endpoint,
+          body: response.body,
+          signal: deadline.signal,
+          race: (promise) => deadline.race(promise),
+          close: () => deadline.close(),
+        };
       } catch (error) {
+        deadline.close();
         if (error instanceof TokenError) this.forgetLogin();
         const { fault, message } = this.#asEtcdError(error, { signal });
         throw new EtcdError(fault, `${endpoint}: ${message}`);
@@ -214,7 +229,7 @@ export class Gateway {
   ): Promise<Json> {
     for (let repeated = false;; repeated = true) {
       const login = this.#login;
-      const token = await this.#token(endpoint, call.signal);
+      const token = await this.#token(endpoint);
       try {
         return await this.#exchange(endpoint, path, body, token, call);
       } catch (error) {
@@ -230,9 +245,9 @@ export class Gateway {
   }
 
   /** The token of the user; empty without one. Requests at the same time share one login. */
-  async #token(endpoint: string, signal: AbortSignal | undefined): Promise<string> {
+  async #token(endpoint: string): Promise<string> {
     if (this.#options.etcdUser === "") return "";
-    const login = this.#login ??= this.#logIn(endpoint, signal);
+    const login = this.#login ??= this.#logIn(endpoint);
     try {
       return await login;
     } catch (error) {
@@ -243,10 +258,10 @@ export class Gateway {
     }
   }
 
-  async #logIn(endpoint: string, signal: AbortSignal | undefined): Promise<string> {
+  async #logIn(endpoint: string): Promise<string> {
     const body = { name: this.#options.etcdUser, password: this.#credentials.password };
     try {
-      const answer = await this.#exchange(endpoint, "auth/authenticate", body, "", { signal });
+      const answer = await this.#exchange(endpoint, "auth/authenticate", body, "", {});
       return textOf(answer.token);
     } catch (error) {
       // Users can be set up before they are demanded.
@@ -264,71 +279,63 @@ export class Gateway {
     token: string,
     call: EtcdCall,
   ): Promise<Json> {
-    let limit: ReturnType<typeof setTimeout> | undefined;
+    const deadline = this.#deadline(call);
     try {
-      const response = await this.#send(endpoint, path, body, token, call, (timer) => {
-        limit = timer;
-      });
-      const text = await readText(response, this.#options.etcdMaxAnswerBytes);
+      const response = await deadline.race(
+        this.#send(endpoint, path, body, token, deadline.signal),
+      );
+      const text = await deadline.race(readText(response, this.#options.etcdMaxAnswerBytes));
       const answer = parseObject(text);
       // A method that answers with a stream wraps each message.
-      const inner = answer.error !== undefined
-        ? await Promise.reject(faultOf(objectOf(answer.error)))
-        : answer.result !== undefined
-        ? objectOf(answer.result)
-        : answer;
+      if (answer.error !== undefined && answer.result === undefined) {
+        throw faultOf(objectOf(answer.error));
+      }
+      const inner = answer.result === undefined ? answer : objectOf(answer.result);
       this.#checkCluster(inner);
       return inner;
     } catch (error) {
       throw named(endpoint, this.#asEtcdError(error, call));
     } finally {
-      clearTimeout(limit);
+      deadline.close();
     }
   }
 
-  /**
-   * Sends a request and returns the answer if its status is a success.
-   *
-   * @param started gets the timer that ends the request
-   */
+  #deadline({ timeoutMillis = this.#options.etcdRequestTimeoutMillis, signal }: EtcdCall) {
+    const sources = [this.#closed.signal, ...(signal ? [signal] : [])];
+    return new Deadline(
+      sources,
+      timeoutMillis,
+      () => new EtcdError("unavailable", `no answer within ${timeoutMillis} ms`, true),
+    );
+  }
+
+  /** Sends a request and returns the answer if its status is a success. */
   async #send(
     endpoint: string,
     path: string,
     body: Json,
     token: string,
-    { timeoutMillis = this.#options.etcdRequestTimeoutMillis, signal }: EtcdCall,
-    started: (limit: ReturnType<typeof setTimeout>) => void,
+    signal: AbortSignal,
   ): Promise<Response> {
-    const timeout = new AbortController();
-    const limit = setTimeout(() => {
-      timeout.abort(new EtcdError("unavailable", `no answer within ${timeoutMillis} ms`, true));
-    }, timeoutMillis);
-    const signals = [timeout.signal, this.#closed.signal, ...(signal ? [signal] : [])];
-    try {
-      const response = await this.#fetch(`${endpoint}/v3/${path}`, {
-        method: "POST",
-        headers: {
-          "content-type": "application/json",
-          // etcd ends the streams of a member that has lost its leader.
-          "grpc-metadata-hasleader": "true",
-          ...(token !== "" && { authorization: token }),
-        },
-        body: JSON.stringify(body),
-        // The password must not follow a redirection.
-        redirect: "error",
-        signal: AbortSignal.any(signals),
-        client: this.#credentials.client,
-      });
-      started(limit);
-      if (response.ok) return response;
-      throw faultOfAnswer(
-        response.status,
-        await readText(response, this.#options.etcdMaxAnswerBytes),
-      );
-    } catch (error) {
-      clearTimeout(limit);
-      throw error;
-    }
+    const response = await this.#fetch(`${endpoint}/v3/${path}`, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        // etcd ends the streams of a member that has lost its leader.
+        "grpc-metadata-hasleader": "true",
+        ...(token !== "" && { authorization: token }),
+      },
+      body: JSON.stringify(body),
+      // The password must not follow a redirection.
+      redirect: "error",
+      signal,
+      client: this.#credentials.client,
+    });
+    if (response.ok) return response;
+    throw faultOfAnswer(
+      response.status,
+      await readText(response, this.#options.etcdMaxAnswerBytes),
+    );
   }
 
   #asEtcdError(error: unknown, { signal }: EtcdCall): EtcdError {

@@ -60,13 +60,9 @@ export async function* watchKeys(
 ): AsyncGenerator<EtcdWatchBatch, void> {
   let next = fromRevision;
   for (let pause = FIRST_PAUSE; !signal.aborted; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
-    const ending = new AbortController();
-    let endpoint: string | undefined;
+    let stream: EtcdStream | undefined;
     try {
-      const body = watchBody(prefix, next);
-      const ends = AbortSignal.any([signal, ending.signal]);
-      const stream = await gateway.open("watch", body, ends);
-      endpoint = stream.endpoint;
+      stream = await gateway.open("watch", watchBody(prefix, next), signal);
       gateway.counters.watches++;
       for await (const message of messagesOf(gateway, options, stream, prefix, () => next)) {
         if (message.created) onState(undefined);
@@ -76,14 +72,14 @@ export async function* watchKeys(
         }
         next = Math.max(next, message.revision + 1);
       }
-      throw new EtcdError("unavailable", `${endpoint}: the watch has ended`);
+      throw new EtcdError("unavailable", `${stream.endpoint}: the watch has ended`);
     } catch (error) {
       if (!(error instanceof EtcdError) || error.fault === "compacted") throw error;
       if (signal.aborted) return;
-      if (endpoint !== undefined) gateway.leave(endpoint);
+      if (stream !== undefined) gateway.leave(stream.endpoint);
       onState(error);
     } finally {
-      ending.abort();
+      stream?.close();
     }
     await sleep(pause * (0.5 + Math.random() / 2), signal);
   }
@@ -113,11 +109,12 @@ interface Message {
 async function* messagesOf(
   gateway: Gateway,
   options: EtcdWatchOptions,
-  { endpoint, body }: EtcdStream,
+  stream: EtcdStream,
   prefix: string,
   next: () => number,
 ): AsyncGenerator<Message, void> {
-  const lines = new Lines(body, () => options.etcdMaxAnswerBytes);
+  const { endpoint, signal } = stream;
+  const lines = new Lines(stream, () => options.etcdMaxAnswerBytes);
   let held: EtcdEvent[] = [];
   let quiet = 0;
   try {
@@ -125,7 +122,7 @@ async function* messagesOf(
       const line = await lines.next(options.etcdWatchCheckMillis);
       if (line === undefined) return;
       if (line === "late") {
-        const answer = await gateway.askOne(endpoint, "kv/range", probeBody(prefix));
+        const answer = await gateway.askOne(endpoint, "kv/range", probeBody(prefix), { signal });
         const missed = revisionOf(answer) >= next();
         if (missed && ++quiet >= QUIET_CHECKS) {
           throw new EtcdError("unavailable", `${endpoint}: the watch is silent`);
@@ -153,7 +150,7 @@ async function* messagesOf(
       yield { created: result.created === true, revision, events };
     }
   } finally {
-    await lines.cancel();
+    lines.cancel();
   }
 }
 
@@ -185,6 +182,7 @@ function probeBody(prefix: string): Json {
 
 /** The lines of a stream. */
 class Lines {
+  readonly #stream: EtcdStream;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #most: () => number;
   readonly #decoder = new TextDecoder();
@@ -192,8 +190,9 @@ class Lines {
   /** Text that was read, but not returned yet. */
   #text = "";
 
-  constructor(body: ReadableStream<Uint8Array>, most: () => number) {
-    this.#reader = body.getReader();
+  constructor(stream: EtcdStream, most: () => number) {
+    this.#stream = stream;
+    this.#reader = stream.body.getReader();
     this.#most = most;
   }
 
@@ -224,9 +223,10 @@ class Lines {
     }
   }
 
-  async cancel(): Promise<void> {
+  /** Gives the stream up, without waiting for the runtime. */
+  cancel(): void {
     this.#reading?.catch(() => {});
-    await this.#reader.cancel().catch(() => {});
+    this.#reader.cancel().catch(() => {});
   }
 
   async #read(limit: number): Promise<ReadableStreamReadResult<Uint8Array> | "late"> {
@@ -234,7 +234,7 @@ class Lines {
     const late = Promise.withResolvers<"late">();
     const timer = setTimeout(() => late.resolve("late"), limit);
     try {
-      const read = await Promise.race([this.#reading, late.promise]);
+      const read = await this.#stream.race(Promise.race([this.#reading, late.promise]));
       if (read !== "late") this.#reading = undefined;
       return read;
     } catch {

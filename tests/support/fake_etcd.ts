@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { withLimit } from "./wait.ts";
 
 type Body = Record<string, unknown>;
 
@@ -82,6 +83,16 @@ export class FakeEtcd implements AsyncDisposable {
     this.#flush();
   }
 
+  /** Ends a lease, and removes its keys. Returns whether there was one. */
+  endLease(id: string): boolean {
+    const found = this.leases.delete(id);
+    const keys = [...this.#keys.values()].filter(({ lease }) => lease === id);
+    if (keys.length > 0) this.revision++;
+    for (const { key } of keys) this.#delete(key);
+    this.#flush();
+    return found;
+  }
+
   /** Sends a message to all watchers. */
   tell(message: Body): void {
     for (const watcher of this.#watchers) watcher.send(message);
@@ -94,7 +105,7 @@ export class FakeEtcd implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.dropWatchers();
-    await this.#server.shutdown();
+    await withLimit(this.#server.shutdown(), "a request to etcd has not ended");
   }
 
   async #serve(request: Request): Promise<Response> {
@@ -138,7 +149,7 @@ export class FakeEtcd implements AsyncDisposable {
           result: { ID: body.ID, ...(this.leases.has(text(body.ID)) && { TTL: "5" }) },
         });
       case "lease/revoke":
-        if (this.leases.delete(text(body.ID))) return this.#json({});
+        if (this.endLease(text(body.ID))) return this.#json({});
         return fault(404, 5, "etcdserver: requested lease not found");
       case "auth/authenticate":
         return this.#authenticate(body);

@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { defaultOptions, type Options } from "../../../src/config/options.ts";
 import { EtcdClient, EtcdError, type EtcdEvent } from "../../../src/etcd/client.ts";
 import { FakeEtcd, fault } from "../../support/fake_etcd.ts";
-import { until } from "../../support/wait.ts";
+import { until, withLimit } from "../../support/wait.ts";
 
 /** An address where nobody listens. */
 const NOBODY = closedPort("127.0.0.1");
@@ -25,7 +25,10 @@ async function withClient(
 
 /** The error of a request that must fail. */
 async function errorOf(request: Promise<unknown>): Promise<EtcdError> {
-  const error = await request.then(() => undefined, (error) => error);
+  const error = await withLimit(
+    request.then(() => undefined, (error) => error),
+    "neither success nor failure",
+  );
   assert.ok(error instanceof EtcdError, `no EtcdError: ${error}`);
   return error;
 }
@@ -194,6 +197,28 @@ describe("EtcdClient", () => {
       assert.equal((await other).fault, "closed");
     });
     hang.resolve(new Response("{}"));
+  });
+
+  it("ends in time although the runtime does not end a request", async () => {
+    const options = {
+      ...defaultOptions(),
+      etcdEndpoints: "http://127.0.0.1:2379",
+      etcdRequestTimeoutMillis: 50,
+    };
+    const never = new ReadableStream<Uint8Array>();
+    const answers = [
+      () => new Promise<Response>(() => {}),
+      () => Promise.resolve(new Response(never)),
+    ];
+    for (const answer of answers) {
+      const client = await EtcdClient.open({ options, files: Deno, fetch: answer });
+      assert.match((await errorOf(client.get("/a"))).message, /no answer within 50 ms/);
+      const end = new AbortController();
+      const next = client.watch({ prefix: "/p/", fromRevision: 1, signal: end.signal }).next();
+      end.abort();
+      assert.equal((await withLimit(next, "the watch has not ended")).done, true);
+      client.close();
+    }
   });
 
   it("refuses endpoints of another cluster", async () => {
@@ -376,7 +401,7 @@ describe("EtcdClient.watch", () => {
           .then(() => assert.deepEqual(seen(), expected)),
       stop: () => {
         end.abort();
-        return done;
+        return withLimit(done, "the watch has not ended");
       },
     };
   }
@@ -482,7 +507,7 @@ describe("EtcdClient.watch", () => {
       await until(() => batches.length === 2);
       assert.deepEqual(batches, [["a@2"], ["b@3", "c@3", "d@3", "e@4"]]);
       end.abort();
-      await done;
+      await withLimit(done, "the watch has not ended");
     });
   });
 

@@ -11,7 +11,7 @@ import { FakeEtcd, fault } from "../../support/fake_etcd.ts";
 import { NO_WATCH } from "../../support/kv.ts";
 import { MemoryDisk } from "../../support/memory_disk.ts";
 import { RecordedLog } from "../../support/recorded_log.ts";
-import { until } from "../../support/wait.ts";
+import { until, withLimit } from "../../support/wait.ts";
 
 const PATH = "/data/kv.json";
 const PREFIX = "/rocketmq-namesrv/kv/";
@@ -100,7 +100,10 @@ function at(etcd: FakeEtcd, name: string): string {
 
 /** The message of the error of a change that must fail. */
 async function refusal(change: Promise<void>): Promise<string> {
-  const error = await change.then(() => undefined, (error) => error);
+  const error = await withLimit(
+    change.then(() => undefined, (error) => error),
+    "neither success nor failure",
+  );
   assert.ok(error instanceof Error, "it did not fail");
   return error.message;
 }
