@@ -8,6 +8,7 @@ import { setImmediate } from "node:timers";
 import { assemble, type Assembly } from "../../src/assemble.ts";
 import { systemClock } from "../../src/clock.ts";
 import { loadConfiguration } from "../../src/config/load.ts";
+import { RequestCode } from "../../src/protocol/codes.ts";
 import { text, utf8 } from "../support/bytes.ts";
 import { chance } from "../support/chance.ts";
 import { environmentWith, filesWith } from "../support/config_fixtures.ts";
@@ -18,6 +19,7 @@ import { BROKER, registration } from "../support/route_processors.ts";
 import { parseScrape } from "../support/scrape.ts";
 import { ErrorLog } from "./error_log.ts";
 import { type Chance, Frames } from "./frames.ts";
+import { ADMIN, CLIENT, SignedFrames } from "./signed_frames.ts";
 
 const CONNECTIONS = 8;
 /** Frames between two turns of the event loop. */
@@ -32,6 +34,14 @@ const KV_FILE = `${FOLDER}/kvConfig.json`;
 const HONEST = { ...BROKER, clusterName: "honest", brokerName: "honest", brokerAddr: "honest:1" };
 const HONEST_TOPIC = "Honest1";
 
+/** Only the network of the observer and of the honest broker may change anything. */
+const RULES = `mode: enforce
+networks: [{from: [192.0.2.0/24], may: [admin]}]
+accounts:
+  - {accessKey: ${ADMIN.accessKey}, secret: ${ADMIN.secretKey}, may: [admin]}
+  - {accessKey: ${CLIENT.accessKey}, secret: ${CLIENT.secretKey}, may: [client]}
+`;
+
 /**
  * Runs a batch.
  *
@@ -41,7 +51,22 @@ const HONEST_TOPIC = "Honest1";
 export async function runBatch(seed: number, frames: number): Promise<number> {
   const world = await World.start();
   try {
-    return await world.run(chance(seed), frames);
+    const below = chance(seed);
+    return await world.run(below, new Frames(below), frames);
+  } finally {
+    await world.stop();
+  }
+}
+
+/** Like {@link runBatch}, with rules that allow the sender of the frames no change. */
+export async function runSignedBatch(seed: number, frames: number): Promise<number> {
+  const world = await World.start(RULES);
+  try {
+    const below = chance(seed);
+    const before = await world.state();
+    const sent = await world.run(below, new SignedFrames(below), frames);
+    assert.deepEqual(await world.state(), before, "a frame has changed something");
+    return sent;
   } finally {
     await world.stop();
   }
@@ -55,11 +80,13 @@ class World {
   /** Every connection that was opened, also those that the server has not finished closing. */
   readonly #opened: FakeSocket[] = [];
 
-  static async start(): Promise<World> {
+  /** @param rules of access control */
+  static async start(rules?: string): Promise<World> {
     const transport = new FakeTransport();
     const disk = MemoryDisk.with(`${FOLDER}/namesrv.properties`, "");
     const log = new ErrorLog();
-    const content = `kvConfigPath=${KV_FILE}\nmetricsPerBroker=true\n`;
+    const accessFile = rules === undefined ? "" : `${FOLDER}/access.yml`;
+    const content = `kvConfigPath=${KV_FILE}\nmetricsPerBroker=true\naccessFile=${accessFile}\n`;
     const files = filesWith({ [`${FOLDER}/namesrv.properties`]: content });
     const parts = await assemble({
       configuration: await loadConfiguration(
@@ -69,6 +96,11 @@ class World {
       ),
       transport,
       files: Deno,
+      accessFiles: {
+        ...Deno,
+        readTextFile: () => Promise.resolve(rules ?? ""),
+        stat: () => Promise.resolve({ isFile: true, mode: 0o600, dev: 1, ino: 1 }),
+      },
       disk,
       log,
       setLogLevel() {},
@@ -99,7 +131,22 @@ class World {
     await kv.flush();
   }
 
-  async run(below: Chance, count: number): Promise<number> {
+  /** What the frames of a batch must not change, if the rules allow them nothing. */
+  async state(): Promise<string[]> {
+    const observer = this.#transport.open("192.0.2.9:2");
+    const answers = [];
+    for (
+      const code of [RequestCode.GET_ALL_TOPIC_LIST_FROM_NAMESERVER, RequestCode.GET_NAMESRV_CONFIG]
+    ) {
+      answers.push((await this.#ask(observer, code)).body);
+    }
+    observer.break("it has seen enough");
+    await this.#rest();
+    return [...answers, JSON.stringify([...this.#parts.kv.entries()])];
+  }
+
+  /** @param frames those that are sent */
+  async run(below: Chance, frames: Frames, count: number): Promise<number> {
     const observer = this.#transport.open("192.0.2.9:1");
     const honest = this.#transport.open("192.0.2.8:1");
     const registered = await this.#ask(
@@ -111,7 +158,6 @@ class World {
     assert.equal(registered.code, 0);
     const before = await this.#ask(observer, 105, { topic: HONEST_TOPIC });
 
-    const frames = new Frames(below);
     const sockets: FakeSocket[] = [];
     for (let sent = 0; sent < count; sent++) {
       const i = below(CONNECTIONS);

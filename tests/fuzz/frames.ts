@@ -3,7 +3,7 @@
 import { RequestCode } from "../../src/protocol/codes.ts";
 import { compressedBody, oldBody, plainBody, type Registration } from "../support/bodies.ts";
 import { concat, utf8 } from "../support/bytes.ts";
-import { bodyCrc32, encodeFrame, type Serialization } from "../support/frames.ts";
+import { bodyCrc32, encodeFrame, type Request, type Serialization } from "../support/frames.ts";
 
 /** Returns an integer from 0 to `below` - 1. */
 export type Chance = (below: number) => number;
@@ -93,7 +93,7 @@ export class Frames {
     if (this.#below(10) === 0) fields[this.#one(Object.keys(fields))] = this.#one(HOSTILE);
     if (this.#below(20) === 0) delete fields[this.#one(Object.keys(fields))];
     const serialization: Serialization = this.#below(2) === 0 ? "JSON" : "ROCKETMQ";
-    return encodeFrame({
+    return this.encode({
       code: this.#below(50) === 0 ? this.#below(70_000) - 2000 : code,
       version,
       language: this.#below(14),
@@ -101,7 +101,11 @@ export class Frames {
       extFields: fields,
       body,
       serialization,
-    }, this.#opaque++) as Uint8Array<ArrayBuffer>;
+    }, this.#opaque++);
+  }
+
+  protected encode(request: Request, opaque: number): Uint8Array<ArrayBuffer> {
+    return encodeFrame(request, opaque);
   }
 
   /** Bytes cut into pieces, as the network may deliver them. */

@@ -1,18 +1,20 @@
 /**
  * The fuzzer: `deno task fuzz [--seconds N] [--seed S] [--batches N]`. It runs batches, most of them over a
- * fake transport and each sixteenth over sockets, with one seed after another, until the time is over or one
+ * fake transport, each sixteenth over sockets and another one of sixteen with rules and signed frames, with one seed after another, until the time is over or one
  * fails. The last line of a failure is the command that repeats the batch.
  *
  * @module
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { runBatch } from "./batch.ts";
+import { runBatch, runSignedBatch } from "./batch.ts";
 import { runSocketBatch } from "./socket_batch.ts";
 
 const FRAMES = 3000;
 /** Batches over sockets are those whose seed can be divided by this. */
 const SOCKETS_EVERY = 16;
+/** Those with rules of access control and signed frames are those whose seed leaves this rest. */
+const SIGNED_REST = 3;
 /** Batches between two lines that say how far a long run is. */
 const SAID_EVERY = 1000;
 
@@ -43,7 +45,8 @@ for (; passed() < limit && seed - first < most; seed++) {
   try {
     if (seed % SOCKETS_EVERY === 0) {
       overSockets += await runSocketBatch(seed / SOCKETS_EVERY, FRAMES);
-    } else frames += await runBatch(seed, FRAMES);
+    } else if (seed % SOCKETS_EVERY === SIGNED_REST) frames += await runSignedBatch(seed, FRAMES);
+    else frames += await runBatch(seed, FRAMES);
   } catch (error) {
     fail(error);
   }
