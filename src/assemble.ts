@@ -278,7 +278,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
   const alerts = new AlertWatch(observed);
   const http = parts.http && (await import("./http/create_http_port.ts")).createHttpPort({
     listener: parts.http,
-    ...(httpTls && { tls: { context: () => httpTls.current(), limits: options } }),
+    ...(httpTls && { tls: { context: () => httpTls.current(), limits: options, slice } }),
     counters: httpCounters,
     tables,
     answers,

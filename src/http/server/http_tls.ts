@@ -1,8 +1,10 @@
 import type { Socket } from "node:net";
+import { nextTick } from "node:process";
 import type { TLSSocket } from "node:tls";
 import type { TlsContext } from "../../tls/context.ts";
 import { HandshakeError } from "../../tls/handshake_error.ts";
 import type { TlsSettings } from "../../tls/settings.ts";
+import type { WorkSlice } from "../../work_slice.ts";
 import { CLOSED, TlsServerSide } from "../../remoting/transport/tls_server_side.ts";
 
 /** Options of the same names. */
@@ -18,6 +20,8 @@ export interface HttpTls {
   /** Returns the context for a new connection. */
   readonly context: () => TlsContext | Promise<TlsContext>;
   readonly limits: { readonly httpTlsHandshakeTimeoutMillis: number };
+  /** Handshakes wait for it, and it counts their work. */
+  readonly slice: WorkSlice;
 }
 
 /** The first byte of a TLS connection: a handshake record (RFC 8446, section 5.1). */
@@ -59,7 +63,7 @@ export function httpTlsSettings(options: Readonly<HttpTlsOptions>): TlsSettings 
  */
 export async function acceptHttpTls(
   plain: Socket,
-  { context, limits }: HttpTls,
+  { context, limits, slice }: HttpTls,
   begun: (socket: TLSSocket) => void,
   violated: (reason: string) => void,
 ): Promise<TLSSocket> {
@@ -70,7 +74,10 @@ export async function acceptHttpTls(
     late.reject(new HandshakeError(reason));
   }, limit);
   try {
-    return await Promise.race([late.promise, handshake(plain, context, begun, violated)]);
+    return await Promise.race([
+      late.promise,
+      handshake(plain, { context, slice }, begun, violated),
+    ]);
   } finally {
     clearTimeout(timer);
   }
@@ -78,20 +85,24 @@ export async function acceptHttpTls(
 
 async function handshake(
   plain: Socket,
-  context: HttpTls["context"],
+  { context, slice }: Pick<HttpTls, "context" | "slice">,
   begun: (socket: TLSSocket) => void,
   violated: (reason: string) => void,
 ): Promise<TLSSocket> {
   const received = await firstBytes(plain);
   if (received[0] !== HANDSHAKE) throw new PlainConnection();
   const current = await context();
+  if (slice.over) await slice.turn();
   if (plain.destroyed) throw new HandshakeError(`TLS: ${CLOSED}`);
   const options = { ...current.accept, ALPNProtocols: ["http/1.1"] };
-  const tls = new TlsServerSide(plain, options, received, violated);
+  const tls = slice.run(() => new TlsServerSide(plain, options, received, violated));
   const { socket, encrypted } = tls;
   begun(socket);
   try {
-    current.check(await tls.handshake(), Date.now());
+    const shaken = slice.run(() => tls.handshake());
+    // The hello is answered within this tick.
+    void slice.runAsync(() => new Promise<void>(nextTick));
+    current.check(await shaken, Date.now());
   } catch (error) {
     throw error instanceof HandshakeError ? error : HandshakeError.of(error, received);
   }
