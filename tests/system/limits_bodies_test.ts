@@ -21,6 +21,11 @@ const BEAT: Request = {
     brokerId: "0",
   },
 };
+/**
+ * Milliseconds that a heartbeat or query may take. The goal is 50 on a machine of its own; beside other
+ * processes, they wait for the CPU, too.
+ */
+const LONGEST = 500;
 const TOPIC = sized(4, "t 1 1 6 SINGLE_TAG {}");
 
 /** 119 MB of topics, deflated, that say to be so many. */
@@ -45,22 +50,29 @@ async function cpu(http: HttpServerProcess): Promise<number> {
 
 describe("bodies that are made to take long", () => {
   const ids = '{"topicConfigSerializeWrapper":{"topicQueueMappingInfoMap":{"t":{"currIdMap":{0:0';
-  const cases: Record<string, { body: () => Uint8Array; compressed?: boolean; count: number }> = {
+  const cases: Record<
+    string,
+    /** `cpu`: seconds that each may take. */
+    { body: () => Uint8Array; compressed?: boolean; count: number; cpu: number }
+  > = {
     "zlib bombs that announce too many topics": {
       body: () => bomb(4_700_000),
       compressed: true,
       count: 64,
+      cpu: 0.05,
     },
     "zlib bombs that inflate to too many bytes": {
       body: () => bomb(100_000),
       compressed: true,
       count: 64,
+      cpu: 0.05,
     },
-    "arrays that nobody reads": { body: () => long('{"x":[0', ",0", "]}"), count: 8 },
-    "a queue id again and again": { body: () => long(ids, ",0:0", "}}}}}"), count: 8 },
-    "a text of escapes": { body: () => long('{"x":"', "\\u0041", '"}'), count: 8 },
+    "arrays that nobody reads": { body: () => long('{"x":[0', ",0", "]}"), count: 8, cpu: 0.5 },
+    "a queue id again and again": { body: () => long(ids, ",0:0", "}}}}}"), count: 8, cpu: 0.5 },
+    "a text of escapes": { body: () => long('{"x":"', "\\u0041", '"}'), count: 8, cpu: 0.5 },
   };
-  for (const [what, { body: make, compressed = false, count }] of Object.entries(cases)) {
+  for (const [what, attack] of Object.entries(cases)) {
+    const { body: make, compressed = false, count, cpu: most } = attack;
     it(`${what} hold up neither heartbeats nor queries`, async () => {
       await using http = await HttpServerProcess.start();
       const { port } = http.server;
@@ -101,9 +113,9 @@ describe("bodies that are made to take long", () => {
           `queries, the longest took ${asked.longest.toFixed(0)} ms`,
       );
       assert.deepEqual([asked.code, asked.others], [0, 0]);
-      assert.ok(asked.longest < 1000, `${asked.longest} ms`);
-      assert.ok(latest < 1000, `a heartbeat took ${latest} ms`);
-      assert.ok(each < 0.5, `${each} CPU-s for each`);
+      assert.ok(asked.longest < LONGEST, `${asked.longest} ms`);
+      assert.ok(latest < LONGEST, `a heartbeat took ${latest} ms`);
+      assert.ok(each < most, `${each} CPU-s for each`);
     });
   }
 });
