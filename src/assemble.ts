@@ -8,6 +8,7 @@ import type { PolicyFileSystem, PolicyStore } from "./access/policy_store.ts";
 import { Refusals } from "./access/refusals.ts";
 import { RequestSigner } from "./access/request_signer.ts";
 import type { AppendFileSystem } from "./audit/append_file.ts";
+import { Administration } from "./administration/administration.ts";
 import { AuditLog } from "./audit/audit_log.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { LiveConfig } from "./config/live_config.ts";
@@ -94,6 +95,7 @@ export interface Lifecycle {
 
 /** The rooms that requests are answered in, without sockets. */
 export interface Processing {
+  readonly administration: Administration;
   readonly cache: RouteCache;
   readonly routes: RouteInfoManager;
   readonly decoder: RegistrationDecoder;
@@ -106,7 +108,8 @@ export interface Processing {
 }
 
 /** The parts of a name server. None of them is started. */
-export interface Assembly extends Omit<Processing, "cache" | "decoder" | "limits"> {
+export interface Assembly
+  extends Omit<Processing, "administration" | "cache" | "decoder" | "limits"> {
   readonly config: LiveConfig;
   readonly kv: KvStore;
   /** Absent when nothing is kept in etcd. */
@@ -280,6 +283,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     listener: parts.http,
     ...(httpTls && { tls: { context: () => httpTls.current(), limits: options, slice } }),
     counters: httpCounters,
+    administration: processing.administration,
     tables,
     answers,
     kv,
@@ -496,7 +500,9 @@ export function assembleProcessing(parts: {
     disk: new RequestQueue(others),
   };
   const decoder = new RegistrationDecoder(options, slice, budget);
+  const administration = new Administration({ kv, config, routes, tables, log });
   const table = requestTable({
+    administration,
     queues,
     options,
     config,
@@ -516,6 +522,7 @@ export function assembleProcessing(parts: {
     if (!lifecycle.stopping) routes.disconnected(peer);
   }, parts.access.guard);
   return {
+    administration,
     cache,
     routes,
     decoder,

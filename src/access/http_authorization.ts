@@ -4,6 +4,7 @@ import type { Refused } from "./decision.ts";
 import type { Account } from "./policy.ts";
 import { type Action, type Permission, PERMISSIONS } from "./permissions.ts";
 import type { Admitted, Guard, RequestPeer, Rules } from "./guard.ts";
+import { ResponseCode } from "../protocol/codes.ts";
 import { verifySecret } from "./secret_hash.ts";
 
 /** Most verified tokens remembered, because comparing a hash takes 50 ms. */
@@ -45,6 +46,9 @@ export interface Viewer {
 /** Sees everything. */
 export const ALL_SEEING: Viewer = { current: true, may: () => true, mayAny: () => true };
 
+/** The part of the guard that the HTTP port needs. */
+type HttpGuard = Pick<Guard, "checkHttp" | "checkHttpChange" | "record" | "recordLogin">;
+
 /** Why an account that has shown its secret may not log in. */
 const OBSTACLES: Readonly<Partial<Record<Refused, string>>> = {
   disabled: "it is disabled",
@@ -60,13 +64,13 @@ const OBSTACLES: Readonly<Partial<Record<Refused, string>>> = {
  */
 export class HttpAuthorization {
   readonly #rules: Rules;
-  readonly #guard: Pick<Guard, "checkHttp" | "checkHttpChange" | "recordLogin">;
+  readonly #guard: HttpGuard;
   /** The account of each verified token, by the SHA-256 of the token. */
   readonly #proven = new Map<string, Account>();
   /** Hashes are computed one after another: each takes 16 MiB or more. */
   #hashing: Promise<unknown> = Promise.resolve();
 
-  constructor(rules: Rules, guard: Pick<Guard, "checkHttp" | "checkHttpChange" | "recordLogin">) {
+  constructor(rules: Rules, guard: HttpGuard) {
     this.#rules = rules;
     this.#guard = guard;
   }
@@ -163,6 +167,19 @@ export class HttpAuthorization {
     request: string,
   ): Promise<HttpRefusal | Admitted> {
     return this.#admit(action, peer, await this.#proveForChange(credentials), request);
+  }
+
+  /**
+   * Records the outcome of an admitted change.
+   *
+   * @returns the write that the answer must wait for (auditSync), if there is one
+   */
+  recordChange(
+    admitted: Admitted,
+    { change, failure }: { change?: object; failure?: string },
+  ): Promise<void> | undefined {
+    const code = failure === undefined ? ResponseCode.SUCCESS : ResponseCode.SYSTEM_ERROR;
+    return this.#guard.record(admitted, { code, remark: failure, change });
   }
 
   /**

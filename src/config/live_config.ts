@@ -205,6 +205,11 @@ export class LiveConfig {
     this.#options[name] = value;
   }
 
+  /** Whether a key names an option, or occurs in the configuration file. */
+  knows(key: string): boolean {
+    return resolveOptionName(key) !== undefined || this.#extras.has(key);
+  }
+
   /** Whether a file or the command line set an option. */
   given(name: OptionName): boolean {
     return this.#given.has(name);

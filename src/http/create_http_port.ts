@@ -1,4 +1,5 @@
 import type { HttpAuthorization } from "../access/http_authorization.ts";
+import type { Administration } from "../administration/administration.ts";
 import type { Account } from "../access/policy.ts";
 import type { Log } from "../log/log.ts";
 import type { MetricsSource } from "../metrics/metrics_source.ts";
@@ -16,6 +17,7 @@ import type { HttpTls } from "./server/http_tls.ts";
 import { HttpPort, type HttpPortLimits } from "./server/http_port.ts";
 import { Pager } from "./routes/pager.ts";
 import { metricsRoute } from "./routes/metrics_route.ts";
+import { changeRoutes } from "./routes/change_routes.ts";
 import { consoleRoutes } from "./routes/console_routes.ts";
 import { sessionRoutes } from "./routes/session_routes.ts";
 import { type WatchRouteParts, watchRoutes } from "./routes/watch_route.ts";
@@ -25,6 +27,7 @@ import { type SessionOptions, Sessions } from "./server/sessions.ts";
 
 /** Dependencies of the HTTP port. */
 export interface HttpPortParts extends Omit<ApiParts, "pager"> {
+  administration: Administration;
   listener: HttpListener;
   /** If given, the port serves nothing but TLS. */
   tls?: HttpTls;
@@ -85,6 +88,7 @@ export function createHttpPort(
   const console = [
     // Loaded on demand: most servers are not looked at.
     ...consoleRoutes(async () => (await import("../console/built/assets.ts")).CONSOLE_ASSETS),
+    ...changeRoutes({ ...senders, ...told, stopping: () => condition.stopping() }),
     ...sessionRoutes({
       ...senders,
       sessions,

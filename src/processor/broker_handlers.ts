@@ -1,3 +1,4 @@
+import type { Administration } from "../administration/administration.ts";
 import { byteAt, uint16At } from "../byte_access.ts";
 import type { KvStore } from "../kv/kv_store.ts";
 import type { Log } from "../log/log.ts";
@@ -47,6 +48,7 @@ export interface BrokerHandlersParts {
   tables: RouteView;
   shared: SharedAnswers;
   kv: KvStore;
+  administration: Administration;
   decoder: RegistrationDecoder;
   /** Registrations wait in it for their bodies to be decoded. */
   registrations: RequestQueue;
@@ -72,7 +74,18 @@ const NO_CODE_SET = "not set any response code";
 
 /** Requests that register, renew and remove brokers, and queries about brokers. */
 export function brokerHandlers(parts: BrokerHandlersParts) {
-  const { routes, tables, shared, kv, decoder, registrations, slice, options, log } = parts;
+  const {
+    routes,
+    tables,
+    shared,
+    kv,
+    administration,
+    decoder,
+    registrations,
+    slice,
+    options,
+    log,
+  } = parts;
   return {
     register,
     unregister,
@@ -209,16 +222,16 @@ export function brokerHandlers(parts: BrokerHandlersParts) {
 
   async function wipeWritePerm(request: Command, peer: Peer): Promise<Reply> {
     const broker = requiredField(request, "brokerName");
-    const count = await routes.wipeWritePerm(broker);
-    log.info("write permission wiped", { ...addressesOf(peer), broker, topics: count });
-    return { code: ResponseCode.SUCCESS, extFields: [["wipeTopicCount", `${count}`]] };
+    const topics = await administration.wipeWritePerm(broker, addressesOf(peer));
+    const extFields = [["wipeTopicCount", `${topics}`]] as const;
+    return { code: ResponseCode.SUCCESS, extFields, change: { topics } };
   }
 
   async function addWritePerm(request: Command, peer: Peer): Promise<Reply> {
     const broker = requiredField(request, "brokerName");
-    const count = await routes.addWritePerm(broker);
-    log.info("write permission added", { ...addressesOf(peer), broker, topics: count });
-    return { code: ResponseCode.SUCCESS, extFields: [["addTopicCount", `${count}`]] };
+    const topics = await administration.addWritePerm(broker, addressesOf(peer));
+    const extFields = [["addTopicCount", `${topics}`]] as const;
+    return { code: ResponseCode.SUCCESS, extFields, change: { topics } };
   }
 }
 

@@ -1,3 +1,4 @@
+import { ChangeError } from "../administration/administration.ts";
 import type { Log } from "../log/log.ts";
 import { ResponseCode } from "../protocol/codes.ts";
 import { FastjsonError } from "../protocol/fastjson_reader.ts";
@@ -19,6 +20,9 @@ export class RequestError extends Error {
 /** The response to a failed request. Unexpected errors are logged. */
 export function errorReply(error: unknown, request: Command, log: Log): Reply {
   if (error instanceof RequestError) return { code: error.code, remark: error.message };
+  if (error instanceof ChangeError) {
+    return { code: ResponseCode.SYSTEM_ERROR, remark: error.message };
+  }
   if (error instanceof FastjsonError) {
     return { code: ResponseCode.SYSTEM_ERROR, remark: `unreadable body: ${error.message}` };
   }

@@ -1,6 +1,5 @@
 import { ResponseCode } from "../protocol/codes.ts";
-import { DurableFileError } from "../durable_file.ts";
-import { KvConfigError } from "../kv/kv_config.ts";
+import { type Administration, kvChange } from "../administration/administration.ts";
 import type { KvStore } from "../kv/kv_store.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
 import { addressesOf, type Peer } from "../remoting/peer.ts";
@@ -11,17 +10,16 @@ import { requiredField } from "./fields.ts";
 export const MAX_BODY_BYTES = 16 * 1024 * 1024 - 64 * 1024;
 
 /** Requests about the KV table. Changes are answered once they are on disk. */
-export function kvHandlers(kv: KvStore) {
+export function kvHandlers(kv: KvStore, administration: Administration) {
   return { put, get, remove, list };
 
-  function put(request: Command, peer: Peer): Promise<Reply> {
+  async function put(request: Command, peer: Peer): Promise<Reply> {
     const namespace = request.extFields.get("namespace") ?? "null";
     const key = request.extFields.get("key") ?? "null";
-    // A null key once kept brokers from starting. The reference lets the name "null" through.
-    if (namespace === "null" || key === "null") {
-      throw new RequestError(ResponseCode.SYSTEM_ERROR, "namespace or key is null");
-    }
-    return written(kv.put(namespace, key, requiredField(request, "value"), addressesOf(peer)));
+    // A missing name is refused before a missing value is.
+    const value = namespace === "null" || key === "null" ? "" : requiredField(request, "value");
+    const before = await administration.putKv(namespace, key, value, addressesOf(peer));
+    return { code: ResponseCode.SUCCESS, change: kvChange(key, before, value) };
   }
 
   function get(request: Command): Reply {
@@ -37,9 +35,11 @@ export function kvHandlers(kv: KvStore) {
     return { code: ResponseCode.QUERY_NOT_FOUND, remark, extFields: [] };
   }
 
-  function remove(request: Command, peer: Peer): Promise<Reply> {
+  async function remove(request: Command, peer: Peer): Promise<Reply> {
     const namespace = requiredField(request, "namespace");
-    return written(kv.delete(namespace, requiredField(request, "key"), addressesOf(peer)));
+    const key = requiredField(request, "key");
+    const before = await administration.deleteKv(namespace, key, addressesOf(peer));
+    return { code: ResponseCode.SUCCESS, change: kvChange(key, before, undefined) };
   }
 
   function list(request: Command): Reply {
@@ -52,22 +52,5 @@ export function kvHandlers(kv: KvStore) {
     if (table !== undefined) return { code: ResponseCode.SUCCESS, body: table.list() };
     const remark = `No config item, Namespace: ${namespace}`;
     return { code: ResponseCode.QUERY_NOT_FOUND, remark };
-  }
-}
-
-/** Answers once a change is on disk. The remark of a failure has no path; the log has it. */
-async function written(change: Promise<void>): Promise<Reply> {
-  try {
-    await change;
-    return { code: ResponseCode.SUCCESS };
-  } catch (error) {
-    if (error instanceof DurableFileError) {
-      const remark = `the KV table can't be written (kvConfigPath): ${error.summary}`;
-      throw new RequestError(ResponseCode.SYSTEM_ERROR, remark);
-    }
-    if (error instanceof KvConfigError) {
-      throw new RequestError(ResponseCode.SYSTEM_ERROR, error.message);
-    }
-    throw error;
   }
 }

@@ -43,9 +43,14 @@ export interface RequestQueues {
 export function requestTable(parts: RequestTableParts): ReadonlyMap<number, RequestRow> {
   const { clientRequest, default: other, disk } = parts.queues;
   const broker = brokerHandlers({ ...parts, registrations: parts.queues.registration });
-  const topic = topicHandlers(parts.routes, parts.shared, parts.options);
-  const kv = kvHandlers(parts.kv);
-  const config = configHandlers(parts.config, parts.log);
+  const topic = topicHandlers(
+    parts.routes,
+    parts.shared,
+    parts.administration,
+    parts.options,
+  );
+  const kv = kvHandlers(parts.kv, parts.administration);
+  const config = configHandlers(parts.config, parts.administration);
   const access = accessHandlers(parts.access);
   const { routeQuery } = routeQueryHandlers(parts);
 

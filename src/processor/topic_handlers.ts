@@ -1,3 +1,4 @@
+import { type Administration, topicChange } from "../administration/administration.ts";
 import { ResponseCode } from "../protocol/codes.ts";
 import { decodeQueueDatas } from "../protocol/route_data.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
@@ -21,6 +22,7 @@ const MAX_TOPIC_ROUTE = 512 * 1024;
 export function topicHandlers(
   routes: RouteInfoManager,
   shared: SharedAnswers,
+  administration: Administration,
   options: Readonly<TopicListOptions>,
 ) {
   return {
@@ -64,13 +66,10 @@ export function topicHandlers(
   }
 
   function remove(request: Command, peer: Peer): Reply {
-    const clusterName = request.extFields.get("clusterName");
-    routes.deleteTopic(
-      requiredField(request, "topic"),
-      clusterName || undefined,
-      addressesOf(peer),
-    );
-    return { code: ResponseCode.SUCCESS };
+    const topic = requiredField(request, "topic");
+    const cluster = request.extFields.get("clusterName") || undefined;
+    const deleted = administration.deleteTopic(topic, cluster, addressesOf(peer));
+    return { code: ResponseCode.SUCCESS, change: topicChange(deleted, cluster) };
   }
 }
 

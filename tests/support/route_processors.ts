@@ -1,3 +1,4 @@
+import type { Administration } from "../../src/administration/administration.ts";
 import { AccessInfo } from "../../src/access/access_info.ts";
 import { AccessCounters } from "../../src/access/counters.ts";
 import { Refusals } from "../../src/access/refusals.ts";
@@ -77,6 +78,7 @@ export function readable({ code, remark, extFields, body }: Reply): Answer {
 export class Processors {
   readonly log = new RecordedLog(false);
   readonly options: Options;
+  readonly administration: Administration;
   readonly cache: RouteCache;
   readonly routes: RouteInfoManager;
   readonly tables: RouteView;
@@ -123,6 +125,7 @@ export class Processors {
       heapLimit: () => 1e9,
       expire: () => {},
     });
+    this.administration = assembled.administration;
     this.cache = assembled.cache;
     this.routes = assembled.routes;
     this.tables = assembled.tables;

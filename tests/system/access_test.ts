@@ -564,6 +564,7 @@ describe("the audit file", () => {
       action: "kv:write",
       request: RequestCode.PUT_KV_CONFIG,
       resource: "N",
+      change: { key: "K", after: "V" },
       authenticated: "no",
       peer: peer.address,
     });

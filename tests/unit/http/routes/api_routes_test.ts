@@ -6,6 +6,7 @@ import { setImmediate } from "node:timers";
 import { HttpProblem } from "../../../../src/http/server/answer.ts";
 import { accessRoutes } from "../../../../src/http/routes/access_routes.ts";
 import { type OverviewParts, overviewRoutes } from "../../../../src/http/routes/overview_routes.ts";
+import { changeRoutes } from "../../../../src/http/routes/change_routes.ts";
 import { apiRoutes } from "../../../../src/http/routes/api_routes.ts";
 import { Pager } from "../../../../src/http/routes/pager.ts";
 import { sessionRoutes } from "../../../../src/http/routes/session_routes.ts";
@@ -68,6 +69,13 @@ function othersOfApi(): Route[] {
     ...watchRoutes({
       ...senders,
       feed: { open: () => undefined, latest: () => Promise.resolve([]) },
+    }),
+    ...changeRoutes({
+      ...senders,
+      administration: world.administration,
+      tables: world.tables,
+      config: world.config,
+      stopping: () => false,
     }),
     ...sessionRoutes({
       ...senders,
