@@ -43,6 +43,8 @@ export interface ConsoleLaunch extends Omit<Launch, "home"> {
   rules?: string;
   /** The brokers that register. */
   brokers?: readonly Broker[];
+  /** Arguments of Chromium. */
+  browserArgs?: readonly string[];
   /** The browser's language, window, and so on. */
   browser?: BrowserContextOptions;
 }
@@ -91,7 +93,7 @@ export class ConsoleWorld implements AsyncDisposable {
     const server = stack.use(await startServer(home, launch, httpPort));
     const browser = await chromium.launch({
       executablePath: await findBrowser(),
-      args: ["--no-sandbox"],
+      args: ["--no-sandbox", ...launch.browserArgs ?? []],
       timeout: WAIT_LIMIT_MS,
     });
     stack.defer(() => browser.close());

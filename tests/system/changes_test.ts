@@ -74,16 +74,20 @@ describe("changes over HTTP", () => {
     await client.logIn(account(accessKey));
     return client;
   };
-  const audit = async (): Promise<AuditRecord[]> => {
-    const lines = (await Deno.readTextFile(home.file("audit.log"))).split("\n").slice(0, -1);
-    return lines.map((line) => JSON.parse(line));
-  };
+  const linesOf = async (name: string) =>
+    (await Deno.readTextFile(home.file(name))).split("\n").slice(0, -1);
+  /** All records so far of changes and of refusals. */
+  const audit = async () => await Promise.all([linesOf("audit.log"), linesOf("audit.log.refused")]);
   /** The records that a task adds. */
-  const recorded = async (task: () => Promise<void>, count: number) => {
-    const before = (await audit()).length;
+  const recorded = async (task: () => Promise<void>, count: number): Promise<AuditRecord[]> => {
+    const before = await audit();
     await task();
-    await until(async () => (await audit()).length >= before + count, `${count} records`);
-    return (await audit()).slice(before);
+    let added: string[] = [];
+    await until(async () => {
+      added = (await audit()).flatMap((lines, i) => lines.slice(before[i]?.length));
+      return added.length >= count;
+    }, `${count} records`);
+    return added.map((line) => JSON.parse(line));
   };
   /** All that a change could change. */
   const state = async () => {

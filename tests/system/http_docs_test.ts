@@ -1,7 +1,9 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import { hashSecret } from "../../src/access/secret_hash.ts";
 import { kvPut, registration } from "../support/brokers.ts";
 import { HttpServerProcess } from "../support/http_server.ts";
+import { Home } from "../support/server_process.ts";
 import { Peer } from "../support/peer.ts";
 
 const PAGE = new URL("../../docs/http.md", import.meta.url);
@@ -25,7 +27,15 @@ function normal(text: string): unknown {
 
 describe("docs/http.md", () => {
   it("shows commands that do what it says", async () => {
-    await using http = await HttpServerProcess.start();
+    await using home = await Home.make();
+    const token = "AK-ops.SECRET";
+    const accessFile = await home.write(
+      "access.yml",
+      `mode: enforce\nanonymous: [admin]\naccounts:\n  - {accessKey: AK-ops, tokens: ["${await hashSecret(
+        token,
+      )}"], may: [admin]}\n`,
+    );
+    await using http = await HttpServerProcess.start({ args: [`--accessFile=${accessFile}`] });
     await using peer = await Peer.connect(http.server.port);
     const topics = [{ name: "TopicTest" }, { name: "OFFSET_MOVED_EVENT", read: 1, write: 1 }];
     const group = { name: "%RETRY%group", read: 1, write: 1 };

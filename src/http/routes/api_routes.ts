@@ -19,7 +19,7 @@ import { PAGE_PARAMETERS, Pager } from "./pager.ts";
 import openApi from "./openapi.json" with { type: "json" };
 import type { Route, RouteRequest } from "../server/router.ts";
 
-/** Dependencies of the API. It only reads. */
+/** Dependencies of {@link apiRoutes}. */
 export interface ApiParts {
   tables: RouteView;
   answers: Pick<RouteAnswers, "encode" | "serviceWait">;
@@ -35,7 +35,7 @@ const ROOT = "/api/v1";
 /** Digits of the largest safe integer: zero-padded to this length, numbers sort like texts. */
 const ID_DIGITS = 16;
 
-/** The read-only API under `/api/v1`, as described in `openapi.json`. */
+/** The part of the API that shows something, under `/api/v1`, as described in `openapi.json`. */
 export function apiRoutes(parts: ApiParts): Route[] {
   const { tables, answers, kv, config, server, options, pager } = parts;
   return [

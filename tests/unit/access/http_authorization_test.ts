@@ -27,6 +27,7 @@ describe("HttpAuthorization", () => {
         return decision.allowed ? undefined : decision;
       },
       checkHttpChange: () => assert.fail(),
+      record: () => assert.fail(),
       recordLogin: () => assert.fail(),
     };
     const authorization = new HttpAuthorization({ store: { policy }, control }, guard);
