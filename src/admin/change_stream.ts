@@ -1,3 +1,4 @@
+import { chunksOf } from "../chunks_of.ts";
 import { errorMessage } from "../error_message.ts";
 import { readEvents } from "./event_stream.ts";
 import { ServerFailure } from "./failures.ts";
@@ -110,7 +111,7 @@ export class ChangeStream {
     }
     if (response.status === 200 && response.body !== null) {
       const type = response.headers.get("content-type") ?? "";
-      if (type.startsWith("text/event-stream")) return response.body;
+      if (type.startsWith("text/event-stream")) return chunksOf(response);
     }
     const reason = await problemOf(response, attempt);
     throw new ServerFailure(
@@ -177,7 +178,7 @@ async function problemOf(response: Response, attempt: Attempt): Promise<string> 
   let text = "";
   try {
     const decoder = new TextDecoder();
-    for await (const chunk of attempt.guarded(response.body ?? new ReadableStream())) {
+    for await (const chunk of attempt.guarded(chunksOf(response))) {
       text += decoder.decode(chunk, { stream: true });
       if (text.length > MAX_PROBLEM) break;
     }

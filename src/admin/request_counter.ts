@@ -1,3 +1,5 @@
+import { chunksOf } from "../chunks_of.ts";
+
 /** The metric with the number of requests of a name server. */
 const REQUESTS = "rocketmq_namesrv_requests_total";
 /** Most bytes of a response that are read. */
@@ -46,7 +48,7 @@ export class RequestCounter {
 async function textOf(response: Response): Promise<string> {
   let text = "";
   const decoder = new TextDecoder();
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of chunksOf(response)) {
     text += decoder.decode(chunk, { stream: true });
     if (text.length > MAX_LENGTH) throw new RangeError("the metrics are too long");
   }

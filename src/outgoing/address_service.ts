@@ -1,3 +1,5 @@
+import { chunksOf } from "../chunks_of.ts";
+
 const TIMEOUT = 3000;
 /** Some thousand addresses. */
 const MAX_BODY = 64 * 1024;
@@ -16,7 +18,7 @@ export async function getText(url: string): Promise<string> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
   // Leaving the loop by the error also cancels the body.
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of chunksOf(response)) {
     length += chunk.length;
     if (length > MAX_BODY) throw new Error(`the response is longer than ${MAX_BODY} bytes`);
     chunks.push(chunk);

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, it } from "@std/testing/bdd";
 import { defaultOptions, type Options } from "../../../src/config/options.ts";
 import { EtcdClient, EtcdError, type EtcdEvent } from "../../../src/etcd/client.ts";
 import { FakeEtcd, fault } from "../../support/fake_etcd.ts";
-import { until, withLimit } from "../../support/wait.ts";
+import { pause, until, withLimit } from "../../support/wait.ts";
 
 /** An address where nobody listens. */
 const NOBODY = closedPort("127.0.0.1");
@@ -420,6 +422,19 @@ describe("EtcdClient.watch", () => {
     await until(() => etcd.watchers === 0);
   });
 
+  it("ends when it is told to, after garbage collections", async () => {
+    await using etcd = new FakeEtcd();
+    await withClient(etcd.url, async (client) => {
+      const watch = watching(client, 2);
+      await until(() => watch.states.length > 0);
+      for (let i = 0; i < 3; i++) {
+        collectGarbage();
+        await pause(10);
+      }
+      await withLimit(watch.stop(), "the watch has not ended");
+    });
+  });
+
   it("goes on where a broken stream has ended, at another endpoint if need be", async () => {
     await using etcd = new FakeEtcd();
     await withClient(`${etcd.url},${NOBODY}`, async (client) => {
@@ -537,4 +552,9 @@ function closedPort(host: string): string {
 
 function fault503(): Response {
   return fault(503, 14, "etcdserver: request timed out");
+}
+
+function collectGarbage(): void {
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc")();
 }
