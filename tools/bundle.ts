@@ -124,8 +124,8 @@ function banner(): string {
 }
 
 async function npmCache(): Promise<string> {
-  const { output } = await run(Deno.execPath(), ["info", "--json"]);
-  return JSON.parse(output).npmCache;
+  const { stdout } = await run(Deno.execPath(), ["info", "--json"]);
+  return JSON.parse(stdout).npmCache;
 }
 
 if (import.meta.main) {

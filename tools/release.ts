@@ -47,10 +47,12 @@ export function executableName({ name }: Platform): string {
   return `rocketmq-namesrv-${VERSION}-${name}${name.startsWith("windows") ? ".exe" : ""}`;
 }
 
-/** A program's combined output, and whether it succeeded. */
+/** A program's output, and whether it succeeded. */
 export interface Outcome {
   readonly success: boolean;
+  /** Both streams, one after the other. */
   readonly output: string;
+  readonly stdout: string;
 }
 
 /** Runs a program to its end in the project's folder; ends it after `limitMs`, if that is given. */
@@ -69,7 +71,8 @@ export async function run(
   });
   const { success, stdout, stderr } = await command.output();
   const text = new TextDecoder();
-  return { success, output: text.decode(stdout) + text.decode(stderr) };
+  const written = text.decode(stdout);
+  return { success, output: written + text.decode(stderr), stdout: written };
 }
 
 /** A package of npm, and the folder that has it. */
@@ -83,11 +86,12 @@ export interface NpmPackage {
 export async function npmPackages(modules: readonly string[]): Promise<NpmPackage[]> {
   const found = new Map<string, NpmPackage>();
   for (const module of modules) {
-    const { output } = await run(Deno.execPath(), ["info", "--json", module]);
+    // What it downloads stands in the other stream.
+    const { stdout } = await run(Deno.execPath(), ["info", "--json", module]);
     const graph: {
       modules: { npmPackage?: string }[];
       npmPackages: Record<string, NpmPackage & { dependencies: string[] }>;
-    } = JSON.parse(output);
+    } = JSON.parse(stdout);
     const add = (id: string | undefined) => {
       const it = id === undefined ? undefined : graph.npmPackages[id];
       if (id === undefined || it === undefined || found.has(id)) return;
