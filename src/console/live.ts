@@ -105,8 +105,8 @@ function waitOf(attempt: number): number {
 }
 
 function open(): void {
-  if (source !== undefined && source.readyState !== EventSource.CLOSED) return;
   clearTimeout(timer);
+  if (!wanted.peek() || source !== undefined) return;
   liveState.value = "connecting";
   const opened = new EventSource(
     `/api/v1/watch${lastId && `?since=${encodeURIComponent(lastId)}`}`,

@@ -92,7 +92,7 @@ describe("the pages about topics", () => {
     const { page } = world;
     await world.ask(kvPut("ORDER_TOPIC_CONFIG", "Orders", "broker-a:2;broker-b:4"));
     await world.go("#/topics/Orders");
-    await page.getByRole("img", { name: "Orders is on 2 groups with 7 read queues" }).waitFor();
+    await page.getByRole("img", { name: "Orders. Groups: 2. Read queues: 7." }).waitFor();
     assert.equal(await page.locator("svg .queue-rw").count(), 2);
     assert.equal(await page.locator("svg .queue-r").count(), 5);
     // On the group with a static mapping, queues have the numbers of the topic's.
@@ -108,7 +108,7 @@ describe("the pages about topics", () => {
 
     // It follows what happens.
     await world.register({ ...BROKERS[1]!, name: "broker-c", addr: "10.0.0.3:10911" });
-    await page.getByRole("img", { name: "Orders is on 3 groups" }).waitFor();
+    await page.getByRole("img", { name: "Orders. Groups: 3." }).waitFor();
   });
 
   it("show the route as a client of another version gets it, to copy", async () => {
@@ -139,6 +139,6 @@ describe("the pages about topics", () => {
       addr: "10.0.0.9:10911",
       topics: [{ name: "nope" }, { name: "x" }],
     });
-    await world.page.getByRole("img", { name: "nope is on 1 groups" }).waitFor();
+    await world.page.getByRole("img", { name: "nope. Groups: 1." }).waitFor();
   });
 });

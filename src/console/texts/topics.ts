@@ -26,10 +26,10 @@ export const topics = {
   "topic.refused": ["Clients get an error now: {remark}", "客户端当前会得到错误:{remark}"],
   "topic.route": ["Route", "路由"],
   "topic.picture": [
-    "{topic} is on {groups} groups with {read} read queues and {write} write queues. The table below has the same.",
-    "{topic} 位于 {groups} 个 Broker 组,共 {read} 个读队列、{write} 个写队列。下表内容相同。",
+    "{topic}. Groups: {groups}. Read queues: {read}. Write queues: {write}. The table below has the same.",
+    "{topic}。Broker 组:{groups};读队列:{read};写队列:{write}。下表内容相同。",
   ],
-  "topic.more": ["and {count} more groups: see the table", "另有 {count} 个组,见下表"],
+  "topic.more": ["{count} groups are not drawn: see the table", "另有 {count} 个组未画出,见下表"],
   "topic.moreQueues": ["+{count}", "+{count}"],
   "topic.legend.rw": ["read and write", "读写"],
   "topic.legend.r": ["only read", "只读"],

@@ -12,12 +12,14 @@ export interface Series {
 }
 
 const HEIGHT = 160;
+/** Seconds of a chart with fewer values. */
+const SHORTEST = 60;
 const COLOURS = ["--chart-1", "--chart-2", "--chart-3"];
 
 /** A chart over time. What it shows stands below it in words, too. */
 export function Chart({ title, seconds, times, series, show }: {
   title: string;
-  /** How far back it goes. */
+  /** How far back it goes, when there are values for it. */
   seconds: number;
   /** Seconds since 1970. */
   times: readonly number[];
@@ -48,7 +50,13 @@ export function Chart({ title, seconds, times, series, show }: {
         legend: { show: false },
         cursor: { drag: { x: false, y: false }, y: false },
         scales: {
-          x: { range: (_, __, end) => [end - seconds, end] },
+          x: {
+            range: (
+              _,
+              start,
+              end,
+            ) => [Math.max(end - seconds, Math.min(start, end - SHORTEST)), end],
+          },
           y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] },
         },
         axes: [
