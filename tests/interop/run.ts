@@ -5,7 +5,8 @@
  *     deno task interop [--only TEXT] [--brokers VERSION] [--transport NAME]
  *         [--namesrv IP:PORT | --namesrv-jar]
  *
- * Needs Java (17 or newer) with javac, Maven, Go, and Python with pip. If one of them is missing,
+ * Needs Java (17 or newer) with javac, Maven, Go, and Python with pip; the cases of the console also a
+ * Chromium, which tools/browser_tools.sh installs. If one of them is missing,
  * nothing runs: a banner says so, and with CI=true in the environment that is a failure.
  */
 
@@ -16,6 +17,7 @@ import { actingMaster, ordinaryCluster, unusualRegistrations } from "./cases_bro
 import { addressService } from "./cases_addresses.ts";
 import { accessControl } from "./cases_access.ts";
 import { gracefulEnd } from "./cases_graceful.ts";
+import { consolePages } from "./cases_console.ts";
 import { adminCommand } from "./cases_command.ts";
 import { restarts } from "./cases_restarts.ts";
 import { tlsClusters } from "./cases_tls.ts";
@@ -127,6 +129,7 @@ try {
           { name: `${version} acting master`, run: actingMaster },
           { name: `${version} TLS`, run: tlsClusters },
           { name: `${version} graceful end`, run: gracefulEnd },
+          { name: `${version} console`, run: consolePages },
         ]
         : []),
       ...(version.startsWith("5.") && alsoOnNode
