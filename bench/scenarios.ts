@@ -46,6 +46,7 @@ export async function warmUp(server: Server, context: Context): Promise<void> {
 }
 
 export const SCENARIOS: readonly Scenario[] = [
+  { ...closedLoop(1, 1), short: false },
   closedLoop(50, 1),
   closedLoop(50, 8),
   closedLoop(50, 32),
