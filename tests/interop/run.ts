@@ -16,6 +16,7 @@ import { attacks } from "./attacks.ts";
 import { actingMaster, ordinaryCluster, unusualRegistrations } from "./cases_brokers.ts";
 import { addressService } from "./cases_addresses.ts";
 import { accessControl } from "./cases_access.ts";
+import { kvInEtcd } from "./cases_etcd.ts";
 import { gracefulEnd } from "./cases_graceful.ts";
 import { consolePages } from "./cases_console.ts";
 import { adminCommand } from "./cases_command.ts";
@@ -111,6 +112,7 @@ try {
   }
   const mixed = [
     { name: "address service", run: () => addressService(suite, launcher) },
+    { name: "KV in etcd", run: () => kvInEtcd(suite, launcher) },
     { name: "restarts", run: () => restarts(suite, launcher, options) },
   ];
   for (const { name, run } of mixed.filter((group) => group.name.includes(only))) {

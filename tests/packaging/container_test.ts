@@ -106,6 +106,25 @@ describe("the compose file", () => {
     }
   });
 
+  it("is joined by one that keeps the KV table in three members of etcd", async () => {
+    const both = parse(await succeed("compose", [COMPOSE, `${cwd}/etcd.yaml`], { cwd })) as {
+      services: Record<string, { command: string[]; environment?: Record<string, string> }>;
+    };
+    const members = ["etcd-a", "etcd-b", "etcd-c"];
+    for (const name of ["namesrv-a", "namesrv-b"]) {
+      const { command } = both.services[name]!;
+      assert.equal(command[command.indexOf("--kvStore") + 1], "etcd");
+      const endpoints = members.map((member) => `http://${member}:2379`).join(";");
+      assert.equal(command[command.indexOf("--etcdEndpoints") + 1], endpoints);
+    }
+    const peers = members.map((member) => `${member}=http://${member}:2380`).join(",");
+    for (const member of members) {
+      const environment = both.services[member]!.environment!;
+      assert.equal(environment.ETCD_NAME, member);
+      assert.equal(environment.ETCD_INITIAL_CLUSTER, peers);
+    }
+  });
+
   it("would be refused with a mistake in it", async () => {
     await using folder = await Scratch.make();
     const wrong = `${folder.path}/compose.yaml`;
