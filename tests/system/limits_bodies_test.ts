@@ -22,10 +22,10 @@ const BEAT: Request = {
   },
 };
 /**
- * Milliseconds that a heartbeat or query may take. The goal is 50 on a machine of its own; beside other
- * processes, they wait for the CPU, too.
+ * Milliseconds that a heartbeat or query may take. The goal is 50 on a machine of its own; beside eight other
+ * processes, 300 were seen, because they wait for the CPU, too.
  */
-const LONGEST = 500;
+const LONGEST = 1000;
 const TOPIC = sized(4, "t 1 1 6 SINGLE_TAG {}");
 
 /** 119 MB of topics, deflated, that say to be so many. */

@@ -125,8 +125,8 @@ describe("a connection that closes", () => {
       const { took, longest, code, others } = await close(http, peer, what);
       assert.deepEqual([code, others], [0, 0]);
       assert.ok(took < 3, `${took} s of CPU`);
-      // The goal is 50 on a machine of its own; beside other processes, a query waits for the CPU, too.
-      assert.ok(longest < 500, `${longest} ms`);
+      // The goal is 50 on a machine of its own; beside others, 264 were seen: a query waits for the CPU.
+      assert.ok(longest < 1000, `${longest} ms`);
     });
   }
 });
