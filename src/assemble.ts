@@ -16,6 +16,7 @@ import type { LoadedConfiguration } from "./config/load.ts";
 import type { Options } from "./config/options.ts";
 import { usesEtcd, waterMarks } from "./config/values.ts";
 import { DurableFile, type FileSystem, removeLeftovers } from "./durable_file.ts";
+import { Group } from "./group/group.ts";
 import { Members } from "./group/members.ts";
 import { HttpCounters } from "./http/server/http_counters.ts";
 import { httpTlsSettings } from "./http/server/http_tls.ts";
@@ -245,6 +246,13 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     clock,
   });
 
+  const members = new Members(options, () => server.port);
+  const group = new Group({
+    members,
+    ask: { client, options, isPermitted: isNetGranted, monotonic: clock.monotonic },
+    own: { tables, answers, kv, config, options, slice },
+    now: clock.now,
+  });
   const loopLag = new LoopLag(() => performance.now());
   const httpCounters = new HttpCounters();
   const sources: Sources = {
@@ -268,6 +276,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     tls: tls && acceptor && { acceptor, store: tls },
     access,
     http: { counters: httpCounters, tls: httpTls },
+    group,
     feed,
     loopLag: loopLag.seconds,
     options,
@@ -290,7 +299,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     config,
     server,
     overview: {
-      members: new Members(options, () => server.port),
+      members,
       history,
       alerts,
       runtime,
@@ -303,6 +312,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
       pid: Deno.pid,
       now: clock.now,
     },
+    group,
     options,
     condition: {
       listening: () => server.listening,

@@ -1,4 +1,13 @@
-import type { BrokerData, QueueData, TopicRouteData } from "../protocol/route_data.ts";
+import {
+  compareBrokers,
+  compareNamespace,
+  compareRoutes,
+  compareTopicNames,
+  type Difference,
+  type Differences,
+  sorted,
+} from "../compare/differences.ts";
+import type { BrokerData, TopicRouteData } from "../protocol/route_data.ts";
 import type { ClusterInfo } from "../protocol/route_reader.ts";
 import { CommandFailure, UsageError } from "./failures.ts";
 import type { NameServer } from "./name_server.ts";
@@ -14,7 +23,6 @@ import {
 } from "./queries.ts";
 import type { Registry } from "./registry.ts";
 import { ExitCode, type Session } from "./session.ts";
-import { permText } from "./topics.ts";
 
 interface DiffOptions extends NamespaceOptions {
   /** `false` with --no-restored. */
@@ -22,22 +30,12 @@ interface DiffOptions extends NamespaceOptions {
 }
 
 /** The data of one name server, as far as requests can read it. */
-export interface Holdings {
+interface Holdings {
   readonly info: ClusterInfo;
   readonly topics: readonly string[];
   readonly routes: ReadonlyMap<string, TopicRouteData>;
   /** The pairs by namespace. */
   readonly kv: ReadonlyMap<string, ReadonlyMap<string, string>>;
-}
-
-/** A difference between two name servers. */
-export interface Difference {
-  readonly kind: "broker" | "address" | "topic" | "queues" | "static queues" | "kv";
-  /** The subject: broker; broker and id; topic; topic and broker; namespace and key. */
-  readonly path: readonly string[];
-  /** The first server's value; `null` when it has none. */
-  readonly left: string | null;
-  readonly right: string | null;
 }
 
 /** Adds the `diff` command. */
@@ -94,6 +92,11 @@ function withoutRestored(holdings: Holdings, { isRestored }: KnownBrokers): Hold
   };
 }
 
+/** Leaves out what is equal. */
+function* only(differences: Differences): Generator<Difference> {
+  for (const it of differences) if (it !== undefined) yield it;
+}
+
 /** Compares KV namespaces alone. */
 export async function diffKv(
   session: Session,
@@ -104,7 +107,7 @@ export async function diffKv(
   await compareServers(
     session,
     (server) => kvTables(server, namespaces),
-    (left, right) => [...compareKv(left, right)],
+    (left, right) => sorted([...only(compareKv(left, right))]),
   );
 }
 
@@ -161,84 +164,23 @@ async function holdingsOf(
 }
 
 /** The differences between two name servers, in the order brokers, topics, KV, each by name. */
-export function compare(left: Holdings, right: Holdings): Difference[] {
-  return [
-    ...compareBrokers(left.info, right.info),
-    ...compareTopics(left, right),
-    ...compareKv(left.kv, right.kv),
-  ];
+function compare(left: Holdings, right: Holdings): Difference[] {
+  return sorted([
+    ...only(compareBrokers(left.info.brokers, right.info.brokers)),
+    ...only(compareTopicNames(new Set(left.topics), new Set(right.topics))),
+    ...only(compareAllRoutes(left.routes, right.routes)),
+    ...only(compareKv(left.kv, right.kv)),
+  ]);
 }
 
-function* compareBrokers(left: ClusterInfo, right: ClusterInfo): Generator<Difference> {
-  for (const [name, a, b] of both(left.brokers, right.brokers)) {
-    yield* different("broker", [name], a && brokerText(a), b && brokerText(b));
-    for (const [id, x, y] of both(a?.brokerAddrs, b?.brokerAddrs)) {
-      yield* different("address", [name, String(id)], x, y);
-    }
+function* compareAllRoutes(left: Holdings["routes"], right: Holdings["routes"]): Differences {
+  for (const topic of new Set([...left.keys(), ...right.keys()])) {
+    yield* compareRoutes(topic, left.get(topic), right.get(topic));
   }
 }
 
-function* compareTopics(left: Holdings, right: Holdings): Generator<Difference> {
-  const present = (topics: readonly string[]) => new Map(topics.map((topic) => [topic, "present"]));
-  for (const [topic, a, b] of both(present(left.topics), present(right.topics))) {
-    yield* different("topic", [topic], a, b);
-    const x = left.routes.get(topic);
-    const y = right.routes.get(topic);
-    for (const [broker, p, q] of both(queuesByBroker(x), queuesByBroker(y))) {
-      yield* different("queues", [topic, broker], p && queueText(p), q && queueText(q));
-    }
-    const mappings = both(x?.topicQueueMappingByBroker, y?.topicQueueMappingByBroker);
-    for (const [broker, p, q] of mappings) {
-      yield* different("static queues", [topic, broker], p && mappingText(p), q && mappingText(q));
-    }
+function* compareKv(left: Holdings["kv"], right: Holdings["kv"]): Differences {
+  for (const namespace of new Set([...left.keys(), ...right.keys()])) {
+    yield* compareNamespace(namespace, left.get(namespace), right.get(namespace));
   }
-}
-
-function* compareKv(left: Holdings["kv"], right: Holdings["kv"]): Generator<Difference> {
-  for (const [namespace, a, b] of both(left, right)) {
-    for (const [key, x, y] of both(a, b)) yield* different("kv", [namespace, key], x, y);
-  }
-}
-
-function* different(
-  kind: Difference["kind"],
-  path: readonly string[],
-  left: string | undefined,
-  right: string | undefined,
-): Generator<Difference> {
-  if (left !== right) yield { kind, path, left: left ?? null, right: right ?? null };
-}
-
-/** The values of two tables by key, sorted by key. */
-function both<K extends string | number | bigint, V>(
-  left: ReadonlyMap<K, V> = new Map(),
-  right: ReadonlyMap<K, V> = new Map(),
-): [K, V | undefined, V | undefined][] {
-  const keys = [...new Set([...left.keys(), ...right.keys()])].sort((a, b) => a < b ? -1 : 1);
-  return keys.map((key) => [key, left.get(key), right.get(key)]);
-}
-
-function brokerText({ cluster, enableActingMaster, zoneName }: BrokerData): string {
-  return `in ${cluster}${enableActingMaster ? ", acting master enabled" : ""}` +
-    (zoneName === undefined ? "" : `, zone ${zoneName}`);
-}
-
-function queuesByBroker(route: TopicRouteData | undefined): ReadonlyMap<string, QueueData> {
-  return new Map(route?.queueDatas.map((queue) => [queue.brokerName, queue]));
-}
-
-function queueText({ readQueueNums, writeQueueNums, perm, topicSysFlag }: QueueData): string {
-  return `read ${readQueueNums}, write ${writeQueueNums}, ${permText(perm)}` +
-    (topicSysFlag === 0 ? "" : `, sysFlag ${topicSysFlag}`);
-}
-
-function mappingText({ currIdMap, epoch, totalQueues }: {
-  currIdMap: ReadonlyMap<number, number>;
-  epoch: number | bigint;
-  totalQueues: number;
-}): string {
-  const queues = [...currIdMap].sort(([a], [b]) => a - b).map(([global, local]) =>
-    `${global}:${local}`
-  );
-  return `${queues.join(" ")} of ${totalQueues}, epoch ${epoch}`;
 }

@@ -1,5 +1,10 @@
-import { Perm, RequestCode } from "../protocol/codes.ts";
-import type { QueueData, TopicQueueMappingInfo, TopicRouteData } from "../protocol/route_data.ts";
+import { RequestCode } from "../protocol/codes.ts";
+import {
+  permText,
+  type QueueData,
+  type TopicQueueMappingInfo,
+  type TopicRouteData,
+} from "../protocol/route_data.ts";
 import { brokerFields, clusterWith, didYouMean, jsonLong } from "./brokers.ts";
 import { ServerFailure } from "./failures.ts";
 import type { NameServer } from "./name_server.ts";
@@ -35,12 +40,6 @@ export function addTopicCommands(registry: Registry): void {
       topic,
     )
     .option("--cluster <name>", "only on the brokers of this cluster");
-}
-
-/** The bits of `perm` as letters: `rw`, `r-` etc. */
-export function permText(perm: number): string {
-  return (perm & Perm.READ ? "r" : "-") + (perm & Perm.WRITE ? "w" : "-") +
-    (perm & Perm.INHERIT ? "x" : "") + (perm & Perm.PRIORITY ? "p" : "");
 }
 
 /** A queue data for JSON output. */

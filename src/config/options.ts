@@ -1091,6 +1091,36 @@ const LIMITS = {
       "Topics of a broker, or keys of a KV namespace, that have events of their own when they change " +
       "together. Of more, one event tells the numbers.",
   }),
+  compareAnswerTimeoutMillis: int({
+    default: 3000,
+    range: [100, 60_000],
+    applies: "live",
+    doc:
+      "Milliseconds that another name server of namesrvAddrs has for an answer, connecting included, when " +
+      "the HTTP port is asked to compare with it, or whether it is there. Over it, the answer says so.",
+  }),
+  compareTimeoutSeconds: int({
+    default: 30,
+    range: [1, 600],
+    applies: "live",
+    doc:
+      "Seconds that a comparison with another name server may take. Over it, the answer has what was " +
+      "found until then, and says so.",
+  }),
+  compareMaxBytes: int({
+    default: 512 * MiB,
+    range: [MiB, MAX_INT],
+    applies: "live",
+    doc:
+      "Bytes that a comparison may read from another name server; they are not kept. Over it, the answer has " +
+      "what was found until then, and says so.",
+  }),
+  compareMaxDifferences: int({
+    default: 1000,
+    range: [1, 10_000],
+    applies: "live",
+    doc: "Differences that the answer to a comparison shows; further ones are counted only.",
+  }),
   watchKeepAliveSeconds: int({
     default: 15,
     range: [1, 60],
@@ -1160,6 +1190,12 @@ export const OPTION_GROUPS: readonly { title: string; names: readonly OptionName
 /** Whether `key`, which may come from the network, names an option. */
 export function isOptionName(key: string): key is OptionName {
   return Object.hasOwn(OPTIONS, key);
+}
+
+/** Whether `key` names an option that Apache RocketMQ's name server does not have. */
+export function isOwnOption(key: string): boolean {
+  const shared = [NAME_SERVER, NETWORK, TLS, WITHOUT_EFFECT];
+  return isOptionName(key) && !shared.some((group) => Object.hasOwn(group, key));
 }
 
 /** The row of an option. */

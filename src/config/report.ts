@@ -7,6 +7,7 @@ import {
   type OptionName,
   optionOf,
   type Options,
+  resolveOptionName,
 } from "./options.ts";
 import { formatProperty } from "./properties.ts";
 import { formatValue, HIDDEN, isSecret, showValue } from "./values.ts";
@@ -125,6 +126,12 @@ function defaultOf(option: Option): string | number | boolean {
 /** The value of a key that names no option; one that looks secret is hidden. */
 export function showExtra(key: string, value: string): string {
   return SECRET_KEYS.test(key) ? HIDDEN : value;
+}
+
+/** A value of a configuration that another server reports; a secret is hidden. */
+export function showReported(key: string, value: string): string {
+  const name = resolveOptionName(key);
+  return name !== undefined && isSecret(optionOf(name)) ? HIDDEN : showExtra(key, value);
 }
 
 /** A shared file may contain keys of other components, such as tls.client.keyPassword. */

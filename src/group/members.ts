@@ -27,6 +27,8 @@ export interface Member {
 export class Members {
   readonly #options: Readonly<MemberOptions>;
   readonly #port: () => number;
+  /** Addresses of `namesrvAddrs` that turned out to lead to this server. */
+  readonly #recognised = new Set<string>();
 
   /**
    * @param options read each time
@@ -51,7 +53,7 @@ export class Members {
       found.push(formatAddress(hostname, own));
     }
     const bound = parseHost(bindAddress) ?? bindAddress;
-    if (bound !== ANY_IPV4 && bound !== ANY_IPV6) found.push(formatAddress(bound, port));
+    if (!isWildcard(bound)) found.push(formatAddress(bound, port));
     found.push(formatAddress(localHost, port));
     return found.map((address) => address.toLowerCase());
   }
@@ -64,8 +66,30 @@ export class Members {
   list(localHost: string): Member[] {
     const own = this.own(localHost);
     const members = parseAddressList(this.#options.namesrvAddrs, NAMESRV_PORT)
-      .map((address) => ({ address, self: own.includes(address.toLowerCase()) }));
+      .map((address) => ({
+        address,
+        self: own.includes(address.toLowerCase()) || this.#recognised.has(address),
+      }));
     if (members.some(({ self }) => self)) return members;
     return [{ address: own[0] ?? "", self: true }, ...members];
   }
+
+  /**
+   * Tells where a connection to a member ended. A list may name this server by a name or an address that
+   * it does not know for its own.
+   *
+   * @param localPeer the IP address at which it ended, if that is one of this machine
+   * @returns whether the member is this server; {@link list} says so from then on
+   */
+  recognise(address: string, localPeer: string | undefined): boolean {
+    if (localPeer === undefined || parseAddress(address).port !== this.#port()) return false;
+    const bound = parseHost(this.#options.bindAddress);
+    if (bound !== localPeer && !isWildcard(bound)) return false;
+    this.#recognised.add(address);
+    return true;
+  }
+}
+
+function isWildcard(host: string | undefined): boolean {
+  return host === ANY_IPV4 || host === ANY_IPV6;
 }

@@ -54,12 +54,17 @@ export function authorizeBy(parts: AuthorizeParts): Authorize {
     if (permission === undefined || authorization === undefined) return undefined;
     if (options.httpHealthOpen && HEALTH.includes(path)) return undefined;
     if (options.httpMetricsOpen && path === "/metrics") return undefined;
-    return await authorization.check(
-      { permission: permission as Permission, names: resource === undefined ? [] : [resource] },
-      peerOf(client),
-      credentialsOf(sessions, request),
-      `${request.method} ${path}`,
-    );
+    const names = resource === undefined ? [] : [resource];
+    for (const needed of [permission].flat()) {
+      const refusal = await authorization.check(
+        { permission: needed as Permission, names },
+        peerOf(client),
+        credentialsOf(sessions, request),
+        `${request.method} ${path}`,
+      );
+      if (refusal !== undefined) return refusal;
+    }
+    return undefined;
   }
 
   async function checkChanger(

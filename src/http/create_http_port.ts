@@ -1,6 +1,7 @@
 import type { HttpAuthorization } from "../access/http_authorization.ts";
 import type { Administration } from "../administration/administration.ts";
 import type { Account } from "../access/policy.ts";
+import type { Group } from "../group/group.ts";
 import type { Log } from "../log/log.ts";
 import type { MetricsSource } from "../metrics/metrics_source.ts";
 import type { WorkSlice } from "../work_slice.ts";
@@ -9,6 +10,7 @@ import { accessRoutes, type AccessRoutesParts } from "./routes/access_routes.ts"
 import { AllowedHosts } from "./server/allowed_hosts.ts";
 import { type ApiParts, apiRoutes } from "./routes/api_routes.ts";
 import { type AddressOptions, addressRoutes } from "./routes/address_routes.ts";
+import { groupRoutes } from "./routes/group_routes.ts";
 import { type OverviewParts, overviewRoutes } from "./routes/overview_routes.ts";
 import { type Condition, healthRoutes, isReady, readiness } from "./routes/health_routes.ts";
 import type { HttpCounters } from "./server/http_counters.ts";
@@ -36,6 +38,7 @@ export interface HttpPortParts extends Omit<ApiParts, "pager"> {
   feed: WatchRouteParts["feed"];
   access: AccessRoutesParts & { readonly authorization?: HttpAuthorization };
   overview: OverviewParts;
+  group: Group;
   options:
     & ApiParts["options"]
     & AddressOptions
@@ -63,8 +66,20 @@ interface HttpConsoleOptions {
 
 /** Creates the HTTP port with all its routes, not listening yet. */
 export function createHttpPort(
-  { listener, tls, condition, metrics, feed, access, log, slice, counters, overview, ...told }:
-    HttpPortParts,
+  {
+    listener,
+    tls,
+    condition,
+    metrics,
+    feed,
+    access,
+    log,
+    slice,
+    counters,
+    overview,
+    group,
+    ...told
+  }: HttpPortParts,
 ): HttpPort {
   const { options } = told;
   const { authorization } = access;
@@ -112,6 +127,7 @@ export function createHttpPort(
       ...addressRoutes({ options, members: overview.members, isReady: ready }),
       ...(metrics ? [metricsRoute(metrics, now)] : []),
       ...overviewRoutes(overview, checks, slice, now),
+      ...groupRoutes({ group, members: overview.members }),
       ...apiRoutes({ ...told, pager: new Pager(slice) }),
       ...accessRoutes(access),
       ...watchRoutes({ ...senders, feed }),

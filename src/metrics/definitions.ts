@@ -4,6 +4,7 @@
  * @module
  */
 import type { AccountUse } from "../access/counters.ts";
+import { COMPARISON_OUTCOMES } from "../group/group.ts";
 import { type Histogram, SECONDS } from "../histogram.ts";
 import { HTTP_REFUSALS } from "../http/server/http_counters.ts";
 import { MASTER_ID, RequestCode, ResponseCode } from "../protocol/codes.ts";
@@ -400,6 +401,12 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
             return expires === undefined ? [] : sample(expires / 1000);
           },
         },
+      ),
+      counter(
+        "comparisons_total",
+        "Comparisons with another name server (/api/v1/compare), without those that share a result. " +
+          listed("result", COMPARISON_OUTCOMES),
+        { labels: ["result"], read: ({ group }) => byLabel("result", group.comparisons) },
       ),
       gauge("watchers", "Open streams of /api/v1/watch, limited by watchMaxWatchers.", {
         read: ({ feed }) => sample(feed.watchers),

@@ -2,6 +2,7 @@ import type { AccessCounters } from "../access/counters.ts";
 import type { PolicyStore } from "../access/policy_store.ts";
 import type { AuditLog } from "../audit/audit_log.ts";
 import type { EtcdCounters } from "../etcd/counters.ts";
+import type { Group } from "../group/group.ts";
 import type { Histogram } from "../histogram.ts";
 import type { HttpCounters } from "../http/server/http_counters.ts";
 import type { KvStore } from "../kv/kv_store.ts";
@@ -73,6 +74,7 @@ export interface Sources {
     /** Absent without httpTlsEnable. */
     readonly tls?: Pick<TlsStore, "expires" | "reloads" | "failedReloads">;
   };
+  group: Pick<Group, "comparisons">;
   feed: Pick<ChangeFeed, "watchers" | "events" | "gaps" | "historyBytes">;
   /** Seconds. */
   loopLag: Histogram;

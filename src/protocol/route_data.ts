@@ -9,6 +9,7 @@ import {
   jsonStrings,
 } from "./fastjson_writer.ts";
 import { FastjsonError, FastjsonReader, type JsonValue } from "./fastjson_reader.ts";
+import { Perm } from "./codes.ts";
 import type { Long } from "./long.ts";
 import { checkName } from "./names.ts";
 
@@ -52,6 +53,12 @@ export interface TopicRouteData {
   filterServerTable: ReadonlyMap<string, readonly string[]>;
   topicQueueMappingByBroker?: ReadonlyMap<string, TopicQueueMappingInfo>;
   orderTopicConf?: string;
+}
+
+/** The bits of `perm` as letters: `rw`, `r-` etc. */
+export function permText(perm: number): string {
+  return (perm & Perm.READ ? "r" : "-") + (perm & Perm.WRITE ? "w" : "-") +
+    (perm & Perm.INHERIT ? "x" : "") + (perm & Perm.PRIORITY ? "p" : "");
 }
 
 const utf8 = new TextEncoder();

@@ -1,4 +1,5 @@
-import { FastjsonError, type JsonValue, parseFastjson } from "./fastjson_reader.ts";
+import { runSteps } from "../run_steps.ts";
+import { FastjsonError, FastjsonReader, type JsonValue, parseFastjson } from "./fastjson_reader.ts";
 import { type Long, parseLong } from "./long.ts";
 import type { BrokerData, QueueData, TopicQueueMappingInfo, TopicRouteData } from "./route_data.ts";
 
@@ -42,15 +43,20 @@ export function decodeTopicRoute(body: Uint8Array): TopicRouteData {
  * @throws {FastjsonError} when it is malformed
  */
 export function decodeClusterInfo(body: Uint8Array): ClusterInfo {
-  const info = object(parseFastjson(body), "the cluster information");
-  return {
-    brokers: new Map(
-      members(info, "brokerAddrTable").map(([name, data]) => [name, brokerData(data)]),
-    ),
-    clusters: new Map(
-      members(info, "clusterAddrTable").map(([cluster, names]) => [cluster, texts(names)]),
-    ),
-  };
+  return runSteps(clusterInfoReading(body));
+}
+
+/** Like {@link decodeClusterInfo}, in steps: the caller can do other work in between. */
+export function* clusterInfoReading(body: Uint8Array): Generator<void, ClusterInfo> {
+  const brokers = new Map<string, BrokerData>();
+  const clusters = new Map<string, readonly string[]>();
+  yield* readObject(body, "the cluster information", {
+    brokerAddrTable: (reader) =>
+      readMembers(reader, "brokerAddrTable", (name, data) => brokers.set(name, brokerData(data))),
+    clusterAddrTable: (reader) =>
+      readMembers(reader, "clusterAddrTable", (name, names) => clusters.set(name, texts(names))),
+  });
+  return { brokers, clusters };
 }
 
 /**
@@ -59,7 +65,25 @@ export function decodeClusterInfo(body: Uint8Array): ClusterInfo {
  * @throws {FastjsonError} when it is malformed
  */
 export function decodeTopicList(body: Uint8Array): string[] {
-  return texts(list(object(parseFastjson(body), "a list of topics"), "topicList"));
+  return runSteps(topicListReading(body));
+}
+
+/** Like {@link decodeTopicList}, in steps: the caller can do other work in between. */
+export function* topicListReading(body: Uint8Array): Generator<void, string[]> {
+  const topics: string[] = [];
+  yield* readObject(body, "a list of topics", {
+    *topicList(reader) {
+      if (!begins(reader, "array", "topicList")) return;
+      while (reader.nextElement()) {
+        topics.push(string(reader.readValue(), "an element of a list"));
+        if (reader.tired) {
+          yield;
+          reader.rest();
+        }
+      }
+    },
+  });
+  return topics;
 }
 
 /**
@@ -68,8 +92,58 @@ export function decodeTopicList(body: Uint8Array): string[] {
  * @throws {FastjsonError} when it is malformed
  */
 export function decodeKvTable(body: Uint8Array): Map<string, string> {
-  const table = object(parseFastjson(body), "a KV table");
-  return new Map(members(table, "table").map(([key, value]) => [key, string(value, key)]));
+  return runSteps(kvTableReading(body));
+}
+
+/** Like {@link decodeKvTable}, in steps: the caller can do other work in between. */
+export function* kvTableReading(body: Uint8Array): Generator<void, Map<string, string>> {
+  const table = new Map<string, string>();
+  yield* readObject(body, "a KV table", {
+    table: (reader) =>
+      readMembers(reader, "table", (key, value) => table.set(key, string(value, key))),
+  });
+  return table;
+}
+
+type Steps = Generator<void, void>;
+
+/** Reads a body that is an object; members without a function are skipped. */
+function* readObject(
+  body: Uint8Array,
+  what: string,
+  fields: Readonly<Record<string, (reader: FastjsonReader) => Steps>>,
+): Steps {
+  const reader = new FastjsonReader(body);
+  if (reader.next !== "object") throw new FastjsonError(`${what} is not an object`);
+  reader.beginObject();
+  for (let name = reader.nextKey(); name !== undefined; name = reader.nextKey()) {
+    const read = Object.hasOwn(fields, name) ? fields[name] : undefined;
+    yield* read === undefined ? reader.skipInSteps() : read(reader);
+  }
+  reader.end();
+}
+
+/** Reads an object whose members are alike. */
+function* readMembers(
+  reader: FastjsonReader,
+  what: string,
+  take: (name: string, value: JsonValue) => void,
+): Steps {
+  if (!begins(reader, "object", what)) return;
+  for (let name = reader.nextKey(); name !== undefined; name = reader.nextKey()) {
+    take(name, reader.readValue());
+    if (reader.tired) {
+      yield;
+      reader.rest();
+    }
+  }
+}
+
+/** Enters an object or array. Consumes `null` and returns false. */
+function begins(reader: FastjsonReader, kind: "object" | "array", what: string): boolean {
+  if (reader.next === kind) return kind === "array" ? reader.beginArray() : reader.beginObject();
+  if (reader.readValue() === null) return false;
+  throw new FastjsonError(`${what} is not an ${kind}`);
 }
 
 function queueData(value: JsonValue): QueueData {

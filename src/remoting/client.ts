@@ -9,7 +9,21 @@ export interface Signer {
   sign(request: OutgoingRequest): OutgoingRequest;
 }
 
-/** Calls other servers that speak the protocol, over a new connection for each call. */
+/** A connection for several requests, each of which is signed. */
+export interface RemotingSession {
+  /** The IP address of the peer, if it is one of this machine, as far as the connection tells. */
+  readonly localPeer: string | undefined;
+  /**
+   * Sends a request and waits for the response.
+   *
+   * @param timeout milliseconds
+   * @throws when the peer does not answer in time
+   */
+  invoke(request: OutgoingRequest, timeout: number): Promise<RemoteAnswer>;
+  close(): void;
+}
+
+/** Calls other servers that speak the protocol. */
 export class RemotingClient {
   readonly #transport: Transport;
   readonly #frameMaxLength: number;
@@ -37,7 +51,25 @@ export class RemotingClient {
   }
 
   /**
-   * Sends a request and waits for the response.
+   * Connects for several requests. The caller must close the session.
+   *
+   * @param address "host:port"
+   * @param timeout milliseconds
+   * @throws when the peer can't be reached in time
+   */
+  async open(address: string, timeout: number): Promise<RemotingSession> {
+    const frameMaxLength = this.#frameMaxLength;
+    const options = { timeout, frameMaxLength };
+    const connection = await ClientConnection.open(this.#transport, address, options);
+    return {
+      localPeer: connection.localPeer,
+      invoke: (request, timeout) => connection.invoke(this.#signer.sign(request), timeout),
+      close: () => connection.close(),
+    };
+  }
+
+  /**
+   * Sends a request over a connection of its own, and waits for the response.
    *
    * @param address "host:port"
    * @param timeout milliseconds for the whole call
@@ -49,15 +81,11 @@ export class RemotingClient {
     timeout: number,
   ): Promise<RemoteAnswer> {
     const deadline = Date.now() + timeout;
-    const frameMaxLength = this.#frameMaxLength;
-    const connection = await ClientConnection.open(this.#transport, address, {
-      timeout,
-      frameMaxLength,
-    });
+    const session = await this.open(address, timeout);
     try {
-      return await connection.invoke(this.#signer.sign(request), deadline - Date.now());
+      return await session.invoke(request, deadline - Date.now());
     } finally {
-      connection.close();
+      session.close();
     }
   }
 }

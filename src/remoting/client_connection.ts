@@ -1,4 +1,5 @@
 import { parseAddress } from "../address.ts";
+import { ipOf } from "../ip_ranges.ts";
 import { type CommandHeader, Flag, FrameError, type OutgoingRequest } from "./wire/command.ts";
 import { type Frame, FrameDecoder } from "./wire/frame_decoder.ts";
 import { encodeRequest } from "./wire/frame_encoder.ts";
@@ -85,6 +86,14 @@ export class ClientConnection {
     const { hostname, port } = parseAddress(address);
     const socket = await transport.connect(hostname, port, timeout, tls);
     return new ClientConnection(address, socket, frameMaxLength);
+  }
+
+  /** The IP address of the peer, if it is one of this machine, as far as the connection tells. */
+  get localPeer(): string | undefined {
+    const { localHost, remoteAddress } = this.#socket;
+    if (localHost === undefined) return undefined;
+    const peer = ipOf(remoteAddress);
+    return ipOf(localHost) === peer ? peer : undefined;
   }
 
   /**

@@ -77,6 +77,7 @@ export function metricsWorld(): World {
       audit: { records: 0, lost: 0, failures: 0, failure: undefined, waitingBytes: 0 },
     },
     http: { counters: new HttpCounters() },
+    group: { comparisons: { complete: 0, partial: 0, truncated: 0 } },
     feed: {
       watchers: 3,
       events: { ...NO_EVENTS, brokerUp: 2 },

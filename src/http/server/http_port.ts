@@ -159,7 +159,9 @@ export class HttpPort {
         throw new HttpProblem(421, WRONG_HOST, { refusal: "host" });
       }
       const sender = { client, headers: request.headers, sent };
-      if (found.method !== undefined) return await this.#change(found, request, sender);
+      if (found.method !== undefined || found.waits) {
+        return await this.#answerBeside(found, request, sender);
+      }
       const answer = async () => {
         await this.#authorize?.(found, request, client);
         return await found.answer(sender);
@@ -178,10 +180,10 @@ export class HttpPort {
   }
 
   /**
-   * Answers a request that changes something. Only its permission is looked at in line: a client that is
-   * slow to send, or a disk that hangs, must not hold up the others.
+   * Answers a request that changes something, or waits for other servers. Only its permission is looked at in
+   * line: a client that is slow to send, a disk that hangs or a server that is down must not hold up the others.
    */
-  async #change(found: RouteMatch, request: HttpRequest, sender: Sender): Promise<Response> {
+  async #answerBeside(found: RouteMatch, request: HttpRequest, sender: Sender): Promise<Response> {
     await this.#inLine(async () => await this.#authorize?.(found, request, sender.client));
     if (!found.hasBody) return await found.answer(sender);
     return await found.answer(sender, await request.body(this.#limits.httpMaxBodyBytes));

@@ -42,8 +42,10 @@ export interface Route {
   readonly priority?: boolean;
   /** Whether it may be asked under any name, not only under those of allowed_hosts.ts. */
   readonly anyHost?: boolean;
-  /** The permission that it needs, as the port's `authorize` takes it; absent: it is open. */
-  readonly permission?: string;
+  /** Whether it waits for others than this process: further requests do not queue behind it. */
+  readonly waits?: boolean;
+  /** The permissions that it needs, as the port's `authorize` takes them; absent: it is open. */
+  readonly permission?: string | readonly string[];
   /** The `:name` segment that says what the permission is needed for. */
   readonly resource?: string;
   /** Handles the request. Errors that it throws become responses. */
@@ -58,9 +60,10 @@ export interface RouteMatch {
   readonly hasBody: boolean;
   readonly priority: boolean;
   readonly anyHost: boolean;
+  readonly waits: boolean;
   /** The route's path, as it is declared. */
   readonly path: string;
-  readonly permission?: string;
+  readonly permission?: string | readonly string[];
   /** The resource that the permission is needed for. */
   readonly resource?: string;
   /** Rejects with an {@link HttpProblem} when the request is refused. */
@@ -98,6 +101,7 @@ export class Router {
         hasBody: false,
         priority: false,
         anyHost: false,
+        waits: false,
         path: "",
         answer: () => Promise.reject(error),
       };
@@ -122,6 +126,7 @@ export class Router {
       hasBody: route.body !== undefined,
       priority: route.priority ?? false,
       anyHost: route.anyHost ?? false,
+      waits: route.waits ?? false,
       path: route.path,
       permission: route.permission,
       resource: route.resource === undefined ? undefined : path.get(route.resource),

@@ -93,6 +93,10 @@ export class DenoSocket implements Socket, Reader {
     this.#buffers = buffers;
   }
 
+  get localHost(): string {
+    return this.#conn.localAddr.hostname;
+  }
+
   get unsent(): number {
     return this.#secured?.unsent ?? this.#unsent;
   }

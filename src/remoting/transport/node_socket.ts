@@ -48,6 +48,10 @@ export class NodeSocket implements Socket {
     this.#watch();
   }
 
+  get localHost(): string | undefined {
+    return this.#socket.localAddress;
+  }
+
   get unsent(): number {
     return this.#queued + this.#socket.writableLength;
   }

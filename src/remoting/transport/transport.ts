@@ -19,6 +19,8 @@ export interface SocketHandler {
 export interface Socket {
   /** "address:port" of the peer. */
   readonly remoteAddress: string;
+  /** The address of this machine at which the connection ends, without brackets, where it is known. */
+  readonly localHost?: string;
   /** Number of bytes written but not yet taken by the operating system. */
   readonly unsent: number;
   /**

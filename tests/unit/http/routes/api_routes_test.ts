@@ -5,6 +5,7 @@ import { WorkSlice } from "../../../../src/work_slice.ts";
 import { setImmediate } from "node:timers";
 import { HttpProblem } from "../../../../src/http/server/answer.ts";
 import { accessRoutes } from "../../../../src/http/routes/access_routes.ts";
+import { groupRoutes } from "../../../../src/http/routes/group_routes.ts";
 import { type OverviewParts, overviewRoutes } from "../../../../src/http/routes/overview_routes.ts";
 import { changeRoutes } from "../../../../src/http/routes/change_routes.ts";
 import { apiRoutes } from "../../../../src/http/routes/api_routes.ts";
@@ -65,6 +66,7 @@ function othersOfApi(): Route[] {
     credentialsOf: () => ({ authorization: null }),
   };
   return [
+    ...groupRoutes({} as Parameters<typeof groupRoutes>[0]),
     ...overviewRoutes({} as OverviewParts, () => Promise.resolve([]), slice, () => 0),
     ...watchRoutes({
       ...senders,
