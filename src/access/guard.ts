@@ -96,6 +96,8 @@ export class Guard {
           return { refused: { code: ResponseCode.NO_PERMISSION, remark } };
         }
         outcome = "would_deny";
+      } else if (decision.account !== undefined && decision.account !== peer.account) {
+        peer.account = decision.account;
       }
     }
     // Brokers can register all the same: a broken disk must not take them out of routes.

@@ -72,10 +72,11 @@ export class Group {
    * @param localHost as for {@link Members.list}
    */
   async states(localHost: string): Promise<MemberState[]> {
+    const others = this.#others(localHost);
     const outcomes = await this.#states.get(
-      "",
+      others.join(";"),
       () =>
-        this.#askAll(localHost, async (other, began) => {
+        this.#askAll(others, async (other, began) => {
           await other.probe();
           return this.#ask.monotonic() - began;
         }),
@@ -120,11 +121,15 @@ export class Group {
    * @param localHost as for {@link Members.list}
    */
   async compareConfigs(localHost: string): Promise<GroupConfig> {
-    const outcomes = await this.#configs.get("", () =>
-      this.#askAll(localHost, async (other) => {
-        const { body } = await other.ask({ code: RequestCode.GET_NAMESRV_CONFIG, extFields: [] });
-        return parseConfiguration(new TextDecoder().decode(body ?? new Uint8Array()));
-      }));
+    const others = this.#others(localHost);
+    const outcomes = await this.#configs.get(
+      others.join(";"),
+      () =>
+        this.#askAll(others, async (other) => {
+          const { body } = await other.ask({ code: RequestCode.GET_NAMESRV_CONFIG, extFields: [] });
+          return parseConfiguration(new TextDecoder().decode(body ?? new Uint8Array()));
+        }),
+    );
     const configurations = new Map<string, ReadonlyMap<string, string>>();
     const servers = this.#members.list(localHost).map(({ address, self }) => {
       const { value, error = null } = outcomes.get(address) ?? {};
@@ -135,15 +140,20 @@ export class Group {
     return { servers, items: compareConfigurations(configurations) };
   }
 
-  /** Asks all members but this server, some at once; returns the outcomes by address. */
+  /** The addresses of all members but this server. */
+  #others(localHost: string): string[] {
+    return this.#members.list(localHost).filter(({ self }) => !self).map(({ address }) => address);
+  }
+
+  /** Asks members, some at once; returns the outcomes by address. */
   async #askAll<T>(
-    localHost: string,
+    addresses: readonly string[],
     ask: (other: OtherServer, began: number) => Promise<T>,
   ): Promise<Outcomes<T>> {
     const outcomes = new Map<string, Outcome<T>>();
-    const others = this.#members.list(localHost).filter(({ self }) => !self).values();
+    const waiting = addresses.values();
     const work = async () => {
-      for (const { address } of others) {
+      for (const address of waiting) {
         const began = this.#ask.monotonic();
         try {
           const value = await this.#with(address, (other) => ask(other, began));

@@ -100,6 +100,7 @@ export class Connection implements SocketHandler, Peer, MemoryHolder {
   readonly #memoShare = new MemoShare();
   /** When the connection was opened, in milliseconds since the epoch. */
   readonly since: number;
+  account: string | undefined;
   #preamble: Preamble | undefined;
   #proxiedAddress: string | undefined;
   #tls: TlsPeer | undefined;
@@ -119,8 +120,9 @@ export class Connection implements SocketHandler, Peer, MemoryHolder {
   #failed = false;
   #lastActive: number;
   #unsentSeen = 0;
-  /** Bytes received. */
+  /** Bytes received, and bytes sent. */
   #received = 0;
+  #sent = 0;
   /** The frame or header that was not complete at the last {@link check}. */
   #unfinished: Unfinished | undefined;
 
@@ -150,6 +152,16 @@ export class Connection implements SocketHandler, Peer, MemoryHolder {
 
   get software(): PeerSoftware | undefined {
     return this.#software;
+  }
+
+  /** Bytes received; for TLS, after decryption. */
+  get bytesIn(): number {
+    return this.#received;
+  }
+
+  /** Bytes sent; for TLS, before encryption. */
+  get bytesOut(): number {
+    return this.#sent;
   }
 
   /** Whether the peer is gone, or the connection is being closed. */
@@ -405,6 +417,7 @@ export class Connection implements SocketHandler, Peer, MemoryHolder {
   #send(since: number): void {
     const { encoder, counters, clock } = this.#context;
     counters.bytesOut += encoder.length;
+    this.#sent += encoder.length;
     const large = encoder.length > LARGE_WRITE;
     if (large) this.#flushInSlice();
     else encoder.flush(this.#socket);

@@ -22,6 +22,8 @@ export interface Peer {
   readonly tls?: TlsPeer;
   /** `undefined` before the first request. */
   readonly software?: PeerSoftware;
+  /** The account of its last request that access control allowed to one; access control sets it. */
+  account?: string;
   /** Whether the connection is closed or being closed. */
   readonly closed: boolean;
 }

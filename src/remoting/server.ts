@@ -53,6 +53,12 @@ export interface ConnectionView {
   readonly software?: PeerSoftware;
   /** Absent on a plain connection. */
   readonly tls?: TlsPeer;
+  /** The account of its last request that access control allowed to one. */
+  readonly account?: string;
+  /** Bytes received; for TLS, after decryption. */
+  readonly bytesIn: number;
+  /** Bytes sent; for TLS, before encryption. */
+  readonly bytesOut: number;
 }
 
 /** Listens on a port and owns its connections. */
@@ -290,6 +296,7 @@ export class RemotingServer {
 }
 
 function viewOf(connection: Connection, id: number): ConnectionView {
-  const { since, software, tls } = connection;
-  return { id, ...addressesOf(connection), since, software, tls };
+  const { since, software, tls, account, bytesIn, bytesOut } = connection;
+  const view = { id, ...addressesOf(connection), since, software, tls };
+  return { ...view, account, bytesIn, bytesOut };
 }

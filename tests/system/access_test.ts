@@ -409,6 +409,17 @@ describe("the HTTP port under rules", () => {
     const tokens = await http.get("/api/v1/audit?account=%3FAK-none&limit=1", { headers });
     const [made] = (await tokens.json()).items;
     assert.deepEqual([made.reason, made.authenticated], ["unknown_account", "no"]);
+    // A connection shows whom its requests came from; a refused one names nobody.
+    await using peer = await Peer.connect(http.server.port);
+    const shown = async () => {
+      const response = await http.get(`/api/v1/connections?search=${peer.address}`, { headers });
+      return (await response.json()).items[0].account;
+    };
+    const listing = { code: RequestCode.GET_BROKER_CLUSTER_INFO };
+    await peer.call(signed(listing, { ...ADMIN, secretKey: "guessed" }));
+    assert.equal(await shown(), null);
+    await peer.call(signed(listing, ADMIN));
+    assert.equal(await shown(), "AK-admin");
     const audit = await http.get("/api/v1/audit?account=AK-view&limit=1", { headers });
     const [{ time: _, peer: __, ...record }] = (await audit.json()).items;
     assert.deepEqual(record, {

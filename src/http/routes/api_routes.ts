@@ -230,12 +230,16 @@ export function apiRoutes(parts: ApiParts): Route[] {
   }
 }
 
-function showConnection({ id, peer, proxied, since, software, tls }: ConnectionView) {
+function showConnection(connection: ConnectionView) {
+  const { id, peer, proxied, since, software, tls, account, bytesIn, bytesOut } = connection;
   return {
     id,
     peer,
     proxied: proxied ?? null,
     since: showTime(since),
+    account: account ?? null,
+    bytesIn,
+    bytesOut,
     software: software
       ? { language: software.language, version: showVersion(software.version) }
       : null,

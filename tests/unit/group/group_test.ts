@@ -116,6 +116,10 @@ describe("the states of a group", () => {
     now += 1;
     await Promise.all(Array.from({ length: 10 }, () => group.states("10.0.0.1")));
     assert.equal(network.connections, 4);
+    // A member that is new is no part of what was found a moment ago.
+    world.options.namesrvAddrs = "10.0.0.1;10.0.0.5";
+    const [, { ok } = { ok: true }] = await group.states("10.0.0.1");
+    assert.equal(ok, false);
   });
 });
 

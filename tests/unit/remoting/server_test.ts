@@ -111,7 +111,9 @@ describe("RemotingServer", () => {
       handles.push(connection);
       return { code: 0 };
     };
-    second!.send(request({ opaque: 1 }), request({ opaque: 2 }));
+    const sent = [request({ opaque: 1 }), request({ opaque: 2 })];
+    second!.send(...sent);
+    handles[0]!.account = "AK-a";
     first!.break("gone");
     const [shown, last, ...others] = server.views();
     assert.deepEqual(others, []);
@@ -121,6 +123,9 @@ describe("RemotingServer", () => {
       since: 1_000_020,
       software: { language: "JAVA", version: 513 },
       tls: undefined,
+      account: "AK-a",
+      bytesIn: sent.reduce((sum, { length }) => sum + length, 0),
+      bytesOut: second!.received.length,
     });
     assert.deepEqual([last!.id, last!.peer, last!.software], [3, "c:3", undefined]);
     assert.deepEqual(server.view(handles[0]!), shown);

@@ -110,7 +110,9 @@ async function problem(path: string): Promise<HttpProblem> {
 function connect(view: Partial<ConnectionView> = {}): Peer {
   const handle = connection();
   const id = connections.size + 1;
-  connections.set(handle, { id, peer: `10.0.0.${id}:7`, since: 1_700_000_000_000, ...view });
+  const bytes = { bytesIn: 100 * id, bytesOut: 200 * id };
+  const shown = { id, peer: `10.0.0.${id}:7`, since: 1_700_000_000_000, ...bytes };
+  connections.set(handle, { ...shown, ...view });
   return handle;
 }
 
@@ -215,6 +217,9 @@ describe("brokers", () => {
         peer: "10.0.0.1:7",
         proxied: null,
         since: "2023-11-14T22:13:20.000Z",
+        account: null,
+        bytesIn: 100,
+        bytesOut: 200,
         software: { language: "JAVA", version: { ordinal: 475, name: "V5_3_1" } },
         tls: { ...tls, certificate: { ...shown, subjectAltName: null } },
       },
