@@ -1,3 +1,4 @@
+import { assembleController, type ControllerAssembly } from "./assemble_controller.ts";
 import { AccessControl } from "./access/access_control.ts";
 import { AccessCounters } from "./access/counters.ts";
 import { AccessInfo } from "./access/access_info.ts";
@@ -121,6 +122,8 @@ export interface Assembly
   readonly httpTls: TlsStore | undefined;
   readonly access: Access;
   readonly server: RemotingServer;
+  /** Absent without enableControllerInNamesrv. */
+  readonly controller: ControllerAssembly | undefined;
   readonly http: HttpPort | undefined;
   readonly metrics: Metrics;
   readonly loopLag: LoopLag;
@@ -232,9 +235,8 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
   });
   const telemetry = await findTelemetry();
   const counters = new RemotingCounters(Object.values(RequestCode), Object.values(ResponseCode));
-  const server = new RemotingServer({
+  const serverParts = {
     transport,
-    handler: telemetry?.traced(dispatcher) ?? dispatcher,
     options,
     waterMarks: { high: () => waterMarks(options).high, low: () => waterMarks(options).low },
     budget,
@@ -244,7 +246,23 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     tls: acceptor,
     log,
     clock,
+  };
+  const server = new RemotingServer({
+    ...serverParts,
+    handler: telemetry?.traced(dispatcher) ?? dispatcher,
   });
+  const controller = options.enableControllerInNamesrv
+    ? assembleController({
+      config,
+      administration: processing.administration,
+      client,
+      serverParts,
+      lifecycle,
+      guard: access.guard,
+      disk,
+      traced: (handler) => telemetry?.traced(handler) ?? handler,
+    })
+    : undefined;
 
   const members = new Members(options, () => server.port);
   const group = new Group({
@@ -274,6 +292,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     kv,
     etcd: etcd?.counters,
     tls: tls && acceptor && { acceptor, store: tls },
+    controller,
     access,
     http: { counters: httpCounters, tls: httpTls },
     group,
@@ -342,6 +361,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     queues,
     dispatcher,
     server,
+    controller,
     http,
     metrics,
     loopLag,

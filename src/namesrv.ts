@@ -1,6 +1,7 @@
 import { formatAddress, parseHost } from "./address.ts";
 import { type Access, assemble, type Assembly, type NamesrvParts } from "./assemble.ts";
 import type { Facts } from "./cli/banner.ts";
+import { addressesOption } from "./config/controller_group.ts";
 import type { KvStore } from "./kv/kv_store.ts";
 import type { Log } from "./log/log.ts";
 import type { MetricsSource } from "./metrics/metrics_source.ts";
@@ -101,6 +102,8 @@ export class Namesrv {
       await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
     }
     lifecycle.stopping = true;
+    // First, so that no master is elected because connections are closed, and brokers look elsewhere at once.
+    await this.#stopController();
     await server.stop(STOP_LIMIT);
     log.info("connections closed");
     this.#stopSchedules();
@@ -127,6 +130,19 @@ export class Namesrv {
     log.info("stopped");
   }
 
+  async #stopController(): Promise<void> {
+    const { controller, config, log } = this.#parts;
+    if (controller === undefined) return;
+    controller.notifier.stop();
+    await controller.server.stop(STOP_LIMIT);
+    if (!await endsWithin(DISK_LIMIT, controller.controller.stop())) {
+      log.error("changes of the controller are not written: the disk does not answer", {
+        file: config.values.controllerStorePath,
+        seconds: DISK_LIMIT / 1000,
+      });
+    }
+  }
+
   async #start(): Promise<void> {
     const { routes, feed, loopLag, config, snapshot, log } = this.#parts;
     log.info("request processors registered");
@@ -138,6 +154,7 @@ export class Namesrv {
     log.info("schedules started", { scanInterval: config.values.scanNotActiveBrokerInterval });
     try {
       await this.#listen();
+      await this.#startController();
       await this.#openHttp();
     } catch (error) {
       await snapshot?.stop();
@@ -172,6 +189,28 @@ export class Namesrv {
     access.rules?.store.watch();
   }
 
+  /** The controller reads its sets before its port opens: it must not answer without them. */
+  async #startController(): Promise<void> {
+    const { config, controller, server, log } = this.#parts;
+    if (controller === undefined) return;
+    const host = hostOf(config.values.bindAddress);
+    const { port } = controller;
+    try {
+      await controller.controller.start();
+      await controller.server.listen(host, port);
+    } catch (error) {
+      await controller.controller.stop();
+      await server.stop(0);
+      this.#stopSchedules();
+      if (error instanceof StartupError) throw error;
+      const address = formatAddress(host, port);
+      const reason = osReason(error, `--allow-net=${address}`);
+      const option = addressesOption(config.values);
+      throw new ListenError(`cannot listen on ${address} (bindAddress, ${option}): ${reason}`);
+    }
+    log.info("controller port open", { address: config.values.bindAddress, port });
+  }
+
   /** A port that can't be opened stops the start only if it was configured explicitly. */
   async #openHttp(): Promise<void> {
     const { config, http, httpTls, server, access, metrics, history, alerts, log } = this.#parts;
@@ -185,6 +224,7 @@ export class Namesrv {
       const reason = `cannot listen on ${address} (httpBindAddress, httpPort): ` +
         osReason(error, `--allow-net=${address}`);
       if (config.given("httpPort") || config.given("httpBindAddress")) {
+        await this.#stopController();
         await server.stop(0);
         this.#stopSchedules();
         throw new ListenError(reason);

@@ -16,6 +16,8 @@ export interface ActionOfCode {
   readonly fields: ReadonlySet<string>;
   /** The field that names the cluster. */
   readonly cluster?: string;
+  /** The cluster itself, for requests that do not name it. */
+  readonly clusterName?: string;
   /** The field that names the topic, the broker or the namespace. */
   readonly name?: string;
   /** The names in its body, for requests that have them there. */
@@ -38,11 +40,34 @@ const BROKER = { cluster: "clusterName", name: "brokerName" } as const;
 const BROKER_FIELDS = ["brokerName", "brokerAddr", "clusterName", "brokerId"];
 const NAMESPACE = { name: "namespace" } as const;
 
-/** Names of the requests that a name server answers; the others it only sends. */
-export type AnsweredRequest = Exclude<keyof typeof RequestCode, "NOTIFY_MIN_BROKER_ID_CHANGE">;
+/** Names of the requests that are only sent. */
+type SentRequest = "NOTIFY_MIN_BROKER_ID_CHANGE" | "NOTIFY_BROKER_ROLE_CHANGED";
+
+/** Names of the requests that only a controller answers. */
+type OnlyOfController =
+  | Extract<keyof typeof RequestCode, `CONTROLLER_${string}`>
+  | "UPDATE_CONTROLLER_CONFIG"
+  | "GET_CONTROLLER_CONFIG"
+  | "CLEAN_BROKER_DATA";
+
+/** Names of the requests that a controller answers. */
+export type ControllerRequest = OnlyOfController | "BROKER_HEARTBEAT";
+
+/** Names of the requests that a name server answers. */
+export type AnsweredRequest = Exclude<keyof typeof RequestCode, SentRequest | OnlyOfController>;
+
+const CONFIG_KEYS = {
+  names: (body: Uint8Array) => [
+    ...parseProperties(new TextDecoder().decode(body), "the body", UPDATE_LIMITS).keys(),
+  ],
+};
+const ELECTION_FIELDS = ["clusterName", "brokerName", "brokerId", "designateElect", "invokeTime"];
+
+/** An election that names its winner: for administrators. */
+export const DESIGNATED_ELECTION: ActionOfCode = row("controller:write", ELECTION_FIELDS, BROKER);
 
 /** The permission that each request needs. A code without a row here does not compile. */
-export const ACTIONS: Readonly<Record<AnsweredRequest, ActionOfCode>> = {
+export const ACTIONS: Readonly<Record<AnsweredRequest | ControllerRequest, ActionOfCode>> = {
   PUT_KV_CONFIG: row("kv:write", ["namespace", "key", "value"], NAMESPACE),
   GET_KV_CONFIG: row("kv:read", ["namespace", "key"], NAMESPACE),
   DELETE_KV_CONFIG: row("kv:write", ["namespace", "key"], NAMESPACE),
@@ -72,11 +97,7 @@ export const ACTIONS: Readonly<Record<AnsweredRequest, ActionOfCode>> = {
   GET_UNIT_TOPIC_LIST: row("topic:list"),
   GET_HAS_UNIT_SUB_TOPIC_LIST: row("topic:list"),
   GET_HAS_UNIT_SUB_UNUNIT_TOPIC_LIST: row("topic:list"),
-  UPDATE_NAMESRV_CONFIG: row("config:write", [], {
-    names: (body) => [
-      ...parseProperties(new TextDecoder().decode(body), "the body", UPDATE_LIMITS).keys(),
-    ],
-  }),
+  UPDATE_NAMESRV_CONFIG: row("config:write", [], CONFIG_KEYS),
   GET_NAMESRV_CONFIG: row("config:read"),
   // Brokers take a refusal to mean that nothing has changed, and then never register; see
   // REGISTER_BROKER.
@@ -90,6 +111,40 @@ export const ACTIONS: Readonly<Record<AnsweredRequest, ActionOfCode>> = {
     "heartbeatTimeoutMills",
     "electionPriority",
   ], BROKER),
+  CONTROLLER_ALTER_SYNC_STATE_SET: row("broker", [
+    "brokerName",
+    "masterBrokerId",
+    "masterEpoch",
+    "invokeTime",
+  ], { name: "brokerName" }),
+  CONTROLLER_ELECT_MASTER: row("broker", ELECTION_FIELDS, BROKER),
+  CONTROLLER_REGISTER_BROKER: row("broker", [
+    "clusterName",
+    "brokerName",
+    "brokerId",
+    "brokerAddress",
+    "invokeTime",
+  ], BROKER),
+  CONTROLLER_GET_REPLICA_INFO: row("broker", ["brokerName"], { name: "brokerName" }),
+  CONTROLLER_GET_METADATA_INFO: row("cluster:read"),
+  // Only the commands of this program send a field.
+  CONTROLLER_GET_SYNC_STATE_DATA: row("cluster:read", ["all"]),
+  UPDATE_CONTROLLER_CONFIG: row("config:write", [], CONFIG_KEYS),
+  GET_CONTROLLER_CONFIG: row("config:read"),
+  CLEAN_BROKER_DATA: row("controller:write", [
+    "clusterName",
+    "brokerName",
+    "brokerControllerIdsToClean",
+    "isCleanLivingBroker",
+    "invokeTime",
+  ], BROKER),
+  CONTROLLER_GET_NEXT_BROKER_ID: row("broker", ["clusterName", "brokerName"], BROKER),
+  CONTROLLER_APPLY_BROKER_ID: row("broker", [
+    "clusterName",
+    "brokerName",
+    "appliedBrokerId",
+    "registerCheckCode",
+  ], BROKER),
   WHO_AM_I: row("access:read", [], { open: true }),
   LIST_ACCESS_ACCOUNTS: row("access:read"),
   LIST_ACCESS_REFUSALS: row("access:read"),
@@ -98,7 +153,7 @@ export const ACTIONS: Readonly<Record<AnsweredRequest, ActionOfCode>> = {
 /** The action of a request code; `undefined` for codes that are not answered. */
 export function actionOfCode(code: number): ActionOfCode | undefined {
   const found = Object.entries(ACTIONS).find(([name]) =>
-    RequestCode[name as AnsweredRequest] === code
+    RequestCode[name as AnsweredRequest | ControllerRequest] === code
   );
   return found?.[1];
 }
@@ -119,8 +174,8 @@ export class RequestAction implements Action {
   }
 
   get cluster(): string | undefined {
-    const { cluster } = this.#row;
-    return cluster === undefined ? undefined : this.#request.extFields.get(cluster);
+    const { cluster, clusterName } = this.#row;
+    return cluster === undefined ? clusterName : this.#request.extFields.get(cluster);
   }
 
   get names(): readonly string[] | undefined {

@@ -13,6 +13,7 @@ const RESOURCES = {
   "perm:write": "brokerName",
   "kv:read": "namespace",
   "kv:write": "namespace",
+  "controller:write": "broker",
   "config:read": undefined,
   "config:write": "key",
   "access:read": undefined,

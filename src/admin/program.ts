@@ -4,6 +4,7 @@ import { addBench } from "./bench.ts";
 import { addBrokerCommands } from "./brokers.ts";
 import { addCompletions } from "./completions.ts";
 import { addConfigCommands } from "./config.ts";
+import { addControllerCommands } from "./controller.ts";
 import { addDiff } from "./diff.ts";
 import { addKvCommands } from "./kv.ts";
 import { addPing } from "./ping.ts";
@@ -36,6 +37,7 @@ export function createProgram(surroundings: Surroundings, output: OutputConfigur
   addTopicCommands(registry);
   addKvCommands(registry);
   addConfigCommands(registry);
+  addControllerCommands(registry);
   addAccessCommands(registry);
   addDiff(registry);
   addTop(registry);

@@ -1,5 +1,6 @@
 import { ConfigFileError } from "../config/errors.ts";
 import type { ConfigChange, LiveConfig } from "../config/live_config.ts";
+import type { OptionName } from "../config/options.ts";
 import { DurableFileError } from "../durable_file.ts";
 import { errorMessage } from "../error_message.ts";
 import { KvConfigError } from "../kv/kv_config.ts";
@@ -113,16 +114,21 @@ export class Administration {
    * Changes live options.
    *
    * @param text as {@link LiveConfig.update} takes it
+   * @param concerns whether an option may be changed; others are ignored. All by default.
    * @returns the changes, once they are on disk and in effect
    * @throws {ChangeError} when a key or value is not allowed, or the disk fails; then nothing changes
    */
-  async updateConfig(text: string, from: PeerFields): Promise<readonly ConfigChange[]> {
+  async updateConfig(
+    text: string,
+    from: PeerFields,
+    concerns?: (name: OptionName) => boolean,
+  ): Promise<readonly ConfigChange[]> {
     const { config, log } = this.#parts;
     try {
       return await config.update(text, (keys) => {
         // Before a change of the log level could hide it.
         log.info("configuration updated", { ...from, keys: keys.join(",") });
-      });
+      }, concerns);
     } catch (error) {
       log.warn("configuration not updated", { ...from, reason: errorMessage(error) });
       if (error instanceof DurableFileError) {

@@ -7,7 +7,13 @@ import {
   ConfigValueError,
 } from "./errors.ts";
 import type { LoadedConfiguration } from "./load.ts";
-import { type OptionName, optionOf, type Options, resolveOptionName } from "./options.ts";
+import {
+  isControllerOption,
+  type OptionName,
+  optionOf,
+  type Options,
+  resolveOptionName,
+} from "./options.ts";
 import { parseProperties } from "./properties.ts";
 import {
   type ConfigurationView,
@@ -82,6 +88,12 @@ export class LiveConfig {
     return formatForRequest(this.#reported);
   }
 
+  /** The body of GET_CONTROLLER_CONFIG (request code 1010). */
+  formatForController(controllerPort: number): string {
+    const options = { ...this.values, listenPort: controllerPort };
+    return formatForRequest({ ...this.#reported, options, extras: new Map() }, isControllerOption);
+  }
+
   /** The configuration in effect, secrets hidden. */
   view(): ConfigurationView {
     return viewConfiguration(this.#reported);
@@ -93,11 +105,12 @@ export class LiveConfig {
   }
 
   /**
-   * Applies an UPDATE_NAMESRV_CONFIG (request code 318). Keys that neither name an option nor occur
-   * in the configuration file are ignored.
+   * Applies an UPDATE_NAMESRV_CONFIG (request code 318) or UPDATE_CONTROLLER_CONFIG (1009). Keys that neither
+   * name an option nor occur in the configuration file are ignored.
    *
    * @param text the request's body, in properties syntax
    * @param stored called with the keys when they are on disk, before they take effect
+   * @param concerns whether an option may be in the request; others are ignored like unknown keys
    * @returns the changes, once they are on disk and in effect; secrets are hidden
    * @throws ConfigSyntaxError when the text is malformed or too long
    * @throws ConfigDeniedError for a key that no request may change
@@ -108,8 +121,9 @@ export class LiveConfig {
   update(
     text: string,
     stored: (keys: readonly string[]) => void = () => {},
+    concerns: (name: OptionName) => boolean = () => true,
   ): Promise<readonly ConfigChange[]> {
-    const update = this.#last.then(() => this.#update(text, stored));
+    const update = this.#last.then(() => this.#update(text, stored, concerns));
     this.#last = update.catch(() => {});
     return update;
   }
@@ -129,10 +143,13 @@ export class LiveConfig {
   async #update(
     text: string,
     stored: (keys: readonly string[]) => void,
+    concerns: (name: OptionName) => boolean,
   ): Promise<readonly ConfigChange[]> {
     const entries = parseProperties(text, "request", UPDATE_LIMITS);
     for (const key of entries.keys()) {
       if (this.#isDenied(key)) throw new ConfigDeniedError(key);
+      const name = resolveOptionName(key);
+      if (name !== undefined && !concerns(name)) entries.delete(key);
     }
     const plan = this.#plan(entries);
     const changes = new Map([

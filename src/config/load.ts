@@ -128,6 +128,10 @@ export async function loadConfiguration(
     const path = join(dirname(kvConfigPath), `routes-${listenPort}.snapshot`);
     loading.put("routeSnapshotPath", path, "default");
   }
+  const { enableControllerInNamesrv, controllerType, controllerStorePath } = loading.options;
+  if (enableControllerInNamesrv && controllerStorePath === "") {
+    loading.put("controllerStorePath", `~/${controllerType}Controller`, "default");
+  }
   const { logDir, rocketmqHome } = loading.options;
   if (logDir === "" && rocketmqHome !== "") {
     loading.put("logDir", join(rocketmqHome, "logs", "rocketmqlogs"), "default");

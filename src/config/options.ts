@@ -102,6 +102,10 @@ function ignoredInt(value: number, doc: string): IntOption {
   return int({ ...IGNORED, default: value, range: ANY, doc });
 }
 
+function ignoredText(value: string, doc: string): StringOption {
+  return text({ ...IGNORED, default: value, doc });
+}
+
 function ignoredFlag(value: boolean, doc: string): BooleanOption {
   return flag({ ...IGNORED, default: value, doc });
 }
@@ -235,11 +239,129 @@ const NAME_SERVER = {
     doc: "Further keys that UPDATE_NAMESRV_CONFIG refuses, separated by `;`. Paths and tls.* are " +
       "always refused.",
   }),
+} as const satisfies Record<string, Option>;
+
+const CONTROLLER = {
   enableControllerInNamesrv: flag({
     default: false,
     applies: "restart",
-    effect: "none",
-    doc: "This server has no controller: `true` is refused.",
+    doc: "This server also hosts a controller, which elects the masters of brokers with " +
+      "enableControllerMode=true. It has a port of its own.",
+  }),
+  controllerType: choice({
+    default: "DLedger",
+    values: ["DLedger", "jRaft"],
+    applies: "restart",
+    effect: "mapped",
+    doc:
+      "Which options name the controllers and their ports: controllerDLeger* or jRaft*. Everything " +
+      "else is the same here.",
+  }),
+  controllerDLegerGroup: text({
+    default: "",
+    applies: "restart",
+    doc: "Name of the group of controllers, as CONTROLLER_GET_METADATA_INFO tells it.",
+  }),
+  controllerDLegerPeers: text({
+    default: "",
+    applies: "restart",
+    doc:
+      "The controllers, `id-host:port;id-host:port`. This one listens on the port of its own entry, " +
+      "at bindAddress.",
+  }),
+  controllerDLegerSelfId: text({
+    default: "",
+    applies: "restart",
+    doc: "The id of this controller in controllerDLegerPeers.",
+  }),
+  jRaftGroupId: text({
+    default: "jRaft-Controller",
+    applies: "restart",
+    doc: "Like controllerDLegerGroup, for controllerType=jRaft.",
+  }),
+  jRaftServerId: text({
+    default: "localhost:9880",
+    applies: "restart",
+    effect: "mapped",
+    doc: "The entry of this controller in jRaftInitConf. There is no listener on this address.",
+  }),
+  jRaftInitConf: text({
+    default: "localhost:9880,localhost:9881,localhost:9882",
+    applies: "restart",
+    effect: "mapped",
+    doc: "The controllers of controllerType=jRaft, separated by `,`.",
+  }),
+  jRaftControllerRPCAddr: text({
+    default: "localhost:9770,localhost:9771,localhost:9772",
+    applies: "restart",
+    doc:
+      "The addresses of the controllers' ports, in the order of jRaftInitConf. This one listens on " +
+      "the port of its own entry, at bindAddress.",
+  }),
+  controllerStore: choice({
+    default: "file",
+    values: ["file"],
+    applies: "restart",
+    doc:
+      "Where the broker sets are kept. file: in controllerStorePath, for a controller that is alone.",
+  }),
+  controllerStorePath: path({
+    default: "",
+    doc:
+      "Folder of the controller's file, controller-sets.json (controllerStore=file). Files of the Java " +
+      "controller in it are left alone.",
+    defaultDoc: "~/DLedgerController or ~/jRaftController",
+  }),
+  enableElectUncleanMaster: flag({
+    default: false,
+    applies: "live",
+    doc:
+      "If no replica of the sync state set is alive, another becomes master, and messages that it " +
+      "does not have are lost.",
+  }),
+  notifyBrokerRoleChanged: flag({
+    default: true,
+    applies: "live",
+    doc:
+      "The living replicas of a set are notified of an election. Otherwise they notice it within 5 s.",
+  }),
+  scanInactiveMasterInterval: int({
+    default: 5_000,
+    range: [100, 60_000],
+    applies: "live",
+    doc: "Milliseconds between two scans for broker sets whose master is not alive.",
+  }),
+  electMasterMaxRetryCount: int({
+    default: 3,
+    range: [1, 100],
+    applies: "live",
+    effect: "mapped",
+    doc: "How often an election by the controller is tried when it can't be stored.",
+  }),
+  controllerThreadPoolNums: int({
+    default: 16,
+    range: [1, 1000],
+    applies: "live",
+    effect: "mapped",
+    doc:
+      "Number of requests to the controller that may wait for the disk at once; heartbeats wait for " +
+      "nothing.",
+  }),
+  controllerRequestThreadPoolQueueCapacity: int({
+    default: 50_000,
+    range: [100, 1_000_000],
+    applies: "live",
+    effect: "mapped",
+    doc: "Number of further requests to the controller that may wait; more are answered with " +
+      "SYSTEM_BUSY.",
+  }),
+  controllerMinInSyncReplicas: int({
+    default: 1,
+    range: [1, 1000],
+    applies: "live",
+    doc:
+      "Broker sets with fewer replicas in sync are counted, for an alert. Give it the value of the " +
+      "brokers' minInSyncReplicas.",
   }),
 } as const satisfies Record<string, Option>;
 
@@ -752,6 +874,27 @@ const ETCD = {
 } as const satisfies Record<string, Option>;
 
 const LIMITS = {
+  controllerMaxSets: int({
+    default: 1000,
+    range: [1, 100_000],
+    applies: "live",
+    doc: "Broker sets that the controller keeps; the first broker of a further one is refused.",
+  }),
+  controllerMaxReplicas: int({
+    default: 32,
+    range: [1, 1000],
+    applies: "live",
+    doc:
+      "Replicas in a broker set of the controller; a further one is refused. Replicas of all sets " +
+      "whose heartbeats are followed: as many times controllerMaxSets.",
+  }),
+  controllerMaxStateBytes: int({
+    default: 16 * MiB,
+    range: [64 * KiB, 256 * MiB],
+    applies: "live",
+    doc:
+      "Bytes of all broker sets of the controller, as they are stored; a further broker is refused.",
+  }),
   maxConnections: int({
     default: 100_000,
     range: [20, 1_000_000],
@@ -1129,6 +1272,31 @@ const LIMITS = {
   }),
 } as const satisfies Record<string, Option>;
 
+/** Like {@link WITHOUT_EFFECT}, of the reference's controller. */
+const CONTROLLER_WITHOUT_EFFECT = {
+  mappedFileSize: ignoredInt(1024 * MiB, "Bytes of a file of the Java controller's log (DLedger)."),
+  isProcessReadEvent: ignoredFlag(false, "Reads of the Java controller go through its log."),
+  jRaftElectionTimeoutMs: ignoredInt(1000, "Milliseconds until JRaft elects another leader."),
+  jRaftSnapshotIntervalSecs: ignoredInt(3600, "Seconds between two snapshots of JRaft."),
+  jRaftScanWaitTimeoutMs: ignoredInt(1000, "Milliseconds that JRaft waits before its first scan."),
+  metricsExporterType: ignoredText("DISABLE", "Exporter of the Java controller's metrics."),
+  metricsGrpcExporterTarget: ignoredText("", "Target of its OTLP exporter."),
+  metricsGrpcExporterHeader: ignoredText("", "Headers of its OTLP exporter."),
+  metricGrpcExporterTimeOutInMills: ignoredInt(3000, "Milliseconds for an OTLP export."),
+  metricGrpcExporterIntervalInMills: ignoredInt(60_000, "Milliseconds between two OTLP exports."),
+  metricLoggingExporterIntervalInMills: ignoredInt(
+    10_000,
+    "Milliseconds between two logged exports.",
+  ),
+  metricsPromExporterPort: ignoredInt(
+    5557,
+    "Port of its Prometheus exporter; see httpPort instead.",
+  ),
+  metricsPromExporterHost: ignoredText("", "Address of its Prometheus exporter."),
+  metricsLabel: ignoredText("", "Labels of its metrics."),
+  metricsInDelta: ignoredFlag(false, "Its metrics are exported as differences."),
+} as const satisfies Record<string, Option>;
+
 /** Options of the reference without a counterpart here: accepted, reported, and without effect. */
 const WITHOUT_EFFECT = {
   namesrvAddr: text({ ...IGNORED, default: "", doc: "Name servers, taken from -n." }),
@@ -1142,11 +1310,13 @@ const WITHOUT_EFFECT = {
   serverNettyWorkerGroupEnable: ignoredFlag(true, "Netty's codec group is used."),
   serverPooledByteBufAllocatorEnable: ignoredFlag(true, "Netty's buffers are pooled."),
   useEpollNativeSelector: ignoredFlag(false, "Netty's epoll transport is used."),
+  ...CONTROLLER_WITHOUT_EFFECT,
 } as const satisfies Record<string, Option>;
 
 /** Every option by its name. */
 export const OPTIONS = {
   ...NAME_SERVER,
+  ...CONTROLLER,
   ...NETWORK,
   ...TLS,
   ...LOG,
@@ -1177,6 +1347,7 @@ export const LIMITS_TITLE = "Limits";
 /** The options by group, in the order of the documentation. */
 export const OPTION_GROUPS: readonly { title: string; names: readonly OptionName[] }[] = [
   { title: "Name server", names: Object.keys(NAME_SERVER) as OptionName[] },
+  { title: "Controller", names: Object.keys(CONTROLLER) as OptionName[] },
   { title: "Network", names: Object.keys(NETWORK) as OptionName[] },
   { title: "TLS", names: Object.keys(TLS) as OptionName[] },
   { title: "Log", names: Object.keys(LOG) as OptionName[] },
@@ -1186,6 +1357,27 @@ export const OPTION_GROUPS: readonly { title: string; names: readonly OptionName
   { title: LIMITS_TITLE, names: Object.keys(LIMITS) as OptionName[] },
   { title: "Accepted without effect", names: Object.keys(WITHOUT_EFFECT) as OptionName[] },
 ];
+
+/** Options of the name server that count for its controller as well. */
+const SHARED_WITH_CONTROLLER: readonly string[] = [
+  "rocketmqHome",
+  "configStorePath",
+  "configBlackList",
+  "scanNotActiveBrokerInterval",
+];
+
+/** Whether an option is shown and changed by requests to the controller. */
+export function isControllerOption(name: OptionName): boolean {
+  return [CONTROLLER, NETWORK, WITHOUT_EFFECT].some((group) => Object.hasOwn(group, name)) ||
+    name.startsWith("controller") || SHARED_WITH_CONTROLLER.includes(name);
+}
+
+/** Whether an option means nothing to a name server without a controller. */
+export function isOnlyOfController(name: OptionName): boolean {
+  return name !== "enableControllerInNamesrv" &&
+    (Object.hasOwn(CONTROLLER, name) || Object.hasOwn(CONTROLLER_WITHOUT_EFFECT, name) ||
+      name.startsWith("controller"));
+}
 
 /** Whether `key`, which may come from the network, names an option. */
 export function isOptionName(key: string): key is OptionName {

@@ -1,6 +1,7 @@
 import type { LoadedConfiguration } from "./load.ts";
 import {
   type Applies,
+  isOnlyOfController,
   type Option,
   OPTION_GROUPS,
   OPTION_NAMES,
@@ -23,11 +24,19 @@ export function formatAllOptions(options: Readonly<Options>): string {
 /**
  * Formats the body of GET_NAMESRV_CONFIG (request code 319): sorted `key=value` lines. As in the
  * reference, options without a value are omitted, and tls.* keys and unknown keys are included when
- * a file sets them. Secrets are hidden.
+ * a file sets them; so are options of the controller where there is none. Secrets are hidden.
+ *
+ * @param concerns whether an option is included
  */
-export function formatForRequest({ options, given, extras }: Reported): string {
-  const isReported = (name: OptionName) =>
-    name.startsWith("tls.") ? given.has(name) : options[name] !== "";
+export function formatForRequest(
+  { options, given, extras }: Reported,
+  concerns: (name: OptionName) => boolean = () => true,
+): string {
+  const isReported = (name: OptionName) => {
+    if (!concerns(name)) return false;
+    if (isOnlyOfController(name) && !options.enableControllerInNamesrv) return given.has(name);
+    return name.startsWith("tls.") ? given.has(name) : options[name] !== "";
+  };
   return formatLines([
     ...OPTION_NAMES.filter(isReported).map((name): [string, string] => [
       name,

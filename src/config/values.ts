@@ -8,6 +8,7 @@ import {
   UNIT_LIST,
 } from "../address.ts";
 import { ETCD_ENDPOINTS, parseEtcdEndpoints } from "./etcd_endpoints.ts";
+import { addressesOption, controllerGroup, ControllerGroupError } from "./controller_group.ts";
 import { isOptionName, type Option, type OptionName, optionOf, type Options } from "./options.ts";
 
 /** Shown in place of a secret. */
@@ -145,12 +146,7 @@ export function findContradictions(options: Readonly<Options>): Contradiction[] 
     });
   }
   found.push(...findTlsContradictions(options), ...findHttpTlsContradictions(options));
-  if (options.enableControllerInNamesrv) {
-    found.push({
-      name: "enableControllerInNamesrv",
-      reason: "must be false: this server has no controller, run it separately",
-    });
-  }
+  found.push(...findControllerContradictions(options));
   found.push(...findWrongAddresses(options), ...findSharedFiles(options));
   found.push(...findEtcdContradictions(options));
   return found;
@@ -196,6 +192,23 @@ function etcdEndpointsOf({ etcdEndpoints }: Readonly<Options>): string[] | undef
     return parseEtcdEndpoints(etcdEndpoints);
   } catch {
     return undefined;
+  }
+}
+
+function findControllerContradictions(options: Readonly<Options>): Contradiction[] {
+  if (!options.enableControllerInNamesrv) return [];
+  try {
+    const { address } = controllerGroup(options).self;
+    const { port } = parseAddress(address);
+    const other = (["listenPort", "httpPort"] as const).find((name) => options[name] === port);
+    if (other === undefined) return [];
+    const reason = `the port of this controller, ${port}, must differ from ${other}`;
+    return [{ name: addressesOption(options), reason }];
+  } catch (error) {
+    if (error instanceof ControllerGroupError) {
+      return [{ name: error.option, reason: error.message }];
+    }
+    throw error;
   }
 }
 

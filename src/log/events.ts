@@ -569,6 +569,12 @@ const KV_AND_CONFIGURATION = {
     fields: ["file", "seconds"],
     meaning: "The server stops without the last changes of the route snapshot.",
   },
+  "changes of the controller are not written: the disk does not answer": {
+    levels: ["ERROR"],
+    fields: ["file", "seconds"],
+    meaning: "The server stops while a change of a broker set is being written. It was not " +
+      "acknowledged to anybody.",
+  },
   "KV changes are not written: the disk does not answer": {
     levels: ["ERROR"],
     fields: ["file", "seconds"],
@@ -790,12 +796,98 @@ const THE_LOG_ITSELF = {
   },
 } as const satisfies Rows;
 
+const CONTROLLER = {
+  "controller file loaded": {
+    levels: ["INFO"],
+    fields: ["file", "sets"],
+    meaning: "The controller has read its broker sets (controllerStorePath).",
+  },
+  "controller file is not locked": {
+    levels: ["WARN"],
+    fields: ["file", "reason"],
+    meaning:
+      "The file system has no locks, or the lock file beside the controller's file can't be " +
+      "opened. Another name server with the same controllerStorePath would not be noticed.",
+  },
+  "controller file not written": {
+    levels: ["ERROR"],
+    fields: ["file", "error"],
+    meaning:
+      "A change of a broker set was refused because the disk did not take it. The state before " +
+      "stays in effect, and brokers ask again. See to the disk: no master can be elected until then.",
+  },
+  "controller port open": {
+    levels: ["INFO"],
+    fields: ["address", "port"],
+    meaning: "Brokers with enableControllerMode can connect (controllerAddr).",
+  },
+  "controller leads": {
+    levels: ["INFO"],
+    fields: ["sets"],
+    meaning: "This controller elects masters from now on.",
+  },
+  "controller does not lead any more": {
+    levels: ["INFO"],
+    fields: [],
+    meaning: "This controller stops, or another leads: requests are answered with NOT_LEADER.",
+  },
+  "replica is not alive any more": {
+    levels: ["INFO"],
+    fields: ["broker", "id", "by"],
+    meaning: "Its connection was closed (`by=close`), or it sent no heartbeat for too long " +
+      "(`by=silence`). If it is a master, another is elected.",
+  },
+  "master elected": {
+    levels: ["INFO"],
+    fields: ["broker", "id", "addr", "epoch", "before", "unclean"],
+    meaning:
+      "`id` is the master of the set from now on, `before` was. `unclean=true`: it was not in " +
+      "the sync state set, so acknowledged messages may be lost (enableElectUncleanMaster, or " +
+      "designated after a cleaning).",
+  },
+  "broker set has no master": {
+    levels: ["ERROR"],
+    fields: ["broker", "epoch", "inSync"],
+    meaning:
+      "The master is gone, and no replica of the sync state set is alive. Start one of the " +
+      "brokers in `inSync`, or allow an unclean election, which can lose messages.",
+  },
+  "master not elected": {
+    levels: ["ERROR"],
+    fields: ["broker", "attempt", "error"],
+    meaning:
+      "The election could not be stored. It is tried electMasterMaxRetryCount times, and again " +
+      "every scanInactiveMasterInterval.",
+  },
+  "broker is not taken in by the controller": {
+    levels: ["WARN"],
+    fields: ["broker", "id", "addr", "reason"],
+    meaning:
+      "The broker has an id on its disk that the controller does not know: the controller lost " +
+      "its state, or the broker was cleaned. It asks again every 5 s. Import the sets from the " +
+      "controller that knows them, or remove brokerIdentity from the broker's store folder.",
+  },
+  "broker refused by the controller": {
+    levels: ["WARN"],
+    fields: ["broker", "reason"],
+    meaning: "The broker would bring more state than an option allows; `reason` names the option.",
+  },
+  "controller follows too many replicas": {
+    levels: ["WARN"],
+    fields: ["broker", "id", "followed"],
+    meaning:
+      "The heartbeat of a further broker is ignored, so the broker does not count as alive " +
+      "(controllerMaxSets times controllerMaxReplicas).",
+  },
+} as const satisfies Rows;
+
 /** The table, in the order of the documentation. */
 export const LOG_EVENT_GROUPS: readonly { readonly title: string; readonly events: Rows }[] = [
   { title: "Start and stop", events: START_AND_STOP },
   { title: "Connections and TLS", events: CONNECTIONS },
   { title: "Brokers and topics", events: BROKERS_AND_TOPICS },
   { title: "KV table and configuration", events: KV_AND_CONFIGURATION },
+  { title: "Controller", events: CONTROLLER },
   { title: "Requests, outgoing calls and the HTTP port", events: REQUESTS },
   { title: "Access control and audit", events: ACCESS },
   { title: "The log itself", events: THE_LOG_ITSELF },
@@ -806,6 +898,7 @@ type Events =
   & typeof CONNECTIONS
   & typeof BROKERS_AND_TOPICS
   & typeof KV_AND_CONFIGURATION
+  & typeof CONTROLLER
   & typeof REQUESTS
   & typeof ACCESS
   & typeof THE_LOG_ITSELF;

@@ -634,6 +634,75 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
     ],
   },
   {
+    title: "Controller (only with enableControllerInNamesrv=true)",
+    metrics: [
+      gauge("controller_leader", "1 while this controller leads, else 0.", {
+        read: ofController(({ controller }) => sample(controller.leading ? 1 : 0)),
+      }),
+      gauge("controller_broker_sets", "Broker sets that the controller keeps, while it leads.", {
+        read: ofController(({ controller }) => sample(controller.figures.sets)),
+      }),
+      gauge("controller_replicas", "Replicas of these sets.", {
+        read: ofController(({ controller }) => sample(controller.figures.replicas)),
+      }),
+      gauge("controller_state_bytes", "Bytes of these sets, as they are stored.", {
+        unit: "By",
+        read: ofController(({ controller }) => sample(controller.figures.bytes)),
+      }),
+      gauge("controller_sets_without_master", "Broker sets that have no master, while it leads.", {
+        read: ofController(({ controller }) => sample(controller.figures.withoutMaster)),
+      }),
+      gauge(
+        "controller_sets_below_min_in_sync",
+        "Broker sets with fewer replicas in sync than controllerMinInSyncReplicas, while it leads.",
+        { read: ofController(({ controller }) => sample(controller.figures.fewInSync)) },
+      ),
+      gauge("controller_live_replicas", "Replicas that send heartbeats.", {
+        read: ofController(({ controller }) => sample(controller.liveness.size)),
+      }),
+      gauge("controller_connections", "Open connections to the controller's port.", {
+        read: ofController(({ server }) => sample(server.connections)),
+      }),
+      counter(
+        "controller_elections_total",
+        "Elections that changed the master. outcome: elected (a new master) or none (the master is gone, " +
+          "and there is nobody to follow).",
+        {
+          labels: ["outcome"],
+          read: ofController(({ controller }) => byLabel("outcome", controller.counters.elections)),
+        },
+      ),
+      counter("controller_changes_total", "Changes of broker sets. result: stored or failed.", {
+        labels: ["result"],
+        read: ofController(({ controller: { counters } }) =>
+          byLabel("result", { stored: counters.stored, failed: counters.notStored })
+        ),
+      }),
+      counter(
+        "controller_refused_total",
+        "Requests refused by the controller. reason: sets (controllerMaxSets), replicas " +
+          "(controllerMaxReplicas), bytes (controllerMaxStateBytes), live (heartbeats of too many replicas) " +
+          "or busy (controllerRequestThreadPoolQueueCapacity).",
+        {
+          labels: ["reason"],
+          read: ofController(({ controller: { counters, liveness }, queue }) =>
+            byLabel("reason", { ...counters.refused, live: liveness.refused, busy: queue.refused })
+          ),
+        },
+      ),
+      counter(
+        "controller_notifications_total",
+        "Notifications of replicas about a new master. result: sent or failed.",
+        {
+          labels: ["result"],
+          read: ofController(({ notifier }) =>
+            byLabel("result", { sent: notifier.sent, failed: notifier.failed })
+          ),
+        },
+      ),
+    ],
+  },
+  {
     title: "Process",
     metrics: [
       gauge("process_resident_memory_bytes", "Resident memory.", {
@@ -721,6 +790,13 @@ function histogram(
     },
     listen: (sources, record) => of(sources)?.subscribe((value) => record(value, {})),
   };
+}
+
+/** Reads a value of the controller, if there is one. */
+function ofController(
+  read: (controller: NonNullable<Sources["controller"]>) => Iterable<Sample>,
+): NumberParts["read"] {
+  return ({ controller }) => controller === undefined ? [] : read(controller);
 }
 
 function ofAccounts(

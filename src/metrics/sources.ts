@@ -1,11 +1,14 @@
 import type { AccessCounters } from "../access/counters.ts";
 import type { PolicyStore } from "../access/policy_store.ts";
 import type { AuditLog } from "../audit/audit_log.ts";
+import type { Controller } from "../controller/controller.ts";
+import type { Liveness } from "../controller/liveness.ts";
 import type { EtcdCounters } from "../etcd/counters.ts";
 import type { Group } from "../group/group.ts";
 import type { Histogram } from "../histogram.ts";
 import type { HttpCounters } from "../http/server/http_counters.ts";
 import type { KvStore } from "../kv/kv_store.ts";
+import type { BrokerRoleNotifier } from "../outgoing/broker_role_notifier.ts";
 import type { RegistrationDecoder } from "../processor/registration_decoder.ts";
 import type { RequestQueue } from "../processor/request_queue.ts";
 import type { ByteBudget } from "../remoting/memory_budget.ts";
@@ -60,6 +63,15 @@ export interface Sources {
   tls?: {
     acceptor: Pick<TlsAcceptor, "handshakes" | "succeeded" | "failed">;
     store: Pick<TlsStore, "expires" | "reloads" | "failedReloads">;
+  };
+  /** Absent without enableControllerInNamesrv. */
+  controller?: {
+    readonly controller:
+      & Pick<Controller, "leading" | "figures" | "counters">
+      & { readonly liveness: Pick<Liveness, "size" | "refused"> };
+    readonly server: Pick<RemotingServer, "connections">;
+    readonly queue: Pick<RequestQueue, "waiting" | "refused">;
+    readonly notifier: Pick<BrokerRoleNotifier, "sent" | "failed">;
   };
   access: {
     /** Absent when access control is off. */

@@ -1,4 +1,4 @@
-/** Options with the ports of this server. */
+/** The ports of this server. */
 export interface OwnPorts {
   readonly listenPort: number;
   readonly httpPort: number;

@@ -1,20 +1,29 @@
-import { type Administration, ChangeError } from "../administration/administration.ts";
+import { ChangeError } from "../administration/administration.ts";
 import { ConfigDeniedError, ConfigSyntaxError } from "../config/errors.ts";
-import type { LiveConfig } from "../config/live_config.ts";
+import type { ConfigChange } from "../config/live_config.ts";
+import type { PeerFields } from "../log/log.ts";
 import { ResponseCode } from "../protocol/codes.ts";
 import type { Command, Reply } from "../remoting/wire/command.ts";
 import { addressesOf, type Peer } from "../remoting/peer.ts";
 import { RequestError } from "./errors.ts";
 
+/** The configuration that requests read and change. */
+export interface ConfigPort {
+  /** Changes options; see `Administration.updateConfig`. */
+  update(text: string, from: PeerFields): Promise<readonly ConfigChange[]>;
+  /** The options as a properties text. */
+  format(): string;
+}
+
 /** Requests about the configuration of the running server. */
-export function configHandlers(config: LiveConfig, administration: Administration) {
+export function configHandlers(config: ConfigPort) {
   return { update, get };
 
   async function update(request: Command, peer: Peer): Promise<Reply> {
     if (request.body === null) return { code: ResponseCode.SUCCESS };
     try {
       const text = new TextDecoder().decode(request.body);
-      const change = await administration.updateConfig(text, addressesOf(peer));
+      const change = await config.update(text, addressesOf(peer));
       return { code: ResponseCode.SUCCESS, change };
     } catch (error) {
       const cause = error instanceof ChangeError ? error.cause : undefined;

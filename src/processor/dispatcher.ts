@@ -53,7 +53,8 @@ export class Dispatcher implements RequestHandler {
     request: Command,
     peer: Peer,
   ): Reply | Promise<Reply> {
-    const checked = guard.check(request.code, entry.action, request, peer);
+    const action = typeof entry.action === "function" ? entry.action(request) : entry.action;
+    const checked = guard.check(request.code, action, request, peer);
     if (checked === undefined) return this.#run(entry, request, peer);
     if ("refused" in checked) return checked.refused;
     const record = (reply: Reply): Reply | Promise<Reply> => {

@@ -9,10 +9,12 @@ import type { Handler, RequestQueue } from "./request_queue.ts";
 import { routeQueryHandlers, type RouteQueryParts } from "./route_query.ts";
 import { topicHandlers, type TopicListOptions } from "./topic_handlers.ts";
 import type { LiveConfig } from "../config/live_config.ts";
+import type { Command } from "../remoting/wire/command.ts";
 
 /** How the requests of one code are handled. */
 export interface RequestRow {
-  readonly action: ActionOfCode;
+  /** Depends on the request where only some of a code are for administrators. */
+  readonly action: ActionOfCode | ((request: Command) => ActionOfCode);
   /** If absent, requests are handled at once. */
   readonly queue?: RequestQueue;
   readonly handler: Handler;
@@ -50,7 +52,10 @@ export function requestTable(parts: RequestTableParts): ReadonlyMap<number, Requ
     parts.options,
   );
   const kv = kvHandlers(parts.kv, parts.administration);
-  const config = configHandlers(parts.config, parts.administration);
+  const config = configHandlers({
+    update: (text, from) => parts.administration.updateConfig(text, from),
+    format: () => parts.config.format(),
+  });
   const access = accessHandlers(parts.access);
   const { routeQuery } = routeQueryHandlers(parts);
 

@@ -1,4 +1,4 @@
-/** Request codes that a name server handles or sends (protocol: RocketMQ remoting, RequestCode). */
+/** Request codes that a name server and its controller handle or send (protocol: RocketMQ remoting, RequestCode). */
 export const RequestCode = {
   PUT_KV_CONFIG: 100,
   GET_KV_CONFIG: 101,
@@ -24,13 +24,25 @@ export const RequestCode = {
   GET_BROKER_MEMBER_GROUP: 901,
   BROKER_HEARTBEAT: 904,
   NOTIFY_MIN_BROKER_ID_CHANGE: 905,
+  CONTROLLER_ALTER_SYNC_STATE_SET: 1001,
+  CONTROLLER_ELECT_MASTER: 1002,
+  CONTROLLER_REGISTER_BROKER: 1003,
+  CONTROLLER_GET_REPLICA_INFO: 1004,
+  CONTROLLER_GET_METADATA_INFO: 1005,
+  CONTROLLER_GET_SYNC_STATE_DATA: 1006,
+  NOTIFY_BROKER_ROLE_CHANGED: 1008,
+  UPDATE_CONTROLLER_CONFIG: 1009,
+  GET_CONTROLLER_CONFIG: 1010,
+  CLEAN_BROKER_DATA: 1011,
+  CONTROLLER_GET_NEXT_BROKER_ID: 1012,
+  CONTROLLER_APPLY_BROKER_ID: 1013,
   /** Only here, as the two that follow: identity and rights of the sender. */
   WHO_AM_I: 29901,
   LIST_ACCESS_ACCOUNTS: 29902,
   LIST_ACCESS_REFUSALS: 29903,
 } as const;
 
-/** Response codes of a name server (protocol: RocketMQ remoting, ResponseCode). */
+/** Response codes of a name server and its controller (protocol: RocketMQ remoting, ResponseCode). */
 export const ResponseCode = {
   SUCCESS: 0,
   SYSTEM_ERROR: 1,
@@ -40,6 +52,21 @@ export const ResponseCode = {
   TOPIC_NOT_EXIST: 17,
   QUERY_NOT_FOUND: 22,
   GO_AWAY: 1500,
+  CONTROLLER_FENCED_MASTER_EPOCH: 2000,
+  CONTROLLER_FENCED_SYNC_STATE_SET_EPOCH: 2001,
+  CONTROLLER_INVALID_MASTER: 2002,
+  CONTROLLER_INVALID_REPLICAS: 2003,
+  CONTROLLER_MASTER_NOT_AVAILABLE: 2004,
+  CONTROLLER_INVALID_REQUEST: 2005,
+  CONTROLLER_BROKER_NOT_ALIVE: 2006,
+  CONTROLLER_NOT_LEADER: 2007,
+  CONTROLLER_BROKER_METADATA_NOT_EXIST: 2008,
+  CONTROLLER_INVALID_CLEAN_BROKER_METADATA: 2009,
+  CONTROLLER_BROKER_NEED_TO_BE_REGISTERED: 2010,
+  CONTROLLER_MASTER_STILL_EXIST: 2011,
+  CONTROLLER_ELECT_MASTER_FAILED: 2012,
+  CONTROLLER_ALTER_SYNC_STATE_SET_FAILED: 2013,
+  CONTROLLER_BROKER_ID_INVALID: 2014,
 } as const;
 
 /** Ordinals of MQVersion at which the protocol changed. */

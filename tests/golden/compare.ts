@@ -28,6 +28,12 @@ export interface KnownDifference {
   ours: RegExp;
 }
 
+/** Requests whose answers are properties. */
+const CONFIGURATIONS: readonly number[] = [
+  RequestCode.GET_NAMESRV_CONFIG,
+  RequestCode.GET_CONTROLLER_CONFIG,
+];
+
 const ABSENT = "(absent)";
 
 /** Lists that represent sets: their order is irrelevant. */
@@ -54,7 +60,7 @@ export function differences({ line, request, answer }: RequestStep, ours: Comman
   compare("extFields", recorded.extFields, ours.extFields, differ);
   if (recorded.body.length === 0 || ours.body.length === 0) {
     differ("body.length", `${recorded.body.length}`, `${ours.body.length}`);
-  } else if (request.code === RequestCode.GET_NAMESRV_CONFIG) {
+  } else if (CONFIGURATIONS.includes(request.code)) {
     compare("body", parseProperties(recorded.body), parseProperties(ours.body), differ);
   } else {
     const [there, here] = [recorded, ours].map((it) =>

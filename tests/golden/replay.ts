@@ -38,6 +38,8 @@ export class Replay implements AsyncDisposable {
         return undefined;
       case "request":
         return await this.#request(step);
+      case "mark":
+        return undefined;
     }
   }
 

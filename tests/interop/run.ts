@@ -16,6 +16,7 @@ import { attacks } from "./attacks.ts";
 import { actingMaster, ordinaryCluster, unusualRegistrations } from "./cases_brokers.ts";
 import { addressService } from "./cases_addresses.ts";
 import { accessControl } from "./cases_access.ts";
+import { controllerCases } from "./cases_controller.ts";
 import { kvInEtcd } from "./cases_etcd.ts";
 import { gracefulEnd } from "./cases_graceful.ts";
 import { consolePages } from "./cases_console.ts";
@@ -132,6 +133,7 @@ try {
           { name: `${version} TLS`, run: tlsClusters },
           { name: `${version} graceful end`, run: gracefulEnd },
           { name: `${version} console`, run: consolePages },
+          { name: `${version} controller`, run: controllerCases },
         ]
         : []),
       ...(version.startsWith("5.") && alsoOnNode

@@ -69,8 +69,9 @@ describe("OpenTelemetry", () => {
     await using started = await startWith(collector.environment);
     await using peer = await Peer.connect(started.server.port);
     await drive(peer);
-    // There is no certificate before the first TLS connection, and there are no rules and no etcd.
-    const absent = /tls_certificate|access_(decisions|account|rules)|etcd|kv_entries_refused/;
+    // There is no certificate before the first TLS connection, and there are no rules, no etcd and no controller.
+    const absent =
+      /tls_certificate|access_(decisions|account|rules)|etcd|kv_entries_refused|_controller_/;
     const expected = DEFINITIONS.filter(({ name }) => !absent.test(name));
     await untilDriven(collector);
     await until(() => expected.every(({ name }) => collector.metrics.has(name)));

@@ -396,12 +396,12 @@ describe("loadConfiguration with wrong values", () => {
     );
   });
 
-  it("refuses the controller", async () => {
-    const [problem] = await problemsOf(loadFile("x.conf", "enableControllerInNamesrv=true"));
-    assert.match(
-      problem!,
-      /^x\.conf: enableControllerInNamesrv=true: .*this server has no controller/,
+  it("refuses several controllers that keep their sets in a file", async () => {
+    const peers = "controllerDLegerPeers=n0-10.0.0.1:9878;n1-10.0.0.2:9878";
+    const [problem] = await problemsOf(
+      loadFile("x.conf", `enableControllerInNamesrv=true\n${peers}\ncontrollerDLegerSelfId=n0`),
     );
+    assert.match(problem!, /^x\.conf: controllerDLegerPeers=.*controllerStore=file.*only one/);
   });
 
   it("keeps each problem on one line, and secrets hidden", async () => {

@@ -135,7 +135,7 @@ describe("findContradictions", () => {
 
   it("finds a memory bound below a frame, the controller and an empty address", () => {
     assert.deepEqual(reasons({ maxBufferedRequestBytes: 1024 }), ["maxBufferedRequestBytes"]);
-    assert.deepEqual(reasons({ enableControllerInNamesrv: true }), ["enableControllerInNamesrv"]);
+    assert.deepEqual(reasons({ enableControllerInNamesrv: true }), ["controllerDLegerPeers"]);
     assert.deepEqual(reasons({ bindAddress: "" }), ["bindAddress"]);
     assert.deepEqual(reasons({ bindAddress: "10.0.0.1:9876" }), ["bindAddress"]);
     assert.deepEqual(reasons({ bindAddress: "[::1]", httpBindAddress: "::1" }), []);
@@ -202,7 +202,7 @@ describe("nearestName", () => {
   });
 
   it("offers nothing that has too little in common with the key", () => {
-    for (const key of ["", "x".repeat(100_000), "9876", "brokerRole", "flushDiskType"]) {
+    for (const key of ["", "x".repeat(100_000), "9876", "diskMaxUsedSpaceRatio", "flushDiskType"]) {
       assert.equal(nearestName(key, OPTION_NAMES), undefined, key);
     }
     assert.equal(nearestName("a", []), undefined);

@@ -1,0 +1,188 @@
+import type { Command } from "commander";
+import { controllerGroup } from "../config/controller_group.ts";
+import { loadConfiguration } from "../config/load.ts";
+import type { BrokerSet } from "../controller/broker_set.ts";
+import { sortedById } from "../controller/broker_set.ts";
+import { createStore } from "../controller/create_store.ts";
+import { StoreError } from "../controller/store.ts";
+import type { Log } from "../log/log.ts";
+import { RequestCode } from "../protocol/codes.ts";
+import type { ReplicasInfo } from "../protocol/controller_bodies.ts";
+import { StartupError } from "../startup_error.ts";
+import {
+  clustersByName,
+  controllerAddresses,
+  findLeader,
+  replicasInfo,
+} from "./controller_client.ts";
+import { CommandFailure, ServerFailure } from "./failures.ts";
+import { NameServer } from "./name_server.ts";
+import type { ServerOptions } from "./options.ts";
+import type { Registry } from "./registry.ts";
+import type { Session } from "./session.ts";
+
+interface ImportOptions extends ServerOptions {
+  from: string;
+  config: string;
+  cluster?: string;
+  overwrite?: boolean;
+}
+
+/** Adds the `controller import` command. */
+export function addControllerImport(registry: Registry, parent: Command): void {
+  registry.add<ImportOptions>(
+    "import [names...]",
+    "take the broker sets over from a running controller, for a name server that is not started yet",
+    importSets,
+    parent,
+  )
+    .requiredOption("--from <host:port>", "the controller to read from")
+    .requiredOption("-c, --config <file>", "the configuration of the name server that takes over")
+    .option("--cluster <name>", "the cluster of the names that the name server does not know")
+    .option("--overwrite", "replace sets that are stored already");
+}
+
+async function importSets(
+  session: Session,
+  names: readonly string[],
+  options: ImportOptions,
+): Promise<void> {
+  const { out, json } = session;
+  const sets = await readSets(session, names, options);
+  await store(session, sets, options);
+  if (json) {
+    return await out.json(sets.map(({ brokerName, masterEpoch, replicas }) => ({
+      brokerName,
+      masterEpoch,
+      replicas: [...replicas.keys()],
+    })));
+  }
+  await out.table(
+    ["BROKER NAME", "CLUSTER", "MASTER", "EPOCH", "IN SYNC", "REPLICAS"],
+    sets.map((set) => [
+      set.brokerName,
+      set.clusterName,
+      set.masterBrokerId === undefined ? "none" : set.masterBrokerId,
+      `${set.masterEpoch}/${set.syncStateSetEpoch}`,
+      set.syncStateSet.join(", "),
+      [...set.replicas.keys()].join(", "),
+    ]),
+  );
+  await out.line(
+    `${sets.length} broker sets stored. Now stop the old controller and start the new one: what changes ` +
+      "in between is not taken over.",
+  );
+}
+
+async function readSets(
+  session: Session,
+  names: readonly string[],
+  options: ImportOptions,
+): Promise<BrokerSet[]> {
+  const clusters = await session.first(clustersByName);
+  const wanted = names.length > 0 ? names : [...clusters.keys()];
+  if (wanted.length === 0) {
+    throw new CommandFailure("the name server knows no brokers: name the broker sets to import");
+  }
+  const from = controllerAddresses(options.from, "--from")
+    .map((address) => new NameServer(address, session.access));
+  const leader = await findLeader(session, from);
+  try {
+    const found = await replicasInfo(leader, wanted, false);
+    const missing = names.find((name) => !found.has(name));
+    if (missing !== undefined) {
+      throw new ServerFailure(leader.address, `knows no broker set ${missing}`, true);
+    }
+    const sets: BrokerSet[] = [];
+    for (const [brokerName, info] of found) {
+      const clusterName = clusters.get(brokerName) ?? options.cluster;
+      if (clusterName === undefined) {
+        const what =
+          `${brokerName} is not known to the name server: give its cluster with --cluster`;
+        throw new CommandFailure(what);
+      }
+      const next = await nextBrokerId(leader, clusterName, brokerName);
+      sets.push(setOf(brokerName, clusterName, next, info));
+    }
+    if (sets.length === 0) {
+      throw new ServerFailure(leader.address, `knows none of ${wanted.join(", ")}`, true);
+    }
+    return sets;
+  } finally {
+    await Promise.all([leader, ...from].map((server) => server.close()));
+  }
+}
+
+async function nextBrokerId(leader: NameServer, clusterName: string, brokerName: string) {
+  const { extFields } = await leader.ask({
+    code: RequestCode.CONTROLLER_GET_NEXT_BROKER_ID,
+    extFields: [["clusterName", clusterName], ["brokerName", brokerName]],
+  });
+  return Number(extFields.get("nextBrokerId"));
+}
+
+function setOf(
+  brokerName: string,
+  clusterName: string,
+  nextBrokerId: number,
+  info: ReplicasInfo,
+): BrokerSet {
+  const all = [...info.inSyncReplicas, ...info.notInSyncReplicas];
+  // Brokers repeat their check code only until they have stored their id.
+  const replicas = sortedById(
+    all.map(({ brokerId, brokerAddress }) =>
+      [brokerId, { address: brokerAddress, checkCode: "" }] as const
+    ),
+  );
+  return {
+    brokerName,
+    clusterName,
+    replicas,
+    nextBrokerId: Math.max(nextBrokerId, ...replicas.keys().map((id) => id + 1)),
+    masterBrokerId: info.masterBrokerId,
+    masterEpoch: info.masterEpoch,
+    syncStateSet: info.inSyncReplicas.map(({ brokerId }) => brokerId).sort((a, b) => a - b),
+    syncStateSetEpoch: info.syncStateSetEpoch,
+  };
+}
+
+async function store(
+  session: Session,
+  sets: readonly BrokerSet[],
+  { config, overwrite }: ImportOptions,
+): Promise<void> {
+  try {
+    const { options } = await loadConfiguration({ configFile: config }, session.runtime.env, Deno);
+    if (!options.enableControllerInNamesrv) {
+      throw new CommandFailure(`${config}: enableControllerInNamesrv is not true`);
+    }
+    const target = createStore(options, controllerGroup(options).self, warningsTo(session));
+    const stored = Promise.withResolvers<ReadonlyMap<string, BrokerSet>>();
+    await target.start({ leading: stored.resolve, following: () => {} });
+    try {
+      const known = await stored.promise;
+      const first = sets.find(({ brokerName }) => known.has(brokerName));
+      if (first !== undefined && overwrite !== true) {
+        const what = `${first.brokerName} is stored already; --overwrite replaces it`;
+        throw new CommandFailure(what);
+      }
+      for (const set of sets) await target.commit(set.brokerName, set);
+    } finally {
+      await target.stop();
+    }
+  } catch (error) {
+    if (error instanceof StartupError || error instanceof StoreError) {
+      throw new CommandFailure(error.message);
+    }
+    throw error;
+  }
+}
+
+/** The log of a store that a command opens: only warnings and errors are shown. */
+function warningsTo({ err }: Session): Log {
+  const show = (event: string, fields: object = {}) => {
+    const shown = Object.entries(fields).map(([name, value]) => ` ${name}=${value}`);
+    void err.line(`${event}${shown.join("")}`);
+  };
+  return { debugEnabled: false, debug: () => {}, info: () => {}, warn: show, error: show };
+}

@@ -1,0 +1,85 @@
+import type { Administration } from "./administration/administration.ts";
+import type { Guard } from "./access/guard.ts";
+import { parseAddress } from "./address.ts";
+import type { Lifecycle } from "./assemble.ts";
+import { controllerGroup } from "./config/controller_group.ts";
+import type { LiveConfig } from "./config/live_config.ts";
+import { Controller } from "./controller/controller.ts";
+import { createStore } from "./controller/create_store.ts";
+import type { FileSystem } from "./durable_file.ts";
+import { BrokerRoleNotifier } from "./outgoing/broker_role_notifier.ts";
+import { controllerTable } from "./processor/controller_table.ts";
+import { Dispatcher } from "./processor/dispatcher.ts";
+import { RequestQueue } from "./processor/request_queue.ts";
+import type { RemotingClient } from "./remoting/client.ts";
+import type { RequestHandler } from "./remoting/connection.ts";
+import { RemotingServer } from "./remoting/server.ts";
+
+/** The parts of a controller and of its port. None of them is started. */
+export interface ControllerAssembly {
+  readonly controller: Controller;
+  readonly server: RemotingServer;
+  readonly queue: RequestQueue;
+  readonly notifier: BrokerRoleNotifier;
+  /** The port that brokers connect to. */
+  readonly port: number;
+}
+
+/** Dependencies of {@link assembleController}. */
+export interface ControllerAssemblyParts {
+  config: LiveConfig;
+  administration: Administration;
+  client: Pick<RemotingClient, "invokeOneway">;
+  /** As for the name server's port, except for the handler. */
+  serverParts: Omit<ConstructorParameters<typeof RemotingServer>[0], "handler">;
+  lifecycle: Readonly<Lifecycle>;
+  /** Absent when there is neither access control nor an audit log. */
+  guard: Guard | undefined;
+  /** Holds the controller's file; the real one by default. */
+  disk: FileSystem | undefined;
+  /** Adds spans to a handler, if telemetry is on. */
+  traced(handler: RequestHandler): RequestHandler;
+}
+
+/** Builds the controller of enableControllerInNamesrv. Reads nothing; opens no port. */
+export function assembleController(parts: ControllerAssemblyParts): ControllerAssembly {
+  const { config, client, serverParts, lifecycle, guard, traced } = parts;
+  const { log, clock, budget } = serverParts;
+  const options = config.values;
+  const group = controllerGroup(options);
+  const { port } = parseAddress(group.self.address);
+  const notifier = new BrokerRoleNotifier({ options, client, log });
+  const controller = new Controller({
+    store: createStore(options, group.self, log, parts.disk),
+    options,
+    notify: (set, addresses) => notifier.notify(set, addresses),
+    expire: (connection) => server.expire(connection),
+    log,
+    monotonic: clock.monotonic,
+  });
+  for (const name of ["scanNotActiveBrokerInterval", "scanInactiveMasterInterval"] as const) {
+    config.subscribe(name, () => controller.reschedule());
+  }
+  const queue = new RequestQueue({
+    capacity: () => options.controllerRequestThreadPoolQueueCapacity,
+    concurrency: () => options.controllerThreadPoolNums,
+    budget,
+  });
+  const table = controllerTable({
+    controller,
+    group,
+    config,
+    administration: parts.administration,
+    port: () => port,
+    queue,
+    log,
+  });
+  const dispatcher = new Dispatcher(table, log, (peer) => {
+    if (!lifecycle.stopping) controller.disconnected(peer);
+  }, guard);
+  const server: RemotingServer = new RemotingServer({
+    ...serverParts,
+    handler: traced(dispatcher),
+  });
+  return { controller, server, queue, notifier, port };
+}

@@ -1,0 +1,166 @@
+import type { Long } from "../protocol/long.ts";
+import type { BrokerSet } from "./broker_set.ts";
+import type { Candidate } from "./election.ts";
+
+/** A BROKER_HEARTBEAT to a controller. */
+export interface Heartbeat {
+  readonly clusterName: string;
+  readonly brokerName: string;
+  readonly brokerId: number;
+  /** Milliseconds of silence after which the replica counts as dead. */
+  readonly timeout: number;
+  /** -1 when the broker does not say it, like maxOffset. */
+  readonly epoch: number;
+  readonly maxOffset: Long;
+  readonly electionPriority: number;
+}
+
+/** A replica that is not alive any more. */
+export interface LostReplica {
+  readonly brokerName: string;
+  readonly brokerId: number;
+  /** How it was noticed. */
+  readonly by: "close" | "silence";
+}
+
+interface Live extends Heartbeat {
+  /** When the last heartbeat came (monotonic). */
+  readonly heard: number;
+  /** The connection of the last heartbeat; `undefined` when that was closed already. */
+  readonly connection: object | undefined;
+}
+
+/** Dependencies of {@link Liveness}. */
+export interface LivenessParts {
+  /** Most replicas that are followed. */
+  limit(): number;
+  /** Milliseconds of a monotonic clock. */
+  monotonic(): number;
+}
+
+/**
+ * The replicas that send heartbeats. An entry follows the newest connection of its broker: that an older
+ * one closes late means nothing.
+ */
+export class Liveness {
+  readonly #parts: LivenessParts;
+  readonly #live = new Map<string, Live>();
+  /** Keys of the entries that a connection carries. */
+  readonly #carried = new Map<object, Set<string>>();
+  #refused = 0;
+
+  constructor(parts: LivenessParts) {
+    this.#parts = parts;
+  }
+
+  /** Number of living replicas. */
+  get size(): number {
+    return this.#live.size;
+  }
+
+  /** Number of heartbeats of new replicas refused because there are too many. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /**
+   * Takes a heartbeat.
+   *
+   * @param connection its connection; `undefined` when that is closed
+   * @returns whether the replica is followed: not when there are too many
+   */
+  heartbeat(heartbeat: Heartbeat, connection: object | undefined): boolean {
+    const key = keyOf(heartbeat.clusterName, heartbeat.brokerName, heartbeat.brokerId);
+    const known = this.#live.get(key);
+    if (known === undefined && this.#live.size >= this.#parts.limit()) {
+      this.#refused++;
+      return false;
+    }
+    const reconnected = known?.connection !== connection;
+    // On one connection they only grow. After a restart the log may be shorter.
+    const { epoch, maxOffset } = known === undefined || reconnected || isBeyond(heartbeat, known)
+      ? heartbeat
+      : known;
+    this.#live.set(key, {
+      ...heartbeat,
+      epoch,
+      maxOffset,
+      heard: this.#parts.monotonic(),
+      connection,
+    });
+    if (reconnected) {
+      this.#uncarry(known?.connection, key);
+      this.#carry(connection, key);
+    }
+    return true;
+  }
+
+  /** Looks up a living replica. */
+  find({ clusterName, brokerName }: BrokerSet, brokerId: number): Candidate | undefined {
+    return this.#live.get(keyOf(clusterName, brokerName, brokerId));
+  }
+
+  /** A connection was closed. Returns the replicas that are not alive any more. */
+  disconnected(connection: object): LostReplica[] {
+    const keys = this.#carried.get(connection);
+    if (keys === undefined) return [];
+    return [...keys].map((key) => this.#remove(key, "close")).filter((lost) => lost !== undefined);
+  }
+
+  /**
+   * Looks for replicas that have been silent for too long.
+   *
+   * @param close called with each connection that carries no living replica any more
+   * @returns the replicas that are not alive any more
+   */
+  scan(close: (connection: object) => void): LostReplica[] {
+    const now = this.#parts.monotonic();
+    const lost: LostReplica[] = [];
+    for (const [key, { heard, timeout, connection }] of this.#live) {
+      if (now - heard <= timeout) continue;
+      const found = this.#remove(key, "silence");
+      if (found !== undefined) lost.push(found);
+      // A connection can carry several brokers.
+      if (connection !== undefined && !this.#carried.has(connection)) close(connection);
+    }
+    return lost;
+  }
+
+  /** The process did not run for so many milliseconds: this is not the silence of a broker. */
+  excuse(millis: number): void {
+    const now = this.#parts.monotonic();
+    for (const [key, live] of this.#live) {
+      this.#live.set(key, { ...live, heard: Math.min(now, live.heard + millis) });
+    }
+  }
+
+  #remove(key: string, by: LostReplica["by"]): LostReplica | undefined {
+    const live = this.#live.get(key);
+    if (live === undefined) return undefined;
+    this.#live.delete(key);
+    this.#uncarry(live.connection, key);
+    return { brokerName: live.brokerName, brokerId: live.brokerId, by };
+  }
+
+  #carry(connection: object | undefined, key: string): void {
+    if (connection === undefined) return;
+    const keys = this.#carried.get(connection);
+    if (keys === undefined) this.#carried.set(connection, new Set([key]));
+    else keys.add(key);
+  }
+
+  #uncarry(connection: object | undefined, key: string): void {
+    const keys = connection && this.#carried.get(connection);
+    keys?.delete(key);
+    if (connection !== undefined && keys?.size === 0) this.#carried.delete(connection);
+  }
+}
+
+function isBeyond(a: Candidate, b: Candidate): boolean {
+  return a.epoch > b.epoch || (a.epoch === b.epoch && a.maxOffset > b.maxOffset);
+}
+
+/** Names have no control characters. */
+function keyOf(clusterName: string, brokerName: string, brokerId: number): string {
+  return `${clusterName}\n${brokerName}\n${brokerId}`;
+}

@@ -1,0 +1,71 @@
+import { ACTIONS, type ControllerRequest, DESIGNATED_ELECTION } from "../access/actions.ts";
+import { isControllerOption } from "../config/options.ts";
+import type { Administration } from "../administration/administration.ts";
+import type { LiveConfig } from "../config/live_config.ts";
+import type { Controller } from "../controller/controller.ts";
+import { RequestCode } from "../protocol/codes.ts";
+import { configHandlers } from "./config_handlers.ts";
+import {
+  controllerHandlers,
+  type ControllerHandlersParts,
+  isDesignated,
+} from "./controller_handlers.ts";
+import type { Handler, RequestQueue } from "./request_queue.ts";
+import type { RequestRow } from "./request_table.ts";
+
+/** Dependencies of the controller's request table. */
+export interface ControllerTableParts extends ControllerHandlersParts {
+  config: LiveConfig;
+  administration: Administration;
+  /** The port that GET_CONTROLLER_CONFIG reports as listenPort. */
+  port(): number;
+  /** Requests that wait for the store. */
+  queue: RequestQueue;
+}
+
+/** All requests that a controller answers on its port, by code. A code without a row does not compile. */
+export function controllerTable(parts: ControllerTableParts): ReadonlyMap<number, RequestRow> {
+  const { config, administration, port, queue } = parts;
+  const controller = controllerHandlers(parts);
+  const { update, get } = configHandlers({
+    update: (text, from) => administration.updateConfig(text, from, isControllerOption),
+    format: () => config.formatForController(port()),
+  });
+  const rows: Record<ControllerRequest, readonly [RequestQueue | undefined, Handler]> = {
+    BROKER_HEARTBEAT: [undefined, controller.heartbeat],
+    CONTROLLER_GET_METADATA_INFO: [undefined, controller.metadata],
+    CONTROLLER_GET_REPLICA_INFO: [undefined, controller.replicaInfo],
+    CONTROLLER_GET_NEXT_BROKER_ID: [undefined, controller.nextBrokerId],
+    CONTROLLER_GET_SYNC_STATE_DATA: [queue, controller.syncStateData],
+    CONTROLLER_APPLY_BROKER_ID: [queue, controller.applyBrokerId],
+    CONTROLLER_REGISTER_BROKER: [queue, controller.register],
+    CONTROLLER_ALTER_SYNC_STATE_SET: [queue, controller.alterSyncStateSet],
+    CONTROLLER_ELECT_MASTER: [queue, controller.electMaster],
+    CLEAN_BROKER_DATA: [queue, controller.clean],
+    GET_CONTROLLER_CONFIG: [queue, get],
+    UPDATE_CONTROLLER_CONFIG: [queue, update],
+  };
+  const table = new Map<number, RequestRow>();
+  for (const name of Object.keys(rows) as ControllerRequest[]) {
+    const [row, handler] = rows[name];
+    table.set(RequestCode[name], { action: actionOf(name, parts.controller), queue: row, handler });
+  }
+  return table;
+}
+
+function actionOf(name: ControllerRequest, controller: Controller): RequestRow["action"] {
+  const action = ACTIONS[name];
+  switch (name) {
+    case "CONTROLLER_ELECT_MASTER":
+      return (request) => isDesignated(request) ? DESIGNATED_ELECTION : action;
+    case "CONTROLLER_ALTER_SYNC_STATE_SET":
+    case "CONTROLLER_GET_REPLICA_INFO":
+      // They name no cluster, but an account may be limited to one.
+      return ({ extFields }) => {
+        const clusterName = controller.sets.get(extFields.get("brokerName") ?? "")?.clusterName;
+        return clusterName === undefined ? action : { ...action, clusterName };
+      };
+    default:
+      return action;
+  }
+}
