@@ -2,6 +2,7 @@ import { describe, it } from "@std/testing/bdd";
 import { kvPut, registration } from "../support/brokers.ts";
 import { Peer } from "../support/peer.ts";
 import { freePort, Home, ServerProcess } from "../support/server_process.ts";
+import { until } from "../support/wait.ts";
 import { BROKER_A, ConsoleWorld } from "./support.ts";
 
 const BROKER_B = {
@@ -52,7 +53,15 @@ describe("the compare page", () => {
     await broker.call(registration(BROKER_B));
     await broker.call(kvPut("N", "K", "here"));
     await page.getByRole("link", { name: `Compare with ${there}` }).click();
-    await page.getByText("have the same brokers, topics and KV values").waitFor();
+    // The server gives the same answer to all who ask within some seconds.
+    const again = page.getByRole("button", { name: "Compare again" }).last();
+    const equal = page.getByText("have the same brokers, topics and KV values");
+    await until(async () => {
+      const answered = page.waitForResponse((it) => it.url().includes("/api/v1/compare?"));
+      await again.click();
+      await answered;
+      return await equal.isVisible();
+    }, "the servers are shown as equal");
   });
 
   it("says that it knows no other server", async () => {
