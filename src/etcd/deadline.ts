@@ -1,8 +1,8 @@
 /**
  * The end of one request: it comes with the time limit, or with the first of some signals.
  *
- * AbortSignal.any holds its sources and what depends on it weakly, so that an abort can be lost when
- * memory is collected. And a runtime need not settle every promise of an aborted request. So this
+ * Deno ends a body by the signal of its request only while the Response is referenced (see
+ * chunks_of.ts), and AbortSignal.any holds its sources weakly: an abort can be lost. So this
  * has a controller of its own, and whatever waits, waits for {@link Deadline.race}.
  */
 export class Deadline {
