@@ -12,6 +12,8 @@ export function readBody(request: IncomingMessage, max: number): Promise<Uint8Ar
     request.resume();
     return Promise.reject(tooLong(max));
   }
+  // The client may have gone while the request waited its turn: then no event follows.
+  if (request.destroyed) return Promise.reject(endsEarly());
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
   let parts: Uint8Array[] = [];
   let size = 0;
@@ -24,8 +26,12 @@ export function readBody(request: IncomingMessage, max: number): Promise<Uint8Ar
     }
   });
   request.once("end", () => resolve(concatBytes(parts)));
-  request.once("close", () => reject(new HttpProblem(400, "the body ends early")));
+  request.once("close", () => reject(endsEarly()));
   return promise;
+}
+
+function endsEarly(): HttpProblem {
+  return new HttpProblem(400, "the body ends early");
 }
 
 function tooLong(max: number): HttpProblem {
