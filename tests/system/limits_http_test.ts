@@ -4,10 +4,13 @@ import { manyTopics, registration } from "../support/brokers.ts";
 import { HttpServerProcess } from "../support/http_server.ts";
 import { Peer } from "../support/peer.ts";
 import { parseScrape } from "../support/scrape.ts";
+import { Home } from "../support/server_process.ts";
 import { withLimit } from "../support/wait.ts";
 
 const MiB = 1 << 20;
 const HALF = "GET /livez HTTP/1.1\r\nHost: localhost\r\nA: a";
+const HALF_BODY = "POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\n" +
+  "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
 const WHOLE = "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 /** A connection to the HTTP port. */
@@ -114,6 +117,25 @@ describe("connections to the HTTP port", () => {
     using _client = await Client.connect(http.httpPort, request.repeat(100));
     await http.server.err.find(/WARN HTTP request refused .*httpAnswerTimeoutSeconds/);
     assert.equal((await metrics(http)).get(refused("unread")), 1);
+  });
+
+  it("that are slow to send a body take no place of other requests or connections", async () => {
+    await using home = await Home.make();
+    const accessFile = await home.write("access.yml", "{mode: enforce, anonymous: [viewer]}");
+    const limits = { httpMaxOpenRequests: "5", httpMaxConnections: "10" };
+    const config = await home.configFile({ accessFile, ...limits });
+    await using http = await HttpServerProcess.start({ args: ["-c", config] });
+    const clients: Client[] = [];
+    try {
+      for (let i = 0; i < 20; i++) {
+        clients.push(await Client.connect(http.httpPort, HALF_BODY));
+        const answer = await http.get("/version", { headers: { connection: "close" } });
+        assert.equal(answer.status, 200, await answer.text());
+      }
+      assert.ok((await metrics(http)).get(refused("connections"))! >= 10);
+    } finally {
+      for (const client of clients) client[Symbol.dispose]();
+    }
   });
 
   it("that send a crowd of requests at once are closed", async () => {

@@ -186,7 +186,20 @@ export class HttpPort {
   async #answerBeside(found: RouteMatch, request: HttpRequest, sender: Sender): Promise<Response> {
     await this.#inLine(async () => await this.#authorize?.(found, request, sender.client));
     if (!found.hasBody) return await found.answer(sender);
-    return await found.answer(sender, await request.body(this.#limits.httpMaxBodyBytes));
+    return await found.answer(sender, await this.#bodyOf(request));
+  }
+
+  /**
+   * Reads a body. Meanwhile the request does not count as open: strangers that are slow to send must not
+   * take the places of others. Their connections have a limit.
+   */
+  async #bodyOf(request: HttpRequest): Promise<Uint8Array> {
+    this.#open--;
+    try {
+      return await request.body(this.#limits.httpMaxBodyBytes);
+    } finally {
+      this.#open++;
+    }
   }
 
   #inLine<T>(respond: () => Promise<T>): Promise<T> {

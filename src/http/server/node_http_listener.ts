@@ -139,6 +139,16 @@ export const nodeHttpListener: HttpListener = {
       }
     };
 
+    /** A connection whose request is still coming counts as idle: further ones may take its place. */
+    const bodyOf = async (request: IncomingMessage, connection: Connection, max: number) => {
+      open.end(connection);
+      try {
+        return await readBody(request, max);
+      } finally {
+        open.begin(connection);
+      }
+    };
+
     server.on("request", (request, response) => {
       const connection = connectionOf(request.socket);
       // A request behind a stream would never be answered.
@@ -156,7 +166,8 @@ export const nodeHttpListener: HttpListener = {
         gone.resolve();
         if (open.end(connection) === 0 && stopping) socket.end();
       });
-      handler(toRequest(request), gone.promise, client).then(async (answer) => {
+      const body = (max: number) => bodyOf(request, connection, max);
+      handler(toRequest(request, body), gone.promise, client).then(async (answer) => {
         if (response.destroyed || socket.destroyed) return;
         request.resume();
         if (answer instanceof StreamResponse && request.method !== "HEAD") {
@@ -235,7 +246,7 @@ function hasBody({ headers }: IncomingMessage): boolean {
 }
 
 /** A request may name its server in its line, which then counts, or in the Host header. */
-function toRequest(request: IncomingMessage): HttpRequest {
+function toRequest(request: IncomingMessage, body: HttpRequest["body"]): HttpRequest {
   const { method = "", url = "", headers, rawHeaders } = request;
   const hosts = rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === "host");
   const host = hosts.length > 1 ? MALFORMED : headers.host ?? "localhost";
@@ -250,7 +261,7 @@ function toRequest(request: IncomingMessage): HttpRequest {
       },
     },
     localHost: unmapped(request.socket.localAddress ?? ""),
-    body: (max) => readBody(request, max),
+    body,
   };
 }
 
