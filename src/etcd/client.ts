@@ -248,8 +248,8 @@ export class EtcdClient {
    * Watches the keys that begin with a prefix; see {@link EtcdWatchRequest}. A stream that breaks
    * is opened again where it was, at another endpoint if need be.
    *
-   * @throws {EtcdError} `compacted` when etcd no longer keeps the changes since `fromRevision`: read
-   *   the keys again
+   * @throws {EtcdError} `compacted` when etcd no longer keeps the changes since `fromRevision`,
+   *   `tooLarge` when they are more than etcdMaxAnswerBytes: read the keys again
    */
   watch(request: EtcdWatchRequest): AsyncGenerator<EtcdWatchBatch, void> {
     return watchKeys(this.#gateway, this.#options, request);

@@ -37,7 +37,10 @@ export interface EtcdWatchRequest {
   readonly fromRevision: number;
   /** Ends the watch. */
   readonly signal: AbortSignal;
-  /** Called when the stream is open, and with an error when it has ended or can't be opened. */
+  /**
+   * Called when the stream is open, and with an error when it has ended or can't be opened. Not called
+   * with one when a silent stream is opened anew: others may have changed other keys only.
+   */
   readonly onState?: (failure: EtcdError | undefined) => void;
 }
 
@@ -46,12 +49,20 @@ const LONGEST_PAUSE = 2000;
 /** Checks without news, after which a watch is opened anew if the store has changed meanwhile. */
 const QUIET_CHECKS = 6;
 
+/** Whether the stream has lost changes, or there were none for it, can't be seen: it is opened anew. */
+class SilentWatchError extends EtcdError {
+  constructor(endpoint: string) {
+    super("unavailable", `${endpoint}: the watch is silent`);
+  }
+}
+
 /**
  * Watches keys. A stream that ends, or whose endpoint no longer answers, is followed by another one
  * that begins where it ended, so that no change is missed or comes twice. While the caller works on a
  * batch, nothing is read.
  *
- * @throws {EtcdError} `compacted` when etcd no longer keeps the changes: read the keys again
+ * @throws {EtcdError} `compacted` when etcd no longer keeps the changes, `tooLarge` when they are more
+ *   than etcdMaxAnswerBytes: read the keys again
  */
 export async function* watchKeys(
   gateway: Gateway,
@@ -65,8 +76,9 @@ export async function* watchKeys(
       stream = await gateway.open("watch", watchBody(prefix, next), signal);
       gateway.counters.watches++;
       for await (const message of messagesOf(gateway, options, stream, prefix, () => next)) {
+        // A stream that fails after this alone is no reason to hurry.
         if (message.created) onState(undefined);
-        pause = FIRST_PAUSE;
+        else pause = FIRST_PAUSE;
         if (message.events.length > 0) {
           yield { revision: message.revision, events: message.events };
         }
@@ -74,10 +86,11 @@ export async function* watchKeys(
       }
       throw new EtcdError("unavailable", `${stream.endpoint}: the watch has ended`);
     } catch (error) {
-      if (!(error instanceof EtcdError) || error.fault === "compacted") throw error;
+      if (!(error instanceof EtcdError)) throw error;
+      if (error.fault === "compacted" || error.fault === "tooLarge") throw error;
       if (signal.aborted) return;
       if (stream !== undefined) gateway.leave(stream.endpoint);
-      onState(error);
+      if (!(error instanceof SilentWatchError)) onState(error);
     } finally {
       stream?.close();
     }
@@ -125,7 +138,7 @@ async function* messagesOf(
         const answer = await gateway.askOne(endpoint, "kv/range", probeBody(prefix), { signal });
         const missed = revisionOf(answer) >= next();
         if (missed && ++quiet >= QUIET_CHECKS) {
-          throw new EtcdError("unavailable", `${endpoint}: the watch is silent`);
+          throw new SilentWatchError(endpoint);
         }
         continue;
       }

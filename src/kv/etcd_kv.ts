@@ -34,9 +34,9 @@ interface Wanted extends KvChange {
 /** A change that etcd has, and that the copy does not have yet. */
 interface Awaited {
   readonly wanted: Wanted;
-  /** The revision that has it. */
+  /** The revision that has it; Infinity for a key that etcd already lacked. */
   readonly revision: number;
-  /** Takes the change back; absent when etcd had the value already. */
+  /** Takes the change back; absent when etcd had the value already, or already lacked it. */
   readonly undo: EtcdOperation | undefined;
   readonly timer: ReturnType<typeof setTimeout>;
 }
@@ -67,6 +67,8 @@ export class EtcdKv implements KvStore {
   readonly #closed = new AbortController();
   /** Name of the table; `undefined` while the copy does not follow it. */
   #table: string | undefined;
+  /** The name under which the copy is put into etcd, until that has succeeded. */
+  #candidate: string | undefined;
   /** The copy has all changes up to this revision. */
   #revision = 0;
   #problem: string | undefined = "the name server has just started";
@@ -209,10 +211,19 @@ export class EtcdKv implements KvStore {
         await this.#make(this.#usable(), batch);
       } catch (error) {
         for (const wanted of batch) wanted.reject(asKvError(error));
+        // The others need not wait for the same time limits one after another.
+        if (error instanceof EtcdError && error.fault === "unavailable") this.#refuseWaiting();
       }
       for (const wanted of batch) this.#own.delete(wanted.at);
     }
     this.#working = false;
+  }
+
+  /** Refuses the changes that wait: etcd does not answer. */
+  #refuseWaiting(): void {
+    for (const { reject } of this.#waiting.splice(0)) {
+      reject(asKvError(new EtcdError("unavailable", "")));
+    }
   }
 
   /** Changes for one transaction: of different keys, and not too many. */
@@ -274,7 +285,8 @@ export class EtcdKv implements KvStore {
         }
       }
       for (const { wanted, before } of made) {
-        if (wanted.value === before?.value) this.#await(wanted, before?.modRevision ?? 0);
+        // Of a key that etcd lacks, only the copy tells whether its deletion has come here.
+        if (wanted.value === before?.value) this.#await(wanted, before?.modRevision ?? Infinity);
         else this.#await(wanted, revision, undoOf(wanted.at, before));
       }
       return;
@@ -284,6 +296,10 @@ export class EtcdKv implements KvStore {
 
   /** Completes a change that etcd has when the copy has it, too. */
   #await(wanted: Wanted, revision: number, undo?: EtcdOperation): void {
+    if (this.#closed.signal.aborted) {
+      wanted.reject(new KvConfigError("the name server is stopping"));
+      return;
+    }
     const timer = setTimeout(() => {
       this.#awaited = this.#awaited.filter((other) => other.wanted !== wanted);
       wanted.reject(
@@ -296,14 +312,20 @@ export class EtcdKv implements KvStore {
 
   /** Answers the changes that the copy has. */
   #complete(): void {
-    const due = this.#awaited.filter(({ revision }) => revision <= this.#revision);
-    this.#awaited = this.#awaited.filter(({ revision }) => revision > this.#revision);
+    const due = new Set(this.#awaited.filter((awaited) => this.#has(awaited)));
+    this.#awaited = this.#awaited.filter((awaited) => !due.has(awaited));
     for (const { wanted, revision, undo, timer } of due) {
       clearTimeout(timer);
       const refusal = this.#refusals.get(wanted.at);
       if (refusal === undefined || refusal.revision !== revision) wanted.resolve();
       else void this.#takeBack(wanted, revision, undo, refusal.reason);
     }
+  }
+
+  #has({ wanted: { namespace, key }, revision }: Awaited): boolean {
+    return revision === Infinity
+      ? this.#copy.get(namespace, key) === undefined
+      : revision <= this.#revision;
   }
 
   /** Others have filled the table meanwhile, so that a limit forbids a change that etcd has. */
@@ -425,6 +447,7 @@ export class EtcdKv implements KvStore {
     const origin = (await this.#origin.read())?.trim();
     const found = await this.#client.get(this.#keys.table, { signal });
     const table = found?.value ?? await this.#import();
+    this.#candidate = undefined;
     const content = new Map<string, Map<string, string>>();
     let revision = 0;
     let bytes = 0;
@@ -480,13 +503,16 @@ export class EtcdKv implements KvStore {
    */
   async #import(): Promise<string> {
     const { signal } = this.#closed;
-    const table = crypto.randomUUID().slice(0, 8);
+    // A try that failed is written over by the next one, instead of filling etcd.
+    const table = this.#candidate ??= crypto.randomUUID().slice(0, 8);
     let steps: EtcdOperation[] = [];
     let characters = 0;
     let values = 0;
+    // Once there is a table, its values are not touched: it may be this one, made by an earlier try.
+    const noTable = [{ key: this.#keys.table, createRevision: 0 }];
     const flush = async () => {
       if (steps.length > 0) {
-        await this.#client.transact({ compare: [], success: steps }, { signal });
+        await this.#client.transact({ compare: noTable, success: steps }, { signal });
       }
       values += steps.length;
       steps = [];
@@ -502,7 +528,7 @@ export class EtcdKv implements KvStore {
       }
       await flush();
       const { succeeded, found } = await this.#client.transact({
-        compare: [{ key: this.#keys.table, createRevision: 0 }],
+        compare: noTable,
         success: [{ type: "put", key: this.#keys.table, value: table }],
         failure: [{ type: "get", key: this.#keys.table }],
       }, { signal });

@@ -80,7 +80,7 @@ describe("EtcdClient", () => {
 
   it("says which value is too large", async () => {
     await using etcd = new FakeEtcd();
-    etcd.set(["/p/a", "x".repeat(2000)]);
+    etcd.set(["/p/a", "x".repeat(500_000)]);
     await withClient(etcd.url, async (client, options) => {
       options.etcdMaxAnswerBytes = 1000;
       const { fault, message } = await errorOf(client.get("/p/a"));
@@ -498,7 +498,33 @@ describe("EtcdClient.watch", () => {
       etcd.revision = 9;
       await until(() => client.counters.watches >= 2);
       await watch.stop();
+      // Others may have changed other keys only: this is no failure.
+      assert.deepEqual(new Set(watch.states), new Set(["open"]));
     }, { etcdWatchCheckMillis: 20 });
+  });
+
+  it("opens streams that fail at once less and less often", async () => {
+    await using etcd = new FakeEtcd();
+    etcd.after = (path) =>
+      path === "watch" ? Response.json({ result: { created: true } }) : undefined;
+    await withClient(etcd.url, async (client) => {
+      const start = performance.now();
+      const watch = watching(client, 2);
+      await until(() => client.counters.watches >= 5);
+      assert.ok(performance.now() - start > 700, "it did not pause");
+      await watch.stop();
+    });
+  });
+
+  it("ends when changes are larger than an answer may be", async () => {
+    await using etcd = new FakeEtcd();
+    await withClient(etcd.url, async (client, options) => {
+      options.etcdMaxAnswerBytes = 1000;
+      const watch = watching(client, 2);
+      await until(() => etcd.watchers === 1);
+      etcd.set(["/p/a", "x".repeat(500_000)]);
+      assert.equal((await errorOf(watch.done)).fault, "tooLarge");
+    });
   });
 
   it("takes all changes of a revision together when they come in fragments", async () => {

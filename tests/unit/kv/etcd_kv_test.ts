@@ -385,6 +385,53 @@ describe("KV table in etcd", () => {
     assert.deepEqual(table.file(".before-etcd"), { ns: { k: "file" } });
   });
 
+  it("answers a deletion when the copy has it, also if others have deleted the key in etcd", async () => {
+    await using etcd = new FakeEtcd();
+    await using table = await Table.following(etcd);
+    await table.kv.put("ns", "k", "v");
+    const held = Promise.withResolvers<void>();
+    table.disk.before = (call) => call.startsWith("rename") ? held.promise : undefined;
+    etcd.set([at(etcd, "ns/k"), undefined]);
+    let answered = false;
+    const done = table.kv.delete("ns", "k").then(() => void (answered = true));
+    await until(() => etcd.requests.at(-1)?.path === "kv/txn");
+    await table.client?.get("/");
+    assert.deepEqual([answered, table.kv.get("ns", "k")], [false, "v"]);
+    held.resolve();
+    await done;
+    assert.equal(table.kv.get("ns", "k"), undefined);
+  });
+
+  it("refuses all changes that wait when etcd does not answer the first", async () => {
+    await using etcd = new FakeEtcd();
+    await using table = await Table.following(etcd);
+    const hang = Promise.withResolvers<Response>();
+    etcd.answer = (path) => path === "kv/txn" ? hang.promise : undefined;
+    const asked = () => etcd.requests.filter(({ path }) => path === "kv/txn").length;
+    const before = asked();
+    const answers = ["1", "2", "3"].map((value) => refusal(table.kv.put("ns", "k", value)));
+    await until(() => asked() > before);
+    hang.resolve(fault(503, 14, "etcdserver: request timed out"));
+    for (const answer of await Promise.all(answers)) {
+      assert.match(answer, /etcd does not answer; nothing was changed/);
+    }
+    assert.equal(asked(), before + 1);
+  });
+
+  it("leaves nothing in etcd from tries to put its table there", async () => {
+    await using etcd = new FakeEtcd();
+    const key = btoa(`${PREFIX}table`);
+    let refused = 0;
+    etcd.answer = (path, { success }) =>
+      path === "kv/txn" && JSON.stringify(success).includes(key) && refused++ < 2
+        ? fault(400, 8, "etcdserver: mvcc: database space exceeded")
+        : undefined;
+    await using table = await Table.following(etcd, diskWith({ ns: { a: "1", b: "2" } }));
+    assert.deepEqual(keysIn(etcd), ["ns/a", "ns/b"]);
+    assert.equal(etcd.keys().length, 3);
+    assert.equal(table.kv.valueCount, 2);
+  });
+
   it("ends at once, with the changes that wait", async () => {
     await using etcd = new FakeEtcd();
     await using table = await Table.following(etcd);
