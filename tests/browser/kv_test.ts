@@ -135,6 +135,17 @@ describe("the KV page", () => {
     const { extFields } = await world.ask(kvGet("theirs", "k"));
     assert.equal(extFields?.get("value"), "v");
   });
+
+  it("does not say which name servers a change reaches when the account can't see it", async () => {
+    const rules = RULES.replace("[viewer, {kv:write: mine}]", "[kv:read, kv:write]");
+    await using world = await ConsoleWorld.open({ rules });
+    const { page } = world;
+    await world.logIn("AK-kv");
+    await page.getByRole("link", { name: "KV and order" }).click();
+    await page.getByRole("button", { name: "Add a key" }).click();
+    await page.getByText("With kvStore=etcd, the change reaches all").waitFor();
+    assert.equal(await page.getByText("This changes the name server").count(), 0);
+  });
 });
 
 describe("the order configuration", () => {

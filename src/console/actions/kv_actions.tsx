@@ -85,12 +85,18 @@ function subjectOf({ namespace, key }: KvKey): { namespace: string; key: string 
 
 /** Says who notices that a key of a namespace changes. */
 export function KvConsequences({ namespace }: { namespace: string }) {
-  const { data } = useResource<ServerOptions>(may("config:read") ? "config/options" : undefined);
+  const { data, loading } = useResource<ServerOptions>(
+    may("config:read") ? "config/options" : undefined,
+  );
   const store = data?.options.find(({ name }) => name === "kvStore")?.value;
   return (
     <>
       <p>{t(namespace === ORDER_TOPIC_CONFIG ? "kv.whoOrder" : "kv.who")}</p>
-      {store === "etcd" ? <p>{t("kv.shared")}</p> : <ThisServerOnly />}
+      {store === undefined
+        ? !loading && <p>{t("kv.storeUnknown")}</p>
+        : store === "etcd"
+        ? <p>{t("kv.shared")}</p>
+        : <ThisServerOnly />}
     </>
   );
 }

@@ -87,6 +87,7 @@ const CHECKS: ReadonlyMap<string, TextKey> = new Map([
   ["auditFile", "overview.check.auditFile"],
   ["notStopping", "overview.check.notStopping"],
   ["waitForService", "overview.check.waitForService"],
+  ["etcd", "overview.check.etcd"],
 ]);
 
 /** The page with the state of this server and of its cluster. */

@@ -41,6 +41,10 @@ export const kv = {
     "The KV table is in etcd (kvStore): the change reaches all name servers that use it.",
     "KV 表保存在 etcd 中(kvStore):更改会到达使用它的所有名字服务器。",
   ],
+  "kv.storeUnknown": [
+    "With kvStore=etcd, the change reaches all name servers that use the same etcd; otherwise it reaches this one only. Which of them holds here is not known (it needs the permission config:read).",
+    "若 kvStore=etcd,更改会到达使用同一 etcd 的所有名字服务器;否则只影响此服务器。目前不清楚属于哪种情况(需要权限 config:read)。",
+  ],
   "kv.added": ["{namespace} {key} was added.", "已添加 {namespace} {key}。"],
   "kv.same": ["{namespace} {key} had this value already.", "{namespace} {key} 原本就是此值。"],
   "kv.changed": [

@@ -17,6 +17,7 @@ export const overview = {
   "overview.check.auditFile": ["Audit file can be written", "审计文件可写"],
   "overview.check.notStopping": ["Is not stopping", "未在停止"],
   "overview.check.waitForService": ["Has waited for brokers", "已等待 Broker 注册"],
+  "overview.check.etcd": ["KV table follows etcd", "KV 表与 etcd 保持同步"],
   "overview.clusters": ["Clusters", "集群"],
   "overview.groups": ["Broker groups", "Broker 组"],
   "overview.masters": ["Masters", "主节点"],
@@ -52,10 +53,7 @@ export const overview = {
   "overview.alerts": ["Alerts", "告警"],
   "overview.noAlerts": ["No alert would fire now.", "当前没有会触发的告警。"],
   "overview.changes": ["Latest changes", "最近变更"],
-  "overview.noChanges": [
-    "Nothing has changed since this page was opened.",
-    "打开此页面以来没有变更。",
-  ],
+  "overview.noChanges": ["The server remembers no change.", "服务器没有变更记录。"],
   "overview.noStream": [
     "Changes can't be shown: the server refused the stream of events.",
     "无法显示变更:服务器拒绝了事件流。",

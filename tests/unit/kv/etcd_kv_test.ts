@@ -394,10 +394,13 @@ describe("KV table in etcd", () => {
     etcd.set([at(etcd, "ns/k"), undefined]);
     let answered = false;
     const done = table.kv.delete("ns", "k").then(() => void (answered = true));
-    await until(() => etcd.requests.at(-1)?.path === "kv/txn");
-    await table.client?.get("/");
-    assert.deepEqual([answered, table.kv.get("ns", "k")], [false, "v"]);
-    held.resolve();
+    try {
+      await until(() => etcd.requests.at(-1)?.path === "kv/txn");
+      await table.client?.get("/");
+      assert.deepEqual([answered, table.kv.get("ns", "k")], [false, "v"]);
+    } finally {
+      held.resolve();
+    }
     await done;
     assert.equal(table.kv.get("ns", "k"), undefined);
   });
