@@ -1,4 +1,4 @@
-import { assembleController, type ControllerAssembly } from "./assemble_controller.ts";
+import type { ControllerAssembly } from "./assemble_controller.ts";
 import { AccessControl } from "./access/access_control.ts";
 import { AccessCounters } from "./access/counters.ts";
 import { AccessInfo } from "./access/access_info.ts";
@@ -251,8 +251,9 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     ...serverParts,
     handler: telemetry?.traced(dispatcher) ?? dispatcher,
   });
+  // Loaded on demand because most servers host no controller.
   const controller = options.enableControllerInNamesrv
-    ? assembleController({
+    ? (await import("./assemble_controller.ts")).assembleController({
       config,
       administration: processing.administration,
       client,

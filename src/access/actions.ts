@@ -16,7 +16,7 @@ export interface ActionOfCode {
   readonly fields: ReadonlySet<string>;
   /** The field that names the cluster. */
   readonly cluster?: string;
-  /** The cluster itself, for requests that do not name it. */
+  /** The cluster itself, where it is known; what the request says does not count then. */
   readonly clusterName?: string;
   /** The field that names the topic, the broker or the namespace. */
   readonly name?: string;
@@ -175,7 +175,7 @@ export class RequestAction implements Action {
 
   get cluster(): string | undefined {
     const { cluster, clusterName } = this.#row;
-    return cluster === undefined ? clusterName : this.#request.extFields.get(cluster);
+    return clusterName ?? (cluster && this.#request.extFields.get(cluster));
   }
 
   get names(): readonly string[] | undefined {

@@ -1,8 +1,13 @@
 import type { Command } from "commander";
 import { controllerGroup } from "../config/controller_group.ts";
 import { loadConfiguration } from "../config/load.ts";
-import type { BrokerSet } from "../controller/broker_set.ts";
-import { sortedById } from "../controller/broker_set.ts";
+import {
+  type BrokerSet,
+  BrokerSetError,
+  decodeBrokerSet,
+  encodeBrokerSet,
+  sortedById,
+} from "../controller/broker_set.ts";
 import { createStore } from "../controller/create_store.ts";
 import { StoreError } from "../controller/store.ts";
 import type { Log } from "../log/log.ts";
@@ -20,6 +25,7 @@ import { NameServer } from "./name_server.ts";
 import type { ServerOptions } from "./options.ts";
 import type { Registry } from "./registry.ts";
 import type { Session } from "./session.ts";
+import { printable } from "./text.ts";
 
 interface ImportOptions extends ServerOptions {
   from: string;
@@ -102,7 +108,13 @@ async function readSets(
         throw new CommandFailure(what);
       }
       const next = await nextBrokerId(leader, clusterName, brokerName);
-      sets.push(setOf(brokerName, clusterName, next, info));
+      try {
+        sets.push(importedSet(brokerName, clusterName, next, info));
+      } catch (error) {
+        if (!(error instanceof BrokerSetError)) throw error;
+        const what = printable(`has a broker set that can't be taken over: ${error.message}`);
+        throw new ServerFailure(leader.address, what, true);
+      }
     }
     if (sets.length === 0) {
       throw new ServerFailure(leader.address, `knows none of ${wanted.join(", ")}`, true);
@@ -121,7 +133,14 @@ async function nextBrokerId(leader: NameServer, clusterName: string, brokerName:
   return Number(extFields.get("nextBrokerId"));
 }
 
-function setOf(
+/**
+ * Builds the broker set that another controller describes.
+ *
+ * @param nextBrokerId the answer to CONTROLLER_GET_NEXT_BROKER_ID
+ * @throws {BrokerSetError} when a controller would not start with that set: those of the Java controller
+ *   can contradict themselves
+ */
+export function importedSet(
   brokerName: string,
   clusterName: string,
   nextBrokerId: number,
@@ -134,7 +153,7 @@ function setOf(
       [brokerId, { address: brokerAddress, checkCode: "" }] as const
     ),
   );
-  return {
+  const set: BrokerSet = {
     brokerName,
     clusterName,
     replicas,
@@ -144,6 +163,7 @@ function setOf(
     syncStateSet: info.inSyncReplicas.map(({ brokerId }) => brokerId).sort((a, b) => a - b),
     syncStateSetEpoch: info.syncStateSetEpoch,
   };
+  return decodeBrokerSet(JSON.parse(encodeBrokerSet(set)));
 }
 
 async function store(

@@ -1,4 +1,5 @@
 import type { Log } from "../log/log.ts";
+import type { Long } from "../protocol/long.ts";
 import { ScanTimer } from "../scan_timer.ts";
 import type { BrokerSet } from "./broker_set.ts";
 import { encodeBrokerSet } from "./broker_set.ts";
@@ -108,6 +109,8 @@ export class Controller {
   #sets: Map<string, BrokerSet> | undefined;
   #bytes = 0;
   #graceEnds = Infinity;
+  /** Names of the sets for which an election by the controller is in progress. */
+  readonly #replacing = new Set<string>();
 
   constructor(parts: ControllerParts) {
     this.#parts = parts;
@@ -247,7 +250,7 @@ export class Controller {
    */
   async electMaster(
     brokerName: string,
-    brokerId: Candidate["maxOffset"] | undefined,
+    brokerId: Long | undefined,
     designated: boolean,
   ): Promise<Change> {
     const { options, log } = this.#parts;
@@ -283,8 +286,11 @@ export class Controller {
 
   /** Takes the heartbeat of a replica. */
   heartbeat(heartbeat: Heartbeat, connection: object | undefined): void {
-    if (this.liveness.heartbeat(heartbeat, connection)) return;
-    const { brokerName, brokerId } = heartbeat;
+    const { clusterName, brokerName, brokerId } = heartbeat;
+    const set = this.sets.get(brokerName);
+    // Heartbeats of brokers that are in no set must not displace those of brokers that are in one.
+    const always = set?.clusterName === clusterName && set.replicas.has(brokerId);
+    if (this.liveness.heartbeat(heartbeat, connection, always)) return;
     this.#parts.log.warn("controller follows too many replicas", {
       broker: brokerName,
       id: brokerId,
@@ -385,12 +391,20 @@ export class Controller {
   #replaceDeadMasters(): void {
     if (this.#parts.monotonic() < this.#graceEnds) return;
     for (const [brokerName, set] of this.sets) {
+      // Elections must not pile up while the store hangs.
+      if (this.#replacing.has(brokerName)) continue;
       if (!this.#masterLives(set) && this.#anyLives(set)) void this.#replace(brokerName);
     }
   }
 
   /** Elects a new master for a dead one. */
   async #replace(brokerName: string): Promise<void> {
+    this.#replacing.add(brokerName);
+    await this.#tryToReplace(brokerName);
+    this.#replacing.delete(brokerName);
+  }
+
+  async #tryToReplace(brokerName: string): Promise<void> {
     const { options, log } = this.#parts;
     for (let attempt = 1; attempt <= options.electMasterMaxRetryCount; attempt++) {
       const set = this.sets.get(brokerName);

@@ -63,7 +63,11 @@ export class FileStore implements ControllerStore {
       );
     }
     try {
-      const sets = readSets(await file.read());
+      const text = await file.read();
+      if (text === undefined && await file.read(".bak") !== undefined) {
+        throw new Error("it is missing, but it was there");
+      }
+      const sets = readSets(text);
       // A controller that can store nothing should not seem to work.
       await file.probe();
       for (const [name, set] of sets) this.#stored.set(name, encodeBrokerSet(set));

@@ -32,7 +32,7 @@ interface Live extends Heartbeat {
 
 /** Dependencies of {@link Liveness}. */
 export interface LivenessParts {
-  /** Most replicas that are followed. */
+  /** Most replicas that are followed, besides those that are always. */
   limit(): number;
   /** Milliseconds of a monotonic clock. */
   monotonic(): number;
@@ -67,12 +67,13 @@ export class Liveness {
    * Takes a heartbeat.
    *
    * @param connection its connection; `undefined` when that is closed
+   * @param always whether the replica is followed however many there are
    * @returns whether the replica is followed: not when there are too many
    */
-  heartbeat(heartbeat: Heartbeat, connection: object | undefined): boolean {
+  heartbeat(heartbeat: Heartbeat, connection: object | undefined, always = false): boolean {
     const key = keyOf(heartbeat.clusterName, heartbeat.brokerName, heartbeat.brokerId);
     const known = this.#live.get(key);
-    if (known === undefined && this.#live.size >= this.#parts.limit()) {
+    if (known === undefined && !always && this.#live.size >= this.#parts.limit()) {
       this.#refused++;
       return false;
     }

@@ -53,19 +53,17 @@ export function controllerTable(parts: ControllerTableParts): ReadonlyMap<number
   return table;
 }
 
-function actionOf(name: ControllerRequest, controller: Controller): RequestRow["action"] {
+function actionOf(name: ControllerRequest, controller: Pick<Controller, "sets">): RequestRow["action"] {
   const action = ACTIONS[name];
-  switch (name) {
-    case "CONTROLLER_ELECT_MASTER":
-      return (request) => isDesignated(request) ? DESIGNATED_ELECTION : action;
-    case "CONTROLLER_ALTER_SYNC_STATE_SET":
-    case "CONTROLLER_GET_REPLICA_INFO":
-      // They name no cluster, but an account may be limited to one.
-      return ({ extFields }) => {
-        const clusterName = controller.sets.get(extFields.get("brokerName") ?? "")?.clusterName;
-        return clusterName === undefined ? action : { ...action, clusterName };
-      };
-    default:
-      return action;
-  }
+  // A heartbeat counts only for the set of its own cluster.
+  if (action.name !== "brokerName" || name === "BROKER_HEARTBEAT") return action;
+  // An account may be limited to a cluster. Sets are found by brokerName alone, so the cluster that the request
+  // names could be another one.
+  return (request) => {
+    const row = name === "CONTROLLER_ELECT_MASTER" && isDesignated(request)
+      ? DESIGNATED_ELECTION
+      : action;
+    const set = controller.sets.get(request.extFields.get("brokerName") ?? "");
+    return set === undefined ? row : { ...row, clusterName: set.clusterName };
+  };
 }

@@ -260,6 +260,30 @@ describe("Controller", () => {
     assert.deepEqual(master(), [2, 2]);
   });
 
+  it("follows the brokers of its sets, however many others send heartbeats", async () => {
+    options.controllerMaxSets = 1;
+    options.controllerMaxReplicas = 1;
+    await start(brokerSet());
+    for (const id of [1, 2]) beat(id, { brokerName: "stranger" });
+    for (const id of [1, 2]) beat(id);
+    assert.deepEqual([controller.liveness.size, controller.liveness.refused], [3, 1]);
+    close(1);
+    await time.runMicrotasks();
+    assert.deepEqual(master(), [2, 2]);
+  });
+
+  it("piles up no elections while the store hangs", async () => {
+    options.electMasterMaxRetryCount = 1;
+    await start(brokerSet());
+    for (const id of [1, 2]) beat(id, { timeout: 600_000 });
+    store.held = Promise.withResolvers();
+    close(1);
+    await pass(60_000);
+    store.held.reject(new StoreError("the disk does not answer"));
+    await time.runMicrotasks();
+    assert.equal(store.commits.length, 1);
+  });
+
   it("counts sets, replicas, bytes and what is wrong with them", async () => {
     options.controllerMinInSyncReplicas = 2;
     await start(

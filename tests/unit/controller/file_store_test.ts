@@ -104,6 +104,12 @@ describe("FileStore", () => {
     }
   });
 
+  it("does not start without its file if the content before the last change is there", async () => {
+    disk = MemoryDisk.with(`${PATH}.bak`, '{"format":1,"sets":[]}');
+    await assert.rejects(open(), /controller-sets\.json: it is missing.*controllerStorePath/);
+    assert.equal(disk.text(PATH), undefined);
+  });
+
   it("does not share its file, and gives it up when it stops", async () => {
     const { store } = await open();
     await assert.rejects(open(), /another process uses it \(controllerStorePath\)/);
