@@ -1,4 +1,5 @@
 import type { Log } from "../log/log.ts";
+import { ResponseCode } from "../protocol/codes.ts";
 import type { Long } from "../protocol/long.ts";
 import { ScanTimer } from "../scan_timer.ts";
 import type { BrokerSet } from "./broker_set.ts";
@@ -109,6 +110,8 @@ export class Controller {
   #sets: Map<string, BrokerSet> | undefined;
   #bytes = 0;
   #graceEnds = Infinity;
+  /** Names of the sets that were there when this controller began to lead. */
+  #loaded: ReadonlySet<string> = new Set();
   /** Names of the sets for which an election by the controller is in progress. */
   readonly #replacing = new Set<string>();
 
@@ -238,9 +241,21 @@ export class Controller {
     return this.#change(brokerName, (set) => alterSyncStateSet(set, change, this.live));
   }
 
-  /** Forgets brokers; see {@link applyBrokerId}. */
+  /**
+   * Forgets brokers; see {@link applyBrokerId}. Just after the start, refuses to forget those of sets that were
+   * there already: they may be alive, but not have sent a heartbeat yet.
+   */
   cleanBrokerData(cleaning: Cleaning): Promise<Change> {
-    return this.#change(cleaning.brokerName, (set) => cleanBrokerData(set, cleaning, this.live));
+    const { brokerName } = cleaning;
+    return this.#change(brokerName, (set) => {
+      const decision = cleanBrokerData(set, cleaning, this.live);
+      const waits = decision.next !== undefined && this.#isGrace && this.#loaded.has(brokerName);
+      if (!waits) return decision;
+      const seconds = Math.ceil((this.#graceEnds - this.#parts.monotonic()) / 1000);
+      const remark =
+        `Broker ${brokerName} may be alive: the controller has just started. Try again in ${seconds} s`;
+      return { refused: { code: ResponseCode.CONTROLLER_INVALID_CLEAN_BROKER_METADATA, remark } };
+    });
   }
 
   /**
@@ -305,6 +320,7 @@ export class Controller {
 
   #lead(sets: Map<string, BrokerSet>): void {
     this.#sets = sets;
+    this.#loaded = new Set(sets.keys());
     this.#bytes = 0;
     for (const set of sets.values()) this.#bytes += sizeOf(set);
     this.#parts.log.info("controller leads", { sets: sets.size });
@@ -389,7 +405,7 @@ export class Controller {
   }
 
   #replaceDeadMasters(): void {
-    if (this.#parts.monotonic() < this.#graceEnds) return;
+    if (this.#isGrace) return;
     for (const [brokerName, set] of this.sets) {
       // Elections must not pile up while the store hangs.
       if (this.#replacing.has(brokerName)) continue;
@@ -417,6 +433,10 @@ export class Controller {
         log.error("master not elected", { broker: brokerName, attempt, error });
       }
     }
+  }
+
+  get #isGrace(): boolean {
+    return this.#parts.monotonic() < this.#graceEnds;
   }
 
   #masterLives(set: BrokerSet): boolean {

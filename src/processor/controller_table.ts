@@ -53,7 +53,10 @@ export function controllerTable(parts: ControllerTableParts): ReadonlyMap<number
   return table;
 }
 
-function actionOf(name: ControllerRequest, controller: Pick<Controller, "sets">): RequestRow["action"] {
+function actionOf(
+  name: ControllerRequest,
+  controller: Pick<Controller, "sets">,
+): RequestRow["action"] {
   const action = ACTIONS[name];
   // A heartbeat counts only for the set of its own cluster.
   if (action.name !== "brokerName" || name === "BROKER_HEARTBEAT") return action;

@@ -166,6 +166,28 @@ describe("Controller", () => {
     assert.equal(store.commits.length, 0);
   });
 
+  it("forgets no broker that may not have been heard of since the start", async () => {
+    await start(brokerSet());
+    const clean = async (brokerName: string, id: number) => {
+      const change = { brokerName, brokerIds: [id], evenWithMaster: false };
+      return (await controller.cleanBrokerData(change)).refused?.remark;
+    };
+    await pass(4000);
+    assert.match(await clean("s", 3) ?? "", /Try again in 6 s/);
+    // Those of a new set have been heard of if they are alive.
+    await controller.applyBrokerId({
+      clusterName: "C",
+      brokerName: "new",
+      brokerId: 1,
+      checkCode: "a;1",
+    });
+    assert.equal(await clean("new", 1), undefined);
+    beat(2, { timeout: 600_000 });
+    await pass(6000);
+    assert.match(await clean("s", 2) ?? "", /is still alive/);
+    assert.equal(await clean("s", 3), undefined);
+  });
+
   it("replaces a master that is not heard of after a start", async () => {
     await start(brokerSet());
     beat(2, { timeout: 600_000 });
@@ -293,6 +315,7 @@ describe("Controller", () => {
     const { bytes, ...figures } = controller.figures;
     assert.deepEqual(figures, { sets: 2, replicas: 6, withoutMaster: 1, fewInSync: 1 });
     assert.ok(bytes > 0);
+    await pass(10_000);
     await controller.cleanBrokerData({ brokerName: "t", evenWithMaster: true });
     assert.equal(controller.figures.sets, 1);
     assert.ok(controller.figures.bytes > 0 && controller.figures.bytes < bytes);
