@@ -12,7 +12,7 @@ import type { Command, Request } from "../support/frames.ts";
 import { Peer } from "../support/peer.ts";
 import { freePort, Home, type Launch, ServerProcess } from "../support/server_process.ts";
 import { signed } from "../support/signed.ts";
-import { WAIT_LIMIT_MS } from "../support/wait.ts";
+import { WAIT_LIMIT_MS, withLimit } from "../support/wait.ts";
 import { findBrowser } from "./find_browser.ts";
 
 /** The secret of all accounts of {@linkcode RULES}. */
@@ -113,6 +113,11 @@ export class ConsoleWorld implements AsyncDisposable {
   /** The address of the name server, as the console shows it. */
   get address(): string {
     return `127.0.0.1:${this.server.port}`;
+  }
+
+  /** Opens another page beside the console, in the same browser and with its cookies. */
+  newPage(): Promise<Page> {
+    return withLimit(this.page.context().newPage(), "the browser has not opened a page");
   }
 
   /** Sends a request to the name server, in the name of AK-admin if there are rules. */
@@ -220,5 +225,5 @@ async function startServer(
 async function newPage(browser: Browser, options: BrowserContextOptions = {}): Promise<Page> {
   const context = await browser.newContext({ locale: "en", ...options });
   context.setDefaultTimeout(WAIT_LIMIT_MS);
-  return await context.newPage();
+  return await withLimit(context.newPage(), "the browser has not opened a page");
 }
