@@ -171,7 +171,7 @@ export const KNOWN: KnownDifference[] = [
     why: "see the table of options",
     where: /^live configuration \/ configuration/,
     path:
-      /^body\.(access\w+|addressServiceDomain|audit\w+|compare\w+|consoleEnable|detectCompressedRegistration|frame\w+|headerCacheMaxBytes|http\w+|log\w+|max\w+|metricsPer\w+|productEnvNamesrvAddr|proxyHeaderTimeoutSeconds|routeCacheMaxBytes|routeSnapshot\w+|watch\w+|tls[A-Z]\w+|transport|trustedProxies|tls\..*)$/,
+      /^body\.(access\w+|addressServiceDomain|audit\w+|compare\w+|consoleEnable|detectCompressedRegistration|etcd\w+|frame\w+|headerCacheMaxBytes|http\w+|kvStore|log\w+|max\w+|metricsPer\w+|productEnvNamesrvAddr|proxyHeaderTimeoutSeconds|routeCacheMaxBytes|routeSnapshot\w+|watch\w+|tls[A-Z]\w+|transport|trustedProxies|tls\..*)$/,
     reference: ABSENT,
   },
   {
