@@ -3,6 +3,7 @@ import { AccessControl } from "./access/access_control.ts";
 import { AccessCounters } from "./access/counters.ts";
 import { AccessInfo } from "./access/access_info.ts";
 import { HttpAuthorization } from "./access/http_authorization.ts";
+import { LoginLimit } from "./access/login_limit.ts";
 import { NO_NAMES } from "./access/certificates.ts";
 import { Guard } from "./access/guard.ts";
 import type { PolicyFileSystem, PolicyStore } from "./access/policy_store.ts";
@@ -436,7 +437,11 @@ async function assembleAccess(
     rules,
     guard,
     info: new AccessInfo({ ...parts, rules }),
-    authorization: new HttpAuthorization(rules, guard),
+    authorization: new HttpAuthorization(
+      rules,
+      guard,
+      new LoginLimit(() => options.httpMaxLoginsPerMinute, () => performance.now()),
+    ),
   };
 }
 

@@ -1,14 +1,12 @@
-import { createHash } from "node:crypto";
 import type { FailedProof, HttpSender } from "./access_control.ts";
 import type { Refused } from "./decision.ts";
 import type { Account } from "./policy.ts";
 import { type Action, type Permission, PERMISSIONS } from "./permissions.ts";
 import type { Admitted, Guard, RequestPeer, Rules } from "./guard.ts";
 import { ResponseCode } from "../protocol/codes.ts";
-import { verifySecret } from "./secret_hash.ts";
+import type { LoginLimit } from "./login_limit.ts";
+import { failureOf, TokenProofs } from "./token_proofs.ts";
 
-/** Most verified tokens remembered, because comparing a hash takes 50 ms. */
-const MAX_PROVEN = 1000;
 /** Most characters of a credential; longer ones are invalid. */
 const MAX_CREDENTIAL = 1024;
 /** Most characters of an access key in records. */
@@ -16,9 +14,14 @@ const MAX_ACCESS_KEY = 128;
 
 /** Why a request to the HTTP port is refused. */
 export interface HttpRefusal {
-  /** 401: an account might be allowed it. 403: this account is not. 503: the audit log can't be written. */
-  readonly status: 401 | 403 | 503;
+  /**
+   * 401: an account might be allowed it. 403: this account is not. 429: the address has shown too many
+   * secrets. 503: the audit log can't be written.
+   */
+  readonly status: 401 | 403 | 429 | 503;
   readonly detail: string;
+  /** With 429: seconds until it may try again. */
+  readonly wait?: number;
 }
 
 /** The facts that a request to the HTTP port has about its sender. */
@@ -65,14 +68,14 @@ const OBSTACLES: Readonly<Partial<Record<Refused, string>>> = {
 export class HttpAuthorization {
   readonly #rules: Rules;
   readonly #guard: HttpGuard;
-  /** The account of each verified token, by the SHA-256 of the token. */
-  readonly #proven = new Map<string, Account>();
-  /** Hashes are computed one after another: each takes 16 MiB or more. */
-  #hashing: Promise<unknown> = Promise.resolve();
+  readonly #limit: LoginLimit;
+  readonly #tokens: TokenProofs;
 
-  constructor(rules: Rules, guard: HttpGuard) {
+  constructor(rules: Rules, guard: HttpGuard, limit: LoginLimit) {
     this.#rules = rules;
     this.#guard = guard;
+    this.#limit = limit;
+    this.#tokens = new TokenProofs(() => rules.store.policy, limit);
   }
 
   /** Whether the rules refuse, or only report. */
@@ -88,6 +91,23 @@ export class HttpAuthorization {
   }
 
   /**
+   * Verifies the token of a request, which may take long. The decisions about this request are quick then.
+   *
+   * @param changes whether the request changes something
+   * @returns why it is refused, whatever it asks for
+   */
+  async prove(
+    peer: RequestPeer,
+    credentials: HttpCredentials,
+    changes: boolean,
+  ): Promise<HttpRefusal | undefined> {
+    const sender = changes
+      ? await this.#proveForChange(peer, credentials)
+      : await this.#prove(peer, credentials);
+    return isRefusal(sender) ? sender : undefined;
+  }
+
+  /**
    * Decides about a request that changes nothing.
    *
    * @param request method and path, for the audit log
@@ -99,7 +119,8 @@ export class HttpAuthorization {
     credentials: HttpCredentials,
     request: string,
   ): Promise<HttpRefusal | undefined> {
-    return this.#check(action, peer, await this.#prove(credentials), request);
+    const sender = await this.#prove(peer, credentials);
+    return isRefusal(sender) ? sender : this.#check(action, peer, sender, request);
   }
 
   /**
@@ -117,7 +138,8 @@ export class HttpAuthorization {
     const { store, control } = this.#rules;
     // Taken first: if the rules change while a token is verified, the view is not current.
     const { policy } = store;
-    const sender = await this.#prove(credentials);
+    const sender = await this.#prove(peer, credentials);
+    if (isRefusal(sender)) return sender;
     const account = accountOf(sender);
     const mayAny = (permission: Permission) => control.mayAny(permission, peer, account);
     const [first = "cluster:read"] = permissions;
@@ -148,7 +170,8 @@ export class HttpAuthorization {
     credentials: HttpCredentials,
     request: string,
   ): Promise<HttpRefusal | undefined> {
-    const sender = await this.#proveForChange(credentials);
+    const sender = await this.#proveForChange(peer, credentials);
+    if (isRefusal(sender)) return sender;
     if (this.#rules.control.accountMayAny(permission, peer, accountOf(sender))) return undefined;
     const admitted = this.#admit({ permission }, peer, sender, request);
     return "status" in admitted ? admitted : undefined;
@@ -166,7 +189,8 @@ export class HttpAuthorization {
     credentials: HttpCredentials,
     request: string,
   ): Promise<HttpRefusal | Admitted> {
-    return this.#admit(action, peer, await this.#proveForChange(credentials), request);
+    const sender = await this.#proveForChange(peer, credentials);
+    return isRefusal(sender) ? sender : this.#admit(action, peer, sender, request);
   }
 
   /**
@@ -183,7 +207,7 @@ export class HttpAuthorization {
   }
 
   /**
-   * Checks the secrets of a login, and records it.
+   * Checks the secrets of a login, and records it. Right or wrong, it is an attempt of its address.
    *
    * @param request as for {@link check}
    */
@@ -192,8 +216,11 @@ export class HttpAuthorization {
     peer: RequestPeer,
     request: string,
   ): Promise<Account | HttpRefusal> {
+    const wait = this.#limit.wait(peer.socketAddress);
+    if (wait !== undefined) return tooMany("logins", wait);
+    this.#limit.count(peer.socketAddress);
     const account = "token" in credentials
-      ? await this.#proveToken(credentials.token)
+      ? await this.#tokens.prove(credentials.token)
       : this.#proveKey(credentials);
     if ("failed" in account) {
       const { failed: reason, accessKey = "" } = account;
@@ -212,9 +239,11 @@ export class HttpAuthorization {
   async describe(
     peer: RequestPeer,
     credentials: HttpCredentials,
-  ): Promise<{ account: string | undefined; permissions: Permission[] }> {
+  ): Promise<{ account: string | undefined; permissions: Permission[] } | HttpRefusal> {
     const { control } = this.#rules;
-    const account = accountOf(await this.#prove(credentials));
+    const sender = await this.#prove(peer, credentials);
+    if (isRefusal(sender)) return sender;
+    const account = accountOf(sender);
     const permissions = PERMISSIONS.filter((permission) =>
       permission.endsWith(":write")
         ? control.accountMayAny(permission, peer, account)
@@ -245,58 +274,36 @@ export class HttpAuthorization {
     return checked;
   }
 
-  async #prove({ authorization, session }: HttpCredentials): Promise<HttpSender> {
+  async #prove(
+    { socketAddress }: RequestPeer,
+    { authorization, session }: HttpCredentials,
+  ): Promise<HttpSender | HttpRefusal> {
     const known = session?.();
     if (known !== undefined) return { account: known, authenticated: "session" };
     if (authorization === null) return undefined;
     const token = tokenOf(authorization);
     if (token === undefined) return { failed: "bad_credentials" };
-    const account = await this.#proveToken(token);
+    const account = await this.#tokens.prove(token, socketAddress);
+    if ("wait" in account) return tooMany("wrong tokens", account.wait);
     return "failed" in account ? account : { account, authenticated: "token" };
   }
 
   /** Browsers send Basic by themselves, so it does not show that their user wants a change. */
-  #proveForChange({ authorization, session }: HttpCredentials): Promise<HttpSender> {
+  #proveForChange(
+    peer: RequestPeer,
+    { authorization, session }: HttpCredentials,
+  ): Promise<HttpSender | HttpRefusal> {
     const bearer = authorization !== null && BEARER.test(authorization) ? authorization : null;
-    return this.#prove({ authorization: bearer, session });
-  }
-
-  async #proveToken(token: string): Promise<Account | FailedProof> {
-    const accessKey = token.slice(0, Math.max(0, token.lastIndexOf(".")));
-    const account = this.#rules.store.policy.accounts.get(accessKey);
-    if (account === undefined) return unknownAccount(accessKey);
-    if (token.length > MAX_CREDENTIAL) return { failed: "bad_credentials", accessKey };
-    const key = createHash("sha256").update(token).digest("base64");
-    // An account is an object of its policy: one of other rules is another one.
-    if (this.#proven.get(key) === account) return account;
-    for (const hash of account.tokens) {
-      if (!await this.#isHashOf(token, hash)) continue;
-      for (const oldest of this.#proven.keys()) {
-        if (this.#proven.size < MAX_PROVEN) break;
-        this.#proven.delete(oldest);
-      }
-      // The rules may have changed while the hash was computed.
-      if (this.#rules.store.policy.accounts.get(accessKey) !== account) break;
-      this.#proven.set(key, account);
-      return account;
-    }
-    return { failed: "bad_credentials", accessKey };
+    return this.#prove(peer, { authorization: bearer, session });
   }
 
   #proveKey(
     { accessKey, secretKey }: { accessKey: string; secretKey: string },
   ): Account | FailedProof {
     const account = this.#rules.store.policy.accounts.get(accessKey);
-    if (account === undefined) return unknownAccount(accessKey);
     const proves = secretKey.length <= MAX_CREDENTIAL &&
-      account.keys.some((key) => key.isSecret(secretKey));
-    return proves ? account : { failed: "bad_credentials", accessKey };
-  }
-
-  #isHashOf(token: string, hash: string): Promise<boolean> {
-    const verified = this.#hashing.then(() => verifySecret(token, hash));
-    this.#hashing = verified.catch(() => {});
-    return verified;
+      account?.keys.some((key) => key.isSecret(secretKey));
+    return account !== undefined && proves ? account : failureOf(account, accessKey);
   }
 }
 
@@ -321,8 +328,13 @@ function isOfSession(sender: HttpSender): boolean {
   return sender !== undefined && "account" in sender && sender.authenticated === "session";
 }
 
-function unknownAccount(accessKey: string): FailedProof {
-  return { failed: "unknown_account", ...(accessKey !== "" && { accessKey }) };
+function isRefusal(sender: HttpSender | HttpRefusal): sender is HttpRefusal {
+  return sender !== undefined && "status" in sender;
+}
+
+function tooMany(secrets: "logins" | "wrong tokens", wait: number): HttpRefusal {
+  const detail = `too many ${secrets} from this address (httpMaxLoginsPerMinute)`;
+  return { status: 429, detail, wait };
 }
 
 function tokenOf(authorization: string): string | undefined {

@@ -1200,7 +1200,9 @@ const LIMITS = {
     range: [1, 10_000],
     applies: "live",
     doc:
-      "Attempts to log in, right or wrong, that an address (an IPv6 /64) has in a minute; further ones get a 429.",
+      "Attempts to log in, right or wrong, that an address (an IPv6 /64) has in a minute; further ones get a 429. " +
+      "Wrong tokens in the Authorization header count as well. Over the limit, a request with a token gets a 429 " +
+      "unless this token is known to be right or wrong.",
   }),
   watchMaxWatchers: int({
     default: 64,

@@ -9,7 +9,7 @@ import type { Account } from "../access/policy.ts";
 import { READ_ONLY } from "./routes/session_routes.ts";
 import { accessProblem, HttpProblem } from "./server/answer.ts";
 import type { HttpRequest } from "./server/http_listener.ts";
-import type { Authorize } from "./server/http_port.ts";
+import type { Authorizer } from "./server/http_port.ts";
 import { isSameOrigin } from "./server/origin.ts";
 import type { RouteMatch } from "./server/router.ts";
 import { isCsrfToken, type Sessions } from "./server/sessions.ts";
@@ -36,24 +36,37 @@ const UNKNOWN_PAGE = "with a session, the Origin header must be that of this ser
 const NO_TOKEN = "with a session, the header x-csrf-token must be the csrfToken of /api/v1/session";
 
 /** Decides about requests: by the rules, and about changes also by the page that asks for them. */
-export function authorizeBy(parts: AuthorizeParts): Authorize {
+export function authorizeBy(parts: AuthorizeParts): Authorizer {
   const { authorization, sessions, options, peerOf } = parts;
-  return async (match, request, client) => {
-    if (match.method !== undefined) checkPage(request, sessions);
-    const refusal = match.method === undefined
-      ? await checkReader(match, request, client)
-      : await checkChanger(match, request, client);
-    if (refusal !== undefined) throw accessProblem(refusal, request.headers.get("accept"));
+  return {
+    prove: async (match, request, client) => {
+      if (!match.identifies && (match.permission === undefined || isOpen(match))) return;
+      const credentials = credentialsOf(sessions, request);
+      const changes = match.method !== undefined;
+      refuse(await authorization?.prove(peerOf(client), credentials, changes), request);
+    },
+    authorize: async (match, request, client) => {
+      if (match.method !== undefined) checkPage(request, sessions);
+      const refusal = match.method === undefined
+        ? await checkReader(match, request, client)
+        : await checkChanger(match, request, client);
+      refuse(refusal, request);
+    },
   };
 
+  function isOpen({ path, method }: RouteMatch): boolean {
+    if (method !== undefined) return false;
+    return (options.httpHealthOpen && HEALTH.includes(path)) ||
+      (options.httpMetricsOpen && path === "/metrics");
+  }
+
   async function checkReader(
-    { path, permission, resource }: RouteMatch,
+    match: RouteMatch,
     request: HttpRequest,
     client: string,
   ): Promise<HttpRefusal | undefined> {
-    if (permission === undefined || authorization === undefined) return undefined;
-    if (options.httpHealthOpen && HEALTH.includes(path)) return undefined;
-    if (options.httpMetricsOpen && path === "/metrics") return undefined;
+    const { path, permission, resource } = match;
+    if (permission === undefined || authorization === undefined || isOpen(match)) return undefined;
     const names = resource === undefined ? [] : [resource];
     for (const needed of [permission].flat()) {
       const refusal = await authorization.check(
@@ -81,6 +94,10 @@ export function authorizeBy(parts: AuthorizeParts): Authorize {
       `${request.method} ${path}`,
     );
   }
+}
+
+function refuse(refusal: HttpRefusal | undefined, request: HttpRequest): void {
+  if (refusal !== undefined) throw accessProblem(refusal, request.headers.get("accept"));
 }
 
 /** The facts about the sender of a request. */

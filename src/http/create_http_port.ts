@@ -24,7 +24,6 @@ import { consoleRoutes } from "./routes/console_routes.ts";
 import { sessionRoutes } from "./routes/session_routes.ts";
 import { type WatchRouteParts, watchRoutes } from "./routes/watch_route.ts";
 import { authorizeBy, credentialsOf, type HttpAccessOptions } from "./authorize.ts";
-import { LoginLimit } from "./server/login_limit.ts";
 import { type SessionOptions, Sessions } from "./server/sessions.ts";
 
 /** Dependencies of the HTTP port. */
@@ -61,7 +60,6 @@ interface HttpHostOptions {
 /** The console, and changes. */
 interface HttpConsoleOptions {
   readonly consoleEnable: boolean;
-  readonly httpMaxLoginsPerMinute: number;
 }
 
 /** Creates the HTTP port with all its routes, not listening yet. */
@@ -108,7 +106,6 @@ export function createHttpPort(
       ...senders,
       sessions,
       counters,
-      limit: new LoginLimit(() => options.httpMaxLoginsPerMinute, now),
       members: overview.members,
       now: () => Date.now(),
     }),
@@ -121,7 +118,7 @@ export function createHttpPort(
     hosts: new AllowedHosts(() => options.httpAllowedHosts, options.httpBindAddress),
     limits: options,
     counters,
-    authorize: authorizeBy({ authorization, sessions, options, peerOf }),
+    authorizer: authorizeBy({ authorization, sessions, options, peerOf }),
     routes: [
       ...healthRoutes(checks, told.tables, { ...SOFTWARE, deno, v8 }),
       ...addressRoutes({ options, members: overview.members, isReady: ready }),

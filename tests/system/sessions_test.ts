@@ -207,6 +207,33 @@ describe("sessions of the HTTP port", () => {
     assert.deepEqual([count("logins"), count("sessions")], [1, 2]);
   });
 
+  it("and a proven token go on where too many wrong tokens were shown", async () => {
+    await start({ httpMaxLoginsPerMinute: "3" });
+    const described = new Description(await http.json("/api/v1/openapi.json") as Document);
+    const statusWith = async (token: string, path = "/api/v1/brokers") => {
+      const headers = { authorization: `Bearer ${token}` };
+      const response = await http.get(path, { headers });
+      if (response.status === 429) assert.match(response.headers.get("retry-after")!, /^\d\d?$/);
+      if (path === "/metrics") await response.text();
+      else await described.check(path, response);
+      return response.status;
+    };
+    assert.equal(await statusWith(TOKEN), 200);
+    await client.logIn(KEYS);
+    const statuses: number[] = [];
+    for (const path of [PATH, "/api/v1/brokers", PATH, "/api/v1/events", "/api/v1/brokers"]) {
+      statuses.push(await statusWith(`AK-view.guess-${statuses.length}`, path));
+    }
+    assert.deepEqual(statuses, [200, 401, 429, 429, 429]);
+    assert.equal(await statusWith(TOKEN), 200);
+    assert.equal((await client.session()).account, "AK-ops");
+    assert.equal((await new ConsoleClient(client.address).session()).account, null);
+    assert.equal(await statusWith("AK-view.guess", "/metrics"), 200);
+    const { values } = parseScrape(await (await http.get("/metrics")).text());
+    assert.equal(values.get(`rocketmq_namesrv_http_refused_total{reason="logins"}`), 3);
+    await http.server.err.find(/HTTP request refused .*too many wrong tokens/);
+  });
+
   it("are not there without an access file, which is said, nor with consoleEnable=false", async () => {
     await using open = await HttpServerProcess.start();
     const anyone = new ConsoleClient(`http://127.0.0.1:${open.httpPort}`);

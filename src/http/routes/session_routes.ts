@@ -3,13 +3,11 @@ import type { RequestPeer } from "../../access/guard.ts";
 import type { Members } from "../../group/members.ts";
 import { PERMISSIONS } from "../../access/permissions.ts";
 import type { Account } from "../../access/policy.ts";
-import { ipOf, networkOf } from "../../ip_ranges.ts";
 import { SOFTWARE } from "../../version.ts";
 import { accessProblem, HttpProblem, json, noContent } from "../server/answer.ts";
 import type { HttpCounters } from "../server/http_counters.ts";
 import type { HttpRequest } from "../server/http_listener.ts";
 import { requiredText } from "../server/json_body.ts";
-import type { LoginLimit } from "../server/login_limit.ts";
 import type { Route, RouteRequest } from "../server/router.ts";
 import { sessionCookie } from "../server/session_cookie.ts";
 import type { Session, Sessions } from "../server/sessions.ts";
@@ -19,7 +17,6 @@ export interface SessionRoutesParts {
   /** Absent without rules. */
   readonly authorization?: Pick<HttpAuthorization, "login" | "describe" | "mode">;
   readonly sessions: Pick<Sessions<Account>, "open" | "of" | "end">;
-  readonly limit: Pick<LoginLimit, "attempt">;
   readonly counters: Pick<HttpCounters, "logins">;
   readonly members: Pick<Members, "own">;
   /** Milliseconds since 1970. */
@@ -39,9 +36,13 @@ const SECRETS =
 
 /** The route `/api/v1/session`: log in, log out, and the rights of a client. */
 export function sessionRoutes(parts: SessionRoutesParts): Route[] {
-  const { authorization, sessions, limit, counters, members, peerOf, credentialsOf } = parts;
+  const { authorization, sessions, counters, members, peerOf, credentialsOf } = parts;
   return [
-    { path: PATH, answer: async (asked) => json(await view(asked, sessionOf(asked))) },
+    {
+      path: PATH,
+      identifies: true,
+      answer: async (asked) => json(await view(asked, sessionOf(asked))),
+    },
     { path: PATH, method: "POST", body: ["token", "accessKey", "secretKey"], answer: logIn },
     { path: PATH, method: "DELETE", answer: logOut },
   ];
@@ -51,15 +52,9 @@ export function sessionRoutes(parts: SessionRoutesParts): Route[] {
     if (authorization === undefined) throw new HttpProblem(403, READ_ONLY);
     const { sender: { client }, body, url } = asked;
     const peer = peerOf(client);
-    const wait = limit.attempt(attemptsOf(client));
-    if (wait !== undefined) {
-      const reason = "too many logins from this address (httpMaxLoginsPerMinute)";
-      const headers = { "retry-after": `${wait}` };
-      throw new HttpProblem(429, reason, { refusal: "logins", headers });
-    }
     const account = await authorization.login(secretsOf(body), peer, `POST ${PATH}`);
     if ("status" in account) {
-      counters.logins.failed++;
+      if (account.status !== 429) counters.logins.failed++;
       throw accessProblem(account, null);
     }
     counters.logins.ok++;
@@ -88,8 +83,10 @@ export function sessionRoutes(parts: SessionRoutesParts): Route[] {
     const credentials = session === undefined
       ? credentialsOf({ headers, url: url.href })
       : { authorization: null, session: () => session.account };
-    const { account, permissions } = await authorization?.describe(peerOf(client), credentials) ??
+    const described = await authorization?.describe(peerOf(client), credentials) ??
       { account: undefined, permissions: READING };
+    if ("status" in described) throw accessProblem(described, headers.get("accept"));
+    const { account, permissions } = described;
     const canWrite = permissions.some((permission) => permission.endsWith(":write"));
     return {
       access: authorization?.mode ?? "off",
@@ -117,12 +114,6 @@ export function sessionRoutes(parts: SessionRoutesParts): Route[] {
 const READING = PERMISSIONS.filter((permission) =>
   permission.endsWith(":read") || permission === "topic:list"
 );
-
-/** The address that login attempts are counted for: whoever has one of IPv6 has 2^64 of them. */
-function attemptsOf(client: string): string {
-  const ip = ipOf(client);
-  return ip.includes(":") ? networkOf(ip) : ip;
-}
 
 function secretsOf(body: ReadonlyMap<string, string>) {
   const token = body.get("token");

@@ -46,8 +46,8 @@ export function watchRoutes(
   { feed, authorization, peerOf, credentialsOf }: WatchRouteParts,
 ): Route[] {
   return [
-    { path: WATCH, query: [...FILTER, "since"], answer: watch },
-    { path: EVENTS, query: [...FILTER, "limit"], answer: latest },
+    { path: WATCH, query: [...FILTER, "since"], identifies: true, answer: watch },
+    { path: EVENTS, query: [...FILTER, "limit"], identifies: true, answer: latest },
   ];
 
   async function watch(request: RouteRequest) {

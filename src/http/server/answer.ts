@@ -59,9 +59,18 @@ export class HttpProblem extends Error {
  * to a client that wants a page
  */
 export function accessProblem(
-  { status, detail }: { readonly status: 401 | 403 | 503; readonly detail: string },
+  { status, detail, wait }: {
+    readonly status: 401 | 403 | 429 | 503;
+    readonly detail: string;
+    /** With 429: seconds. */
+    readonly wait?: number;
+  },
   accept: string | null,
 ): HttpProblem {
+  if (status === 429) {
+    const headers = { "retry-after": `${wait}` };
+    return new HttpProblem(status, detail, { refusal: "logins", headers });
+  }
   if (status !== 401) return new HttpProblem(status, detail);
   const schemes = accept?.includes("text/html") ? ["Bearer", "Basic"] : ["Bearer"];
   const challenge = schemes.map((scheme) => `${scheme} realm="rocketmq-namesrv"`).join(", ");

@@ -5,7 +5,7 @@ export const HTTP_REFUSALS = {
   unsent: "503, too many unread answers in all (httpMaxUnsentBytes)",
   watchers: "503, too many watchers (watchMaxWatchers)",
   body: "413, the body is too long (httpMaxBodyBytes)",
-  logins: "429, too many logins from an address (httpMaxLoginsPerMinute)",
+  logins: "429, too many logins or wrong tokens from an address (httpMaxLoginsPerMinute)",
   sessions: "ended, too many sessions (httpMaxSessions)",
   origin: "403, a page of another origin, or without the session's token, asked for a change",
   connections: "closed, too many connections (httpMaxConnections)",

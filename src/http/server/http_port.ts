@@ -37,15 +37,15 @@ export interface HttpPortLimits extends HttpLimits {
 }
 
 /**
- * Decides whether a request may be answered; throws an {@link HttpProblem} when not.
- *
- * @param client "address:port" of the client
+ * Decides whether a request may be answered. Both steps reject with an {@link HttpProblem} when not;
+ * `client` is its "address:port".
  */
-export type Authorize = (
-  match: RouteMatch,
-  request: HttpRequest,
-  client: string,
-) => Promise<void>;
+export interface Authorizer {
+  /** Verifies the secret that the request shows, before it has its turn: that may take long. */
+  prove(match: RouteMatch, request: HttpRequest, client: string): Promise<void>;
+  /** Decides, when the request has its turn. */
+  authorize(match: RouteMatch, request: HttpRequest, client: string): Promise<void>;
+}
 
 /** The HTTP port, for people and monitoring systems. */
 export class HttpPort {
@@ -55,7 +55,7 @@ export class HttpPort {
   readonly #throttle: Throttle;
   /** Health checks and clients that look for name servers do not queue behind other requests. */
   readonly #priorityThrottle: Throttle;
-  readonly #authorize: Authorize | undefined;
+  readonly #authorizer: Authorizer | undefined;
   readonly #hosts: AllowedHosts;
   readonly #limits: HttpPortLimits;
   readonly #counters: HttpCounters;
@@ -72,7 +72,7 @@ export class HttpPort {
     routes: readonly Route[];
     log: Log;
     /** Without it, every request may be answered. */
-    authorize?: Authorize;
+    authorizer?: Authorizer;
     /** Names under which the port may be asked. */
     hosts: AllowedHosts;
     limits: HttpPortLimits;
@@ -84,7 +84,7 @@ export class HttpPort {
     this.#listener = parts.listener;
     this.#router = new Router(parts.routes);
     this.#log = parts.log;
-    this.#authorize = parts.authorize;
+    this.#authorizer = parts.authorizer;
     this.#hosts = parts.hosts;
     this.#limits = parts.limits;
     this.#counters = parts.counters;
@@ -158,12 +158,15 @@ export class HttpPort {
       if (!found.anyHost && !this.#hosts.allow(request.url)) {
         throw new HttpProblem(421, WRONG_HOST, { refusal: "host" });
       }
+      const beside = found.method !== undefined || found.waits;
+      if (beside || !found.priority) this.#refuseIfFull();
+      await this.#authorizer?.prove(found, request, client);
       const sender = { client, headers: request.headers, sent };
-      if (found.method !== undefined || found.waits) {
+      if (beside) {
         return await this.#answerBeside(found, request, sender);
       }
       const answer = async () => {
-        await this.#authorize?.(found, request, client);
+        await this.#authorizer?.authorize(found, request, client);
         return await found.answer(sender);
       };
       if (!found.priority) return await this.#inLine(answer);
@@ -179,12 +182,21 @@ export class HttpPort {
     }
   }
 
+  /** Throws when too many requests are open: those that prove a secret, wait in line, or are answered. */
+  #refuseIfFull(): void {
+    const { httpMaxOpenRequests: max } = this.#limits;
+    if (this.#open <= max) return;
+    throw busy("requests", `more than ${max} requests are open (httpMaxOpenRequests)`);
+  }
+
   /**
    * Answers a request that changes something, or waits for other servers. Only its permission is looked at in
    * line: a client that is slow to send, a disk that hangs or a server that is down must not hold up the others.
    */
   async #answerBeside(found: RouteMatch, request: HttpRequest, sender: Sender): Promise<Response> {
-    await this.#inLine(async () => await this.#authorize?.(found, request, sender.client));
+    await this.#inLine(async () =>
+      await this.#authorizer?.authorize(found, request, sender.client)
+    );
     if (!found.hasBody) return await found.answer(sender);
     return await found.answer(sender, await this.#bodyOf(request));
   }
@@ -203,10 +215,6 @@ export class HttpPort {
   }
 
   #inLine<T>(respond: () => Promise<T>): Promise<T> {
-    const { httpMaxOpenRequests: max } = this.#limits;
-    if (this.#open > max) {
-      throw busy("requests", `more than ${max} requests are open (httpMaxOpenRequests)`);
-    }
     const answer = this.#line.then(async () => {
       await this.#throttle.turn();
       if (this.#unsent > this.#limits.httpMaxUnsentBytes) {

@@ -46,6 +46,8 @@ export interface Route {
   readonly waits?: boolean;
   /** The permissions that it needs, as the port's `authorize` takes them; absent: it is open. */
   readonly permission?: string | readonly string[];
+  /** Whether it needs to know the sender although it needs no permission. */
+  readonly identifies?: boolean;
   /** The `:name` segment that says what the permission is needed for. */
   readonly resource?: string;
   /** Handles the request. Errors that it throws become responses. */
@@ -64,6 +66,7 @@ export interface RouteMatch {
   /** The route's path, as it is declared. */
   readonly path: string;
   readonly permission?: string | readonly string[];
+  readonly identifies: boolean;
   /** The resource that the permission is needed for. */
   readonly resource?: string;
   /** Rejects with an {@link HttpProblem} when the request is refused. */
@@ -102,6 +105,7 @@ export class Router {
         priority: false,
         anyHost: false,
         waits: false,
+        identifies: false,
         path: "",
         answer: () => Promise.reject(error),
       };
@@ -127,6 +131,7 @@ export class Router {
       priority: route.priority ?? false,
       anyHost: route.anyHost ?? false,
       waits: route.waits ?? false,
+      identifies: route.identifies ?? false,
       path: route.path,
       permission: route.permission,
       resource: route.resource === undefined ? undefined : path.get(route.resource),

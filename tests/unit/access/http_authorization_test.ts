@@ -1,23 +1,30 @@
 import assert from "node:assert/strict";
-import { describe, it } from "@std/testing/bdd";
+import { beforeEach, describe, it } from "@std/testing/bdd";
 import { AccessControl, type HttpSender } from "../../../src/access/access_control.ts";
 import { HttpAuthorization } from "../../../src/access/http_authorization.ts";
+import { LoginLimit } from "../../../src/access/login_limit.ts";
+import type { Policy } from "../../../src/access/policy.ts";
 import { loadPolicy } from "../../../src/access/policy_file.ts";
 import { hashSecret } from "../../../src/access/secret_hash.ts";
 
 const PEER = { socketAddress: "10.0.0.1:1" };
 const ACTION = { permission: "cluster:read" } as const;
 
+/** Rules in which AK-view has the token `AK-view.right`. */
+async function rulesWithToken(): Promise<Policy> {
+  const hash = await hashSecret("AK-view.right");
+  const rules =
+    `mode: enforce\naccounts: [{accessKey: AK-view, tokens: ["${hash}"], may: [viewer]}]`;
+  const files = {
+    readTextFile: () => Promise.resolve(rules),
+    stat: () => Promise.resolve({ isFile: true, mode: 0o600 }),
+  };
+  return (await loadPolicy("/access.yml", files, () => Promise.resolve())).policy;
+}
+
 describe("HttpAuthorization", () => {
   it("tells a token that proves nothing from a request without one", async () => {
-    const hash = await hashSecret("AK-view.right");
-    const rules =
-      `mode: enforce\naccounts: [{accessKey: AK-view, tokens: ["${hash}"], may: [viewer]}]`;
-    const files = {
-      readTextFile: () => Promise.resolve(rules),
-      stat: () => Promise.resolve({ isFile: true, mode: 0o600 }),
-    };
-    const { policy } = await loadPolicy("/access.yml", files, () => Promise.resolve());
+    const policy = await rulesWithToken();
     const control = new AccessControl({ policy: () => policy, now: Date.now });
     const decisions: string[] = [];
     const guard = {
@@ -30,7 +37,8 @@ describe("HttpAuthorization", () => {
       record: () => assert.fail(),
       recordLogin: () => assert.fail(),
     };
-    const authorization = new HttpAuthorization({ store: { policy }, control }, guard);
+    const limit = new LoginLimit(() => 20, () => 0);
+    const authorization = new HttpAuthorization({ store: { policy }, control }, guard, limit);
     const ask = async (header: string | null) => {
       const credentials = { authorization: header };
       return (await authorization.check(ACTION, PEER, credentials, "GET /"))?.status;
@@ -55,5 +63,96 @@ describe("HttpAuthorization", () => {
       "bad_credentials undefined",
       "undefined AK-view",
     ]);
+  });
+
+  describe("of an address that has shown too many wrong tokens", () => {
+    const GUESSER = "[2001:db8::1]:1";
+    let now: number;
+    let store: { policy: Policy };
+    let authorization: HttpAuthorization;
+
+    /** The status that a request gets before anything is decided. */
+    async function prove(header: string | null, socketAddress = GUESSER) {
+      const refusal = await authorization.prove(
+        { socketAddress },
+        { authorization: header },
+        false,
+      );
+      return refusal?.status;
+    }
+
+    async function logIn(token: string) {
+      const outcome = await authorization.login({ token }, { socketAddress: GUESSER }, "POST /");
+      return "status" in outcome ? outcome.status : outcome.accessKey;
+    }
+
+    beforeEach(async () => {
+      now = 0;
+      store = { policy: await rulesWithToken() };
+      const control = new AccessControl({ policy: () => store.policy, now: () => 0 });
+      const guard = {
+        checkHttp: () => assert.fail(),
+        checkHttpChange: () => assert.fail(),
+        record: () => assert.fail(),
+        recordLogin: () => {},
+      };
+      authorization = new HttpAuthorization(
+        { store, control },
+        guard,
+        new LoginLimit(() => 3, () => now),
+      );
+    });
+
+    it("refuses tokens that it does not know, even the right one, until the minute is over", async () => {
+      // At once: none may be looked at before the earlier ones are counted.
+      const guesses = [
+        "Bearer AK-view.1",
+        "Bearer AK-none.2",
+        `Basic ${btoa("AK-view:AK-view.3")}`,
+      ];
+      const more = ["Bearer AK-view.4", "Bearer AK-none.5", "Bearer AK-view.right"];
+      const statuses = await Promise.all([...guesses, ...more].map((header) => prove(header)));
+      assert.deepEqual(statuses, [undefined, undefined, undefined, 429, 429, 429]);
+      const peer = { socketAddress: "[2001:db8::2]:2" };
+      const credentials = { authorization: "Bearer AK-view.6" };
+      assert.deepEqual(await authorization.describe(peer, credentials), {
+        status: 429,
+        detail: "too many wrong tokens from this address (httpMaxLoginsPerMinute)",
+        wait: 60,
+      });
+      assert.equal(await logIn("AK-view.right"), 429);
+      assert.equal(await prove("Bearer AK-view.7", "[2001:db8:0:1::1]:1"), undefined);
+      now = 60_000;
+      assert.equal(await prove("Bearer AK-view.8"), undefined);
+    });
+
+    it("still takes a proven token, a session, and a request without a token", async () => {
+      assert.equal(await prove("Bearer AK-view.right", "10.0.0.1:1"), undefined);
+      for (const guess of ["1", "2", "3"]) await prove(`Bearer AK-view.${guess}`);
+      assert.equal(await prove("Bearer AK-view.4"), 429);
+      assert.equal(await prove("Bearer AK-view.right"), undefined);
+      assert.equal(await prove(null), undefined);
+      const session = () => store.policy.accounts.get("AK-view");
+      const peer = { socketAddress: GUESSER };
+      const credentials = { authorization: "Bearer AK-view.4", session };
+      assert.equal((await authorization.prove(peer, credentials, false))?.status, undefined);
+      // For a change, Basic is no credential.
+      const basic = { authorization: `Basic ${btoa("AK-view:AK-view.5")}` };
+      assert.equal(await authorization.prove(peer, basic, true), undefined);
+      // With other rules, it has to be proven again.
+      store.policy = await rulesWithToken();
+      assert.equal(await prove("Bearer AK-view.right"), 429);
+    });
+
+    it("counts the same wrong token once, right ones never, and each login", async () => {
+      for (let i = 0; i < 5; i++) {
+        assert.equal(await prove("Bearer AK-view.right"), undefined);
+        assert.equal(await prove("Bearer AK-view.1"), undefined);
+      }
+      assert.equal(await logIn("AK-view.right"), "AK-view");
+      assert.equal(await logIn("AK-view.2"), 401);
+      assert.equal(await prove("Bearer AK-view.3"), 429);
+      assert.equal(await prove("Bearer AK-view.1"), undefined);
+    });
   });
 });

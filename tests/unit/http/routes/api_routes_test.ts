@@ -82,7 +82,6 @@ function othersOfApi(): Route[] {
     ...sessionRoutes({
       ...senders,
       sessions: { open: () => assert.fail(), of: () => undefined, end: () => {} },
-      limit: { attempt: () => undefined },
       counters: new HttpCounters(),
       members: new Members(world.options, () => 9876),
       now: () => 0,

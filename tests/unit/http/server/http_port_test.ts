@@ -20,6 +20,8 @@ let counters: HttpCounters;
 let begun: string[];
 /** The pending requests for /slow. */
 let slow: PromiseWithResolvers<void>[];
+/** Secrets that are verified: of requests for /secret. */
+let proofs: PromiseWithResolvers<void>[];
 
 async function setUp(): Promise<void> {
   time = new FakeTime(0);
@@ -29,6 +31,7 @@ async function setUp(): Promise<void> {
   counters = new HttpCounters();
   begun = [];
   slow = [];
+  proofs = [];
   const large = new Uint8Array(8 * 1024 * 1024);
   const text = (name: string) => () => {
     begun.push(name);
@@ -41,7 +44,20 @@ async function setUp(): Promise<void> {
     limits: options,
     counters,
     now: () => Date.now(),
+    authorizer: {
+      prove: async ({ path }) => {
+        if (path !== "/secret") return;
+        proofs.push(Promise.withResolvers());
+        await proofs.at(-1)!.promise;
+      },
+      authorize: ({ path }) => {
+        if (path === "/secret") begun.push("authorize");
+        return Promise.resolve();
+      },
+    },
     routes: [
+      { path: "/secret", answer: text("secret") },
+      { path: "/secret", method: "POST", answer: text("secret change") },
       { path: "/a", answer: text("a") },
       { path: "/vital", priority: true, answer: text("vital") },
       { path: "/any-host", anyHost: true, answer: text("any-host") },
@@ -175,6 +191,24 @@ describe("HttpPort", () => {
     slow.shift()!.reject(new Error("oops"));
     await pass(400);
     assert.deepEqual((await Promise.all(others)).map(({ status }) => status), [200, 500, 200]);
+  });
+
+  it("lets no request wait while secrets of others are verified, and counts these as open", async () => {
+    options.httpMaxOpenRequests = 3;
+    const verified = [ask("/secret"), ask("/secret", undefined, "POST")];
+    assert.equal((await ask("/a")).status, 200);
+    const refused = ask("/secret");
+    await pass(100);
+    assert.deepEqual(begun, ["a"]);
+    assert.equal((await ask("/a")).status, 503);
+    proofs[0]!.resolve();
+    proofs[1]!.resolve();
+    proofs[2]!.reject(new HttpProblem(429, "too many", { refusal: "logins" }));
+    await pass(100);
+    assert.deepEqual(begun, ["a", "authorize", "secret", "authorize", "secret change"]);
+    assert.deepEqual((await Promise.all(verified)).map(({ status }) => status), [200, 200]);
+    assert.equal((await refused).status, 429);
+    assert.equal(counters.refused.logins, 1);
   });
 
   it("makes no further answers while 64 MiB of them have not left, but for vital ones", async () => {
