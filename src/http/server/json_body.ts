@@ -7,7 +7,8 @@ const MAX_NAME = 100;
 
 /**
  * Parses the body of a request: a JSON object of texts. Other types than JSON are refused: a web page
- * can send those to other servers without asking them first.
+ * can send those to other servers without asking them first. So are lone surrogates: JSON can escape
+ * them, but nothing in UTF-8 can keep them.
  *
  * @param type the Content-Type header
  * @param known names of the allowed fields; `"any"` allows all
@@ -31,6 +32,11 @@ export function parseBody(
     }
     if (typeof value !== "string") {
       throw new HttpProblem(400, `${parameter}: must be a text`, { parameter });
+    }
+    if (!name.isWellFormed() || !value.isWellFormed()) {
+      const shown = parameter.toWellFormed();
+      const reason = `${shown}: has a lone surrogate, which UTF-8 can't encode`;
+      throw new HttpProblem(400, reason, { parameter: shown });
     }
     fields.set(name, value);
   }
