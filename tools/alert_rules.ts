@@ -31,7 +31,12 @@ function yaml(rule: AlertRule): string {
     ...(rule.for === undefined ? [] : [`        for: ${rule.for}`]),
     `        labels: { severity: ${severity} }`,
     "        annotations:",
-    `          summary: ${summary}`,
+    `          summary: ${scalar(summary)}`,
     "",
   ].join("\n");
+}
+
+/** A text of one line for YAML, in quotes only if it needs them. */
+function scalar(text: string): string {
+  return /^[\w(]/.test(text) && !/: | #|:$/.test(text) ? text : JSON.stringify(text);
 }

@@ -261,7 +261,7 @@ and on (job, instance) up{job=~"rocketmq-namesrv.*"} == 1`,
     limit: 1,
     below: true,
     for: "1m",
-    summary: "No controller of {{ $labels.job }} leads: masters that fail are not replaced.",
+    summary: "No controller of {{ $labels.job }} leads, so masters that fail are not replaced.",
   },
   {
     name: "NamesrvControllerSetWithoutMaster",
