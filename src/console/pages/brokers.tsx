@@ -1,9 +1,9 @@
-import { useSignal } from "@preact/signals";
 import { withQuery } from "../api.ts";
 import { BROKER_EVENTS, type Group, type Member } from "../broker_data.ts";
 import { t } from "../i18n.ts";
+import { useNarrowing } from "../narrowing.ts";
 import { useResource } from "../resource.ts";
-import { href, keepQuery, place } from "../router.ts";
+import { href } from "../router.ts";
 import { ClusterSelect } from "../view/cluster_select.tsx";
 import { Loaded } from "../view/loaded.tsx";
 import { memberColumns } from "../view/member_cells.tsx";
@@ -28,25 +28,16 @@ export function Brokers({ name }: { name: string | undefined }) {
 }
 
 function AllBrokers() {
-  const search = useSignal(place.peek().query.get("search") ?? "");
-  const cluster = useSignal(place.peek().query.get("cluster") ?? "");
-  const cursors = useSignal<readonly string[]>([]);
+  const { search, cluster, cursors, onSearch, onCluster } = useNarrowing();
   const groups = useResource<ListPage<Group>>(
     withQuery("brokers", {
       limit: `${GROUPS_A_PAGE}`,
-      search: search.value,
-      cluster: cluster.value,
+      search,
+      cluster,
       after: cursors.value.at(-1),
     }),
     { events: BROKER_EVENTS, everySeconds: 30, keep: true },
   );
-
-  function narrow(text: string, one: string): void {
-    search.value = text;
-    cluster.value = one;
-    cursors.value = [];
-    keepQuery({ search: text, cluster: one });
-  }
 
   return (
     <>
@@ -54,10 +45,10 @@ function AllBrokers() {
       <div class="bar">
         <SearchBox
           label={t("brokers.search")}
-          value={search.value}
-          onSearch={(text) => narrow(text, cluster.value)}
+          value={search}
+          onSearch={onSearch}
         />
-        <ClusterSelect value={cluster.value} onChange={(one) => narrow(search.value, one)} />
+        <ClusterSelect value={cluster} onChange={onCluster} />
       </div>
       <Loaded resource={groups}>
         {(page) => (
@@ -66,7 +57,7 @@ function AllBrokers() {
               label={t("brokers")}
               rows={rowsOf(page.items)}
               rowKey={({ group, member }) => `${group.brokerName} ${member?.brokerId}`}
-              empty={t(search.value === "" ? "brokers.empty" : "brokers.noMatch")}
+              empty={t(search === "" ? "brokers.empty" : "brokers.noMatch")}
               columns={[
                 {
                   id: "cluster",

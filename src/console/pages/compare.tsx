@@ -15,17 +15,10 @@ import { Badge } from "../view/badge.tsx";
 import { Card } from "../view/card.tsx";
 import { Loaded } from "../view/loaded.tsx";
 import { Name } from "../view/name.tsx";
+import { type NameServer, NameServerAddress } from "../view/name_server.tsx";
 import { Names } from "../view/names.tsx";
 import { Notice } from "../view/notice.tsx";
 import { Table } from "../view/table.tsx";
-
-interface NameServer {
-  readonly address: string;
-  readonly self: boolean;
-  readonly ok: boolean;
-  readonly error: string | null;
-  readonly millis: number | null;
-}
 
 interface ConfigComparison {
   readonly servers: readonly {
@@ -93,11 +86,7 @@ function ServerTable({ servers, compared, onReload }: {
           {
             id: "address",
             title: t("compare.address"),
-            cell: ({ address, self }) => (
-              <>
-                <Name>{address}</Name> {self && <Badge tone="info">{t("compare.self")}</Badge>}
-              </>
-            ),
+            cell: (server) => <NameServerAddress server={server} />,
           },
           {
             id: "state",

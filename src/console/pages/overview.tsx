@@ -11,6 +11,7 @@ import { Chart } from "../view/chart.tsx";
 import { Fact } from "../view/fact.tsx";
 import { Loaded } from "../view/loaded.tsx";
 import { Name } from "../view/name.tsx";
+import { type NameServer, NameServerAddress } from "../view/name_server.tsx";
 import { Notice } from "../view/notice.tsx";
 import type { ListPage } from "../view/pager.tsx";
 import { Story } from "../view/story.tsx";
@@ -59,14 +60,6 @@ interface HistoryData {
   readonly p99Millis: readonly (number | null)[];
   readonly heapUsed: readonly number[];
   readonly rss: readonly number[];
-}
-
-interface NameServer {
-  readonly address: string;
-  readonly self: boolean;
-  readonly ok: boolean;
-  readonly error: string | null;
-  readonly millis: number | null;
 }
 
 interface Cluster {
@@ -255,12 +248,7 @@ function NameServers() {
               {
                 id: "address",
                 title: t("overview.address"),
-                cell: ({ address, self }) => (
-                  <>
-                    <Name code>{address}</Name>{" "}
-                    {self && <Badge tone="info">{t("overview.self")}</Badge>}
-                  </>
-                ),
+                cell: (server) => <NameServerAddress server={server} code />,
               },
               {
                 id: "state",

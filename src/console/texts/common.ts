@@ -4,6 +4,7 @@ export const common = {
   "copy": ["Copy", "复制"],
   "copy.done": ["Copied", "已复制"],
   "copy.failed": ["Copying failed", "复制失败"],
+  "nameServer.self": ["this server", "本服务器"],
   "dialog.close": ["Close", "关闭"],
   "table.empty": ["Nothing to show.", "没有内容。"],
   "chart.none": ["none", "无"],

@@ -7,7 +7,6 @@ export const compare = {
     "此服务器不知道同组的其他名字服务器。请在选项 namesrvAddrs 中列出全部。",
   ],
   "compare.address": ["Address", "地址"],
-  "compare.self": ["this server", "本服务器"],
   "compare.state": ["State", "状态"],
   "compare.answers": ["answers, {millis} ms", "有响应,{millis} 毫秒"],
   "compare.fails": ["does not answer", "无响应"],

@@ -28,7 +28,6 @@ export const overview = {
   "overview.connections": ["Connections", "连接"],
   "overview.watchers": ["Watchers", "监听者"],
   "overview.nameServers": ["Name servers", "名字服务器"],
-  "overview.self": ["this server", "本服务器"],
   "overview.reached": ["answers", "有响应"],
   "overview.notReached": ["does not answer", "无响应"],
   "overview.time": ["Time", "耗时"],

@@ -1,10 +1,10 @@
-import { useSignal } from "@preact/signals";
 import { withQuery } from "../api.ts";
 import { TOPIC_EVENTS } from "../broker_data.ts";
 import { number } from "../format.ts";
 import { t } from "../i18n.ts";
+import { useNarrowing } from "../narrowing.ts";
 import { useResource } from "../resource.ts";
-import { href, keepQuery, place } from "../router.ts";
+import { href } from "../router.ts";
 import { ClusterSelect } from "./cluster_select.tsx";
 import { Loaded } from "./loaded.tsx";
 import { Name } from "./name.tsx";
@@ -24,39 +24,30 @@ interface TopicRow {
 
 /** Topics, page by page, found as one types; those of one group, or of a cluster that one chooses. */
 export function TopicList({ broker }: { broker?: string }) {
-  const search = useSignal(place.peek().query.get("search") ?? "");
-  const cluster = useSignal(place.peek().query.get("cluster") ?? "");
-  const cursors = useSignal<readonly string[]>([]);
+  const { search, cluster, cursors, onSearch, onCluster } = useNarrowing();
   const topics = useResource<ListPage<TopicRow>>(
     withQuery("topics", {
       limit: `${TOPICS_A_PAGE}`,
-      search: search.value,
-      cluster: cluster.value,
+      search,
+      cluster,
       broker,
       after: cursors.value.at(-1),
     }),
     { events: TOPIC_EVENTS, keep: true },
   );
 
-  function narrow(text: string, one: string): void {
-    search.value = text;
-    cluster.value = one;
-    cursors.value = [];
-    keepQuery({ search: text, cluster: one });
-  }
-
   return (
     <>
       <div class="bar">
         <SearchBox
           label={t("topics.search")}
-          value={search.value}
-          onSearch={(text) => narrow(text, cluster.value)}
+          value={search}
+          onSearch={onSearch}
         />
         {broker === undefined && (
           <ClusterSelect
-            value={cluster.value}
-            onChange={(one) => narrow(search.value, one)}
+            value={cluster}
+            onChange={onCluster}
           />
         )}
       </div>
@@ -68,7 +59,7 @@ export function TopicList({ broker }: { broker?: string }) {
               rows={page.items}
               rowKey={({ topic }) => topic}
               empty={t(
-                search.value !== ""
+                search !== ""
                   ? "topics.noMatch"
                   : broker === undefined
                   ? "topics.empty"
