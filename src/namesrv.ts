@@ -4,6 +4,7 @@ import type { Facts } from "./cli/banner.ts";
 import { addressesOption } from "./config/controller_group.ts";
 import type { KvStore } from "./kv/kv_store.ts";
 import type { Log } from "./log/log.ts";
+import { SAMPLE_INTERVAL } from "./metrics/counter_window.ts";
 import type { MetricsSource } from "./metrics/metrics_source.ts";
 import { osReason } from "./os_error.ts";
 import { StartupError } from "./startup_error.ts";
@@ -249,8 +250,12 @@ export class Namesrv {
       });
     }
     httpTls?.watch();
-    history.start();
-    alerts.start();
+    const sample = () => {
+      history.sample();
+      alerts.sample();
+    };
+    sample();
+    this.#timers.push(setInterval(sample, SAMPLE_INTERVAL * 1000));
     this.#httpAddress = address;
     log.info("HTTP port open", { address: httpBindAddress, port });
     // Rendering is slow the first time because the library initialises: better now than under load.
@@ -258,8 +263,7 @@ export class Namesrv {
   }
 
   #stopSchedules(): void {
-    const { kv, etcd, tls, httpTls, access, loopLag, history, alerts, routes, feed, probe } =
-      this.#parts;
+    const { kv, etcd, tls, httpTls, access, loopLag, routes, feed, probe } = this.#parts;
     probe.stop();
     for (const timer of this.#timers) clearInterval(timer);
     kv.close();
@@ -268,8 +272,6 @@ export class Namesrv {
     httpTls?.close();
     access.rules?.store.close();
     loopLag.stop();
-    history.stop();
-    alerts.stop();
     routes.stop();
     feed.stop();
   }

@@ -1,4 +1,3 @@
-import { SAMPLE_INTERVAL } from "./counter_window.ts";
 import { type AlertRule, ALERTS, type Condition, type Measured, secondsOf } from "./alerts.ts";
 import type { Labels, Sample } from "./definitions.ts";
 import type { Sources } from "./sources.ts";
@@ -31,7 +30,6 @@ export class AlertWatch {
   readonly #monotonic: () => number;
   readonly #watched: readonly Watched[];
   #at = 0;
-  #timer: ReturnType<typeof setInterval> | undefined;
 
   /**
    * @param parts.now milliseconds since the epoch
@@ -47,18 +45,7 @@ export class AlertWatch {
     });
   }
 
-  /** Looks now, and then every {@link SAMPLE_INTERVAL} seconds. */
-  start(): void {
-    this.sample();
-    this.#timer = setInterval(() => this.sample(), SAMPLE_INTERVAL * 1000);
-  }
-
-  /** Looks no more. */
-  stop(): void {
-    clearInterval(this.#timer);
-  }
-
-  /** Looks at all conditions. */
+  /** Looks at all conditions. To be called every SAMPLE_INTERVAL seconds (counter_window.ts), as its windows count samples. */
   sample(): void {
     this.#at = this.#monotonic() / 1000;
     const now = this.#now() / 1000;

@@ -42,7 +42,6 @@ export class History {
   /** Heap in use and resident memory of each sample. */
   readonly #memory: (readonly [heapUsed: number, rss: number])[] = [];
   #end: number;
-  #timer: ReturnType<typeof setInterval> | undefined;
 
   /**
    * @param parts.now milliseconds since the epoch
@@ -55,18 +54,7 @@ export class History {
     this.#end = parts.now();
   }
 
-  /** Takes a sample now, and then every {@link SAMPLE_INTERVAL} seconds. */
-  start(): void {
-    this.sample();
-    this.#timer = setInterval(() => this.sample(), SAMPLE_INTERVAL * 1000);
-  }
-
-  /** Takes no more samples. */
-  stop(): void {
-    clearInterval(this.#timer);
-  }
-
-  /** Takes a sample. */
+  /** Takes a sample. To be called every {@link SAMPLE_INTERVAL} seconds. */
   sample(): void {
     const { remoting, classes, runtime } = this.#sources;
     const byLatency = new Array<number>(LATENCY_BOUNDS.length + 1).fill(0);
