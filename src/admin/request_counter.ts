@@ -1,4 +1,4 @@
-import { chunksOf } from "../chunks_of.ts";
+import { bodyText } from "../chunks_of.ts";
 
 /** The metric with the number of requests of a name server. */
 const REQUESTS = "rocketmq_namesrv_requests_total";
@@ -37,22 +37,13 @@ export class RequestCounter {
       const response = await this.#fetch(`${this.origin}/metrics`, {
         signal: AbortSignal.timeout(this.#timeout),
       });
-      return sumOf(REQUESTS, await textOf(response));
+      const tooLong = () => new RangeError("the metrics are too long");
+      return sumOf(REQUESTS, await bodyText(response, MAX_LENGTH, tooLong));
     } catch {
       // Nothing listens there, or it is no name server.
       return undefined;
     }
   }
-}
-
-async function textOf(response: Response): Promise<string> {
-  let text = "";
-  const decoder = new TextDecoder();
-  for await (const chunk of chunksOf(response)) {
-    text += decoder.decode(chunk, { stream: true });
-    if (text.length > MAX_LENGTH) throw new RangeError("the metrics are too long");
-  }
-  return text;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { bodyText } from "../chunks_of.ts";
 import type { Options } from "../config/options.ts";
 import { errorMessage } from "../error_message.ts";
 import { EtcdCounters } from "./counters.ts";
@@ -375,23 +376,9 @@ function named(endpoint: string, error: EtcdError): EtcdError {
 }
 
 /** Reads an answer's text, but no more bytes than allowed. */
-async function readText(response: Response, most: number): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  let length = 0;
-  // Leaving the loop by the error also cancels the body.
-  for await (const chunk of response.body ?? []) {
-    length += chunk.length;
-    if (length > most) {
-      throw new EtcdError(
-        "tooLarge",
-        `the answer has more than ${most} bytes (etcdMaxAnswerBytes)`,
-        true,
-      );
-    }
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
+function readText(response: Response, most: number): Promise<string> {
+  const reason = `the answer has more than ${most} bytes (etcdMaxAnswerBytes)`;
+  return bodyText(response, most, () => new EtcdError("tooLarge", reason, true));
 }
 
 function faultOfAnswer(status: number, text: string): EtcdError {

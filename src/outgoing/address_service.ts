@@ -1,4 +1,4 @@
-import { chunksOf } from "../chunks_of.ts";
+import { bodyText } from "../chunks_of.ts";
 
 const TIMEOUT = 3000;
 /** Some thousand addresses. */
@@ -15,13 +15,9 @@ export async function getText(url: string): Promise<string> {
     await response.body?.cancel();
     throw new Error(`HTTP status ${response.status}`);
   }
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  let length = 0;
-  // Leaving the loop by the error also cancels the body.
-  for await (const chunk of chunksOf(response)) {
-    length += chunk.length;
-    if (length > MAX_BODY) throw new Error(`the response is longer than ${MAX_BODY} bytes`);
-    chunks.push(chunk);
-  }
-  return await new Blob(chunks).text();
+  return await bodyText(
+    response,
+    MAX_BODY,
+    () => new Error(`the response is longer than ${MAX_BODY} bytes`),
+  );
 }
