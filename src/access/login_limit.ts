@@ -54,7 +54,7 @@ export class LoginLimit {
   }
 }
 
-/** The address that attempts are counted for: whoever has one of IPv6 has 2^64 of them. */
+/** The address that attempts are counted for. An IPv6 host has a whole /64, so that counts as one. */
 function addressOf(client: string): string {
   const ip = ipOf(client);
   return ip.includes(":") ? networkOf(ip) : ip;

@@ -16,7 +16,7 @@ export interface ControllerOptions extends ServerOptions {
   controllerAddr?: string;
 }
 
-/** What a controller says of itself and its group. */
+/** The state of a controller and its group, as it reports it. */
 export interface ControllerMetadata {
   readonly group: string;
   readonly leaderId: string | undefined;

@@ -93,7 +93,7 @@ export interface OptionView {
   readonly secret: boolean;
   /** Whether a file, the environment or the command line set it. */
   readonly given: boolean;
-  /** What it does, in sentences. */
+  /** Its effect, in sentences. */
   readonly text: string;
   /** The title of its group. */
   readonly group: string;

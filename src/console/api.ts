@@ -6,7 +6,7 @@ export class Problem extends Error {
   /** The status of HTTP; 0: the server was not reached. */
   readonly status: number;
   readonly title: string;
-  /** What the server says about it; empty if it says nothing. */
+  /** The server's explanation; empty if it gives none. */
   readonly detail: string;
   /** The parameter of the request that is wrong. */
   readonly parameter: string | undefined;

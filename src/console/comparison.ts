@@ -8,7 +8,7 @@ export interface Comparison {
   readonly differences: readonly Difference[];
   /** The number of differences found; those that are listed may be the first of them. */
   readonly total: number;
-  /** What a server did not tell, so that nothing is known about it. */
+  /** Facts that a server did not report, so that they are unknown. */
   readonly partial: readonly {
     readonly server: string;
     readonly what: "connection" | "brokers" | "topics" | "routes" | "kv" | "config";

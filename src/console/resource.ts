@@ -4,7 +4,7 @@ import { get, Problem } from "./api.ts";
 import { comebacks, type EventName, onEvents } from "./live.ts";
 import { visible } from "./visible.ts";
 
-/** What is shown of a path of the API. */
+/** The state of an API path as a page shows it: data, loading, or a problem. */
 export interface Resource<T> {
   /** The latest answer; kept when a later one fails. */
   readonly data: T | undefined;

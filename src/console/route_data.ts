@@ -53,10 +53,10 @@ export interface RouteAnswer {
 const READ = 4;
 const WRITE = 2;
 
-/** What clients may do with a queue. */
+/** The permissions of clients on a queue. */
 export type QueueUse = "rw" | "r" | "w" | "none";
 
-/** What clients may do with a queue of a group: the permission, and below which number it is. */
+/** The permission of clients on the queues of a group, and the number below which it applies. */
 export function useOf(data: QueueData, queue: number): QueueUse {
   const read = (data.perm & READ) !== 0 && queue < data.readQueueNums;
   const write = (data.perm & WRITE) !== 0 && queue < data.writeQueueNums;

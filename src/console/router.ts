@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 export interface Place {
   readonly page: string;
   readonly name: string | undefined;
-  /** What the page was narrowed to, e.g. `search`. */
+  /** The filters of the page, e.g. `search`. */
   readonly query: URLSearchParams;
 }
 

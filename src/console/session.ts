@@ -15,7 +15,7 @@ export interface Session {
   readonly server: string;
 }
 
-/** What an account proves itself with. */
+/** The secret that proves an account. */
 export type Credentials =
   | { readonly token: string }
   | { readonly accessKey: string; readonly secretKey: string };

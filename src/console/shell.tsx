@@ -30,7 +30,7 @@ const LIVE_TONES: Record<typeof liveState.value, Tone> = {
   paused: "neutral",
 };
 
-/** What is around every page: navigation, who one is, choices, and whether the server is there. */
+/** The frame of every page: navigation, the account, choices, and whether the server answers. */
 export function Shell() {
   const main = useRef<HTMLElement>(null);
   const { page: id, name } = place.value;

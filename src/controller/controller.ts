@@ -54,7 +54,7 @@ export interface ControllerParts {
 /** The outcome of a request for a change. */
 export interface Change {
   readonly before: BrokerSet | undefined;
-  /** What is stored now: the same object as before when nothing changed. */
+  /** The stored state: the same object as before when nothing changed. */
   readonly after: BrokerSet | undefined;
   readonly refused?: Refusal;
 }

@@ -1,6 +1,6 @@
 import { Histogram, SECONDS } from "../histogram.ts";
 
-/** What a client has done so far. */
+/** The counters of a client. */
 export class EtcdCounters {
   /** Requests that etcd has answered with success. */
   succeeded = 0;

@@ -22,7 +22,7 @@ export type EtcdFileOptions = Readonly<
   Pick<Options, "etcdPasswordFile" | "etcdCaFile" | "etcdCertFile" | "etcdKeyFile">
 >;
 
-/** What the files hold: the password, and a client with certificate and authorities. */
+/** The contents of the files: the password, and a client with certificate and authorities. */
 export interface Credentials {
   readonly password: string;
   readonly client: Deno.HttpClient;

@@ -110,7 +110,7 @@ function watchBody(prefix: string, fromRevision: number): Json {
   };
 }
 
-/** What a stream has brought: events up to a revision. */
+/** A message of a stream: events up to a revision. */
 interface Message {
   readonly created: boolean;
   /** 0 when the message says nothing about it. */

@@ -103,7 +103,7 @@ export class Comparison {
     if (topics !== undefined) await this.#compareAllRoutes(other, topics);
   }
 
-  /** What was found until now. */
+  /** The findings so far. */
   get result(): ComparisonResult {
     return {
       ...this.#addresses,

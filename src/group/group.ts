@@ -187,7 +187,7 @@ export class Group {
   }
 }
 
-/** What came of asking a member. */
+/** The outcome of asking a member. */
 interface Outcome<T> {
   readonly value?: T;
   /** Why it did not tell, in one line. */

@@ -73,7 +73,7 @@ export class EtcdKv implements KvStore {
   #revision = 0;
   #problem: string | undefined = "the name server has just started";
   #diskProblem: string | undefined;
-  /** What the log says; `undefined` before its first line about it. */
+  /** The state that the log reported last; `undefined` before its first line about it. */
   #follows: boolean | undefined;
   #refused = 0;
   #waiting: Wanted[] = [];

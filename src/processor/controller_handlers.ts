@@ -308,7 +308,7 @@ function codeOf(refused: Refusal | undefined): { code: number; remark?: string }
   return refused ?? { code: ResponseCode.SUCCESS };
 }
 
-/** What a record of the audit log shows of a set. */
+/** The part of a set that a record of the audit log shows. */
 function summaryOf(set: BrokerSet | undefined): object | undefined {
   return set && {
     master: set.masterBrokerId,

@@ -77,7 +77,7 @@ export interface ReplicaIdentity {
   readonly alive: boolean;
 }
 
-/** What a controller knows of a broker set, in a BrokerReplicasInfo. */
+/** A broker set as a BrokerReplicasInfo describes it. */
 export interface ReplicasInfo {
   readonly masterBrokerId: number | undefined;
   readonly masterAddress: string | undefined;

@@ -43,7 +43,7 @@ describe("the overview", () => {
     const started = await page.locator("dt:has-text('Process') + dd").last().textContent();
     await world.stop();
     await page.getByText("The server is gone, trying again").waitFor();
-    // What was known is still there.
+    // The last known state is still shown.
     await page.getByRole("cell", { name: "DefaultCluster" }).waitFor();
     await world.expectAccessible();
     await world.start();

@@ -68,7 +68,7 @@ async function sendForm(world: ConsoleWorld, from: string): Promise<number> {
   return status;
 }
 
-/** What the console's server knows that a stranger could have changed. */
+/** The state of the console's server that a stranger could have changed. */
 async function state(world: ConsoleWorld): Promise<unknown> {
   const paths = ["kv/mine", "topics", "topics/Orders/route", "config"];
   return await world.page.evaluate(`Promise.all(${JSON.stringify(paths)}.map(async (path) => {

@@ -62,7 +62,7 @@ export class ConsoleWorld implements AsyncDisposable {
   readonly #launch: ConsoleLaunch;
   readonly #browser: Browser;
   readonly #peers: Peer[] = [];
-  /** What the page's scripts threw, and the policy for its content refused. */
+  /** Errors that the page's scripts threw, and content that the policy refused. */
   readonly faults: string[] = [];
   readonly httpPort: number;
   server: ServerProcess;

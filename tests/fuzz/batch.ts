@@ -131,7 +131,7 @@ class World {
     await kv.flush();
   }
 
-  /** What the frames of a batch must not change, if the rules allow them nothing. */
+  /** The state that the frames of a batch must not change, if the rules allow them nothing. */
   async state(): Promise<string[]> {
     const observer = this.#transport.open("192.0.2.9:2");
     const answers = [];

@@ -57,7 +57,7 @@ export async function readRecording(name: RecordingName, wanted?: string): Promi
     const { conn, from, link, hex, event, text: mark = "" }: Line = JSON.parse(json);
     const line = index + 1;
     if (event === "mark") steps.push({ kind: "mark", line, text: mark });
-    // Nobody heard what was sent over a refused connection.
+    // Nothing sent over a refused connection was received.
     if (event === "mark" || event === "refused" || link !== wanted) continue;
     if (event !== undefined) {
       if (from === "client") steps.push({ kind: event, line, conn });

@@ -1,7 +1,8 @@
 /**
  * An open console for a long time: `deno task soak:console [--minutes N]`. 300 brokers have 50,000 topics,
  * and something changes ten times a second: an hour has as many events as a quiet cluster in weeks. Each
- * minute prints the memory of the page and of the server, and the requests that the page has made.
+ * minute prints the memory of the page and of the server, and the requests that the page has made. It runs with
+ * -A, because playwright-core looks into /proc, which Deno allows with nothing less.
  *
  * @module
  */

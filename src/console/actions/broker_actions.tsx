@@ -26,7 +26,7 @@ interface Changed {
 /** The longest page of a list. */
 const LOOKED_AT = "1000";
 
-/** What may be done with the broker name `broker`: take its write permission, or grant it. */
+/** The actions for a broker name: wipe its write permission, or grant it. */
 export function BrokerActions({ broker }: { broker: string }) {
   const [asked, setAsked] = useState<Change>();
   return (

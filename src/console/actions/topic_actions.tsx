@@ -28,7 +28,7 @@ interface Entry {
   readonly value: string;
 }
 
-/** What may be done with a topic: set its order configuration, or delete it. */
+/** The actions for a topic: set its order configuration, or delete it. */
 export function TopicActions({ topic }: { topic: string }) {
   const [deleting, setDeleting] = useState(false);
   const [order, setOrder] = useState<{ readonly value: string }>();

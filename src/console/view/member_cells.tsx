@@ -1,4 +1,4 @@
-/** What tables say about a broker of a group. */
+/** The columns that tables share about a broker of a group. */
 
 import type { Member } from "../broker_data.ts";
 import { duration, moment } from "../format.ts";

@@ -8,7 +8,7 @@ export interface Column<T> {
   readonly title: string;
   /** Shows a row's cell. */
   readonly cell: (row: T) => ComponentChildren;
-  /** What rows are sorted by; without it the column does not sort. */
+  /** The value that rows are sorted by; without it the column does not sort. */
   readonly sort?: (row: T) => string | number;
   readonly numeric?: boolean;
 }

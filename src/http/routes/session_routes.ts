@@ -110,7 +110,7 @@ export function sessionRoutes(parts: SessionRoutesParts): Route[] {
   }
 }
 
-/** What everyone may do without rules. */
+/** The permissions of everyone when there are no rules. */
 const READING = PERMISSIONS.filter((permission) =>
   permission.endsWith(":read") || permission === "topic:list"
 );

@@ -156,7 +156,7 @@ export const nodeHttpListener: HttpListener = {
       const { socket, client } = connection;
       const flooded = open.requests >= limits.httpMaxOpenRequests;
       if (open.begin(connection) > 1 && flooded) return refuse(connection, "pipelined");
-      // What is not wanted of a body is read and dropped until the answer has been sent.
+      // The rest of a body is read and dropped until the answer has been sent.
       if (stopping || hasBody(request)) response.setHeader("connection", "close");
       if (READING.includes(request.method ?? "")) request.resume();
       const gone = Promise.withResolvers<void>();
