@@ -28,7 +28,7 @@ export async function finish(client: Process, word: Word): Promise<string[]> {
 
 /** Waits until a consumer has received all messages that were sent, and stops it cleanly. */
 export async function receivesAll(consumer: Process, sent: readonly string[]): Promise<void> {
-  await eventually(30_000, async () => {
+  await eventually(90_000, async () => {
     const missing = new Set(sent.map((line) => line.split(" ")[1]))
       .difference(new Set(await saidBy(consumer, "GOT")));
     check(missing.size === 0, `not received: ${[...missing]}`);
@@ -43,7 +43,7 @@ export async function messagesGoOn(
   least: number,
 ): Promise<void> {
   const [sent, got] = [await saidBy(producer, "SENT"), await saidBy(consumer, "GOT")];
-  await eventually(60_000, async () => {
+  await eventually(120_000, async () => {
     const more = (await saidBy(producer, "SENT")).length - sent.length;
     const received = (await saidBy(consumer, "GOT")).length - got.length;
     check(more >= least && received >= least, `${more} were sent, ${received} received`);

@@ -6,7 +6,7 @@ import type { Cluster } from "./setup.ts";
 import { check } from "./suite.ts";
 
 /** Time limit of a command; generous for a busy machine. */
-const COMMAND_MS = 20_000;
+const COMMAND_MS = 60_000;
 
 /** Output and exit code of a command. */
 export interface Ran {
