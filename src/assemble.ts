@@ -334,6 +334,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
       now: clock.now,
     },
     group,
+    controller: controller && { ...controller, store: options.controllerStore },
     options,
     condition: {
       listening: () => server.listening,

@@ -2,7 +2,7 @@ import type { Administration } from "./administration/administration.ts";
 import type { Guard } from "./access/guard.ts";
 import { parseAddress } from "./address.ts";
 import type { Lifecycle } from "./assemble.ts";
-import { controllerGroup } from "./config/controller_group.ts";
+import { type ControllerGroup, controllerGroup } from "./config/controller_group.ts";
 import type { LiveConfig } from "./config/live_config.ts";
 import { Controller } from "./controller/controller.ts";
 import { createStore } from "./controller/create_store.ts";
@@ -18,6 +18,7 @@ import { RemotingServer } from "./remoting/server.ts";
 /** The parts of a controller and of its port. None of them is started. */
 export interface ControllerAssembly {
   readonly controller: Controller;
+  readonly group: ControllerGroup;
   readonly server: RemotingServer;
   readonly queue: RequestQueue;
   readonly notifier: BrokerRoleNotifier;
@@ -81,5 +82,5 @@ export function assembleController(parts: ControllerAssemblyParts): ControllerAs
     ...serverParts,
     handler: traced(dispatcher),
   });
-  return { controller, server, queue, notifier, port };
+  return { controller, group, server, queue, notifier, port };
 }

@@ -10,6 +10,7 @@ import { accessRoutes, type AccessRoutesParts } from "./routes/access_routes.ts"
 import { AllowedHosts } from "./server/allowed_hosts.ts";
 import { type ApiParts, apiRoutes } from "./routes/api_routes.ts";
 import { type AddressOptions, addressRoutes } from "./routes/address_routes.ts";
+import { controllerRoutes, type HostedController } from "./routes/controller_routes.ts";
 import { groupRoutes } from "./routes/group_routes.ts";
 import { type OverviewParts, overviewRoutes } from "./routes/overview_routes.ts";
 import { type Condition, healthRoutes, isReady, readiness } from "./routes/health_routes.ts";
@@ -38,6 +39,8 @@ export interface HttpPortParts extends Omit<ApiParts, "pager"> {
   access: AccessRoutesParts & { readonly authorization?: HttpAuthorization };
   overview: OverviewParts;
   group: Group;
+  /** Absent without enableControllerInNamesrv. */
+  controller: HostedController | undefined;
   options:
     & ApiParts["options"]
     & AddressOptions
@@ -82,6 +85,7 @@ export function createHttpPort(
   const { options } = told;
   const { authorization } = access;
   const now = () => performance.now();
+  const pager = new Pager(slice);
   const { deno, v8 } = Deno.version;
   const checks = readiness(condition, now);
   const peerOf = (client: string) => ({ socketAddress: client, ...(tls && { tls: {} }) });
@@ -125,7 +129,8 @@ export function createHttpPort(
       ...(metrics ? [metricsRoute(metrics, now)] : []),
       ...overviewRoutes(overview, checks, slice, now),
       ...groupRoutes({ group, members: overview.members }),
-      ...apiRoutes({ ...told, pager: new Pager(slice) }),
+      ...apiRoutes({ ...told, pager }),
+      ...controllerRoutes(told.controller, pager),
       ...accessRoutes(access),
       ...watchRoutes({ ...senders, feed }),
       ...(options.consoleEnable ? console : []),

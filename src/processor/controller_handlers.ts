@@ -1,6 +1,8 @@
+import { brokerSetChange } from "../administration/broker_set_change.ts";
 import type { ControllerGroup } from "../config/controller_group.ts";
 import { type BrokerSet, isBrokerId } from "../controller/broker_set.ts";
 import { type Change, type Controller, ControllerLimitError } from "../controller/controller.ts";
+import { masterAddress, type ReplicaState, replicaStates } from "../controller/describe_set.ts";
 import type { Heartbeat } from "../controller/liveness.ts";
 import { METADATA_MISSING, type Refusal } from "../controller/replicas.ts";
 import { NotLeaderError, StoreError } from "../controller/store.ts";
@@ -160,19 +162,15 @@ export function controllerHandlers({ controller, group, log }: ControllerHandler
   }
 
   function infoOf(set: BrokerSet): ReplicasInfo {
-    const { masterBrokerId, masterEpoch, syncStateSet, syncStateSetEpoch } = set;
-    const identities = Array.from(set.replicas, ([brokerId, { address }]): ReplicaIdentity => ({
-      brokerId,
-      brokerAddress: address,
-      alive: controller.live(set, brokerId) !== undefined,
-    }));
+    const { masterBrokerId, masterEpoch, syncStateSetEpoch } = set;
+    const replicas = replicaStates(set, controller.live);
     return {
       masterBrokerId,
-      masterAddress: addressOfMaster(set),
+      masterAddress: masterAddress(set),
       masterEpoch,
       syncStateSetEpoch,
-      inSyncReplicas: identities.filter(({ brokerId }) => syncStateSet.includes(brokerId)),
-      notInSyncReplicas: identities.filter(({ brokerId }) => !syncStateSet.includes(brokerId)),
+      inSyncReplicas: replicas.filter(({ inSync }) => inSync).map(identityOf),
+      notInSyncReplicas: replicas.filter(({ inSync }) => !inSync).map(identityOf),
     };
   }
 
@@ -300,7 +298,7 @@ function replyTo({ before, after, refused }: Change, extFields?: Fields): Reply 
   return {
     ...codeOf(refused),
     ...(extFields !== undefined && { extFields }),
-    ...(before !== after && { change: { before: summaryOf(before), after: summaryOf(after) } }),
+    ...(before !== after && { change: brokerSetChange(before, after) }),
   };
 }
 
@@ -308,18 +306,8 @@ function codeOf(refused: Refusal | undefined): { code: number; remark?: string }
   return refused ?? { code: ResponseCode.SUCCESS };
 }
 
-/** The part of a set that a record of the audit log shows. */
-function summaryOf(set: BrokerSet | undefined): object | undefined {
-  return set && {
-    master: set.masterBrokerId,
-    masterEpoch: set.masterEpoch,
-    inSync: set.syncStateSet,
-    replicas: Object.fromEntries(set.replicas.entries().map(([id, { address }]) => [id, address])),
-  };
-}
-
 function masterFields(set: BrokerSet): Fields {
-  const address = addressOfMaster(set);
+  const address = masterAddress(set);
   if (set.masterBrokerId === undefined || address === undefined) return [];
   return [["masterBrokerId", `${set.masterBrokerId}`], ["masterAddress", address]];
 }
@@ -328,8 +316,8 @@ function epochFields({ masterEpoch, syncStateSetEpoch }: BrokerSet): Fields {
   return [["masterEpoch", `${masterEpoch}`], ["syncStateSetEpoch", `${syncStateSetEpoch}`]];
 }
 
-function addressOfMaster({ masterBrokerId, replicas }: BrokerSet): string | undefined {
-  return masterBrokerId === undefined ? undefined : replicas.get(masterBrokerId)?.address;
+function identityOf({ brokerId, address, live }: ReplicaState): ReplicaIdentity {
+  return { brokerId, brokerAddress: address, alive: live !== undefined };
 }
 
 /** The names of a request about one set, which its answer repeats. */

@@ -17,6 +17,7 @@ import { accessProblem, HttpProblem, json } from "../server/answer.ts";
 import type { HttpRequest } from "../server/http_listener.ts";
 import { requiredText } from "../server/json_body.ts";
 import type { Route, RouteRequest, WritingMethod } from "../server/router.ts";
+import { controllerChanges, type HostedController } from "./controller_routes.ts";
 import { READ_ONLY } from "./session_routes.ts";
 
 /** Dependencies of {@link changeRoutes}. */
@@ -24,6 +25,8 @@ export interface ChangeRoutesParts {
   readonly administration: Administration;
   readonly tables: RouteView;
   readonly config: Pick<LiveConfig, "knows">;
+  /** Absent without enableControllerInNamesrv. */
+  readonly controller: HostedController | undefined;
   /** Absent without rules: then nobody may change anything. */
   readonly authorization?: Pick<HttpAuthorization, "admitChange" | "recordChange">;
   /** Whether the server is stopping. */
@@ -34,12 +37,14 @@ export interface ChangeRoutesParts {
 }
 
 /** A route that changes something, and what is changed. */
-interface ChangeRoute {
+export interface ChangeRoute {
   readonly method: WritingMethod;
   readonly path: string;
   readonly permission: Permission;
   /** The `:name` segment that the permission is needed for. */
   readonly resource?: string;
+  /** The cluster that the permission is needed for, if one is known. */
+  readonly cluster?: (asked: RouteRequest) => string | undefined;
   readonly query?: readonly string[];
   readonly body?: readonly string[] | "any";
   /** Makes the change, and returns the answer and what the audit log keeps. */
@@ -79,10 +84,11 @@ export function changeRoutes(parts: ChangeRoutesParts): Route[] {
       body: "any",
       run: updateConfig,
     },
+    ...controllerChanges(parts.controller),
   ];
-  return rows.map(({ run, ...route }) => ({
+  return rows.map(({ run, cluster, ...route }) => ({
     ...route,
-    answer: (asked) => change({ run, ...route }, asked),
+    answer: (asked) => change({ run, cluster, ...route }, asked),
   }));
 
   async function putKv({ path, body }: RouteRequest, from: PeerFields) {
@@ -152,7 +158,7 @@ export function changeRoutes(parts: ChangeRoutesParts): Route[] {
     const { method, permission, resource } = route;
     const names = resource === undefined ? [...body.keys()] : [path.get(resource) ?? ""];
     const admitted = await authorization.admitChange(
-      { permission, names },
+      { permission, names, cluster: route.cluster?.(asked) },
       peerOf(client),
       credentialsOf({ headers, url: url.href }),
       `${method} ${route.path}`,

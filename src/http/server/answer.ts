@@ -6,6 +6,7 @@ const TITLES = new Map([
   [403, "Forbidden"],
   [404, "Not Found"],
   [405, "Method Not Allowed"],
+  [409, "Conflict"],
   [413, "Content Too Large"],
   [415, "Unsupported Media Type"],
   [421, "Misdirected Request"],
@@ -25,7 +26,7 @@ export class HttpProblem extends Error {
   readonly refusal: HttpRefusal | undefined;
 
   /**
-   * @param status 400, 401, 403, 404, 405, 413, 415, 421, 429, 431, 500 or 503
+   * @param status 400, 401, 403, 404, 405, 409, 413, 415, 421, 429, 431, 500 or 503
    * @param more the invalid parameter, headers for the response, the limit that was reached
    */
   constructor(

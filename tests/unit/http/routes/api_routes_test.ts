@@ -5,6 +5,7 @@ import { WorkSlice } from "../../../../src/work_slice.ts";
 import { setImmediate } from "node:timers";
 import { HttpProblem } from "../../../../src/http/server/answer.ts";
 import { accessRoutes } from "../../../../src/http/routes/access_routes.ts";
+import { controllerRoutes } from "../../../../src/http/routes/controller_routes.ts";
 import { groupRoutes } from "../../../../src/http/routes/group_routes.ts";
 import { type OverviewParts, overviewRoutes } from "../../../../src/http/routes/overview_routes.ts";
 import { changeRoutes } from "../../../../src/http/routes/change_routes.ts";
@@ -67,6 +68,7 @@ function othersOfApi(): Route[] {
   };
   return [
     ...groupRoutes({} as Parameters<typeof groupRoutes>[0]),
+    ...controllerRoutes(undefined, new Pager(slice)),
     ...overviewRoutes({} as OverviewParts, () => Promise.resolve([]), slice, () => 0),
     ...watchRoutes({
       ...senders,
@@ -77,6 +79,7 @@ function othersOfApi(): Route[] {
       administration: world.administration,
       tables: world.tables,
       config: world.config,
+      controller: undefined,
       stopping: () => false,
     }),
     ...sessionRoutes({
