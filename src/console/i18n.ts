@@ -7,6 +7,7 @@ import { common } from "./texts/common.ts";
 import { compare } from "./texts/compare.ts";
 import { config } from "./texts/config.ts";
 import { connections } from "./texts/connections.ts";
+import { controller } from "./texts/controller.ts";
 import { events } from "./texts/events.ts";
 import { kv } from "./texts/kv.ts";
 import { login } from "./texts/login.ts";
@@ -32,6 +33,7 @@ const TEXTS = {
   ...compare,
   ...config,
   ...connections,
+  ...controller,
   ...kv,
   ...login,
   ...order,

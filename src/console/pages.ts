@@ -4,6 +4,7 @@ import { AccessPage } from "./pages/access.tsx";
 import { ComparePage } from "./pages/compare.tsx";
 import { ConfigPage } from "./pages/config.tsx";
 import { ConnectionsPage } from "./pages/connections.tsx";
+import { ControllerPage } from "./pages/controller.tsx";
 import { KvPage } from "./pages/kv.tsx";
 import { LoginPage } from "./pages/login.tsx";
 import { Brokers } from "./pages/brokers.tsx";
@@ -38,6 +39,13 @@ export const PAGES: readonly Page[] = [
     component: Brokers,
     permission: "cluster:read",
     icon: "M2 2h12v5H2zM2 9h12v5H2zM4.5 4.5h1M4.5 11.5h1M8 4.5h4M8 11.5h4",
+  },
+  {
+    id: "controller",
+    title: "controller",
+    component: ControllerPage,
+    permission: "cluster:read",
+    icon: "M2 5l3 3 3-5 3 5 3-3-1 6H3zM3 12h10v2H3z",
   },
   {
     id: "topics",
