@@ -130,6 +130,28 @@ describe("the pages about topics", () => {
     await page.getByRole("alert").filter({ hasText: "Parameter: version" }).waitFor();
   });
 
+  it("show the route as a client of a zone gets it: masters of its own zone", async () => {
+    const topics = [{ name: "Orders" }, { name: "Bills" }];
+    const brokers = [
+      { name: "broker-a", addr: "10.0.0.1:10911", topics, zone: "east" },
+      { name: "broker-b", addr: "10.0.0.2:10911", topics, zone: "west" },
+    ];
+    await using world = await ConsoleWorld.open({ brokers });
+    const { page } = world;
+    await world.go("#/topics/Orders");
+    await page.getByRole("img", { name: "Orders. Groups: 2." }).waitFor();
+    await page.getByLabel("Zone of the client").fill("West");
+    await page.keyboard.press("Enter");
+    await page.getByRole("img", { name: "Orders. Groups: 1." }).waitFor();
+    const raw = page.getByLabel("The answer, as it is sent");
+    assert.match(await raw.innerText(), /10\.0\.0\.2:10911/);
+    assert.doesNotMatch(await raw.innerText(), /10\.0\.0\.1:10911/);
+
+    await page.getByLabel("Zone of the client").fill("");
+    await page.keyboard.press("Enter");
+    await page.getByRole("img", { name: "Orders. Groups: 2." }).waitFor();
+  });
+
   it("say that clients get no route for a topic that no broker has", async () => {
     await using world = await ConsoleWorld.open();
     await world.go("#/topics/nope");

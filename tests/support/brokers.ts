@@ -16,6 +16,7 @@ export interface Broker {
   /** The counter of its data version. */
   counter?: number;
   enableActingMaster?: boolean;
+  zone?: string;
 }
 
 /** A REGISTER_BROKER request. */
@@ -34,6 +35,7 @@ export function registration(broker: Broker): Request {
       brokerAddr: broker.addr,
       haServerAddr: "127.0.0.1:10912",
       enableActingMaster: String(broker.enableActingMaster ?? false),
+      ...(broker.zone !== undefined && { __ZONE_NAME: broker.zone }),
     },
     body: plainBody(content),
   };
