@@ -170,7 +170,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
     limits: options,
     slice,
     options,
-    ...(etcd && { etcd }),
+    ...(etcd && options.kvStore === "etcd" && { etcd }),
   });
   const tls = options["tls.server.mode"] === "disabled"
     ? undefined
@@ -254,13 +254,14 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
   });
   // Loaded on demand because most servers host no controller.
   const controller = options.enableControllerInNamesrv
-    ? (await import("./assemble_controller.ts")).assembleController({
+    ? await (await import("./assemble_controller.ts")).assembleController({
       config,
       administration: processing.administration,
       client,
       serverParts,
       lifecycle,
       guard: access.guard,
+      etcd,
       disk,
       traced: (handler) => telemetry?.traced(handler) ?? handler,
     })

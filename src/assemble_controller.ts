@@ -7,6 +7,7 @@ import type { LiveConfig } from "./config/live_config.ts";
 import { Controller } from "./controller/controller.ts";
 import { createStore } from "./controller/create_store.ts";
 import type { FileSystem } from "./durable_file.ts";
+import type { EtcdClient } from "./etcd/client.ts";
 import { BrokerRoleNotifier } from "./outgoing/broker_role_notifier.ts";
 import { controllerTable } from "./processor/controller_table.ts";
 import { Dispatcher } from "./processor/dispatcher.ts";
@@ -36,6 +37,8 @@ export interface ControllerAssemblyParts {
   lifecycle: Readonly<Lifecycle>;
   /** Absent when there is neither access control nor an audit log. */
   guard: Guard | undefined;
+  /** Absent when nothing is kept in etcd. */
+  etcd: EtcdClient | undefined;
   /** Holds the controller's file; the real one by default. */
   disk: FileSystem | undefined;
   /** Adds spans to a handler, if telemetry is on. */
@@ -43,7 +46,9 @@ export interface ControllerAssemblyParts {
 }
 
 /** Builds the controller of enableControllerInNamesrv. Reads nothing; opens no port. */
-export function assembleController(parts: ControllerAssemblyParts): ControllerAssembly {
+export async function assembleController(
+  parts: ControllerAssemblyParts,
+): Promise<ControllerAssembly> {
   const { config, client, serverParts, lifecycle, guard, traced } = parts;
   const { log, clock, budget } = serverParts;
   const options = config.values;
@@ -51,7 +56,14 @@ export function assembleController(parts: ControllerAssemblyParts): ControllerAs
   const { port } = parseAddress(group.self.address);
   const notifier = new BrokerRoleNotifier({ options, client, log });
   const controller = new Controller({
-    store: createStore(options, group.self, log, parts.disk),
+    store: await createStore({
+      options,
+      self: group.self,
+      log,
+      clock,
+      etcd: options.controllerStore === "etcd" ? parts.etcd : undefined,
+      disk: parts.disk,
+    }),
     options,
     notify: (set, addresses) => notifier.notify(set, addresses),
     expire: (connection) => server.expire(connection),

@@ -1,3 +1,4 @@
+import { systemClock } from "../clock.ts";
 import type { Command } from "commander";
 import { controllerGroup } from "../config/controller_group.ts";
 import { loadConfiguration } from "../config/load.ts";
@@ -176,7 +177,16 @@ async function store(
     if (!options.enableControllerInNamesrv) {
       throw new CommandFailure(`${config}: enableControllerInNamesrv is not true`);
     }
-    const target = createStore(options, controllerGroup(options).self, warningsTo(session));
+    const etcd = options.controllerStore === "etcd"
+      ? await (await import("../etcd/client.ts")).EtcdClient.open({ options, files: Deno })
+      : undefined;
+    const target = await createStore({
+      options,
+      self: controllerGroup(options).self,
+      log: warningsTo(session),
+      clock: systemClock,
+      etcd,
+    });
     const stored = Promise.withResolvers<ReadonlyMap<string, BrokerSet>>();
     await target.start({ leading: stored.resolve, following: () => {} });
     try {
@@ -189,6 +199,7 @@ async function store(
       for (const set of sets) await target.commit(set.brokerName, set);
     } finally {
       await target.stop();
+      etcd?.close();
     }
   } catch (error) {
     if (error instanceof StartupError || error instanceof StoreError) {

@@ -300,10 +300,11 @@ const CONTROLLER = {
   }),
   controllerStore: choice({
     default: "file",
-    values: ["file"],
+    values: ["file", "etcd"],
     applies: "restart",
     doc:
-      "Where the broker sets are kept. file: in controllerStorePath, for a controller that is alone.",
+      "Where the broker sets are kept. file: in controllerStorePath, for a controller that is alone. " +
+      "etcd: in etcd, for several controllers, of which one leads.",
   }),
   controllerStorePath: path({
     default: "",

@@ -154,7 +154,8 @@ export function findContradictions(options: Readonly<Options>): Contradiction[] 
 
 /** Whether anything is kept in etcd, so that its options count. */
 export function usesEtcd(options: Readonly<Options>): boolean {
-  return options.kvStore === "etcd";
+  return options.kvStore === "etcd" ||
+    (options.enableControllerInNamesrv && options.controllerStore === "etcd");
 }
 
 function findEtcdContradictions(options: Readonly<Options>): Contradiction[] {
@@ -164,7 +165,7 @@ function findEtcdContradictions(options: Readonly<Options>): Contradiction[] {
   if (endpoints === undefined) {
     found.push({ name: "etcdEndpoints", reason: `must be ${ETCD_ENDPOINTS}` });
   } else if (endpoints.length === 0) {
-    const reason = `must be ${ETCD_ENDPOINTS}, because kvStore=etcd`;
+    const reason = `must be ${ETCD_ENDPOINTS}, because something is kept in etcd`;
     found.push({ name: "etcdEndpoints", reason });
   }
   if (!/^[^\s]{1,200}$/u.test(options.etcdPrefix) || options.etcdPrefix.endsWith("/")) {

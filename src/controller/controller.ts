@@ -170,7 +170,7 @@ export class Controller {
 
   /** Whether this controller leads. */
   get leading(): boolean {
-    return this.#sets !== undefined;
+    return this.#parts.store.leads && this.#sets !== undefined;
   }
 
   /** The controller that leads, as far as this one knows. */
@@ -334,7 +334,7 @@ export class Controller {
   }
 
   #leading(): Map<string, BrokerSet> {
-    if (this.#sets === undefined) throw new NotLeaderError();
+    if (!this.#parts.store.leads || this.#sets === undefined) throw new NotLeaderError();
     return this.#sets;
   }
 

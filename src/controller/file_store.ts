@@ -47,6 +47,10 @@ export class FileStore implements ControllerStore {
     this.#parts = parts;
   }
 
+  get leads(): boolean {
+    return this.#events !== undefined;
+  }
+
   get leader(): Leader | undefined {
     return this.#events && this.#parts.self;
   }

@@ -40,6 +40,11 @@ export interface ControllerStore {
   /** The controller that leads, as far as this one knows. */
   readonly leader: Leader | undefined;
   /**
+   * Whether this controller leads now. Ask before each answer: a process that was suspended may have lost
+   * leadership without having heard of it, and then `following` is called at once.
+   */
+  readonly leads: boolean;
+  /**
    * Begins to seek leadership. Resolves when the events may come; a store without other nodes has
    * called `leading` by then.
    *

@@ -18,6 +18,7 @@ import { TestClock } from "../../support/test_clock.ts";
 
 /** A store whose commits wait until the test lets them through. */
 class HeldStore implements ControllerStore {
+  readonly leads = true;
   readonly leader = { id: "n0", address: "127.0.0.1:9878" };
   readonly commits: { brokerName: string; set: BrokerSet | undefined }[] = [];
   events: LeadershipEvents | undefined;
