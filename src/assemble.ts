@@ -344,6 +344,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
       auditFailure: () => access.audit.failure,
       checkKvFile: () => kv.checkWritable(),
       etcd: () => kv.etcd,
+      controller: () => controller?.controller,
     },
     metrics,
     feed,

@@ -1,5 +1,5 @@
-import { systemClock } from "../clock.ts";
 import type { Command } from "commander";
+import { systemClock } from "../clock.ts";
 import { controllerGroup } from "../config/controller_group.ts";
 import { loadConfiguration } from "../config/load.ts";
 import {
@@ -10,7 +10,7 @@ import {
   sortedById,
 } from "../controller/broker_set.ts";
 import { createStore } from "../controller/create_store.ts";
-import { StoreError } from "../controller/store.ts";
+import { type ControllerStore, NotLeaderError, StoreError } from "../controller/store.ts";
 import type { Log } from "../log/log.ts";
 import { RequestCode } from "../protocol/codes.ts";
 import type { ReplicasInfo } from "../protocol/controller_bodies.ts";
@@ -27,6 +27,9 @@ import type { ServerOptions } from "./options.ts";
 import type { Registry } from "./registry.ts";
 import type { Session } from "./session.ts";
 import { printable } from "./text.ts";
+
+/** Milliseconds until a store must lead: a controller that has just been killed has a lease for five seconds. */
+const LEAD_LIMIT = 10_000;
 
 interface ImportOptions extends ServerOptions {
   from: string;
@@ -187,10 +190,8 @@ async function store(
       clock: systemClock,
       etcd,
     });
-    const stored = Promise.withResolvers<ReadonlyMap<string, BrokerSet>>();
-    await target.start({ leading: stored.resolve, following: () => {} });
     try {
-      const known = await stored.promise;
+      const known = await lead(target);
       const first = sets.find(({ brokerName }) => known.has(brokerName));
       if (first !== undefined && overwrite !== true) {
         const what = `${first.brokerName} is stored already; --overwrite replaces it`;
@@ -205,7 +206,28 @@ async function store(
     if (error instanceof StartupError || error instanceof StoreError) {
       throw new CommandFailure(error.message);
     }
+    if (error instanceof NotLeaderError) {
+      throw new CommandFailure("another controller began to lead: it may have a part of the sets");
+    }
     throw error;
+  }
+}
+
+/** Resolves with the stored sets when a store leads. */
+async function lead(target: ControllerStore): Promise<ReadonlyMap<string, BrokerSet>> {
+  const { promise, resolve, reject } = Promise.withResolvers<ReadonlyMap<string, BrokerSet>>();
+  const timer = setTimeout(() => {
+    const { leader, problem = "no controller leads" } = target;
+    const reason = leader === undefined
+      ? `the sets can't be stored: ${problem}`
+      : `controller ${leader.id} (${leader.address}) leads: stop it, and all others of the group`;
+    reject(new CommandFailure(reason));
+  }, LEAD_LIMIT);
+  try {
+    await target.start({ leading: resolve, following: () => {} });
+    return await promise;
+  } finally {
+    clearTimeout(timer);
   }
 }
 

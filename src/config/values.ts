@@ -165,7 +165,8 @@ function findEtcdContradictions(options: Readonly<Options>): Contradiction[] {
   if (endpoints === undefined) {
     found.push({ name: "etcdEndpoints", reason: `must be ${ETCD_ENDPOINTS}` });
   } else if (endpoints.length === 0) {
-    const reason = `must be ${ETCD_ENDPOINTS}, because something is kept in etcd`;
+    const user = options.kvStore === "etcd" ? "kvStore" : "controllerStore";
+    const reason = `must be ${ETCD_ENDPOINTS}, because ${user}=etcd`;
     found.push({ name: "etcdEndpoints", reason });
   }
   if (!/^[^\s]{1,200}$/u.test(options.etcdPrefix) || options.etcdPrefix.endsWith("/")) {

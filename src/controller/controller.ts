@@ -66,6 +66,8 @@ export interface ControllerCounters {
   /** Changes stored, and changes that could not be stored. */
   stored: number;
   notStored: number;
+  /** How often this controller began to lead. */
+  leaderships: number;
   /** Requests refused because of a limit. */
   readonly refused: Record<"sets" | "replicas" | "bytes", number>;
 }
@@ -100,6 +102,7 @@ export class Controller {
     elections: { elected: 0, none: 0 },
     stored: 0,
     notStored: 0,
+    leaderships: 0,
     refused: { sets: 0, replicas: 0, bytes: 0 },
   };
   readonly #parts: ControllerParts;
@@ -149,7 +152,7 @@ export class Controller {
     this.#graceEnds = monotonic() + START_GRACE;
     await store.start({
       leading: (sets) => this.#lead(sets),
-      following: () => this.#follow(),
+      following: (reason) => this.#follow(reason),
     });
     this.#silent.start();
     this.#masters.start();
@@ -178,9 +181,15 @@ export class Controller {
     return this.#parts.store.leader;
   }
 
+  /** Why no controller leads, or this one can't; `undefined` when all is well. */
+  get problem(): string | undefined {
+    const { problem, leader } = this.#parts.store;
+    return problem ?? (leader === undefined ? "no controller leads" : undefined);
+  }
+
   /** The sets, by brokerName; none while another controller leads. */
   get sets(): ReadonlyMap<string, BrokerSet> {
-    return this.#sets ?? NO_SETS;
+    return this.leading && this.#sets || NO_SETS;
   }
 
   /** Counts the sets and what is wrong with them. */
@@ -320,6 +329,7 @@ export class Controller {
 
   #lead(sets: Map<string, BrokerSet>): void {
     this.#sets = sets;
+    this.counters.leaderships++;
     this.#loaded = new Set(sets.keys());
     this.#bytes = 0;
     for (const set of sets.values()) this.#bytes += sizeOf(set);
@@ -327,10 +337,10 @@ export class Controller {
     this.#replaceDeadMasters();
   }
 
-  #follow(): void {
+  #follow(reason: string): void {
     this.#sets = undefined;
     this.#bytes = 0;
-    this.#parts.log.info("controller does not lead any more");
+    this.#parts.log.info("controller does not lead any more", { reason });
   }
 
   #leading(): Map<string, BrokerSet> {
@@ -354,7 +364,7 @@ export class Controller {
       if (after !== undefined) this.#checkLimits(before, after, grown);
       await this.#store(brokerName, after);
       // Leadership may have been lost, and won again with other sets, meanwhile.
-      if (this.#sets !== sets) throw new NotLeaderError();
+      if (this.#leading() !== sets) throw new NotLeaderError();
       if (after === undefined) sets.delete(brokerName);
       else sets.set(brokerName, after);
       this.#bytes += grown;

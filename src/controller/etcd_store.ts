@@ -1,8 +1,10 @@
 import { errorMessage } from "../error_message.ts";
-import { type EtcdClient, EtcdError, type EtcdOperation } from "../etcd/client.ts";
+import { type EtcdClient, EtcdError, type EtcdOperation, publicReason } from "../etcd/client.ts";
 import type { Log } from "../log/log.ts";
 import { sleep } from "../sleep.ts";
 import { type BrokerSet, decodeBrokerSet, encodeBrokerSet } from "./broker_set.ts";
+import { EtcdLeadership, type Term } from "./etcd_leadership.ts";
+import { Places } from "./places.ts";
 import {
   type ControllerStore,
   type Leader,
@@ -25,225 +27,135 @@ export interface EtcdStoreParts {
   now(): number;
 }
 
-/** A time in which this controller leads. */
-interface Term {
-  /** The revision that created the key of the leader: a later leader has another one. */
-  readonly fence: number;
-  readonly lease: string;
+/** The sets as this controller knows them while it leads. */
+interface Open {
+  readonly term: Term;
   /** The revision of each stored set, by brokerName. */
   readonly revisions: Map<string, number>;
-  readonly ended: AbortController;
-  /** Until when the lease lasts for sure, by both clocks: a machine may sleep, and a clock be set. */
-  until: { monotonic: number; now: number };
-  /** Others may hear from this controller that it leads. */
-  isOpen: boolean;
 }
 
-/** Seconds after which another controller may lead when the leader has fallen silent. */
-const LEASE_SECONDS = 5;
-/** Milliseconds before the end of its lease at which a leader stops. */
-const MARGIN = 500;
-/** Milliseconds between two renewals of the lease. */
-const INTERVAL = 1000;
-/** Milliseconds after which a controller that does not lead looks whether anybody does. */
-const LOOK = 250;
-/** Milliseconds that etcd has for a request about the leadership. */
+/** Milliseconds that etcd has for one try of a commit. */
 const TIMEOUT = 1000;
-/** Milliseconds between two tries of a commit whose outcome is unknown. */
+/** Milliseconds between two tries. */
 const RETRY = 100;
+/** Milliseconds after which a leader whose commit has no outcome gives up. */
+const LIMIT = 5000;
+/** Commits that are sent to etcd at once: when a machine fails, it may have had many masters. */
+const MOST_AT_ONCE = 32;
 
 /**
- * Keeps the broker sets of several controllers in etcd, which also decides who leads: the one whose lease
- * `<prefix>/controller/leader` has. Every commit demands that this is still so, and that the set is as
- * this controller stored it, so a leader that does not know yet that it has been replaced stores nothing.
+ * Keeps the broker sets of several controllers in etcd, one key for each. Every commit demands that this
+ * controller still leads, and that the set is as this controller stored it, so a leader that does not know yet
+ * that it has been replaced stores nothing.
  */
 export class EtcdStore implements ControllerStore {
   readonly #parts: EtcdStoreParts;
   readonly #leaderKey: string;
   readonly #setsKey: string;
-  readonly #stopped = new AbortController();
-  #events: LeadershipEvents | undefined;
-  #term: Term | undefined;
-  /** Another controller that leads, and when it was last seen to. */
-  #other: { leader: Leader; seen: number } | undefined;
-  #isOut = false;
-  #running: Promise<void> | undefined;
+  readonly #leadership: EtcdLeadership;
+  readonly #places = new Places(MOST_AT_ONCE);
   readonly #commits = new Set<Promise<void>>();
+  #events: LeadershipEvents | undefined;
+  /** Absent while this controller does not lead. */
+  #open: Open | undefined;
 
   constructor(parts: EtcdStoreParts) {
     this.#parts = parts;
     this.#leaderKey = `${parts.prefix}/controller/leader`;
     this.#setsKey = `${parts.prefix}/controller/sets/`;
+    this.#leadership = new EtcdLeadership({
+      ...parts,
+      key: this.#leaderKey,
+      begun: (term) => this.#lead(term),
+      ended: (term, reason) => this.#follow(term, reason),
+    });
   }
 
   get leader(): Leader | undefined {
-    if (this.leads) return this.#parts.self;
-    const { monotonic } = this.#parts;
-    const isKnown = this.#other !== undefined &&
-      monotonic() - this.#other.seen < LEASE_SECONDS * 1000;
-    return isKnown ? this.#other?.leader : undefined;
+    return this.leads ? this.#parts.self : this.#leadership.other;
   }
 
   get leads(): boolean {
-    const term = this.#term;
-    if (term === undefined) return false;
-    this.#check(term);
-    return term.isOpen;
+    return this.#open !== undefined && this.#leadership.holds(this.#open.term);
+  }
+
+  get problem(): string | undefined {
+    return this.#leadership.problem;
   }
 
   /** Begins to seek leadership. etcd may be out of reach. */
   start(events: LeadershipEvents): Promise<void> {
     this.#events = events;
-    this.#running = this.#run();
+    this.#leadership.start();
     return Promise.resolve();
   }
 
   commit(brokerName: string, set: BrokerSet | undefined): Promise<void> {
-    const term = this.#term;
-    if (term === undefined || !this.leads) return Promise.reject(new NotLeaderError());
-    const commit = this.#commit(term, brokerName, set).finally(() => this.#commits.delete(commit));
+    const open = this.#open;
+    if (open === undefined || !this.leads) return Promise.reject(new NotLeaderError());
+    const commit = this.#places.run(() => this.#commit(open, brokerName, set))
+      .finally(() => this.#commits.delete(commit));
     this.#commits.add(commit);
     return commit;
   }
 
   async stop(): Promise<void> {
-    const term = this.#term;
-    if (term !== undefined) this.#end(term, "the name server is stopping");
-    this.#stopped.abort();
+    await this.#leadership.stop();
     await Promise.allSettled(this.#commits);
-    await this.#running;
-    // So that the next one need not wait for the end of the lease.
-    if (term !== undefined) await this.#revoke(term.lease);
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stopped;
-    while (!signal.aborted) {
-      try {
-        const term = await this.#campaign();
-        this.#report(undefined);
-        if (term === undefined) await sleep(LOOK, signal);
-        else await this.#lead(term);
-      } catch (error) {
-        if (signal.aborted) return;
-        this.#report(error);
-        await sleep(INTERVAL * (0.5 + Math.random() / 2), signal);
-      }
-    }
-  }
-
-  /** Tries to become the leader. */
-  async #campaign(): Promise<Term | undefined> {
-    const { client, self } = this.#parts;
-    const call = { timeoutMillis: TIMEOUT, signal: this.#stopped.signal };
-    if (this.#follow(await client.get(this.#leaderKey, call))) return undefined;
-    const until = this.#until();
-    const { id: lease } = await client.grantLease(LEASE_SECONDS, call);
-    const key = this.#leaderKey;
-    await client.transact({
-      compare: [{ key, createRevision: 0 }],
-      success: [{ type: "put", key, value: JSON.stringify(self), lease }],
-    }, call).catch((error) => {
-      // Whether it was made is seen below.
-      if (!(error instanceof EtcdError) || !error.maybeDone) throw error;
-    });
-    const found = await client.get(key, call);
-    if (found?.lease !== lease) {
-      await this.#revoke(lease);
-      this.#follow(found);
-      return undefined;
-    }
-    return {
-      fence: found.createRevision,
-      lease,
-      revisions: new Map(),
-      ended: new AbortController(),
-      until,
-      isOpen: false,
-    };
-  }
-
-  /** Leads as long as the lease lasts. */
+  /** Reads the sets. From then on this controller answers as the leader. */
   async #lead(term: Term): Promise<void> {
-    this.#other = undefined;
-    this.#term = term;
-    const renewing = this.#renew(term);
-    try {
-      const sets = await this.#readSets(term);
-      if (this.#lasts(term) && this.#term === term) {
-        term.isOpen = true;
-        this.#report(undefined);
-        this.#events?.leading(sets);
-      }
-    } catch (error) {
-      this.#end(term, errorMessage(error));
-      throw error;
-    } finally {
-      await renewing;
-      await this.#revoke(term.lease);
-    }
-  }
-
-  /** Keeps the lease alive. Resolves when the term has ended. */
-  async #renew(term: Term): Promise<void> {
-    const { client, monotonic } = this.#parts;
-    const { signal } = term.ended;
-    for (let next = monotonic() + INTERVAL; !signal.aborted;) {
-      await sleep(Math.max(1, Math.min(next, term.until.monotonic) - monotonic()), signal);
-      if (signal.aborted) return;
-      this.#check(term);
-      if (signal.aborted || monotonic() < next) continue;
-      next = monotonic() + INTERVAL;
-      const renewed = this.#until();
-      // etcd may take longer to answer than the lease lasts.
-      const end = setTimeout(() => this.#check(term), term.until.monotonic - monotonic());
-      try {
-        await client.keepLeaseAlive(term.lease, { timeoutMillis: TIMEOUT, signal });
-        term.until = renewed;
-      } catch (error) {
-        if (error instanceof EtcdError && error.fault === "noLease") {
-          return this.#end(term, "the lease has ended");
-        }
-        // Tried again until the lease ends.
-      } finally {
-        clearTimeout(end);
-      }
-    }
-  }
-
-  async #readSets(term: Term): Promise<Map<string, BrokerSet>> {
     const sets = new Map<string, BrokerSet>();
-    for await (
-      const { entries } of this.#parts.client.scan(this.#setsKey, {
-        signal: term.ended.signal,
-      })
-    ) {
-      for (const { key, value, modRevision } of entries) {
-        try {
-          const set = decodeBrokerSet(JSON.parse(value));
-          if (key !== this.#setsKey + set.brokerName) throw new Error("it has another name");
-          sets.set(set.brokerName, set);
-          term.revisions.set(set.brokerName, modRevision);
-        } catch (error) {
-          throw new Error(`${key} in etcd is not a broker set: ${errorMessage(error)}`);
-        }
+    const revisions = new Map<string, number>();
+    for await (const page of this.#parts.client.scan(this.#setsKey, { signal: term.signal })) {
+      for (const { key, value, modRevision } of page.entries) {
+        const set = this.#decode(key, value);
+        sets.set(set.brokerName, set);
+        revisions.set(set.brokerName, modRevision);
       }
     }
-    return sets;
+    if (!this.#leadership.holds(term)) throw new NotLeaderError();
+    this.#open = { term, revisions };
+    this.#events?.leading(sets);
   }
 
-  async #commit(term: Term, brokerName: string, set: BrokerSet | undefined): Promise<void> {
-    const { client } = this.#parts;
+  #decode(key: string, value: string): BrokerSet {
+    try {
+      const set = decodeBrokerSet(JSON.parse(value));
+      if (key !== this.#setsKey + set.brokerName) throw new Error("it has another name");
+      return set;
+    } catch (error) {
+      throw new Error(`${key} in etcd is not a broker set: ${errorMessage(error)}`);
+    }
+  }
+
+  #follow(term: Term, reason: string): void {
+    if (this.#open?.term !== term) return;
+    this.#open = undefined;
+    this.#events?.following(reason);
+  }
+
+  async #commit(open: Open, brokerName: string, set: BrokerSet | undefined): Promise<void> {
+    const { client, monotonic } = this.#parts;
+    const { term, revisions } = open;
+    // etcd would return another name, and no controller could lead with that set.
+    if (!brokerName.isWellFormed()) {
+      throw new StoreError("etcd takes only broker names that are valid Unicode (controllerStore)");
+    }
     const key = this.#setsKey + brokerName;
     const value = set && encodeBrokerSet(set);
-    const call = { timeoutMillis: TIMEOUT, signal: term.ended.signal };
+    const call = { timeoutMillis: TIMEOUT, signal: term.signal };
     const isLeader = { key: this.#leaderKey, createRevision: term.fence };
     const step: EtcdOperation = value === undefined
       ? { type: "delete", key }
       : { type: "put", key, value };
-    while (this.#term === term && this.leads) {
-      const known = term.revisions.get(brokerName) ?? 0;
+    const end = monotonic() + LIMIT;
+    let isUnknown = false;
+    while (this.#open === open && this.leads) {
+      const known = revisions.get(brokerName) ?? 0;
       try {
+        // Of several tries only one can be made: each demands the revision before it.
         const done = await client.transact({
           compare: [isLeader, { key, modRevision: known }],
           success: [step],
@@ -251,88 +163,31 @@ export class EtcdStore implements ControllerStore {
         }, call);
         const [leader, stored] = done.succeeded ? [] : done.found;
         if (!done.succeeded && leader?.createRevision !== term.fence) {
-          this.#end(term, "another controller leads");
-          break;
+          this.#leadership.end(term, "another controller leads");
+        } else if (done.succeeded || stored?.value === value) {
+          if (value === undefined) revisions.delete(brokerName);
+          else revisions.set(brokerName, stored?.modRevision ?? done.revision);
+          // The answer may have waited here for longer than the lease lasted.
+          if (this.leads) return;
+        } else {
+          this.#leadership.end(term, `${key} in etcd was changed by others`);
         }
-        // An earlier try may have been made although its answer was lost.
-        if (done.succeeded || stored?.value === value) {
-          if (value === undefined) term.revisions.delete(brokerName);
-          else term.revisions.set(brokerName, stored?.modRevision ?? done.revision);
-          return;
-        }
-        this.#end(term, `${key} in etcd was changed by others`);
         break;
       } catch (error) {
         if (!(error instanceof EtcdError)) throw error;
+        isUnknown ||= error.maybeDone;
         const isOut = error.fault === "unavailable" || error.fault === "closed";
         if (!error.maybeDone && !isOut) {
-          const reason = error.message.replace(/^https?:\/\/\S+: /, "");
-          throw new StoreError(`the broker set can't be stored in etcd: ${reason}`);
+          if (!isUnknown) {
+            throw new StoreError(`the broker set can't be stored in etcd: ${publicReason(error)}`);
+          }
+          this.#leadership.end(term, `it is not known whether a broker set was stored: ${error.message}`);
+        } else if (monotonic() >= end) {
+          this.#leadership.end(term, `a broker set was not stored within ${LIMIT / 1000} s`);
         }
       }
-      await sleep(RETRY, term.ended.signal);
+      await sleep(RETRY, term.signal);
     }
     throw new NotLeaderError();
-  }
-
-  /** Notes which other controller leads. Returns whether there is one. */
-  #follow(found: { readonly value: string } | undefined): boolean {
-    if (found === undefined) {
-      this.#other = undefined;
-      return false;
-    }
-    const leader = leaderOf(found.value);
-    this.#other = leader && { leader, seen: this.#parts.monotonic() };
-    return true;
-  }
-
-  #end(term: Term, reason: string): void {
-    if (this.#term !== term) return;
-    this.#term = undefined;
-    term.ended.abort();
-    if (!term.isOpen) return;
-    term.isOpen = false;
-    this.#parts.log.info("controller has lost its lease", { reason });
-    this.#events?.following();
-  }
-
-  #check(term: Term): void {
-    if (!this.#lasts(term)) this.#end(term, "the lease has ended");
-  }
-
-  #lasts({ until }: Term): boolean {
-    const { monotonic, now } = this.#parts;
-    return monotonic() < until.monotonic && now() < until.now;
-  }
-
-  /** How long a lease lasts for sure that etcd gets or renews later than now. */
-  #until(): Term["until"] {
-    const { monotonic, now } = this.#parts;
-    const millis = LEASE_SECONDS * 1000 - MARGIN;
-    return { monotonic: monotonic() + millis, now: now() + millis };
-  }
-
-  /** Without success, the lease ends by itself. */
-  async #revoke(lease: string): Promise<void> {
-    const signal = AbortSignal.timeout(TIMEOUT);
-    await this.#parts.client.revokeLease(lease, { timeoutMillis: TIMEOUT, signal }).catch(() => {});
-  }
-
-  #report(failure: unknown): void {
-    const isOut = failure !== undefined;
-    if (isOut === this.#isOut) return;
-    this.#isOut = isOut;
-    const { log } = this.#parts;
-    if (isOut) log.warn("controller can't use etcd", { reason: errorMessage(failure) });
-    else log.info("controller can use etcd again");
-  }
-}
-
-function leaderOf(text: string): Leader | undefined {
-  try {
-    const { id, address } = Object(JSON.parse(text));
-    return typeof id === "string" && typeof address === "string" ? { id, address } : undefined;
-  } catch {
-    return undefined;
   }
 }

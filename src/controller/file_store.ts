@@ -35,6 +35,7 @@ export interface FileStoreParts {
  * changes that arrive during a write share the next one.
  */
 export class FileStore implements ControllerStore {
+  readonly problem = undefined;
   readonly #parts: FileStoreParts;
   /** The encoded sets that are on disk, by brokerName. */
   #stored = new Map<string, string>();
@@ -100,7 +101,7 @@ export class FileStore implements ControllerStore {
   async stop(): Promise<void> {
     const events = this.#events;
     this.#events = undefined;
-    events?.following();
+    events?.following("the name server is stopping");
     await this.#writing;
     this.#release?.();
     this.#release = undefined;

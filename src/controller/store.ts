@@ -18,8 +18,10 @@ export interface LeadershipEvents {
   /**
    * This controller does not lead any more. Called before another can lead, so that two never answer
    * at the same time.
+   *
+   * @param reason why
    */
-  following(): void;
+  following(reason: string): void;
 }
 
 /** The set was not stored. The message says why, without paths: it is sent to brokers. */
@@ -40,10 +42,12 @@ export interface ControllerStore {
   /** The controller that leads, as far as this one knows. */
   readonly leader: Leader | undefined;
   /**
-   * Whether this controller leads now. Ask before each answer: a process that was suspended may have lost
-   * leadership without having heard of it, and then `following` is called at once.
+   * Whether this controller leads now. The caller must ask before each answer: a process that was suspended
+   * may have lost leadership unnoticed, and then `following` is called at once.
    */
   readonly leads: boolean;
+  /** Why this controller can't lead, without addresses; `undefined` when it could. */
+  readonly problem: string | undefined;
   /**
    * Begins to seek leadership. Resolves when the events may come; a store without other nodes has
    * called `leading` by then.

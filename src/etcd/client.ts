@@ -36,7 +36,7 @@ import {
   watchKeys,
 } from "./watch.ts";
 
-export { EtcdError, type EtcdFault } from "./errors.ts";
+export { EtcdError, type EtcdFault, publicReason } from "./errors.ts";
 export type { EtcdFiles } from "./credentials.ts";
 export type { EtcdCall } from "./gateway.ts";
 export type {

@@ -1,3 +1,5 @@
+import { errorMessage } from "../error_message.ts";
+
 /**
  * Kinds of failures:
  *
@@ -21,6 +23,22 @@ export type EtcdFault =
   | "unreadable"
   | "otherCluster"
   | "closed";
+
+/**
+ * Returns the reason of a failure without the addresses of etcd: for clients, who may be strangers. The log has
+ * the whole message.
+ */
+export function publicReason(error: unknown): string {
+  if (!(error instanceof EtcdError)) return errorMessage(error);
+  switch (error.fault) {
+    case "unavailable":
+      return "etcd does not answer";
+    case "denied":
+      return "etcd does not allow it";
+    default:
+      return error.message.replace(/^https?:\/\/\S+: /, "");
+  }
+}
 
 /** A request that etcd has not answered with success. The message is one line. */
 export class EtcdError extends Error {

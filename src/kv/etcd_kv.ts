@@ -2,7 +2,7 @@ import type { DurableFile } from "../durable_file.ts";
 import { DurableFileError } from "../durable_file.ts";
 import { errorMessage } from "../error_message.ts";
 import type { EtcdClient, EtcdEntry, EtcdEvent, EtcdOperation } from "../etcd/client.ts";
-import { EtcdError } from "../etcd/client.ts";
+import { EtcdError, publicReason } from "../etcd/client.ts";
 import type { Histogram } from "../histogram.ts";
 import type { Log, PeerFields } from "../log/log.ts";
 import { sleep } from "../sleep.ts";
@@ -563,16 +563,7 @@ function undoOf(at: string, before: EtcdEntry | undefined): EtcdOperation {
 
 /** The reason of a failure, without addresses: it goes to clients, too. */
 function reasonOf(error: unknown): string {
-  if (error instanceof DurableFileError) return error.summary;
-  if (!(error instanceof EtcdError)) return errorMessage(error);
-  switch (error.fault) {
-    case "unavailable":
-      return "etcd does not answer";
-    case "denied":
-      return "etcd does not allow it";
-    default:
-      return error.message.replace(/^https?:\/\/\S+: /, "");
-  }
+  return error instanceof DurableFileError ? error.summary : publicReason(error);
 }
 
 function asKvError(error: unknown): unknown {

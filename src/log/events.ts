@@ -523,24 +523,6 @@ const KV_AND_CONFIGURATION = {
       "etcd has a key that this server must not take: it is over a limit, or it was not written by " +
       "a name server. The table keeps what it had. `key` is the key in etcd.",
   },
-  "controller can't use etcd": {
-    levels: ["WARN"],
-    fields: ["reason"],
-    meaning:
-      "With controllerStore=etcd: etcd can't be reached or used, so this controller can't lead. " +
-      "Written once, until it can be used again. See etcd.md.",
-  },
-  "controller can use etcd again": {
-    levels: ["INFO"],
-    fields: [],
-    meaning: "etcd answers the controller again.",
-  },
-  "controller has lost its lease": {
-    levels: ["INFO"],
-    fields: ["reason"],
-    meaning:
-      "This controller led until now. Another one can lead now; `reason` says why this one stopped.",
-  },
   "etcd files refused": {
     levels: ["ERROR"],
     fields: ["error"],
@@ -846,8 +828,25 @@ const CONTROLLER = {
   },
   "controller does not lead any more": {
     levels: ["INFO"],
+    fields: ["reason"],
+    meaning: "This controller stops, or another may lead: requests are answered with NOT_LEADER.",
+  },
+  "another controller leads": {
+    levels: ["INFO"],
+    fields: ["id", "addr"],
+    meaning: "With controllerStore=etcd: `id` is the controller that elects masters from now on.",
+  },
+  "controller can't use etcd": {
+    levels: ["WARN"],
+    fields: ["reason"],
+    meaning:
+      "With controllerStore=etcd: etcd can't be reached or used, so this controller can't lead. " +
+      "Written once, until it can be used again. See controller.md and etcd.md.",
+  },
+  "controller can use etcd again": {
+    levels: ["INFO"],
     fields: [],
-    meaning: "This controller stops, or another leads: requests are answered with NOT_LEADER.",
+    meaning: "etcd answers the controller again.",
   },
   "replica is not alive any more": {
     levels: ["INFO"],

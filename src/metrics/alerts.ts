@@ -264,6 +264,26 @@ and on (job, instance) up{job=~"rocketmq-namesrv.*"} == 1`,
     summary: "No controller of {{ $labels.job }} leads, so masters that fail are not replaced.",
   },
   {
+    name: "NamesrvControllerOut",
+    severity: "warning",
+    expr: "rocketmq_namesrv_controller_ok < {limit}",
+    limit: 1,
+    below: true,
+    for: "1m",
+    summary:
+      "The controller of name server {{ $labels.instance }} knows no leader, or can't use its store.",
+    own: () => gauge("controller_ok"),
+  },
+  {
+    name: "NamesrvControllerLeaderChanges",
+    severity: "warning",
+    expr:
+      "sum by (job) (increase(rocketmq_namesrv_controller_leaderships_total[{window}])) > {limit}",
+    limit: 3,
+    window: "15m",
+    summary: "The leading controller of {{ $labels.job }} has changed more than 3 times in 15 minutes.",
+  },
+  {
     name: "NamesrvControllerSetWithoutMaster",
     severity: "critical",
     expr: "rocketmq_namesrv_controller_sets_without_master > {limit}",

@@ -486,7 +486,7 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
     ],
   },
   {
-    title: "etcd (kvStore=etcd)",
+    title: "etcd (kvStore=etcd, controllerStore=etcd)",
     metrics: [
       gauge(
         "kv_follows_etcd",
@@ -638,6 +638,16 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
     metrics: [
       gauge("controller_leader", "1 while this controller leads, else 0.", {
         read: ofController(({ controller }) => sample(controller.leading ? 1 : 0)),
+      }),
+      gauge(
+        "controller_ok",
+        "1 while this controller knows which one leads and can use its store, else 0.",
+        {
+          read: ofController(({ controller }) => sample(controller.problem === undefined ? 1 : 0)),
+        },
+      ),
+      counter("controller_leaderships_total", "How often this controller began to lead.", {
+        read: ofController(({ controller }) => sample(controller.counters.leaderships)),
       }),
       gauge("controller_broker_sets", "Broker sets that the controller keeps, while it leads.", {
         read: ofController(({ controller }) => sample(controller.figures.sets)),

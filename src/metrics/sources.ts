@@ -67,7 +67,7 @@ export interface Sources {
   /** Absent without enableControllerInNamesrv. */
   controller?: {
     readonly controller:
-      & Pick<Controller, "leading" | "figures" | "counters">
+      & Pick<Controller, "leading" | "problem" | "figures" | "counters">
       & { readonly liveness: Pick<Liveness, "size" | "refused"> };
     readonly server: Pick<RemotingServer, "connections">;
     readonly queue: Pick<RequestQueue, "waiting" | "refused">;

@@ -70,13 +70,23 @@ export function controllerHandlers({ controller, group, log }: ControllerHandler
   function led(handler: Handler): Handler {
     return (request, peer) => {
       try {
-        if (!controller.leading) throw new NotLeaderError();
+        checkLeading();
         const reply = handler(request, peer);
-        return reply instanceof Promise ? reply.catch(fail) : reply;
+        // The process may have been suspended while the request waited for the store.
+        return reply instanceof Promise ? reply.then(stillLed).catch(fail) : reply;
       } catch (error) {
         return fail(error);
       }
     };
+  }
+
+  function stillLed(reply: Reply): Reply {
+    checkLeading();
+    return reply;
+  }
+
+  function checkLeading(): void {
+    if (!controller.leading) throw new NotLeaderError();
   }
 
   function metadata(): Reply {

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { RequestCode, ResponseCode } from "../../src/protocol/codes.ts";
+import { FakeEtcd } from "../support/fake_etcd.ts";
 import { addressOf, ControllerPeer, heartbeatRequest } from "../support/controller_peer.ts";
 import { freePort } from "../support/free_port.ts";
 import type { Request } from "../support/frames.ts";
 import { Peer } from "../support/peer.ts";
 import { parseScrape } from "../support/scrape.ts";
 import { Home, ServerProcess } from "../support/server_process.ts";
-import { until } from "../support/wait.ts";
+import { pause, until } from "../support/wait.ts";
 import { runCommand } from "./command_process.ts";
 import { signed } from "../support/signed.ts";
 
@@ -69,6 +70,11 @@ async function makeSet(peer: ControllerPeer, name = "s"): Promise<void> {
   }
   assert.equal((await peer.elect(name, 1)).code, 0);
   assert.equal((await peer.alter(name, [1, 2, 3])).code, 0);
+}
+
+async function isLeader(peer: ControllerPeer): Promise<string | undefined> {
+  const { extFields } = await peer.call(RequestCode.CONTROLLER_GET_METADATA_INFO);
+  return extFields?.get("isLeader");
 }
 
 describe("the controller", () => {
@@ -287,6 +293,17 @@ describe("the controller", () => {
     assert.equal(imported.code, 0, imported.err);
     const again = await controlled.command(...words);
     assert.deepEqual([again.code, /--overwrite/.test(again.err)], [1, true]);
+    await using etcd = new FakeEtcd();
+    const inEtcd = await controlled.home.configFile({
+      enableControllerInNamesrv: "true",
+      controllerDLegerPeers: `n0-127.0.0.1:${next.port}`,
+      controllerDLegerSelfId: "n0",
+      controllerStore: "etcd",
+      etcdEndpoints: etcd.url,
+    });
+    const stored = await controlled.command(...words.slice(0, -1), inEtcd);
+    assert.equal(stored.code, 0, stored.err);
+    assert.deepEqual(etcd.keys(), ["/rocketmq-namesrv/controller/sets/s"]);
     await next.launch();
     await using taken = await next.peer();
     const masters = async (from: ControllerPeer) =>
@@ -298,6 +315,73 @@ describe("the controller", () => {
       brokerName: "s",
     });
     assert.equal(extFields?.get("nextBrokerId"), "4");
+  });
+
+  it("keeps its sets in etcd: after a pause longer than the lease, its first answer is NOT_LEADER", async () => {
+    await using etcd = new FakeEtcd();
+    await using controlled = await Controlled.start({
+      controllerStore: "etcd",
+      etcdEndpoints: etcd.url,
+    });
+    await using peer = await controlled.peer();
+    await until(async () => (await isLeader(peer)) === "true", "it leads");
+    await makeSet(peer);
+    assert.match(etcd.value("/rocketmq-namesrv/controller/sets/s") ?? "", /"masterEpoch":1/);
+    const requests = etcd.requests.length;
+    controlled.server.kill("SIGSTOP");
+    await pause(5200);
+    for (const lease of etcd.leases) etcd.endLease(lease);
+    etcd.set(["/rocketmq-namesrv/controller/leader", '{"id":"n9","address":"10.0.0.9:1"}']);
+    // They wait in the sockets until it goes on.
+    const answers = Promise.all([peer.info("s"), peer.elect("s", 2, true), isLeader(peer)]);
+    controlled.server.kill("SIGCONT");
+    const [info, elected, leads] = await answers;
+    assert.deepEqual(
+      [info.code, elected.code, leads],
+      [ResponseCode.CONTROLLER_NOT_LEADER, ResponseCode.CONTROLLER_NOT_LEADER, "false"],
+    );
+    const changes = etcd.requests.slice(requests).filter(({ path }) => path === "kv/txn");
+    assert.deepEqual(changes, []);
+    await until(async () => {
+      const { extFields } = await peer.call(RequestCode.CONTROLLER_GET_METADATA_INFO);
+      return extFields?.get("controllerLeaderId") === "n9";
+    }, "it names the other one");
+  });
+
+  it("starts, serves routes and stops without etcd, and says that no controller leads", async () => {
+    const httpPort = freePort();
+    await using controlled = await Controlled.start({
+      controllerStore: "etcd",
+      etcdEndpoints: `http://127.0.0.1:${freePort()}`,
+      httpPort: `${httpPort}`,
+    });
+    await using peer = await controlled.peer();
+    const { code, extFields } = await peer.call(RequestCode.CONTROLLER_GET_METADATA_INFO);
+    assert.deepEqual([code, Object.fromEntries(extFields ?? [])], [0, {
+      group: "ctl",
+      peers: `n0:127.0.0.1:${controlled.port};`,
+      isLeader: "false",
+    }]);
+    const applied = await peer.apply("s", 1);
+    assert.equal(applied.code, ResponseCode.CONTROLLER_NOT_LEADER);
+    await peer.beat("s", 1);
+    await using namesrv = await Peer.connect(controlled.server.port);
+    assert.equal((await namesrv.call({ code: RequestCode.GET_BROKER_CLUSTER_INFO })).code, 0);
+    await until(async () => {
+      const response = await fetch(`http://127.0.0.1:${httpPort}/readyz`);
+      const { ready, checks } = await response.json();
+      const { ok, reason } = checks.find(({ name }: { name: string }) => name === "controller");
+      assert.deepEqual([response.status, ready, ok], [200, true, false]);
+      return reason === "etcd does not answer";
+    }, "readyz says why");
+    const { code: exit } = await controlled.server.stop();
+    assert.equal(exit, 0);
+    const wrong = await ServerProcess.run({
+      home: controlled.home,
+      args: ["-c", controlled.config, "--etcdEndpoints="],
+    });
+    assert.notEqual(wrong.code, 0);
+    assert.match(wrong.err.join("\n"), /etcdEndpoints: must be .*, because controllerStore=etcd/);
   });
 
   it("is measured", async () => {

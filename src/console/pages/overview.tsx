@@ -81,6 +81,7 @@ const CHECKS: ReadonlyMap<string, TextKey> = new Map([
   ["notStopping", "overview.check.notStopping"],
   ["waitForService", "overview.check.waitForService"],
   ["etcd", "overview.check.etcd"],
+  ["controller", "overview.check.controller"],
 ]);
 
 /** The page with the state of this server and of its cluster. */

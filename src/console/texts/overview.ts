@@ -18,6 +18,7 @@ export const overview = {
   "overview.check.notStopping": ["Is not stopping", "未在停止"],
   "overview.check.waitForService": ["Has waited for brokers", "已等待 Broker 注册"],
   "overview.check.etcd": ["KV table follows etcd", "KV 表与 etcd 保持同步"],
+  "overview.check.controller": ["A controller leads", "有控制器处于领导状态"],
   "overview.clusters": ["Clusters", "集群"],
   "overview.groups": ["Broker groups", "Broker 组"],
   "overview.masters": ["Masters", "主节点"],

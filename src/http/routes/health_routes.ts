@@ -19,6 +19,8 @@ export interface Condition {
   auditFailure(): string | undefined;
   /** How a KV table in etcd stands; `undefined` when it is not kept there. */
   etcd(): { readonly problem: string | undefined } | undefined;
+  /** How the controller stands; `undefined` when this server hosts none. */
+  controller(): { readonly problem: string | undefined } | undefined;
   /** Rejects when the KV file can't be written. */
   checkKvFile(): Promise<void>;
 }
@@ -99,11 +101,13 @@ export function readiness(condition: Condition, now: () => number): () => Promis
       failure ? { name, ok: false, reason: failure } : { name, ok: true }
     );
     const etcd = condition.etcd();
-    if (etcd === undefined) return checks;
-    const check = etcd.problem === undefined
-      ? { ok: true }
-      : { ok: false, reason: `the KV table does not follow etcd: ${etcd.problem}` };
-    return [...checks, { name: "etcd", ...check, required: false }];
+    if (etcd !== undefined) {
+      const { problem } = etcd;
+      checks.push(notRequired("etcd", problem && `the KV table does not follow etcd: ${problem}`));
+    }
+    const controller = condition.controller();
+    if (controller !== undefined) checks.push(notRequired("controller", controller.problem));
+    return checks;
   };
 
   /** Returns why the KV file can't be written. Concurrent callers share one check. */
@@ -131,4 +135,11 @@ export function readiness(condition: Condition, now: () => number): () => Promis
       kvFileUntil = now() + DISK_CHECK_AGE;
     }
   }
+}
+
+/** A check without which a server serves its clients. */
+function notRequired(name: string, problem: string | undefined): Check {
+  return problem === undefined
+    ? { name, ok: true, required: false }
+    : { name, ok: false, reason: problem, required: false };
 }

@@ -18,7 +18,9 @@ import { TestClock } from "../../support/test_clock.ts";
 
 /** A store whose commits wait until the test lets them through. */
 class HeldStore implements ControllerStore {
-  readonly leads = true;
+  /** Without an event, as after a pause of the process. */
+  leads = true;
+  readonly problem = undefined;
   readonly leader = { id: "n0", address: "127.0.0.1:9878" };
   readonly commits: { brokerName: string; set: BrokerSet | undefined }[] = [];
   events: LeadershipEvents | undefined;
@@ -257,13 +259,29 @@ describe("Controller", () => {
     for (const id of [1, 2]) beat(id);
     const elected = controller.electMaster("s", 2, true).catch((error) => error);
     await time.runMicrotasks();
-    store.events?.following();
+    store.events?.following("the lease has ended");
     assert.ok(!controller.leading);
     assert.throws(() => controller.find("s"), NotLeaderError);
     store.events?.leading(new Map([["s", brokerSet({ masterEpoch: 5 })]]));
     store.held.resolve();
     assert.ok(await elected instanceof NotLeaderError);
     assert.deepEqual(master(), [1, 5]);
+  });
+
+  it("answers nothing once its store does not lead, even before it is told", async () => {
+    await start(brokerSet());
+    store.held = Promise.withResolvers();
+    const change = controller.registerBroker({
+      brokerName: "s",
+      brokerId: 1,
+      brokerAddress: "10.9.9.9:1",
+    });
+    store.leads = false;
+    store.held.resolve();
+    await assert.rejects(change, NotLeaderError);
+    assert.throws(() => controller.find("s"), NotLeaderError);
+    assert.deepEqual([controller.leading, controller.sets.size], [false, 0]);
+    assert.equal(controller.figures.sets, 0);
   });
 
   it("refuses what would exceed a limit, and serves the sets that are there", async () => {

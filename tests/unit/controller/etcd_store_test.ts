@@ -15,6 +15,8 @@ const SETS = "/rocketmq-namesrv/controller/sets/";
 /** A controller's store, and what it told. */
 class Node implements AsyncDisposable {
   readonly events: string[] = [];
+  /** Why it did not lead any more. */
+  readonly reasons: string[] = [];
   readonly log = new RecordedLog();
   sets = new Map<string, BrokerSet>();
   /** Milliseconds by which each clock is ahead of the real one. */
@@ -40,7 +42,10 @@ class Node implements AsyncDisposable {
         node.sets = sets;
         node.events.push("leading");
       },
-      following: () => void node.events.push("following"),
+      following: (reason) => {
+        node.events.push("following");
+        node.reasons.push(reason);
+      },
     });
     return node;
   }
@@ -211,6 +216,127 @@ describe("EtcdStore", () => {
     await until(() => node.store.leads);
   });
 
+  it("takes no commit for made whose answer has waited for longer than the lease", async () => {
+    await using etcd = new FakeEtcd();
+    await using node = await Node.leading(etcd);
+    etcd.after = (path) => {
+      // As after a pause of the process: no timer has run yet.
+      if (path === "kv/txn") node.ahead.monotonic = 5000;
+      return undefined;
+    };
+    await assert.rejects(node.store.commit("broker-a", brokerSet()), NotLeaderError);
+    assert.deepEqual(node.events, ["leading", "following"]);
+    etcd.after = () => undefined;
+    await until(() => node.store.leads);
+    assert.deepEqual([...node.sets.keys()], ["broker-a"]);
+  });
+
+  it("reads again what may have been stored before etcd refused it", async () => {
+    await using etcd = new FakeEtcd();
+    await using node = await Node.leading(etcd);
+    const answers = [
+      fault(503, 14, "etcdserver: request timed out"),
+      fault(429, 8, "etcdserver: mvcc: database space exceeded"),
+    ];
+    etcd.after = (path) => path === "kv/txn" ? answers.shift() : undefined;
+    await assert.rejects(node.store.commit("broker-a", brokerSet()), NotLeaderError);
+    await until(() => node.store.leads);
+    assert.deepEqual([...node.sets.keys()], ["broker-a"]);
+  });
+
+  it("gives up when etcd stores nothing although it renews the lease", async () => {
+    await using etcd = new FakeEtcd();
+    await using node = await Node.leading(etcd);
+    let stored = false;
+    etcd.answer = (path) =>
+      path === "kv/txn" && !stored
+        ? fault(503, 14, "etcdserver: request timed out")
+        : undefined;
+    const commit = assert.rejects(node.store.commit("broker-a", brokerSet()), NotLeaderError);
+    const renewals = () => etcd.requests.filter(({ path }) => path === "lease/keepalive").length;
+    for (let renewed = renewals(), i = 0; i < 2; i++, renewed = renewals()) {
+      await until(() => renewals() > renewed);
+      node.ahead.monotonic += 3000;
+      node.ahead.now += 3000;
+    }
+    await commit;
+    assert.deepEqual(node.events, ["leading", "following"]);
+    assert.match(node.reasons.join(), /not stored within 5 s/);
+    stored = true;
+    await until(() => node.store.leads);
+  });
+
+  it("sends no more than 32 commits at once, and ends all of them with the lease", async () => {
+    await using etcd = new FakeEtcd();
+    await using node = await Node.leading(etcd);
+    const commits = () => etcd.requests.filter(({ path }) => path === "kv/txn").length;
+    const before = commits();
+    const hang = Promise.withResolvers<Response>();
+    etcd.answer = () => hang.promise;
+    const outcomes = Promise.allSettled(
+      Array.from({ length: 500 }, (_, i) => node.store.commit(`broker-${i}`, brokerSet())),
+    );
+    await until(() => commits() - before >= 32);
+    const sent = commits() - before;
+    node.ahead.monotonic = 5000;
+    assert.equal(node.store.leads, false);
+    assert.equal((await outcomes).filter(({ status }) => status === "rejected").length, 500);
+    assert.equal(sent, 32);
+    etcd.answer = () => undefined;
+    hang.resolve(new Response("{}"));
+  });
+
+  it("refuses a name that etcd would change", async () => {
+    await using etcd = new FakeEtcd();
+    await using node = await Node.leading(etcd);
+    const brokerName = "broker-\ud800";
+    const stored = node.store.commit(brokerName, { ...brokerSet(), brokerName });
+    await assert.rejects(stored, StoreError);
+    assert.deepEqual(etcd.keys(), [LEADER]);
+  });
+
+  it("takes over without a watch, too", async () => {
+    await using etcd = new FakeEtcd();
+    etcd.answer = (path) => path === "watch" ? fault(503, 14, "etcdserver: no leader") : undefined;
+    const one = await Node.leading(etcd);
+    await using two = await Node.start(etcd, "n1");
+    await until(() => two.store.leader?.id === "n0");
+    await one[Symbol.asyncDispose]();
+    await until(() => two.store.leads);
+  });
+
+  it("looks when the watch says that the leader's key is free", async () => {
+    await using etcd = new FakeEtcd();
+    etcd.set([LEADER, `{"id":"n9","address":"10.0.0.9:1"}`]);
+    await using node = await Node.start(etcd, "n0");
+    await until(() => node.store.leader?.id === "n9" && etcd.watchers === 1);
+    const looks = () => etcd.requests.filter(({ path }) => path === "kv/range").length;
+    // Well before the next look.
+    const before = looks();
+    etcd.set([LEADER, `{"id":"n8","address":"10.0.0.8:1"}`]);
+    await until(() => looks() > before);
+    await until(() => node.store.leader?.id === "n8");
+    assert.deepEqual(
+      node.log.at("INFO").filter(({ event }) => event === "another controller leads")
+        .map(({ fields }) => fields.id),
+      ["n9", "n8"],
+    );
+  });
+
+  it("names no leader while the key is its own from before, and says if that does not end", async () => {
+    await using etcd = new FakeEtcd();
+    etcd.set([LEADER, `{"id":"n0","address":"10.0.0.9:1"}`]);
+    await using node = await Node.start(etcd, "n0");
+    await until(() => node.store.problem === undefined);
+    assert.equal(node.store.leader, undefined);
+    node.ahead.monotonic = 11_000;
+    await until(() => node.store.problem !== undefined);
+    assert.match(node.store.problem ?? "", /another controller leads as n0 .*SelfId/);
+    etcd.set([LEADER, undefined]);
+    await until(() => node.store.leads);
+    assert.equal(node.store.problem, undefined);
+  });
+
   it("starts and stops without etcd", async () => {
     await using etcd = new FakeEtcd();
     const hang = Promise.withResolvers<Response>();
@@ -218,6 +344,7 @@ describe("EtcdStore", () => {
     {
       await using node = await Node.start(etcd, "n0");
       assert.equal(node.store.leader, undefined);
+      await until(() => node.store.problem === "etcd does not answer");
     }
     hang.resolve(new Response("{}"));
   });

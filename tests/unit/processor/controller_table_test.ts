@@ -3,7 +3,8 @@ import { describe, it } from "@std/testing/bdd";
 import { RequestAction } from "../../../src/access/actions.ts";
 import { encodeBrokerSet } from "../../../src/controller/broker_set.ts";
 import { Controller } from "../../../src/controller/controller.ts";
-import { createStore } from "../../../src/controller/create_store.ts";
+import { FileStore } from "../../../src/controller/file_store.ts";
+import { DurableFile } from "../../../src/durable_file.ts";
 import { controllerTable } from "../../../src/processor/controller_table.ts";
 import { RequestQueue } from "../../../src/processor/request_queue.ts";
 import { RequestCode } from "../../../src/protocol/codes.ts";
@@ -19,7 +20,7 @@ describe("controllerTable", () => {
     const disk = MemoryDisk.with(SETS, `{"format":1,"sets":[${encodeBrokerSet(brokerSet())}]}`);
     const self = { id: "n0", address: "127.0.0.1:9878" };
     const controller = new Controller({
-      store: createStore({ controllerStorePath: "/data" }, self, log, disk),
+      store: new FileStore({ file: new DurableFile(SETS, disk), self, log }),
       options: config.values,
       notify: () => {},
       expire: () => {},

@@ -14,6 +14,7 @@ let checkKvFile: () => Promise<void>;
 let routes: Route[];
 let auditFailure: string | undefined;
 let etcd: { problem: string | undefined } | undefined;
+let controller: { problem: string | undefined } | undefined;
 
 function setUp(): void {
   time = new FakeTime(0);
@@ -21,6 +22,7 @@ function setUp(): void {
   checks = 0;
   auditFailure = undefined;
   etcd = undefined;
+  controller = undefined;
   checkKvFile = () => Promise.resolve();
   const told = {
     listening: () => condition.listening,
@@ -28,6 +30,7 @@ function setUp(): void {
     serviceWait: () => condition.wait,
     auditFailure: () => auditFailure,
     etcd: () => etcd,
+    controller: () => controller,
     checkKvFile: () => {
       checks++;
       return checkKvFile();
@@ -129,6 +132,14 @@ describe("/readyz", () => {
     assert.deepEqual(await check(), { status: 200, ready: true, etcd: ill });
     condition.listening = false;
     assert.equal((await check()).status, 503);
+  });
+
+  it("stays ready while no controller leads, and says so", async () => {
+    controller = { problem: "no controller leads" };
+    const response = await ask("/readyz");
+    const { ready, checks } = await response.json();
+    const check = { name: "controller", ok: false, required: false, reason: "no controller leads" };
+    assert.deepEqual([response.status, ready, checks[5]], [200, true, check]);
   });
 
   it("asks the disk once a second, however many want to know", async () => {
