@@ -267,12 +267,12 @@ const CONTROLLER = {
     applies: "restart",
     doc:
       "The controllers, `id-host:port;id-host:port`. This one listens on the port of its own entry, " +
-      "at bindAddress.",
+      "at bindAddress. With controllerStore=etcd the other entries are only shown.",
   }),
   controllerDLegerSelfId: text({
     default: "",
     applies: "restart",
-    doc: "The id of this controller in controllerDLegerPeers.",
+    doc: "The id of this controller in controllerDLegerPeers; each controller has its own.",
   }),
   jRaftGroupId: text({
     default: "jRaft-Controller",
@@ -345,7 +345,7 @@ const CONTROLLER = {
     applies: "live",
     effect: "mapped",
     doc:
-      "Number of requests to the controller that may wait for the disk at once; heartbeats wait for " +
+      "Number of requests to the controller that may wait for its store at once; heartbeats wait for " +
       "nothing.",
   }),
   controllerRequestThreadPoolQueueCapacity: int({

@@ -181,7 +181,10 @@ export class EtcdStore implements ControllerStore {
           if (!isUnknown) {
             throw new StoreError(`the broker set can't be stored in etcd: ${publicReason(error)}`);
           }
-          this.#leadership.end(term, `it is not known whether a broker set was stored: ${error.message}`);
+          this.#leadership.end(
+            term,
+            `it is not known whether a broker set was stored: ${error.message}`,
+          );
         } else if (monotonic() >= end) {
           this.#leadership.end(term, `a broker set was not stored within ${LIMIT / 1000} s`);
         }

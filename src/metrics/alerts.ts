@@ -281,7 +281,8 @@ and on (job, instance) up{job=~"rocketmq-namesrv.*"} == 1`,
       "sum by (job) (increase(rocketmq_namesrv_controller_leaderships_total[{window}])) > {limit}",
     limit: 3,
     window: "15m",
-    summary: "The leading controller of {{ $labels.job }} has changed more than 3 times in 15 minutes.",
+    summary:
+      "The leading controller of {{ $labels.job }} has changed more than 3 times in 15 minutes.",
   },
   {
     name: "NamesrvControllerSetWithoutMaster",

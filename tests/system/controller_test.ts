@@ -25,11 +25,18 @@ class Controlled implements AsyncDisposable {
   readonly port = freePort();
   server!: ServerProcess;
 
-  private constructor(readonly home: Home, readonly config: string) {}
+  private constructor(
+    readonly home: Home,
+    readonly config: string,
+    readonly args: readonly string[],
+  ) {}
 
-  static async start(options: Record<string, string> = {}): Promise<Controlled> {
+  static async start(
+    options: Record<string, string> = {},
+    args: readonly string[] = [],
+  ): Promise<Controlled> {
     const home = await Home.make();
-    const controlled = new Controlled(home, "");
+    const controlled = new Controlled(home, "", args);
     const config = await home.configFile({
       bindAddress: "127.0.0.1",
       enableControllerInNamesrv: "true",
@@ -45,7 +52,8 @@ class Controlled implements AsyncDisposable {
   }
 
   async launch(): Promise<void> {
-    this.server = await ServerProcess.start({ home: this.home, args: ["-c", this.config] });
+    const args = ["-c", this.config, ...this.args];
+    this.server = await ServerProcess.start({ home: this.home, args });
   }
 
   peer(): Promise<ControllerPeer> {
@@ -353,8 +361,7 @@ describe("the controller", () => {
     await using controlled = await Controlled.start({
       controllerStore: "etcd",
       etcdEndpoints: `http://127.0.0.1:${freePort()}`,
-      httpPort: `${httpPort}`,
-    });
+    }, [`--httpPort=${httpPort}`]);
     await using peer = await controlled.peer();
     const { code, extFields } = await peer.call(RequestCode.CONTROLLER_GET_METADATA_INFO);
     assert.deepEqual([code, Object.fromEntries(extFields ?? [])], [0, {
@@ -386,13 +393,10 @@ describe("the controller", () => {
 
   it("is measured", async () => {
     const httpPort = freePort();
-    await using controlled = await Controlled.start({ controllerMinInSyncReplicas: "2" });
-    controlled.server.kill("SIGTERM");
-    await controlled.server.ended;
-    controlled.server = await ServerProcess.start({
-      home: controlled.home,
-      args: ["-c", controlled.config, `--httpPort=${httpPort}`],
-    });
+    await using controlled = await Controlled.start(
+      { controllerMinInSyncReplicas: "2" },
+      [`--httpPort=${httpPort}`],
+    );
     await using peer = await controlled.peer();
     await makeSet(peer);
     await peer.elect("s", 2, true);

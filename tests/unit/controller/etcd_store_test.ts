@@ -249,9 +249,7 @@ describe("EtcdStore", () => {
     await using node = await Node.leading(etcd);
     let stored = false;
     etcd.answer = (path) =>
-      path === "kv/txn" && !stored
-        ? fault(503, 14, "etcdserver: request timed out")
-        : undefined;
+      path === "kv/txn" && !stored ? fault(503, 14, "etcdserver: request timed out") : undefined;
     const commit = assert.rejects(node.store.commit("broker-a", brokerSet()), NotLeaderError);
     const renewals = () => etcd.requests.filter(({ path }) => path === "lease/keepalive").length;
     for (let renewed = renewals(), i = 0; i < 2; i++, renewed = renewals()) {
