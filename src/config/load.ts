@@ -317,8 +317,8 @@ class Loading {
   finish(): LoadedConfiguration {
     const { options, given, extras, notices } = this;
     if (this.#problems.size === 0) {
-      for (const { name, reason } of findContradictions(options)) {
-        const source = this.#sources.get(name) ?? "default";
+      for (const { name, reason, cause = name } of findContradictions(options)) {
+        const source = this.#sources.get(name) ?? this.#sources.get(cause) ?? "default";
         const value = quoteValue(name, String(options[name]));
         this.#problems.add(`${source}: ${value}: ${reason}`);
       }

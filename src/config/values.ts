@@ -114,6 +114,8 @@ export function setValue(options: Options, name: OptionName, value: Options[Opti
 export interface Contradiction {
   readonly name: OptionName;
   readonly reason: string;
+  /** The option that demands another value: where it is set is told, if `name` is set nowhere. */
+  readonly cause?: OptionName;
 }
 
 /** Unsent bytes at which reading of a connection stops (high) and resumes (low). */
@@ -165,9 +167,9 @@ function findEtcdContradictions(options: Readonly<Options>): Contradiction[] {
   if (endpoints === undefined) {
     found.push({ name: "etcdEndpoints", reason: `must be ${ETCD_ENDPOINTS}` });
   } else if (endpoints.length === 0) {
-    const user = options.kvStore === "etcd" ? "kvStore" : "controllerStore";
-    const reason = `must be ${ETCD_ENDPOINTS}, because ${user}=etcd`;
-    found.push({ name: "etcdEndpoints", reason });
+    const cause = options.kvStore === "etcd" ? "kvStore" : "controllerStore";
+    const reason = `must be ${ETCD_ENDPOINTS}, because ${cause}=etcd`;
+    found.push({ name: "etcdEndpoints", reason, cause });
   }
   if (!/^[^\s]{1,200}$/u.test(options.etcdPrefix) || options.etcdPrefix.endsWith("/")) {
     const reason = "must have 1 to 200 characters, no blanks, and no slash at its end";

@@ -383,12 +383,21 @@ describe("the controller", () => {
     }, "readyz says why");
     const { code: exit } = await controlled.server.stop();
     assert.equal(exit, 0);
+    const incomplete = await controlled.home.configFile({
+      enableControllerInNamesrv: "true",
+      controllerDLegerPeers: `n0-127.0.0.1:${controlled.port}`,
+      controllerDLegerSelfId: "n0",
+      controllerStore: "etcd",
+    });
     const wrong = await ServerProcess.run({
       home: controlled.home,
-      args: ["-c", controlled.config, "--etcdEndpoints="],
+      args: ["-c", incomplete],
     });
     assert.notEqual(wrong.code, 0);
-    assert.match(wrong.err.join("\n"), /etcdEndpoints: must be .*, because controllerStore=etcd/);
+    assert.match(
+      wrong.err.join("\n"),
+      /test\.properties: etcdEndpoints=: must be .*, because controllerStore=etcd/,
+    );
   });
 
   it("is measured", async () => {
