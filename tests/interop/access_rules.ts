@@ -19,7 +19,7 @@ export const PROXY = account("AK-proxy");
 /** The topic that AK-app may use. */
 export const TOPIC = "AccessTopic";
 /** Time for a broker to start and register. */
-export const START_MS = 90_000;
+export const START_MS = 180_000;
 /** More than a registration period of the suite's brokers, which is 10 s. */
 export const PERIOD_MS = 25_000;
 

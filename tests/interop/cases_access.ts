@@ -15,8 +15,6 @@ import {
   TOPIC,
 } from "./access_rules.ts";
 import type { Version } from "./artifacts.ts";
-import { migration } from "./cases_access_migration.ts";
-import { authenticatedBrokers } from "./cases_access_brokers.ts";
 import { HOMES, type Launcher, type Proxy } from "./cluster.ts";
 import { show } from "./observer.ts";
 import { client, type Cluster, lines, withCluster } from "./setup.ts";
@@ -26,29 +24,16 @@ import { RequestCode } from "../../src/protocol/codes.ts";
 const COUNT = 8;
 const WRONG_APP = account(APP.accessKey, "wrong");
 
-/** All cases with brokers of a version. */
-export async function accessControl(
-  suite: Suite,
-  launcher: Launcher,
-  version: Version,
-): Promise<void> {
-  // Only ours has rules, and one that was already running has its own.
-  if (launcher.kind !== "ours" || launcher.running !== undefined) return;
-  if (version.startsWith("5.")) {
-    await signedCluster(suite, launcher, version);
-    await authenticatedBrokers(suite, launcher, version);
-    await migration(suite, launcher, version);
-  } else {
-    await certifiedCluster(suite, launcher, version);
-  }
-}
-
 /** A rule for a broker that can't sign, or does not. */
 const allowing = (name: string): string =>
   `networks: [{from: [127.0.0.1], may: [{broker: {name: ${name}}}]}]\n`;
 
 /** 5.5 brokers sign what they send. */
-async function signedCluster(suite: Suite, launcher: Launcher, version: Version): Promise<void> {
+export async function signedCluster(
+  suite: Suite,
+  launcher: Launcher,
+  version: Version,
+): Promise<void> {
   const rules = await Rules.make(`mode: enforce\n${ACCOUNTS}`);
   const ops = launcher.withCredentials(OPS);
   await withCluster(suite, ops, version, "access, signed", rules.config, async (cluster) => {
@@ -152,7 +137,7 @@ async function useTopic(cluster: Cluster, launcher: Launcher): Promise<void> {
             ...work,
             group: `${language}-strangers`,
           });
-          const { success } = await within(60_000, `the ${name} producer`, producer.status);
+          const { success } = await within(120_000, `the ${name} producer`, producer.status);
           const output = await producer.output();
           check(!success && noRoute.test(output), output.slice(-2000));
         }
@@ -169,7 +154,7 @@ async function useTopic(cluster: Cluster, launcher: Launcher): Promise<void> {
       const stranger = { ...cluster, launcher: as };
       const producer = await client(stranger, "produce", { topic: TOPIC, group: "S", count: 1 });
       // Its threads keep it running after the exception.
-      await eventually(60_000, async () => {
+      await eventually(120_000, async () => {
         const output = await producer.output();
         check(output.includes(`No route info of this topic: ${TOPIC}`), output.slice(-2000));
       });
@@ -247,7 +232,11 @@ async function refusedTools(cluster: Cluster, launcher: Launcher): Promise<void>
 }
 
 /** Brokers of 4.9 can't sign: they have a certificate. */
-async function certifiedCluster(suite: Suite, launcher: Launcher, version: Version): Promise<void> {
+export async function certifiedCluster(
+  suite: Suite,
+  launcher: Launcher,
+  version: Version,
+): Promise<void> {
   await Deno.mkdir(HOMES, { recursive: true });
   const folder = await Deno.makeTempDir({ dir: HOMES, prefix: "access-tls-" });
   await makeAuthority(folder, "ca");

@@ -235,7 +235,7 @@ class Migration {
     request: Request = { code: RequestCode.GET_NAMESRV_CONFIG },
   ): Promise<void> {
     for (const observer of observers) {
-      await eventually(15_000, async () => {
+      await eventually(30_000, async () => {
         const { code } = await observer.ask(request);
         check(code === expected, `${observer.address} answers a stranger ${code}`);
       });

@@ -23,8 +23,6 @@ interface WithHttp extends NameServer {
 
 /** Clients of both versions, and a broker of each, find their name servers and follow a change. */
 export async function addressService(suite: Suite, launcher: Launcher): Promise<void> {
-  // The reference's name server has no address service.
-  if (launcher.running !== undefined || launcher.kind !== "ours") return;
   try {
     const start = async (): Promise<WithHttp> => {
       const httpPort = freePort();
@@ -81,7 +79,7 @@ async function findAndFollow(
       await admin.stop();
       await set(service, "namesrvAddrsForBrokers", `${first.address};${second.address}`);
       for (const observer of [here, new Observer(second.address)]) {
-        await eventually(60_000, async () => {
+        await eventually(120_000, async () => {
           check(await observer.route(TOPIC) !== undefined, `${observer.address} has no route`);
         });
       }

@@ -16,7 +16,7 @@ export interface Brokers {
 
 const TOPIC = "InteropTopic";
 /** A change on a broker reaches the name server at once, with a registration. */
-const SOON_MS = 10_000;
+const SOON_MS = 30_000;
 
 /** Asserts on a topic's route until it matches; a missing route fails. */
 async function routeFits(

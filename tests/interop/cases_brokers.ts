@@ -10,10 +10,10 @@ import { client, type Cluster, known, lines, withCluster } from "./setup.ts";
 import { check, eventually, sleep, type Suite } from "./suite.ts";
 import { RequestCode } from "../../src/protocol/codes.ts";
 
-/** A lost connection is detected at once; this allows for a busy machine. */
-const LOSS_MS = 5_000;
-/** How much later than on the reference a broker may disappear: one check of the test for each. */
-const SLACK_MS = 1_000;
+/** A lost connection is detected at once; this allows for a busy machine. Silence takes 10 s and more. */
+const LOSS_MS = 8_000;
+/** How much later than on the reference a broker may disappear: checks of the test, on a busy machine. */
+const SLACK_MS = 3_000;
 
 /** Time until a name server no longer lists an address. */
 async function goneAfter(observer: Observer, address: string, ms: number): Promise<number> {
@@ -91,10 +91,9 @@ async function leaving(
   const { observer } = cluster;
   const leave = async (broker: Broker, signal: "SIGTERM" | "SIGKILL", ms: number) => {
     const watches = [observer, witness].map((it) => goneAfter(it, broker.address, ms));
-    const [[ours, reference]] = await Promise.all([
-      Promise.all(watches),
-      broker.process.stop(signal, 60_000),
-    ]);
+    // Its process may run on for seconds.
+    broker.process.signal(signal);
+    const [ours, reference] = await Promise.all(watches);
     check(ours! <= reference! + SLACK_MS, `after ${ours} ms; the reference: ${reference} ms`);
     return `gone after ${ours} ms; the reference: ${reference} ms`;
   };
@@ -183,7 +182,7 @@ export function unusualRegistrations(
           "-w",
           "5",
         );
-        await eventually(15_000, async () => {
+        await eventually(30_000, async () => {
           const route = await observer.route(topic);
           const names = refuses ? [binary.name] : [binary.name, zlib.name];
           check(
@@ -194,20 +193,21 @@ export function unusualRegistrations(
       });
       await binaryClientCases(cluster, topic);
       await cluster.case("with forceRegister=false it asks, and registers no more", async () => {
-        // The first round after the clients' topics may still register.
-        const settled = async (queries: number) =>
+        const nextQuery = async () => {
+          const count = binaryRelay!.of(RequestCode.QUERY_DATA_VERSION).length;
           await eventually(40_000, () => {
             check(
-              binaryRelay!.of(RequestCode.QUERY_DATA_VERSION).length >= queries,
+              binaryRelay!.of(RequestCode.QUERY_DATA_VERSION).length > count,
               "no QUERY_DATA_VERSION passed",
             );
             return Promise.resolve();
           });
-        await settled(binaryRelay!.of(RequestCode.QUERY_DATA_VERSION).length + 1);
-        await sleep(1_000);
+          await sleep(1_000);
+        };
+        // The first round after the clients' topics may still register.
+        await nextQuery();
         const registrations = binaryRelay!.of(RequestCode.REGISTER_BROKER).length;
-        await settled(binaryRelay!.of(RequestCode.QUERY_DATA_VERSION).length + 2);
-        await sleep(1_000);
+        await nextQuery();
         const more = binaryRelay!.of(RequestCode.REGISTER_BROKER).length - registrations;
         check(more === 0, `${more} registrations although nothing changed`);
         check((await observer.brokers()).has(binary.name), "it is no longer known");
@@ -236,7 +236,7 @@ export function actingMaster(suite: Suite, launcher: Launcher, version: Version)
     const isUp = await cluster.case("a master with acting enabled takes messages", async () => {
       await known(observer, [master]);
       await admin.run("updateTopic", "-c", "DefaultCluster", "-t", topic, "-r", "4", "-w", "4");
-      await eventually(10_000, async () => {
+      await eventually(30_000, async () => {
         const perm = (await observer.route(topic))?.queues.get(master.name)?.perm;
         check(perm === 6n, `its permission is ${perm}`);
       });
@@ -303,7 +303,7 @@ export function actingMaster(suite: Suite, launcher: Launcher, version: Version)
       slave.process.freeze(true);
       try {
         // brokerNotActiveTimeoutMillis is 10 s, and the scan runs every 5 s.
-        const after = await goneAfter(observer, slave.address, 20_000);
+        const after = await goneAfter(observer, slave.address, 40_000);
         check(after >= 8_000, `already after ${after} ms`);
         return `gone after ${after} ms`;
       } finally {

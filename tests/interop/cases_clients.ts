@@ -17,7 +17,7 @@ export async function clientCases(cluster: Cluster, brokers: string[]): Promise<
   const topic = "ClientTopic";
   await cluster.case("a topic for the clients", async () => {
     await cluster.admin.run("updateTopic", "-c", "DefaultCluster", "-t", topic);
-    await eventually(10_000, async () => {
+    await eventually(30_000, async () => {
       const route = await cluster.observer.route(topic);
       check(route?.queues.size === brokers.length, `the route is ${show(route)}`);
     });
@@ -46,7 +46,7 @@ export async function clientCases(cluster: Cluster, brokers: string[]): Promise<
     const sent = await lines(client(cluster, "produce", work), "SENT");
     check(sent.length === 1, show(sent));
     const broker = sent[0]!.split(" ")[0];
-    await eventually(10_000, async () => {
+    await eventually(30_000, async () => {
       const route = await cluster.observer.route(work.topic);
       check(route?.queues.has(broker!), `the route is ${show(route)}, the message at ${broker}`);
     });

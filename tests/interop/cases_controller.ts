@@ -116,13 +116,11 @@ export async function controllerCases(
   launcher: Launcher,
   version: Version,
 ): Promise<void> {
-  if (launcher.running !== undefined) return;
   const port = freePort();
   const config = await controllerConfig(launcher.kind, port);
   await withCluster(suite, launcher, version, "controller", config, async (cluster) => {
     await new Life(cluster, config, `127.0.0.1:${port}`).run();
   });
-  if (launcher.kind === "ours") await imported(suite, launcher, version);
 }
 
 /** Starts a broker in controller mode. */
@@ -385,7 +383,7 @@ class Life {
         const refused = await clean(...args);
         check(refused.includes("CODE: 2009"), `${args}: ${refused}`);
       }
-      await this.#broker(slave).process.stop("SIGTERM", 30_000);
+      await this.#broker(slave).process.stop("SIGTERM", 90_000);
       await controller.until(
         "the slave is out",
         ({ alive, inSync }) => alive === left && !inSync.includes(`${slave}`),
@@ -403,7 +401,11 @@ class Life {
 }
 
 /** A running reference hands its brokers over to ours. */
-async function imported(suite: Suite, launcher: Launcher, version: Version): Promise<void> {
+export async function controllerImport(
+  suite: Suite,
+  launcher: Launcher,
+  version: Version,
+): Promise<void> {
   const port = freePort();
   const config = await controllerConfig("reference", port);
   const reference = launcher.withKind("reference");

@@ -25,8 +25,6 @@ export async function gracefulEnd(
   launcher: Launcher,
   version: Version,
 ): Promise<void> {
-  // A server that was already running must not be stopped.
-  if (launcher.running !== undefined) return;
   await withCluster(suite, launcher, version, "graceful end", CONFIG, async (cluster) => {
     const servers = [cluster.nameServer, await launcher.nameServer(launcher.kind, CONFIG)];
     await endInTurn(cluster, servers);
@@ -47,7 +45,7 @@ async function endInTurn(cluster: Cluster, servers: NameServer[]): Promise<void>
     for (const observer of observers) await known(observer, [broker]);
     await cluster.admin.run("updateTopic", "-c", "DefaultCluster", "-t", TOPIC);
     for (const observer of observers) {
-      await eventually(15_000, async () => {
+      await eventually(30_000, async () => {
         check(await observer.route(TOPIC) !== undefined, `${observer.address} has no route`);
       });
     }
@@ -64,7 +62,7 @@ async function endInTurn(cluster: Cluster, servers: NameServer[]): Promise<void>
     await cluster.case(`they go on while the ${which} name server is away`, async () => {
       const ending = server.process!.stop("SIGTERM", 30_000);
       await sleep(500);
-      await sendsAway(server.address);
+      await eventually(3_000, () => sendsAway(server.address));
       await goOn();
       await ending;
       await sleep(AWAY_MS);

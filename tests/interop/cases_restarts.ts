@@ -42,8 +42,6 @@ export async function restarts(
   launcher: Launcher,
   { whole, before }: RestartSettings,
 ): Promise<void> {
-  // A server that was already running must not be killed.
-  if (launcher.running !== undefined) return;
   const kinds: Kind[] = whole ? ["ours", "reference"] : [launcher.kind];
   const period = whole ? "30000" : "10000";
   for (const kind of kinds) {
@@ -316,7 +314,7 @@ async function hasRoute(observer: Observer, brokers: readonly Broker[]): Promise
 /** Waits until the routes have been written beside a KV file. */
 async function savedSince(time: number, kvConfigPath: string): Promise<void> {
   const folder = kvConfigPath.slice(0, kvConfigPath.lastIndexOf("/"));
-  await eventually(60_000, async () => {
+  await eventually(120_000, async () => {
     const times: number[] = [];
     for await (const { name } of Deno.readDir(folder)) {
       if (name.startsWith("kvConfig.json")) continue;

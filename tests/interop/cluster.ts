@@ -143,6 +143,11 @@ export class Launcher {
     return transport === undefined ? "" : `, transport=${transport}`;
   }
 
+  /** Returns a launcher whose processes have their own end, and a folder for their logs. */
+  forGroup(name: string): Launcher {
+    return new Launcher({ ...this.#settings, processes: this.processes.part(name) });
+  }
+
   /** Returns a launcher whose name server under test is of this kind. */
   withKind(kind: Kind): Launcher {
     return new Launcher({ ...this.#settings, kind });
@@ -233,7 +238,7 @@ export class Launcher {
           env: await this.#javaEnv(home),
         },
     );
-    await process.says("The Name Server boot success", 60_000);
+    await process.says("The Name Server boot success", 180_000);
     return { kind, port, address: `127.0.0.1:${port}`, process };
   }
 

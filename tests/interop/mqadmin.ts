@@ -8,7 +8,7 @@ import { check, Failure, sleep, within } from "./suite.ts";
 /** The class behind the `mqadmin` script. */
 const MAIN_CLASS = "org.apache.rocketmq.tools.command.MQAdminStartup";
 /** Time limit of a command: some wait for a broker's response for 15 s. */
-const COMMAND_MS = 60_000;
+const COMMAND_MS = 120_000;
 
 /** One version's mqadmin, pointed at one name server. */
 export class MqAdmin {

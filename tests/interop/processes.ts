@@ -87,17 +87,17 @@ export class Process {
 
   /** Suspends (or resumes) the process, as if its machine were stuck. */
   freeze(frozen: boolean): void {
-    this.#signal(frozen ? "SIGSTOP" : "SIGCONT");
+    this.signal(frozen ? "SIGSTOP" : "SIGCONT");
   }
 
   /** Sends a signal and waits for the end; after `ms`, the process is killed. */
   async stop(signal: Deno.Signal = "SIGTERM", ms = 20_000): Promise<void> {
     if (this.#ended) return;
-    this.#signal(signal);
+    this.signal(signal);
     try {
       await within(ms, `ending ${this.name} with ${signal}`, this.status);
     } catch (error) {
-      this.#signal("SIGKILL");
+      this.kill();
       await this.status;
       throw error;
     }
@@ -105,10 +105,11 @@ export class Process {
 
   /** Kills it at once. */
   kill(): void {
-    this.#signal("SIGKILL");
+    this.signal("SIGKILL");
   }
 
-  #signal(signal: Deno.Signal): void {
+  /** Sends a signal, unless it has ended. */
+  signal(signal: Deno.Signal): void {
     try {
       if (!this.#ended) this.#child.kill(signal);
     } catch (error) {
@@ -118,22 +119,43 @@ export class Process {
   }
 }
 
-/** All processes of the run, so that none outlives it. */
+/** Processes that end together: all of a run, so that none outlives it, or those of a group. */
 export class Processes {
+  readonly #logs: string;
+  readonly #whole: Processes | undefined;
   #all = new Set<Process>();
   #names = new Map<string, number>();
 
+  /**
+   * @param logs the folder of their logs
+   * @param whole those that these are a part of
+   */
+  constructor(logs = LOGS, whole?: Processes) {
+    this.#logs = logs;
+    this.#whole = whole;
+  }
+
+  /** A part of these, with a folder for its logs, which can end without the others. */
+  part(name: string): Processes {
+    return new Processes(`${this.#logs}/${name.replaceAll(/[^\w.]+/g, "-")}`, this);
+  }
+
   /** Starts a process, which is stopped at the end of the run at the latest. */
   async start(launch: Launch): Promise<Process> {
-    await Deno.mkdir(LOGS, { recursive: true });
+    await Deno.mkdir(this.#logs, { recursive: true });
     const count = (this.#names.get(launch.name) ?? 0) + 1;
     this.#names.set(launch.name, count);
-    const logFile = `${LOGS}/${launch.name}${count === 1 ? "" : `-${count}`}.log`;
+    const logFile = `${this.#logs}/${launch.name}${count === 1 ? "" : `-${count}`}.log`;
     const log = await Deno.open(logFile, { create: true, write: true, truncate: true });
     const process = new Process(launch, logFile, log);
+    this.#add(process);
+    return process;
+  }
+
+  #add(process: Process): void {
     this.#all.add(process);
     process.status.then(() => this.#all.delete(process));
-    return process;
+    if (this.#whole !== undefined) this.#whole.#add(process);
   }
 
   /** Runs a program to its end and returns its output (both streams) and exit code. */
@@ -160,18 +182,22 @@ export class Processes {
   }
 }
 
+/** The ports of the machine that were given out: a broker listens only seconds later. */
+const given = new Set<number>();
+
 /**
- * Returns a port of 127.0.0.1 where the ports at these offsets are free, too. It is below the range
- * of outgoing connections, so that none of those can take it.
+ * Returns a port of 127.0.0.1 where the ports at these offsets are free, too, which is given only once. It
+ * is below the range of outgoing connections, so that none of those can take it.
  */
 export function freePort(...offsets: number[]): number {
   for (let attempt = 0; attempt < 200; attempt++) {
     const port = 20_000 + Math.floor(Math.random() * 10_000);
+    const ports = [0, ...offsets].map((offset) => port + offset);
+    if (ports.some((it) => given.has(it))) continue;
     const listeners: Deno.Listener[] = [];
     try {
-      for (const offset of [0, ...offsets]) {
-        listeners.push(Deno.listen({ hostname: "0.0.0.0", port: port + offset }));
-      }
+      for (const port of ports) listeners.push(Deno.listen({ hostname: "0.0.0.0", port }));
+      for (const port of ports) given.add(port);
       return port;
     } catch (error) {
       if (!(error instanceof Deno.errors.AddrInUse)) throw error;

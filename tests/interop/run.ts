@@ -2,7 +2,7 @@
  * The interop suite: the name server with real brokers, tools and clients, and next to the
  * reference.
  *
- *     deno task interop [--only TEXT] [--brokers VERSION] [--transport NAME]
+ *     deno task interop [--only TEXT] [--brokers VERSION] [--transport NAME] [--lanes N]
  *         [--namesrv IP:PORT | --namesrv-jar]
  *
  * Needs Java (17 or newer) with javac, Maven, Go, and Python with pip; the cases of the console also a
@@ -15,8 +15,10 @@ import { prepare, type Version, VERSIONS } from "./artifacts.ts";
 import { attacks } from "./attacks.ts";
 import { actingMaster, ordinaryCluster, unusualRegistrations } from "./cases_brokers.ts";
 import { addressService } from "./cases_addresses.ts";
-import { accessControl } from "./cases_access.ts";
-import { controllerCases } from "./cases_controller.ts";
+import { certifiedCluster, signedCluster } from "./cases_access.ts";
+import { authenticatedBrokers } from "./cases_access_brokers.ts";
+import { migration } from "./cases_access_migration.ts";
+import { controllerCases, controllerImport } from "./cases_controller.ts";
 import { kvInEtcd } from "./cases_etcd.ts";
 import { gracefulEnd } from "./cases_graceful.ts";
 import { consolePages } from "./cases_console.ts";
@@ -43,12 +45,13 @@ const HELP = `Usage: deno task interop [options]
   --namesrv-jar         with the reference name server instead of ours: this proves the suite itself
   --seed NUMBER         which random requests are compared; a run prints its seed
   --seconds NUMBER      for how long random requests are compared, 60 by default
+  --lanes NUMBER        how many groups run at the same time, 2 by default
   --whole               restarts: each way with each server, and the reference beside ours
   --before FOLDER       restarts: from another checkout of this project, as in an upgrade
 `;
 
 const options = parseArgs(Deno.args, {
-  string: ["only", "brokers", "transport", "namesrv", "seed", "seconds", "before"],
+  string: ["only", "brokers", "transport", "namesrv", "seed", "seconds", "lanes", "before"],
   boolean: ["namesrv-jar", "whole", "help"],
   alias: { help: "h" },
   unknown: (argument) => exit(`unknown argument: ${argument}\n${HELP}`, 1),
@@ -100,72 +103,104 @@ try {
   const { namesrv: running } = options;
   const launcher = new Launcher({ processes, artifacts, kind, running, transport });
   const only = options.only ?? "";
-  if (options.namesrv === undefined) {
-    await differential(suite, launcher, only);
-    if ("differential: random requests".includes(only)) {
-      await randomDifferential(suite, launcher, { seed, seconds });
-    }
-    await notifications(suite, launcher, only);
-    // By hand: they show what the reference does, too, and it falls.
-    if (only.startsWith("attack")) await attacks(suite, launcher, only);
-  } else {
-    suite.note("no differential test: it needs fresh servers");
-  }
-  const mixed = [
-    { name: "address service", run: () => addressService(suite, launcher) },
-    { name: "KV in etcd", run: () => kvInEtcd(suite, launcher) },
-    { name: "restarts", run: () => restarts(suite, launcher, options) },
-  ];
-  for (const { name, run } of mixed.filter((group) => group.name.includes(only))) {
-    if (versions.length < VERSIONS.length) suite.note(`no ${name}: it needs both versions`);
-    else await guarded(name, run);
-  }
-  for (const version of versions) {
-    const onNode = launcher.withTransport("node");
-    const alsoOnNode = transport === undefined && kind === "ours" && running === undefined;
-    const groups: { name: string; run: typeof ordinaryCluster; launcher?: Launcher }[] = [
-      { name: `${version} cluster`, run: ordinaryCluster },
-      { name: `${version} registrations`, run: unusualRegistrations },
-      { name: `${version} command`, run: adminCommand },
-      ...(version.startsWith("5.")
-        ? [
-          { name: `${version} acting master`, run: actingMaster },
-          { name: `${version} TLS`, run: tlsClusters },
-          { name: `${version} graceful end`, run: gracefulEnd },
-          { name: `${version} console`, run: consolePages },
-          { name: `${version} controller`, run: controllerCases },
-        ]
-        : []),
-      ...(version.startsWith("5.") && alsoOnNode
-        ? [
-          { name: `${version} cluster, transport=node`, run: ordinaryCluster, launcher: onNode },
-          { name: `${version} TLS, transport=node`, run: tlsClusters, launcher: onNode },
-        ]
-        : []),
-      { name: `${version} access`, run: accessControl },
-      { name: `${version} upgrade`, run: upgrade },
-    ];
-    for (const group of groups.filter(({ name }) => name.includes(only))) {
-      const { name, run } = group;
-      await guarded(name, () => run(suite, group.launcher ?? launcher, version));
-    }
-  }
+  // By hand: they show what the reference does, too, and it falls.
+  if (running === undefined && only.startsWith("attack")) await attacks(suite, launcher, only);
+  const groups = groupsOf(launcher, only);
+  // A server that is running is changed by the groups: one after the other.
+  const lanes = running === undefined ? wholeNumber("lanes") ?? 2 : 1;
+  await Promise.all(Array.from({ length: lanes }, () => lane(groups)));
 } finally {
   await processes.end();
 }
 if (suite.passed + suite.failed === 0) exit(`nothing has "${options.only}" in its name`, 1);
 exit(`${suite.passed} passed, ${suite.failed} failed`, suite.failed > 0 ? 1 : 0);
 
-/** Runs a group; what fails outside of its cases is a failed case, too. */
-async function guarded(name: string, run: () => Promise<void>): Promise<void> {
-  try {
-    await run();
-  } catch (error) {
-    await suite.case(`${name}: set up`, () => Promise.reject(error));
+/** Cases that are independent of those of other groups, which may run at the same time. */
+interface Group {
+  name: string;
+  /** Whether the group chooses by --only itself: by the names of its scenarios. */
+  hasScenarios?: boolean;
+  run: (launcher: Launcher) => Promise<void>;
+  launcher: Launcher;
+}
+
+/** The groups that can run with these options, and are chosen. */
+function groupsOf(launcher: Launcher, only: string): Group[] {
+  const can = {
+    "a server that the suite starts": launcher.running === undefined,
+    "a server of ours": launcher.kind === "ours",
+    "brokers of both versions": versions.length === VERSIONS.length,
+    "a run without --transport": transport === undefined,
+  };
+  type Need = keyof typeof can;
+  const started: Need[] = ["a server that the suite starts"];
+  const ours: Need[] = [...started, "a server of ours"];
+  const all: Need[] = ["brokers of both versions", ...started];
+  const bothTransports: Need[] = [...ours, "a run without --transport"];
+  const onNode = { launcher: launcher.withTransport("node") };
+
+  const groups: Group[] = [];
+  const add = (name: string, needs: Need[], run: Group["run"], more: Partial<Group> = {}) => {
+    if (!more.hasScenarios && !name.includes(only)) return;
+    const missing = needs.find((need) => !can[need]);
+    if (missing === undefined) groups.push({ name, run, launcher, ...more });
+    else suite.note(`no ${name}: it needs ${missing}`);
+  };
+  const scenarios = { hasScenarios: true };
+  add("differential", started, (it) => differential(suite, it, only), scenarios);
+  add("notifications", started, (it) => notifications(suite, it, only), scenarios);
+  const random = "differential: random requests";
+  add(random, started, (it) => randomDifferential(suite, it, { seed, seconds }));
+  add("address service", [...all, ...ours], (it) => addressService(suite, it));
+  add("KV in etcd", [...all, ...ours], (it) => kvInEtcd(suite, it));
+  add("restarts", all, (it) => restarts(suite, it, options));
+  for (const version of versions) {
+    const of = (
+      name: string,
+      needs: Need[],
+      run: (suite: Suite, launcher: Launcher, version: Version) => Promise<void>,
+      more?: Partial<Group>,
+    ) => add(`${version} ${name}`, needs, (it) => run(suite, it, version), more);
+    of("cluster", [], ordinaryCluster);
+    of("registrations", [], unusualRegistrations);
+    of("command", [], adminCommand);
+    of("upgrade", started, upgrade);
+    if (!version.startsWith("5.")) {
+      of("access, certificate", ours, certifiedCluster);
+      continue;
+    }
+    of("acting master", [], actingMaster);
+    of("TLS", started, tlsClusters);
+    of("graceful end", started, gracefulEnd);
+    of("console", ours, consolePages);
+    of("controller", started, controllerCases);
+    of("controller import", ours, controllerImport);
+    of("access, signed", ours, signedCluster);
+    of("access, authenticated", ours, authenticatedBrokers);
+    of("access, migration", ours, migration);
+    of("cluster, transport=node", bothTransports, ordinaryCluster, onNode);
+    of("TLS, transport=node", bothTransports, tlsClusters, onNode);
+  }
+  return groups;
+}
+
+/** Runs groups, one after the other, until none is left. */
+async function lane(groups: Group[]): Promise<void> {
+  for (let group = groups.shift(); group !== undefined; group = groups.shift()) {
+    const { name, run, launcher } = group;
+    const own = launcher.forGroup(name);
+    try {
+      await run(own);
+    } catch (error) {
+      // What fails outside of its cases is a failed case, too.
+      await suite.case(`${name}: set up`, () => Promise.reject(error));
+    } finally {
+      await own.processes.end();
+    }
   }
 }
 
-function wholeNumber(name: "seed" | "seconds"): number | undefined {
+function wholeNumber(name: "seed" | "seconds" | "lanes"): number | undefined {
   const text = options[name];
   if (text !== undefined && !/^\d{1,9}$/.test(text)) exit(`--${name} ${text}: a whole number`, 1);
   return text === undefined ? undefined : Number(text);

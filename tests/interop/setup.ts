@@ -20,7 +20,7 @@ export interface Cluster {
 }
 
 /** Time limit for brokers to start and register. */
-const START_MS = 90_000;
+const START_MS = 180_000;
 
 /**
  * Waits until exactly these brokers are registered; resolves with the milliseconds that it took.
@@ -66,7 +66,7 @@ export function client(
 /** Waits for a client's end; returns the rest of its lines that start with this word. */
 export async function lines(client: Promise<Process>, word: "SENT" | "GOT"): Promise<string[]> {
   const process = await client;
-  const { code } = await within(90_000, process.name, process.status);
+  const { code } = await within(180_000, process.name, process.status);
   const output = await process.output();
   check(code === 0, `${process.name} ended with ${code}:\n${output.slice(-2000)}`);
   return output.split("\n").filter((line) => line.startsWith(`${word} `))

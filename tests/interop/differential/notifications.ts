@@ -50,7 +50,7 @@ class Listener {
 }
 
 /** Milliseconds to wait for notifications: they are sent at once and take at most 300 ms. */
-const ARRIVAL_MS = 1_000;
+const ARRIVAL_MS = 2_000;
 
 /** Changes of the group, in this order; after each, the notifications are recorded. */
 const EVENTS = ["+2", "+1", "+0", "-1", "-0", "+0", "-2", "-0"];

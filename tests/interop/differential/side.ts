@@ -12,7 +12,7 @@ import { RequestCode } from "../../../src/protocol/codes.ts";
 /** Time limit of `eventually` in milliseconds: a scan interval and some slack. */
 const EVENTUALLY_MS = 12_000;
 /** Milliseconds to wait for a closing connection, or for a response that must not arrive. */
-const QUIET_MS = 400;
+const QUIET_MS = 1_500;
 
 /** One of the two servers and the scenario's connections to it. */
 export class Side {

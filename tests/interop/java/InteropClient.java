@@ -253,7 +253,7 @@ public class InteropClient {
             return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
         });
         consumer.start();
-        boolean complete = missing.await(60, TimeUnit.SECONDS);
+        boolean complete = missing.await(120, TimeUnit.SECONDS);
         if (!complete) {
             System.out.println("MISSING " + missing.getCount());
             System.exit(1);
