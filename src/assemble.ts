@@ -444,6 +444,7 @@ async function assembleAccess(
       rules,
       guard,
       new LoginLimit(() => options.httpMaxLoginsPerMinute, () => performance.now()),
+      options,
     ),
   };
 }

@@ -5,7 +5,7 @@ import { type Action, type Permission, PERMISSIONS } from "./permissions.ts";
 import type { Admitted, Guard, RequestPeer, Rules } from "./guard.ts";
 import { ResponseCode } from "../protocol/codes.ts";
 import type { LoginLimit } from "./login_limit.ts";
-import { failureOf, TokenProofs } from "./token_proofs.ts";
+import { failureOf, type TokenLimits, TokenProofs, type Unverified } from "./token_proofs.ts";
 
 /** Most characters of a credential; longer ones are invalid. */
 const MAX_CREDENTIAL = 1024;
@@ -16,11 +16,13 @@ const MAX_ACCESS_KEY = 128;
 export interface HttpRefusal {
   /**
    * 401: an account might be allowed it. 403: this account is not. 429: the address has shown too many
-   * secrets. 503: the audit log can't be written.
+   * secrets. 503: too many tokens are being verified, or the audit log can't be written.
    */
   readonly status: 401 | 403 | 429 | 503;
   readonly detail: string;
-  /** With 429: seconds until it may try again. */
+  /** The limit that it is refused for. */
+  readonly limit?: Unverified["limit"];
+  /** With a limit: seconds until it may try again. */
   readonly wait?: number;
 }
 
@@ -71,11 +73,17 @@ export class HttpAuthorization {
   readonly #limit: LoginLimit;
   readonly #tokens: TokenProofs;
 
-  constructor(rules: Rules, guard: HttpGuard, limit: LoginLimit) {
+  /** @param options how many requests may be open */
+  constructor(
+    rules: Rules,
+    guard: HttpGuard,
+    limit: LoginLimit,
+    options: TokenLimits["options"],
+  ) {
     this.#rules = rules;
     this.#guard = guard;
     this.#limit = limit;
-    this.#tokens = new TokenProofs(() => rules.store.policy, limit);
+    this.#tokens = new TokenProofs(() => rules.store.policy, { logins: limit, options });
   }
 
   /** Whether the rules refuse, or only report. */
@@ -217,11 +225,12 @@ export class HttpAuthorization {
     request: string,
   ): Promise<Account | HttpRefusal> {
     const wait = this.#limit.wait(peer.socketAddress);
-    if (wait !== undefined) return tooMany("logins", wait);
+    if (wait !== undefined) return tooMany("logins", { limit: "logins", wait });
     this.#limit.count(peer.socketAddress);
     const account = "token" in credentials
       ? await this.#tokens.prove(credentials.token)
       : this.#proveKey(credentials);
+    if ("wait" in account) return tooMany("logins", account);
     if ("failed" in account) {
       const { failed: reason, accessKey = "" } = account;
       const claimed = `?${accessKey.slice(0, MAX_ACCESS_KEY)}`;
@@ -284,7 +293,7 @@ export class HttpAuthorization {
     const token = tokenOf(authorization);
     if (token === undefined) return { failed: "bad_credentials" };
     const account = await this.#tokens.prove(token, socketAddress);
-    if ("wait" in account) return tooMany("wrong tokens", account.wait);
+    if ("wait" in account) return tooMany("wrong tokens", account);
     return "failed" in account ? account : { account, authenticated: "token" };
   }
 
@@ -332,9 +341,20 @@ function isRefusal(sender: HttpSender | HttpRefusal): sender is HttpRefusal {
   return sender !== undefined && "status" in sender;
 }
 
-function tooMany(secrets: "logins" | "wrong tokens", wait: number): HttpRefusal {
-  const detail = `too many ${secrets} from this address (httpMaxLoginsPerMinute)`;
-  return { status: 429, detail, wait };
+function tooMany(secrets: "logins" | "wrong tokens", { limit, wait }: Unverified): HttpRefusal {
+  return limit === "logins"
+    ? {
+      status: 429,
+      detail: `too many ${secrets} from this address (httpMaxLoginsPerMinute)`,
+      limit,
+      wait,
+    }
+    : {
+      status: 503,
+      detail: "too many tokens are being verified (httpMaxOpenRequests)",
+      limit,
+      wait,
+    };
 }
 
 function tokenOf(authorization: string): string | undefined {

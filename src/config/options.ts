@@ -1140,7 +1140,8 @@ const LIMITS = {
     applies: "live",
     doc:
       "Requests to the HTTP port that wait, are in progress or not yet fully answered. Further ones " +
-      "get a 503, except probes; a connection that sends them in one go is closed.",
+      "get a 503, except probes; a connection that sends them in one go is closed. At most an eighth of them " +
+      "(at least one) may wait for the verification of a token; a further token that is not known yet gets a 503.",
   }),
   httpMaxUnsentBytes: int({
     default: 64 * MiB,

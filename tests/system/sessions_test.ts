@@ -234,6 +234,27 @@ describe("sessions of the HTTP port", () => {
     await http.server.err.find(/HTTP request refused .*too many wrong tokens/);
   });
 
+  it("and a proven token go on while a crowd of tokens is verified", async () => {
+    await start({ httpMaxLoginsPerMinute: "1000", httpMaxOpenRequests: "20" });
+    const described = new Description(await http.json("/api/v1/openapi.json") as Document);
+    const path = "/api/v1/brokers";
+    const askWith = (token: string) =>
+      http.get(path, { headers: { authorization: `Bearer ${token}` } });
+    assert.equal((await askWith(TOKEN)).status, 200);
+    await client.logIn(KEYS);
+    const guesses = Array.from({ length: 16 }, (_, i) => askWith(`AK-view.guess-${i}`));
+    const [known, session] = await Promise.all([askWith(TOKEN), client.session()]);
+    assert.deepEqual([known.status, session.account], [200, "AK-ops"]);
+    const statuses: number[] = [];
+    for (const answer of await Promise.all(guesses)) {
+      statuses.push(answer.status);
+      await described.check(path, answer);
+    }
+    assert.ok(statuses.every((status) => status === 401 || status === 503), `${statuses}`);
+    assert.ok(statuses.includes(401) && statuses.includes(503), `${statuses}`);
+    await http.server.err.find(/HTTP request refused .*too many tokens are being verified/);
+  });
+
   it("are not there without an access file, which is said, nor with consoleEnable=false", async () => {
     await using open = await HttpServerProcess.start();
     const anyone = new ConsoleClient(`http://127.0.0.1:${open.httpPort}`);

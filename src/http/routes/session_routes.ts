@@ -54,7 +54,7 @@ export function sessionRoutes(parts: SessionRoutesParts): Route[] {
     const peer = peerOf(client);
     const account = await authorization.login(secretsOf(body), peer, `POST ${PATH}`);
     if ("status" in account) {
-      if (account.status !== 429) counters.logins.failed++;
+      if (account.limit === undefined) counters.logins.failed++;
       throw accessProblem(account, null);
     }
     counters.logins.ok++;

@@ -60,17 +60,19 @@ export class HttpProblem extends Error {
  * to a client that wants a page
  */
 export function accessProblem(
-  { status, detail, wait }: {
+  { status, detail, limit, wait }: {
     readonly status: 401 | 403 | 429 | 503;
     readonly detail: string;
-    /** With 429: seconds. */
+    /** The limit that it is refused for. */
+    readonly limit?: HttpRefusal;
+    /** With a limit: seconds. */
     readonly wait?: number;
   },
   accept: string | null,
 ): HttpProblem {
-  if (status === 429) {
+  if (limit !== undefined) {
     const headers = { "retry-after": `${wait}` };
-    return new HttpProblem(status, detail, { refusal: "logins", headers });
+    return new HttpProblem(status, detail, { refusal: limit, headers });
   }
   if (status !== 401) return new HttpProblem(status, detail);
   const schemes = accept?.includes("text/html") ? ["Bearer", "Basic"] : ["Bearer"];

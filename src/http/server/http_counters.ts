@@ -6,6 +6,7 @@ export const HTTP_REFUSALS = {
   watchers: "503, too many watchers (watchMaxWatchers)",
   body: "413, the body is too long (httpMaxBodyBytes)",
   logins: "429, too many logins or wrong tokens from an address (httpMaxLoginsPerMinute)",
+  tokens: "503, too many tokens are being verified (httpMaxOpenRequests)",
   sessions: "ended, too many sessions (httpMaxSessions)",
   origin: "403, a page of another origin, or without the session's token, asked for a change",
   connections: "closed, too many connections (httpMaxConnections)",

@@ -38,7 +38,12 @@ describe("HttpAuthorization", () => {
       recordLogin: () => assert.fail(),
     };
     const limit = new LoginLimit(() => 20, () => 0);
-    const authorization = new HttpAuthorization({ store: { policy }, control }, guard, limit);
+    const authorization = new HttpAuthorization(
+      { store: { policy }, control },
+      guard,
+      limit,
+      { httpMaxOpenRequests: 256 },
+    );
     const ask = async (header: string | null) => {
       const credentials = { authorization: header };
       return (await authorization.check(ACTION, PEER, credentials, "GET /"))?.status;
@@ -69,6 +74,7 @@ describe("HttpAuthorization", () => {
     const GUESSER = "[2001:db8::1]:1";
     let now: number;
     let store: { policy: Policy };
+    let options: { httpMaxOpenRequests: number };
     let authorization: HttpAuthorization;
 
     /** The status that a request gets before anything is decided. */
@@ -100,6 +106,7 @@ describe("HttpAuthorization", () => {
         { store, control },
         guard,
         new LoginLimit(() => 3, () => now),
+        options = { httpMaxOpenRequests: 256 },
       );
     });
 
@@ -118,6 +125,7 @@ describe("HttpAuthorization", () => {
       assert.deepEqual(await authorization.describe(peer, credentials), {
         status: 429,
         detail: "too many wrong tokens from this address (httpMaxLoginsPerMinute)",
+        limit: "logins",
         wait: 60,
       });
       assert.equal(await logIn("AK-view.right"), 429);
@@ -141,6 +149,28 @@ describe("HttpAuthorization", () => {
       assert.equal(await authorization.prove(peer, basic, true), undefined);
       // With other rules, it has to be proven again.
       store.policy = await rulesWithToken();
+      assert.equal(await prove("Bearer AK-view.right"), 429);
+    });
+
+    it("verifies few tokens at a time, from whatever addresses, and takes known ones meanwhile", async () => {
+      options.httpMaxOpenRequests = 16;
+      assert.equal(await prove("Bearer AK-view.right", "10.0.0.1:1"), undefined);
+      const guesses = [1, 2, 3].map((host) => prove(`Bearer AK-view.${host}`, `10.0.1.${host}:1`));
+      assert.equal(await logIn("AK-view.4"), 503);
+      assert.equal(await prove("Bearer AK-view.right", "10.0.0.2:1"), undefined);
+      assert.equal(await prove(null, "10.0.0.2:1"), undefined);
+      assert.deepEqual(await Promise.all(guesses), [undefined, undefined, 503]);
+      assert.equal(await prove("Bearer AK-view.3", "10.0.1.3:1"), undefined);
+    });
+
+    it("takes a proven token as long as the rules have its hash", async () => {
+      assert.equal(await prove("Bearer AK-view.right", "10.0.0.1:1"), undefined);
+      for (const guess of ["1", "2", "3"]) await prove(`Bearer AK-view.${guess}`);
+      const { accounts, ...others } = store.policy;
+      const copies = [...accounts].map(([name, account]) => [name, { ...account }] as const);
+      store.policy = { ...others, accounts: new Map(copies) };
+      assert.equal(await prove("Bearer AK-view.right"), undefined);
+      store.policy = { ...others, accounts: new Map() };
       assert.equal(await prove("Bearer AK-view.right"), 429);
     });
 
