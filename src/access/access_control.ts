@@ -1,5 +1,6 @@
 import type { Authenticated, Decision, Refused } from "./decision.ts";
 import { matchesCertificate, type NamesReader } from "./certificates.ts";
+import type { Tally } from "./counters.ts";
 import type { Action, Grants, Permission } from "./permissions.ts";
 import type { Account, Policy } from "./policy.ts";
 import { SignatureField, Signatures, type Signed, ZONE_FIELDS } from "./signature.ts";
@@ -59,13 +60,23 @@ export type HttpSender = ProvenAccount | FailedProof | undefined;
 /** Most characters of an access key; no account has a longer one. */
 const MAX_ACCESS_KEY = 128;
 
+/** A decision that holds for each request with the same header, as long as the account's conditions do. */
+export interface Remembered {
+  /** Stands for the rules that it was made by. */
+  readonly era: object;
+  readonly decision: Decision;
+  /** Where the guard counts it. */
+  tally?: Tally;
+}
+
 /** A header with a valid signature. */
-interface Verified {
-  readonly account: Account;
+class Verified {
   /** The fields of its request, if it has no others. */
   known?: ReadonlySet<string>;
-  /** That the account may send it, with the rules that say so. Its conditions are no part of it. */
-  allowed?: { readonly era: number; readonly decision: Decision };
+  /** That the account may send it. */
+  allowed?: Remembered;
+
+  constructor(readonly account: Account) {}
 }
 
 /** Fields that any request may carry: signatures, zones, and those of RocketMQ's RpcRequestHeader. */
@@ -90,14 +101,9 @@ export class AccessControl {
   readonly #names: NamesReader | undefined;
   readonly #signatures: Signatures;
   #latest: Policy | undefined;
-  #era = 0;
+  /** Stands for the rules: a reference to them would keep old ones in memory. */
+  #era = {};
   readonly #peers = new WeakMap<AccessPeer, PeerIdentity>();
-  /**
-   * Accounts with a valid signature, by the fields object of cached headers that repeat and have no
-   * body: the same header again has the same fields and the same signature. Headers that come once
-   * are left out, because an entry costs as much as a verification.
-   */
-  readonly #verified = new WeakMap<ReadonlyMap<string, string>, Verified>();
 
   /**
    * @param parts.policy the rules as they are now
@@ -127,13 +133,9 @@ export class AccessControl {
     peer: AccessPeer,
     fields?: ReadonlySet<string>,
   ): Decision {
+    const remembered = this.recall(request, peer);
+    if (remembered !== undefined) return remembered.decision;
     const policy = this.#policy();
-    const era = this.#eraOf(policy);
-    const verified = this.#verifiedBefore(request);
-    // The same header has the same code, and so the same action and fields.
-    if (verified?.allowed?.era === era && this.#holds(verified.account, peer, policy)) {
-      return verified.allowed.decision;
-    }
     const sender = this.#identify(peer, policy);
     const accessKey = request.extFields.get(SignatureField.ACCESS_KEY);
     const known = allowedByPeer(action, sender, accessKey);
@@ -163,16 +165,29 @@ export class AccessControl {
       identity: account.identity,
       rule,
     };
-    const entry = this.#verifiedBefore(request);
-    if (entry?.account === account) entry.allowed = { era, decision };
+    const verified = verifiedBefore(request);
+    if (verified?.account === account) verified.allowed = { era: this.#eraOf(policy), decision };
     return decision;
   }
 
-  /** A number that stands for the rules: a reference to them would keep old ones in memory. */
-  #eraOf(policy: Policy): number {
+  /**
+   * The decision about a request, if one with the same header was allowed to an account: the same header has
+   * the same code, fields and signature, and so the same action. Only the account's conditions, which look at
+   * the peer and the time, are checked again.
+   */
+  recall(request: Signed, peer: AccessPeer): Remembered | undefined {
+    const verified = verifiedBefore(request);
+    const allowed = verified?.allowed;
+    if (verified === undefined || allowed === undefined) return undefined;
+    const policy = this.#policy();
+    if (allowed.era !== this.#eraOf(policy)) return undefined;
+    return this.#holds(verified.account, peer, policy) ? allowed : undefined;
+  }
+
+  #eraOf(policy: Policy): object {
     if (policy !== this.#latest) {
       this.#latest = policy;
-      this.#era++;
+      this.#era = {};
     }
     return this.#era;
   }
@@ -265,19 +280,16 @@ export class AccessControl {
 
   #isSignedBy(account: Account, request: Signed): boolean {
     // Each policy has account objects of its own, so a reload invalidates this entry.
-    if (this.#verifiedBefore(request)?.account === account) return true;
+    if (verifiedBefore(request)?.account === account) return true;
     if (!this.#signatures.verify(request, account.keys)) return false;
-    if (isCached(request)) this.#verified.set(request.extFields, { account });
+    const { notes, body } = request;
+    if (notes !== undefined && body === null) notes.access = new Verified(account);
     return true;
-  }
-
-  #verifiedBefore(request: Signed): Verified | undefined {
-    return isCached(request) ? this.#verified.get(request.extFields) : undefined;
   }
 
   /** The fields of a cached header are checked only once. */
   #knowsAll(request: Signed, fields: ReadonlySet<string>): boolean {
-    const verified = this.#verifiedBefore(request);
+    const verified = verifiedBefore(request);
     if (verified?.known === fields) return true;
     for (const name of request.extFields.keys()) {
       if (!fields.has(name) && !COMMON_FIELDS.has(name)) return false;
@@ -332,9 +344,13 @@ function allowedByPeer(
   return undefined;
 }
 
-/** Whether everything that is signed is in a header that repeats. */
-function isCached({ repeated, body }: Signed): boolean {
-  return repeated === true && body === null;
+/**
+ * The note about a request without a body whose header repeats: all that is signed is in the header. Headers that
+ * come once have none, because keeping one costs as much as a verification.
+ */
+function verifiedBefore({ notes, body }: Signed): Verified | undefined {
+  const note = body === null ? notes?.access : undefined;
+  return note instanceof Verified ? note : undefined;
 }
 
 /** A refusal of a sender that has not proven its account. */

@@ -17,6 +17,29 @@ interface Counted {
   count: number;
 }
 
+interface Use {
+  requests: number;
+  lastSeen: number;
+}
+
+/** Counts one decision and the use of its account. */
+export class Tally {
+  readonly #counted: Counted;
+  readonly #use: Use;
+
+  constructor(counted: Counted, use: Use) {
+    this.#counted = counted;
+    this.#use = use;
+  }
+
+  /** @param now milliseconds since 1970 */
+  count(now: number): void {
+    this.#counted.count++;
+    this.#use.requests++;
+    this.#use.lastSeen = now;
+  }
+}
+
 /** Requests without an account, and those with one that does not exist or was not proven. */
 const ANONYMOUS = "(anonymous)";
 const UNKNOWN = "(unknown)";
@@ -26,42 +49,50 @@ export class AccessCounters {
   /** Most decisions are these. */
   readonly #allowed = new Map<Permission, Counted>();
   readonly #refused = new Map<string, Counted>();
-  readonly #accounts = new Map<string, { requests: number; lastSeen: number }>();
+  readonly #accounts = new Map<string, Use>();
 
   /** Counts a decision. */
   count(permission: Permission, decision: Decision, enforcing: boolean, now: number): void {
-    const { reason } = decision;
-    if (decision.allowed || reason === undefined) {
-      const counted = this.#allowed.get(permission);
-      if (counted !== undefined) counted.count++;
-      else {
-        this.#allowed.set(permission, {
-          permission,
-          decision: "allowed",
-          reason: "granted",
-          count: 1,
-        });
+    this.tally(permission, decision, enforcing).count(now);
+  }
+
+  /** The place where a decision is counted, for one that is made again and again. */
+  tally(permission: Permission, decision: Decision, enforcing: boolean): Tally {
+    return new Tally(this.#countedOf(permission, decision, enforcing), this.#useOf(decision));
+  }
+
+  #countedOf(
+    permission: Permission,
+    { allowed, reason }: Decision,
+    enforcing: boolean,
+  ): Counted {
+    if (allowed || reason === undefined) {
+      let counted = this.#allowed.get(permission);
+      if (counted === undefined) {
+        counted = { permission, decision: "allowed", reason: "granted", count: 0 };
+        this.#allowed.set(permission, counted);
       }
-    } else {
-      const result = enforcing ? "denied" : "would_deny";
-      const key = `${permission} ${result} ${reason}`;
-      const counted = this.#refused.get(key);
-      if (counted !== undefined) counted.count++;
-      else this.#refused.set(key, { permission, decision: result, reason, count: 1 });
+      return counted;
     }
-    const { account, authenticated } = decision;
+    const decision = enforcing ? "denied" : "would_deny";
+    const key = `${permission} ${decision} ${reason}`;
+    let counted = this.#refused.get(key);
+    if (counted === undefined) {
+      counted = { permission, decision, reason, count: 0 };
+      this.#refused.set(key, counted);
+    }
+    return counted;
+  }
+
+  #useOf({ account, authenticated }: Decision): Use {
     const name = account === undefined
       ? ANONYMOUS
       : authenticated === "signature" || authenticated === "token" || authenticated === "session"
       ? account
       : UNKNOWN;
-    const use = this.#accounts.get(name);
-    if (use === undefined) {
-      this.#accounts.set(name, { requests: 1, lastSeen: now });
-    } else {
-      use.requests++;
-      use.lastSeen = now;
-    }
+    let use = this.#accounts.get(name);
+    if (use === undefined) this.#accounts.set(name, use = { requests: 0, lastSeen: 0 });
+    return use;
   }
 
   /** All decisions so far. */

@@ -63,6 +63,9 @@ const UNAUDITED = "the audit file can't be written, so nothing may be changed (a
 export class Guard {
   readonly #parts: GuardParts;
   #batchTime: number | undefined;
+  readonly #endBatch = () => {
+    this.#batchTime = undefined;
+  };
 
   constructor(parts: GuardParts) {
     this.#parts = parts;
@@ -84,7 +87,13 @@ export class Guard {
     const { rules, counters, audit } = this.#parts;
     let decision = ANYBODY;
     let outcome: "done" | "would_deny" = "done";
-    if (rules !== undefined) {
+    const remembered = rules?.control.recall(request, peer);
+    if (remembered !== undefined) {
+      decision = remembered.decision;
+      remembered.tally ??= counters.tally(row.permission, decision, true);
+      remembered.tally.count(this.#time());
+      if (decision.account !== peer.account) peer.account = decision.account;
+    } else if (rules !== undefined) {
       const action = new RequestAction(row, request);
       const enforcing = rules.store.policy.mode === "enforce";
       decision = rules.control.decide(action, request, peer, row.fields);
@@ -214,7 +223,7 @@ export class Guard {
   #time(): number {
     if (this.#batchTime === undefined) {
       this.#batchTime = this.#parts.now();
-      queueMicrotask(() => this.#batchTime = undefined);
+      queueMicrotask(this.#endBatch);
     }
     return this.#batchTime;
   }

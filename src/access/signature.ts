@@ -1,5 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { byteAt } from "../byte_access.ts";
+import type { HeaderNotes } from "../remoting/wire/command.ts";
 import { type HmacKey, HmacSha1, SHORT_CONTENT } from "./sha1.ts";
 
 /** Names of the fields that carry a signature (RocketMQ's AclClientRPCHook, SessionCredentials). */
@@ -18,8 +19,8 @@ export const ZONE_FIELDS = ["__ZONE_NAME", "__ZONE_MODE"] as const;
 export interface Signed {
   readonly extFields: ReadonlyMap<string, string>;
   readonly body: Uint8Array | null;
-  /** Whether `extFields` is the same object as in an earlier request with the same header. */
-  readonly repeated?: boolean;
+  /** Of a header that repeats. */
+  readonly notes?: HeaderNotes;
 }
 
 /** A name and its secret. */

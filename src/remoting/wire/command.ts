@@ -18,13 +18,22 @@ export interface CommandHeader {
   extFields: ReadonlyMap<string, string>;
 }
 
+/** Conclusions from a header that is cached. They are forgotten together with it. */
+export interface HeaderNotes {
+  /** Of access control, which alone knows what it is. */
+  access?: unknown;
+}
+
 /** A received command. */
 export interface Command extends CommandHeader {
   serializeType: SerializeType;
   /** `null` when the frame has no body. */
   body: Uint8Array | null;
-  /** Whether `extFields` is the same object as in an earlier request with the same header. */
-  repeated?: boolean;
+  /**
+   * If an earlier request had the same header: the notes of this header, each time the same object.
+   * `extFields` is the same object, too.
+   */
+  notes?: HeaderNotes;
 }
 
 /** The response to a request. Absent fields are null on the wire. */

@@ -1,5 +1,5 @@
 import { byteAt, int32At } from "../../byte_access.ts";
-import { type Command, type CommandHeader, SerializeType } from "./command.ts";
+import { type Command, type CommandHeader, type HeaderNotes, SerializeType } from "./command.ts";
 import type { Frame } from "./frame_decoder.ts";
 import { decodeHeader } from "./header_codec.ts";
 
@@ -21,7 +21,8 @@ const ENTRY_BYTES = 400;
 const COLON = 0x3a;
 const utf8 = new TextDecoder();
 
-interface Entry {
+/** A cached header; itself the place of its notes. */
+interface Entry extends HeaderNotes {
   serializeType: SerializeType;
   header: CommandHeader;
   /** The header's bytes without its opaque, and the number of bytes before it. */
@@ -113,7 +114,7 @@ export class HeaderMemo {
         opaqueEnd > opaqueStart && (opaque | 0) === opaque
       ) {
         if (share.left < SHARE) share.left++;
-        return toCommand(known.header, serializeType, opaque, true);
+        return toCommand(known.header, serializeType, opaque, known);
       }
     }
     const header = decodeHeader(frame.header, serializeType);
@@ -123,9 +124,10 @@ export class HeaderMemo {
       const rest = new Uint8Array(before + end - opaqueEnd);
       rest.set(bytes.subarray(start, opaqueStart));
       rest.set(bytes.subarray(opaqueEnd, end), before);
-      this.#keep(slot, { serializeType, header, rest: new DataView(rest.buffer), before });
+      const view = new DataView(rest.buffer);
+      this.#keep(slot, { serializeType, header, rest: view, before, access: undefined });
     }
-    return toCommand(header, serializeType, header.opaque, false);
+    return toCommand(header, serializeType, header.opaque, undefined);
   }
 
   #keep(slot: number, entry: Entry): void {
@@ -172,7 +174,7 @@ function toCommand(
   header: CommandHeader,
   serializeType: SerializeType,
   opaque: number,
-  repeated: boolean,
+  notes: HeaderNotes | undefined,
 ): Command {
   // Written out, because a spread costs as much as the lookup itself.
   const { code, language, version, flag, remark, extFields } = header;
@@ -186,13 +188,13 @@ function toCommand(
     extFields,
     serializeType,
     body: null,
-    repeated,
+    notes,
   };
 }
 
 function fresh(frame: Frame): Command {
   const header = decodeHeader(frame.header, frame.serializeType);
-  return toCommand(header, frame.serializeType, header.opaque, false);
+  return toCommand(header, frame.serializeType, header.opaque, undefined);
 }
 
 /** Whether `"opaque":` ends right before an offset. */

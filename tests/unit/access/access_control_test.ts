@@ -132,10 +132,10 @@ accounts:
     }
     const rules = (secret: string) => `accounts: [{accessKey: AK, secret: ${secret}, may: client}]`;
     const { access, change } = await control(rules(SECRET), { signatures: new Counting() });
-    const signed = { ...request("AK"), repeated: true };
+    const signed = { ...request("AK"), notes: {} };
     for (let i = 0; i < 5; i++) assert.ok(access.decide(READ, signed, peer()).allowed);
     assert.equal(checks, 1);
-    const withBody = { ...request("AK", undefined, { body: new Uint8Array(3) }), repeated: true };
+    const withBody = { ...request("AK", undefined, { body: new Uint8Array(3) }), notes: {} };
     for (let i = 0; i < 5; i++) assert.ok(access.decide(READ, withBody, peer()).allowed);
     assert.equal(checks, 6);
     const once = request("AK");
@@ -143,7 +143,7 @@ accounts:
     assert.equal(checks, 11);
     // The same fields with another body are another request.
     const extFields = withBody.extFields;
-    const other = { extFields, body: new Uint8Array(4), repeated: true };
+    const other = { extFields, body: new Uint8Array(4), notes: {} };
     assert.ok(!access.decide(READ, other, peer()).allowed);
     await change(rules("another-secret-of-20-characters"));
     assert.equal(outcome(access.decide(READ, signed, peer())), "bad_signature");
@@ -153,7 +153,7 @@ accounts:
     const { access } = await control(
       `accounts: [${account("AK", "may: client, networks: [10.1.0.0/16]")}]`,
     );
-    const signed = { ...request("AK"), repeated: true };
+    const signed = { ...request("AK"), notes: {} };
     assert.ok(access.decide(READ, signed, peer()).allowed);
     assert.equal(outcome(access.decide(READ, signed, peer("10.9.0.1:1"))), "network");
   });

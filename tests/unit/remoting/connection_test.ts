@@ -152,7 +152,7 @@ describe("Connection: requests and answers", () => {
       opaque: -5,
       flag: 0,
       remark: null,
-      repeated: false,
+      notes: undefined,
       extFields: new Map([["topic", "T"]]),
       serializeType: 0,
       body: utf8("question"),

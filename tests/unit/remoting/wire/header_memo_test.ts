@@ -53,7 +53,7 @@ function go(topic: string, opaque: number): string {
 
 /** Decodes a header with a memo; leaves out whether it was cached. */
 function decode(memo: HeaderMemo, frame: Frame): Command {
-  const { repeated: _, ...command } = memo.decode(frame);
+  const { notes: _, ...command } = memo.decode(frame);
   return command;
 }
 
@@ -85,13 +85,15 @@ describe("HeaderMemo", () => {
   it("does not read a known header again", () => {
     const memo = new HeaderMemo();
     const first = memo.decode(json(java("A", 1)));
-    assert.equal(first.repeated, false);
+    assert.equal(first.notes, undefined);
     const again = memo.decode(json(java("A", 22)));
     assert.equal(again.extFields, first.extFields);
-    assert.equal(again.repeated, true);
+    again.notes!.access = "noted";
+    assert.equal(memo.decode(json(java("A", 3))).notes?.access, "noted");
     const other = memo.decode(json(java("B", 3)));
     assert.notEqual(other.extFields, first.extFields);
-    assert.equal(other.repeated, false);
+    assert.equal(other.notes, undefined);
+    assert.equal(memo.decode(json(java("B", 4))).notes?.access, undefined);
   });
 
   it("hardly reads any of a thousand headers again that are asked for in turn", () => {
@@ -101,7 +103,7 @@ describe("HeaderMemo", () => {
       Array.from({ length: 1000 }, (_, i) => memo.decode(json(java(`Topic${i}`, ++opaque))));
     round();
     round();
-    const read = round().filter((command) => !command.repeated);
+    const read = round().filter((command) => command.notes === undefined);
     // Were there one slot for each, it would be more than a hundred.
     assert.ok(read.length <= 20, `${read.length} were read again`);
   });
