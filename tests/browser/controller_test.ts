@@ -80,6 +80,9 @@ describe("the pages about the controller", () => {
     await row("broker-b").getByText("not all in sync").waitFor();
     await row(MARKUP).getByRole("link").waitFor();
     await world.console.expectAccessible();
+    await page.setViewportSize({ width: 360, height: 640 });
+    await world.console.expectNoSideways();
+    await page.setViewportSize({ width: 1280, height: 720 });
 
     await world.brokers.kill("broker-b", 3);
     await row("broker-b").getByText("3 dead").waitFor();

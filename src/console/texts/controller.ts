@@ -35,10 +35,7 @@ export const controller = {
   "controller.store.file": ["a file", "文件"],
   "controller.store.etcd": ["etcd", "etcd"],
   "controller.withoutMaster": ["Sets without a master", "无主的副本组"],
-  "controller.fewInSync": [
-    "Sets with fewer brokers in sync than controllerMinInSyncReplicas",
-    "同步副本数低于 controllerMinInSyncReplicas 的副本组",
-  ],
+  "controller.fewInSync": ["Sets with too few in sync", "同步副本不足的副本组"],
   "controller.sets": ["Broker sets", "副本组"],
   "controller.search": ["Search broker sets", "搜索副本组"],
   "controller.empty": [
