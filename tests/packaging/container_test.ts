@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { parse } from "@std/yaml";
 import { beforeAll, describe, it } from "@std/testing/bdd";
+import { controllerGroup } from "../../src/config/controller_group.ts";
+import { variableOf } from "../../src/config/environment.ts";
+import { defaultOptions, OPTION_NAMES } from "../../src/config/options.ts";
+import { parseProperties } from "../../src/config/properties.ts";
 import { PERMISSIONS } from "../../tools/release.ts";
 import { Program } from "./program.ts";
 import { call, giveTo, PROJECT, Scratch, succeed, withoutRights } from "./tools.ts";
@@ -122,6 +126,34 @@ describe("the compose file", () => {
       const environment = both.services[member]!.environment!;
       assert.equal(environment.ETCD_NAME, member);
       assert.equal(environment.ETCD_INITIAL_CLUSTER, peers);
+    }
+  });
+
+  it("is joined by one with three controllers, for which each name server has its own id", async () => {
+    const files = [COMPOSE, `${cwd}/etcd.yaml`, `${cwd}/controller.yaml`];
+    const all = parse(await succeed("compose", files, { cwd })) as {
+      services: Record<string, { command: string[]; environment: Record<string, string> }>;
+      configs: Record<string, { content: string }>;
+    };
+    const known = new Map(OPTION_NAMES.map((name) => [variableOf(name), name]));
+    const addresses: string[] = [];
+    for (const name of ["namesrv-a", "namesrv-b", "namesrv-c"]) {
+      const { command, environment } = all.services[name]!;
+      assert.deepEqual(command, []);
+      for (const variable of Object.keys(environment)) assert.ok(known.has(variable), variable);
+      const { self } = controllerGroup({
+        ...defaultOptions(),
+        controllerStore: "etcd",
+        controllerDLegerPeers: environment.NAMESRV_CONTROLLER_DLEGER_PEERS!,
+        controllerDLegerSelfId: environment.NAMESRV_CONTROLLER_DLEGER_SELF_ID!,
+      });
+      assert.equal(self.address, `${name}:9878`);
+      addresses.push(self.address);
+    }
+    for (const { content } of Object.values(all.configs)) {
+      const options = parseProperties(content, "broker.conf");
+      assert.equal(options.get("enableControllerMode"), "true");
+      assert.equal(options.get("controllerAddr"), addresses.join(";"));
     }
   });
 

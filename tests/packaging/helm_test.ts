@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { parse } from "@std/yaml";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
-import { OPTION_NAMES, optionOf } from "../../src/config/options.ts";
+import { controllerGroup } from "../../src/config/controller_group.ts";
+import { variableOf } from "../../src/config/environment.ts";
+import { defaultOptions, OPTION_NAMES, optionOf } from "../../src/config/options.ts";
 import { parseProperties } from "../../src/config/properties.ts";
 import { VERSION } from "../../tools/release.ts";
 import { CACHE, call, PROJECT, Scratch, succeed } from "./tools.ts";
@@ -11,6 +13,8 @@ const CHART = `${PROJECT}/packaging/helm/rocketmq-namesrv`;
 const SCHEMAS = `${CACHE}/python/kubernetes_validate/kubernetes-json-schema`;
 /** The oldest Kubernetes that the chart supports, and the newest with available schemas. */
 const KUBERNETES = ["1.25.0", "1.37.0"];
+const CONTROLLER = "controller.enabled=true";
+const EXAMPLE = `${CHART}/examples/controller-on-etcd.yaml`;
 
 /** Each set of values that changes the rendered output. */
 const VALUES: Readonly<Record<string, readonly string[]>> = {
@@ -27,6 +31,16 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   "no disk, no budget": ["persistence.enabled=false", "podDisruptionBudget.enabled=false"],
   "IPv6": ["bindAddress=::", "httpBindAddress=::1", "ipFamilyPolicy=PreferDualStack"],
   "the address service": ["addressService.enabled=true"],
+  "the KV table in etcd": [
+    "etcd.endpoints={https://e1:2379,https://e2:2379}",
+    "etcd.kv=true",
+    "etcd.user=namesrv",
+    "etcd.secretName=etcd",
+    "etcd.caCertificate=true",
+    "etcd.clientCertificate=true",
+  ],
+  "a controller": ["replicas=1", CONTROLLER],
+  "controllers on etcd": ["replicas=3", CONTROLLER, "etcd.endpoints={http://e1:2379}"],
   "all the rest": [
     "replicas=3",
     "image.tag=v1",
@@ -45,9 +59,24 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
 // deno-lint-ignore no-explicit-any
 type Json = any;
 
-function render(values: readonly string[], kubernetes = KUBERNETES[0]): Promise<string> {
-  const sets = values.flatMap((value) => ["--set", value]);
-  return succeed("helm", ["template", "prod", CHART, "--kube-version", kubernetes!, ...sets]);
+/** Values files, or values as `name=value`. */
+function valueArgs(values: readonly string[]): string[] {
+  return values.flatMap((it) => [it.endsWith(".yaml") ? "--values" : "--set", it]);
+}
+
+/** The versions of {@linkcode KUBERNETES} that some values support: the controller needs 1.28. */
+function versionsFor(values: readonly string[]): string[] {
+  return values.some((it) => it === CONTROLLER || it === EXAMPLE)
+    ? KUBERNETES.slice(1)
+    : KUBERNETES;
+}
+
+function render(
+  values: readonly string[],
+  kubernetes = first(versionsFor(values)),
+): Promise<string> {
+  const args = ["template", "prod", CHART, "--kube-version", kubernetes, ...valueArgs(values)];
+  return succeed("helm", args);
 }
 
 /** The rendered objects, by kind and name. */
@@ -102,14 +131,15 @@ describe("the Helm chart", () => {
     const chart = parse(await Deno.readTextFile(`${CHART}/Chart.yaml`)) as Json;
     assert.deepEqual([chart.version, chart.appVersion], [VERSION, VERSION]);
     for (const values of Object.values(VALUES)) {
-      const sets = values.flatMap((value) => ["--set", value]);
-      await succeed("helm", ["lint", "--strict", "--kube-version", KUBERNETES[0]!, CHART, ...sets]);
+      const version = first(versionsFor(values));
+      const args = ["lint", "--strict", "--kube-version", version, CHART, ...valueArgs(values)];
+      await succeed("helm", args);
     }
   });
 
   for (const [name, values] of Object.entries(VALUES)) {
     it(`is right by the schemas of Kubernetes: ${name}`, async () => {
-      for (const version of KUBERNETES) {
+      for (const version of versionsFor(values)) {
         const { code, out } = await kubeconform(await render(values, version), version);
         assert.equal(code, 0, `${version}: ${out}`);
         assert.match(out, /Invalid: 0, Errors: 0, Skipped: 0/);
@@ -231,6 +261,62 @@ describe("the Helm chart", () => {
     assert.deepEqual([port.name, more.length], ["remoting", 0]);
   });
 
+  it("runs three controllers on etcd: the example is right, and each pod finds itself in it", async () => {
+    const manifest = await render([EXAMPLE]);
+    const { code, out } = await kubeconform(manifest, KUBERNETES[1]!);
+    assert.equal(code, 0, out);
+    const found = await objects([EXAMPLE]);
+    const config = options(found);
+    assert.deepEqual(
+      ["kvStore", "controllerStore", "etcdUser"].map((name) => config.get(name)),
+      ["etcd", "etcd", "namesrv"],
+    );
+    const { spec } = found.get("StatefulSet prod-rocketmq-namesrv")!;
+    const pod = spec.template.spec;
+    const [{ env, ports, volumeMounts }] = pod.containers;
+    const { mountPath } = volumeMounts.find(({ name }: Json) => name === "etcd");
+    assert.deepEqual(
+      ["etcdPasswordFile", "etcdCaFile"].map((name) => config.get(name)),
+      ["password", "ca.crt"].map((file) => `${mountPath}/${file}`),
+    );
+    const { secret } = pod.volumes.find(({ name }: Json) => name === "etcd");
+    assert.equal(secret.secretName, "namesrv-etcd");
+
+    const known = new Map<string, Json>(env.map((it: Json) => [it.name, it]));
+    assert.equal(
+      known.get("POD_INDEX").valueFrom.fieldRef.fieldPath,
+      "metadata.labels['apps.kubernetes.io/pod-index']",
+    );
+    const [name, value] = ["NAMESRV_CONTROLLER_DLEGER_SELF_ID", "n$(POD_INDEX)"];
+    assert.equal(known.get(name).value, value);
+    assert.equal(variableOf("controllerDLegerSelfId"), name);
+    for (let index = 0; index < spec.replicas; index++) {
+      const { self, peers } = controllerGroup({
+        ...defaultOptions(),
+        controllerStore: "etcd",
+        controllerDLegerPeers: config.get("controllerDLegerPeers")!,
+        controllerDLegerSelfId: value.replace("$(POD_INDEX)", `${index}`),
+      });
+      assert.equal(peers.length, spec.replicas);
+      const headless = `prod-rocketmq-namesrv-${index}.${spec.serviceName}.default.svc`;
+      assert.equal(self.address, `${headless}:9878`);
+    }
+    const { containerPort } = ports.find(({ name }: Json) => name === "controller");
+    const service = found.get(`Service ${spec.serviceName}`)!.spec.ports;
+    const { port, targetPort } = service.find(({ name }: Json) => name === "controller");
+    assert.deepEqual([containerPort, port, targetPort], [9878, 9878, "controller"]);
+  });
+
+  it("keeps the sets of a controller that is alone on its disk", async () => {
+    const found = await objects(VALUES["a controller"]!);
+    const config = options(found);
+    const { spec } = found.get("StatefulSet prod-rocketmq-namesrv")!;
+    const [{ volumeMounts }] = spec.template.spec.containers;
+    const { mountPath } = volumeMounts.find(({ name }: Json) => name === "state");
+    assert.equal(config.get("controllerStore"), "file");
+    assert.equal(config.get("controllerStorePath"), `${mountPath}/controller`);
+  });
+
   it("lets the addresses and families be set", async () => {
     const found = await objects(VALUES["IPv6"]!);
     const config = options(found);
@@ -250,6 +336,14 @@ describe("the Helm chart", () => {
         ["tls.http=true", "tls.secretName"],
         ["tls.secretName=t,tls.http=true,addressService.enabled=true", "addressService"],
         ["config.httpTlsEnable=true", "httpTlsEnable"],
+        ["config.etcdEndpoints=http://e:2379", "etcdEndpoints"],
+        ["config.kvStore=etcd", "kvStore"],
+        ["config.controllerDLegerPeers=n0-a:1", "controllerDLegerPeers"],
+        ["etcd.kv=true", "etcd.endpoints"],
+        ["etcd.endpoints={e:2379}", "endpoints"],
+        ["etcd.endpoints={http://e:2379},etcd.user=u", "etcd.secretName"],
+        ["controller.enabled=true,replicas=1", "Kubernetes 1.28"],
+        ["controller.enabled=true,replicas=3", "etcd.endpoints"],
       ] as const
     ) {
       const version = first(KUBERNETES);

@@ -30,3 +30,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if $i }};{{ end }}{{ $name }}-{{ $i }}.{{ include "namesrv.podDomain" $ }}:9876
 {{- end -}}
 {{- end }}
+
+{{/* host:port of each pod's controller, as brokers take them. */}}
+{{- define "namesrv.controllers" -}}
+{{- $name := include "namesrv.name" . -}}
+{{- range $i := until (int .Values.replicas) -}}
+{{- if $i }};{{ end }}{{ $name }}-{{ $i }}.{{ include "namesrv.podDomain" $ }}:9878
+{{- end -}}
+{{- end }}
+
+{{/* The same with their ids: n0-host:port. */}}
+{{- define "namesrv.controllerPeers" -}}
+{{- range $i, $address := splitList ";" (include "namesrv.controllers" .) -}}
+{{- if $i }};{{ end }}n{{ $i }}-{{ $address }}
+{{- end -}}
+{{- end }}
