@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "@std/testing/bdd";
 import type { Page } from "playwright-core";
 import { kvPut, registration, routeQuery } from "../support/brokers.ts";
+import { ControllerPeer } from "../support/controller_peer.ts";
 import { Peer } from "../support/peer.ts";
 import { freePort, Home, ServerProcess } from "../support/server_process.ts";
 import { pause } from "../support/wait.ts";
@@ -57,15 +58,32 @@ async function picture(page: Page, name: string): Promise<void> {
   if (WANTED) await Deno.writeFile(`${FOLDER}console-${name}.png`, png);
 }
 
-it("pictures of the overview, of a topic and of a comparison can be made", async () => {
+/** Broker sets at a controller: all in sync, one broker behind, and one dead. */
+async function addSets(peer: ControllerPeer): Promise<void> {
+  for (const [name, inSync] of [["orders-a", 3], ["orders-b", 2], ["orders-c", 2]] as const) {
+    for (const id of [1, 2, 3]) {
+      await peer.apply(name, id);
+      await peer.beat(name, id, { maxOffset: 1_000_000 - id * 10 });
+    }
+    await peer.elect(name, 1);
+    await peer.alter(name, [1, 2, 3].slice(0, inSync));
+  }
+  await peer.kill("orders-c", 3);
+}
+
+it("pictures of the overview, a topic, a comparison and the controller can be made", async () => {
   await using home = await Home.make();
   await using other = await ServerProcess.start({ home });
   const port = freePort();
+  const controllerPort = freePort();
   await using world = await ConsoleWorld.open({
     args: [
       `--listenPort=${port}`,
       "--orderMessageEnable=true",
       `--namesrvAddrs=127.0.0.1:${port};127.0.0.1:${other.port}`,
+      "--enableControllerInNamesrv=true",
+      `--controllerDLegerPeers=n0-127.0.0.1:${controllerPort}`,
+      "--controllerDLegerSelfId=n0",
     ],
     brokers: [],
     browser: { viewport: { width: 1280, height: 1000 } },
@@ -92,4 +110,10 @@ it("pictures of the overview, of a topic and of a comparison can be made", async
   await page.getByRole("heading", { name: "Compare" }).waitFor();
   await page.getByRole("table").or(page.getByRole("alert")).first().waitFor();
   await picture(page, "compare");
+
+  await using controller = await ControllerPeer.connect(controllerPort);
+  await addSets(controller);
+  await world.go("#/controller");
+  await page.getByRole("row").filter({ hasText: "3 dead" }).waitFor();
+  await picture(page, "controller");
 });
