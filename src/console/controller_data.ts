@@ -15,6 +15,8 @@ export interface HostedController {
   readonly leader: ControllerPeer | null;
   readonly peers: readonly ControllerPeer[];
   readonly store: "file" | "etcd";
+  /** Why no controller leads, or this one can't use its store. */
+  readonly problem: string | null;
   readonly figures: {
     readonly sets: number;
     readonly replicas: number;

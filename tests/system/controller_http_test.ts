@@ -91,6 +91,7 @@ describe("the controller over HTTP", () => {
       leader: self,
       peers: [self],
       store: "file",
+      problem: null,
       figures: { sets: 2, replicas: 6, withoutMaster: 0, fewInSync: 0 },
     });
     const page = await ask(view, "/api/v1/controller/sets?limit=1");

@@ -47,6 +47,11 @@ function Controller() {
             ? (
               <>
                 <State {...it} />
+                {it.problem !== null && (
+                  <Notice tone="warn" title={t("controller.problem")}>
+                    <p dir="auto">{it.problem}</p>
+                  </Notice>
+                )}
                 {it.leading ? <Sets /> : <NotLeading leader={it.leader} />}
               </>
             )

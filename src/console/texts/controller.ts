@@ -26,6 +26,7 @@ export const controller = {
     "Brokers and clients go on with the masters that they have. The log of the name servers says why.",
     "Broker 和客户端继续使用现有主节点。原因见名字服务器日志。",
   ],
+  "controller.problem": ["The controller reports", "控制器报告"],
   "controller.group": ["Group", "控制器组"],
   "controller.self": ["This controller", "本控制器"],
   "controller.leader": ["Leader", "领导者"],

@@ -15,7 +15,15 @@ import { PAGE_PARAMETERS, type Pager } from "./pager.ts";
 export interface HostedController {
   readonly controller: Pick<
     Controller,
-    "leading" | "leader" | "sets" | "find" | "figures" | "live" | "electMaster" | "cleanBrokerData"
+    | "leading"
+    | "leader"
+    | "problem"
+    | "sets"
+    | "find"
+    | "figures"
+    | "live"
+    | "electMaster"
+    | "cleanBrokerData"
   >;
   readonly group: ControllerGroup;
   /** The option controllerStore. */
@@ -140,6 +148,7 @@ function showController(hosted: HostedController | undefined) {
     leader: controller.leader ?? null,
     peers: group.peers,
     store,
+    problem: controller.problem ?? null,
     // Only the leader knows the sets.
     figures: controller.leading ? { sets, replicas, withoutMaster, fewInSync } : null,
   };

@@ -28,6 +28,7 @@ function hosted({ leading, failure }: { leading: boolean; failure?: Error }): Ho
     controller: {
       leading,
       leader: leading ? PEERS[0] : PEERS[1],
+      problem: leading ? undefined : "etcd does not answer",
       sets,
       find: (name) => sets.get(name),
       figures: { sets: sets.size, replicas: 3, bytes: 0, withoutMaster: 0, fewInSync: 0 },
@@ -67,8 +68,9 @@ describe("the routes of the controller", () => {
   it("of one that does not lead name the one that does, and show no sets", async () => {
     const follower = hosted({ leading: false });
     const [state, sets] = routesOf(follower);
-    const { leading, leader, figures } = await (await state!.answer(asked())).json();
+    const { leading, leader, problem, figures } = await (await state!.answer(asked())).json();
     assert.deepEqual([leading, leader, figures], [false, PEERS[1], null]);
+    assert.equal(problem, "etcd does not answer");
     const tasks = [
       async () => await sets!.answer(asked()),
       () => elect!(follower, { brokerId: "2" }),
