@@ -62,6 +62,8 @@ export class EtcdLeadership {
   #term: OwnTerm | undefined;
   /** Another controller that leads, and when it was last seen to. */
   #other: { leader: Leader; seen: number } | undefined;
+  /** The lease of a term that has ended, if etcd could not be told: it may have the leader's key still. */
+  #unrevoked: string | undefined;
   /** Since when the leader's key names this controller without being its own. */
   #doubleSince: number | undefined;
   #problem: string | undefined = "the name server has just started";
@@ -158,7 +160,9 @@ export class EtcdLeadership {
   async #campaign(): Promise<OwnTerm | undefined> {
     const { client, key } = this.#parts;
     const call = { timeoutMillis: TIMEOUT, signal: this.#stopped.signal };
-    if (this.#follow(await client.get(key, call))) return undefined;
+    const found = await client.get(key, call);
+    if (found !== undefined && found.lease === this.#unrevoked) await this.#revoke(found.lease);
+    else if (this.#follow(found)) return undefined;
     const until = this.#until();
     const { id: lease } = await client.grantLease(LEASE_SECONDS, call);
     let fence: number | undefined;
@@ -270,10 +274,14 @@ export class EtcdLeadership {
     return found !== undefined;
   }
 
-  /** Lets another controller lead at once. Without success, the lease ends by itself. */
+  /** Ends a lease, so that the next leader need not wait for its end. */
   async #revoke(lease: string): Promise<void> {
     const signal = AbortSignal.timeout(TIMEOUT);
-    await this.#parts.client.revokeLease(lease, { timeoutMillis: TIMEOUT, signal }).catch(() => {});
+    try {
+      await this.#parts.client.revokeLease(lease, { timeoutMillis: TIMEOUT, signal });
+    } catch {
+      this.#unrevoked = lease;
+    }
   }
 
   #report(failure: unknown): void {

@@ -137,6 +137,19 @@ describe("EtcdStore", () => {
     assert.deepEqual([...node.sets.keys()], ["broker-a"]);
   });
 
+  it("leads again at once after etcd was away, although its old lease has the key still", async () => {
+    await using etcd = new FakeEtcd();
+    await using node = await Node.leading(etcd);
+    etcd.answer = () => fault(503, 14, "etcdserver: request timed out");
+    node.ahead.monotonic = 5000;
+    assert.equal(node.store.leads, false);
+    await until(() => node.store.problem === "etcd does not answer");
+    assert.deepEqual(etcd.keys(), [LEADER]);
+    etcd.answer = () => undefined;
+    await until(() => node.store.leads);
+    assert.equal(etcd.leases.size, 1);
+  });
+
   it("stores nothing once another leads, whatever it believes", async () => {
     await using etcd = new FakeEtcd();
     await using node = await Node.leading(etcd);
