@@ -5,7 +5,7 @@
 # compile fetches the runtime that it puts into the executables from dl.deno.land; where that is out
 # of reach, DENORT_BIN names a denort of the same version: DENORT_BIN=/path/to/denort make compile
 
-TASKS := start test fuzz soak check fmt lint torture bench interop bundle compile deb docs console
+TASKS := start test fuzz soak check fmt lint torture chaos bench interop bundle compile deb docs console
 
 .PHONY: $(TASKS) browser packaging clean
 

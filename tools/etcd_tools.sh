@@ -1,6 +1,7 @@
 #!/bin/sh
-# Downloads etcd for the interop suite into .cache/etcd, without installing anything on the system: the
-# version of Debian (or Ubuntu). Existing files are not downloaded again. Needs apt-get, dpkg-deb and flock.
+# Downloads etcd for the interop suite and the chaos run into .cache/etcd, without installing anything on
+# the system: the version of Debian (or Ubuntu). Existing files are not downloaded again. Needs apt-get,
+# dpkg-deb and flock.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)

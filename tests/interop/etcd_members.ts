@@ -31,11 +31,14 @@ export interface Member {
 export class EtcdMembers {
   readonly #processes: Processes;
   readonly members: Member[];
+  /** The folder of their data. */
+  readonly home: string;
   #usersDemanded = false;
 
-  private constructor(processes: Processes, members: Member[]) {
+  private constructor(processes: Processes, members: Member[], home: string) {
     this.#processes = processes;
     this.members = members;
+    this.home = home;
   }
 
   /**
@@ -67,7 +70,7 @@ export class EtcdMembers {
       ];
       members.push({ name, url, args, process: await run(processes, name, args) });
     }
-    const etcd = new EtcdMembers(processes, members);
+    const etcd = new EtcdMembers(processes, members, home);
     if (tls.length === 0) await eventually(30_000, () => etcd.call("kv/range", { key: btoa("x") }));
     return etcd;
   }
