@@ -15,10 +15,9 @@ const LARGE_BODY = 32 * 1024;
 /** The marker of a frame has 24 bits for the length of its header. */
 const MAX_HEADER = 0xffffff;
 
-const PLAIN_SUCCESS = bytesOf('{"code":0,"flag":1,"language":"OTHER","opaque":');
-const PLAIN_SUCCESS_END = bytesOf(',"serializeTypeCurrentRPC":"JSON","version":513}');
-const DIGIT_0 = 0x30;
-const MINUS = 0x2d;
+const ascii = new TextEncoder();
+const PLAIN_SUCCESS = ascii.encode('{"code":0,"flag":1,"language":"OTHER","opaque":');
+const PLAIN_SUCCESS_END = ascii.encode(',"serializeTypeCurrentRPC":"JSON","version":513}');
 
 /**
  * Encodes responses one after another into one buffer, so that all that are ready leave in one
@@ -26,8 +25,6 @@ const MINUS = 0x2d;
  */
 export class FrameEncoder {
   #buffer = new Uint8Array(FIRST_CAPACITY);
-  /** The same bytes as the buffer. */
-  #view = new DataView(this.#buffer.buffer);
   #length = 0;
   /** Finished parts that precede the contents of the buffer. */
   #parts: Uint8Array[] = [];
@@ -41,8 +38,7 @@ export class FrameEncoder {
   reply(request: Command, reply: Reply): void {
     const { code, remark, extFields } = reply;
     const json = request.serializeType === SerializeType.JSON;
-    const plain = code === 0 && remark === undefined && extFields === undefined;
-    if (json && plain && (request.opaque | 0) === request.opaque) {
+    if (json && code === 0 && remark === undefined && extFields === undefined) {
       this.#plainSuccess(request.opaque, reply.body);
       return;
     }
@@ -68,7 +64,7 @@ export class FrameEncoder {
     this.#length = 0;
     // One huge batch must not hold its memory forever.
     if (!taken || this.#buffer.length > 16 * FIRST_CAPACITY) {
-      this.#use(new Uint8Array(FIRST_CAPACITY));
+      this.#buffer = new Uint8Array(FIRST_CAPACITY);
     }
   }
 
@@ -87,24 +83,16 @@ export class FrameEncoder {
     this.#finish(type, bytes.length, body);
   }
 
-  #use(buffer: Uint8Array<ArrayBuffer>): void {
-    this.#buffer = buffer;
-    this.#view = new DataView(buffer.buffer);
-  }
-
-  /**
-   * Writes the most common header: without building its text, and word by word, because copying an array costs
-   * several times as much when it is so short.
-   */
+  /** Writes the most common header without building its text. */
   #plainSuccess(opaque: number, body: Uint8Array | undefined): void {
-    const digits = lengthOf(opaque);
-    const length = PLAIN_SUCCESS.byteLength + digits + PLAIN_SUCCESS_END.byteLength;
-    const start = this.#start(length, body);
-    const at = start + PLAIN_SUCCESS.byteLength;
-    const view = this.#view;
-    putBytes(view, start, PLAIN_SUCCESS);
-    putInteger(view, at, at + digits, opaque);
-    putBytes(view, at + digits, PLAIN_SUCCESS_END);
+    const digits = `${opaque}`;
+    const length = PLAIN_SUCCESS.length + digits.length + PLAIN_SUCCESS_END.length;
+    let at = this.#start(length, body);
+    const buffer = this.#buffer;
+    buffer.set(PLAIN_SUCCESS, at);
+    at += PLAIN_SUCCESS.length;
+    for (let i = 0; i < digits.length; i++) buffer[at++] = digits.charCodeAt(i);
+    buffer.set(PLAIN_SUCCESS_END, at);
     this.#finish(SerializeType.JSON, length, body);
   }
 
@@ -115,15 +103,15 @@ export class FrameEncoder {
     if (needed > this.#buffer.length) {
       const grown = new Uint8Array(Math.max(needed, 2 * this.#buffer.length));
       grown.set(this.#buffer.subarray(0, this.#length));
-      this.#use(grown);
+      this.#buffer = grown;
     }
     return this.#length + 8;
   }
 
   #finish(type: SerializeType, headerLength: number, body: Uint8Array | undefined): void {
     const bodyLength = body?.length ?? 0;
-    this.#view.setInt32(this.#length, 4 + headerLength + bodyLength);
-    this.#view.setInt32(this.#length + 4, (type << 24) | headerLength);
+    putInt32(this.#buffer, this.#length, 4 + headerLength + bodyLength);
+    putInt32(this.#buffer, this.#length + 4, (type << 24) | headerLength);
     this.#length += 8 + headerLength;
     if (body === undefined || bodyLength === 0) return;
     if (bodyLength >= LARGE_BODY) {
@@ -142,39 +130,16 @@ export function encodeRequest(request: OutgoingRequest, opaque: number, flag: nu
   const header = encodeHeader({ ...request, opaque, flag }, SerializeType.JSON);
   const body = request.body ?? new Uint8Array(0);
   const frame = new Uint8Array(8 + header.length + body.length);
-  const view = new DataView(frame.buffer);
-  view.setInt32(0, 4 + header.length + body.length);
-  view.setInt32(4, header.length);
+  putInt32(frame, 0, 4 + header.length + body.length);
+  putInt32(frame, 4, header.length);
   frame.set(header, 8);
   frame.set(body, 8 + header.length);
   return frame;
 }
 
-function bytesOf(text: string): DataView {
-  return new DataView(new TextEncoder().encode(text).buffer);
-}
-
-function putBytes(view: DataView, at: number, bytes: DataView): void {
-  let i = 0;
-  for (; i + 4 <= bytes.byteLength; i += 4) view.setInt32(at + i, bytes.getInt32(i));
-  for (; i < bytes.byteLength; i++) view.setUint8(at + i, bytes.getUint8(i));
-}
-
-/** The number of characters of a 32-bit integer in decimals. */
-function lengthOf(integer: number): number {
-  let length = integer < 0 ? 2 : 1;
-  for (let rest = Math.abs(integer); rest >= 10; rest = (rest / 10) >>> 0) length++;
-  return length;
-}
-
-/** Writes a 32-bit integer in decimals. */
-function putInteger(view: DataView, start: number, end: number, integer: number): void {
-  let rest = Math.abs(integer);
-  let at = end;
-  do {
-    const tens = (rest / 10) >>> 0;
-    view.setUint8(--at, DIGIT_0 + rest - 10 * tens);
-    rest = tens;
-  } while (rest > 0);
-  if (at > start) view.setUint8(start, MINUS);
+function putInt32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
 }
