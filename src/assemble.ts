@@ -16,6 +16,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import { LiveConfig } from "./config/live_config.ts";
 import type { LoadedConfiguration } from "./config/load.ts";
 import type { Options } from "./config/options.ts";
+import { isOwnPort } from "./config/own_ports.ts";
 import { usesEtcd, waterMarks } from "./config/values.ts";
 import { DurableFile, type FileSystem, removeLeftovers } from "./durable_file.ts";
 import { Group } from "./group/group.ts";
@@ -218,6 +219,7 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
   const probe = new BrokerProbe({
     options,
     connect: (...address) => transport.connect(...address),
+    isOwnPort: (port) => isOwnPort(port, options),
     isPermitted: isNetGranted,
     isWaiting: (broker) => routes.isUnheard(broker),
     refused: (broker) => routes.refused(broker),
@@ -496,6 +498,7 @@ export function assembleProcessing(parts: {
   const notifier = new MinBrokerIdNotifier({
     options,
     client,
+    isOwnPort: (port) => isOwnPort(port, options),
     isLive: (brokerName, addr) => tables.isLive(brokerName, addr),
     log,
   });

@@ -4,6 +4,7 @@ import { parseAddress } from "./address.ts";
 import type { Lifecycle } from "./assemble.ts";
 import { type ControllerGroup, controllerGroup } from "./config/controller_group.ts";
 import type { LiveConfig } from "./config/live_config.ts";
+import { isOwnPort } from "./config/own_ports.ts";
 import { Controller } from "./controller/controller.ts";
 import { createStore } from "./controller/create_store.ts";
 import type { FileSystem } from "./durable_file.ts";
@@ -54,7 +55,12 @@ export async function assembleController(
   const options = config.values;
   const group = controllerGroup(options);
   const { port } = parseAddress(group.self.address);
-  const notifier = new BrokerRoleNotifier({ options, client, log });
+  const notifier = new BrokerRoleNotifier({
+    options,
+    client,
+    isOwnPort: (port) => isOwnPort(port, options),
+    log,
+  });
   const controller = new Controller({
     store: await createStore({
       options,

@@ -27,7 +27,8 @@ export class ControllerGroupError extends Error {
   }
 }
 
-type GroupOptions = Pick<
+/** The options that describe a group of controllers. */
+export type GroupOptions = Pick<
   Options,
   | "controllerType"
   | "controllerStore"

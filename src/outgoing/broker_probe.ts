@@ -1,13 +1,12 @@
 import { parseAddress } from "../address.ts";
 import type { BrokerIdentity } from "../route/tables.ts";
-import { isOwnPort, type OwnPorts } from "./own_ports.ts";
 
 /** Milliseconds for a connection to be accepted or refused. */
 const TIMEOUT = 1000;
 const SECOND = 1000;
 
 /** The values that a {@link BrokerProbe} reads, each time it needs them. */
-export interface ProbeOptions extends OwnPorts {
+export interface ProbeOptions {
   maxNotifications: number;
   maxNotificationsPerSecond: number;
 }
@@ -17,6 +16,8 @@ export interface ProbeParts {
   options: Readonly<ProbeOptions>;
   /** Connects within a number of milliseconds, or rejects. */
   connect(hostname: string, port: number, timeout: number): Promise<{ destroy(): void }>;
+  /** Whether a port is one of this server's. */
+  isOwnPort(port: number): boolean;
   /** Whether this process may connect to an address, without asking anybody. */
   isPermitted(hostname: string, port: number): boolean;
   /** Whether a broker is still to be probed: it was not heard meanwhile. */
@@ -77,11 +78,11 @@ export class BrokerProbe {
   }
 
   async #probe(brokerAddr: string, brokers: readonly BrokerIdentity[]): Promise<void> {
-    const { connect, isPermitted, isWaiting, refused, options } = this.#parts;
+    const { connect, isOwnPort, isPermitted, isWaiting, refused } = this.#parts;
     if (!brokers.some(isWaiting)) return;
     try {
       const { hostname, port } = parseAddress(brokerAddr);
-      if (isOwnPort(port, options)) return;
+      if (isOwnPort(port)) return;
       if (!isPermitted(hostname, port)) return;
       (await connect(hostname, port, TIMEOUT)).destroy();
     } catch (error) {

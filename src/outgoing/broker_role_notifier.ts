@@ -2,16 +2,13 @@ import type { BrokerSet } from "../controller/broker_set.ts";
 import type { Log } from "../log/log.ts";
 import { RequestCode } from "../protocol/codes.ts";
 import { encodeSyncStateSet } from "../protocol/controller_bodies.ts";
-import type { RemotingClient } from "../remoting/client.ts";
-import { type CallLimits, OnewayCalls } from "./oneway_calls.ts";
+import { OnewayCalls, type OnewayCallsParts } from "./oneway_calls.ts";
 
 /** As in the reference. */
 const TIMEOUT = 3000;
 
 /** Dependencies of a {@link BrokerRoleNotifier}. */
-export interface BrokerRoleNotifierParts {
-  options: Readonly<CallLimits>;
-  client: Pick<RemotingClient, "invokeOneway">;
+export interface BrokerRoleNotifierParts extends Omit<OnewayCallsParts, "timeout"> {
   log: Log;
 }
 
@@ -20,9 +17,9 @@ export class BrokerRoleNotifier {
   readonly #calls: OnewayCalls;
   readonly #log: Log;
 
-  constructor({ options, client, log }: BrokerRoleNotifierParts) {
-    this.#log = log;
-    this.#calls = new OnewayCalls({ options, client, timeout: TIMEOUT });
+  constructor(parts: BrokerRoleNotifierParts) {
+    this.#log = parts.log;
+    this.#calls = new OnewayCalls({ ...parts, timeout: TIMEOUT });
   }
 
   /** Number of notifications sent. */

@@ -1,15 +1,12 @@
 import type { Log } from "../log/log.ts";
 import { RequestCode } from "../protocol/codes.ts";
-import type { RemotingClient } from "../remoting/client.ts";
 import type { MinBrokerIdChange } from "../route/min_broker_id.ts";
-import { type CallLimits, OnewayCalls } from "./oneway_calls.ts";
+import { OnewayCalls, type OnewayCallsParts } from "./oneway_calls.ts";
 
 const TIMEOUT = 300;
 
 /** Dependencies of a {@link MinBrokerIdNotifier}. */
-export interface NotifierParts {
-  options: Readonly<CallLimits>;
-  client: Pick<RemotingClient, "invokeOneway">;
+export interface NotifierParts extends Omit<OnewayCallsParts, "timeout"> {
   /** Whether a broker of this name and address is registered. */
   isLive(brokerName: string, addr: string): boolean;
   log: Log;
@@ -25,8 +22,7 @@ export class MinBrokerIdNotifier {
 
   constructor(parts: NotifierParts) {
     this.#parts = parts;
-    const { options, client } = parts;
-    this.#calls = new OnewayCalls({ options, client, timeout: TIMEOUT });
+    this.#calls = new OnewayCalls({ ...parts, timeout: TIMEOUT });
   }
 
   /** Number of notifications sent. */

@@ -1,12 +1,11 @@
 import { parseAddress } from "../address.ts";
 import type { RemotingClient } from "../remoting/client.ts";
 import type { OutgoingRequest } from "../remoting/wire/command.ts";
-import { isOwnPort, type OwnPorts } from "./own_ports.ts";
 
 const SECOND = 1000;
 
 /** The values that {@link OnewayCalls} reads, each time it needs them. */
-export interface CallLimits extends OwnPorts {
+export interface CallLimits {
   maxNotifications: number;
   maxNotificationsPerSecond: number;
 }
@@ -15,6 +14,8 @@ export interface CallLimits extends OwnPorts {
 export interface OnewayCallsParts {
   options: Readonly<CallLimits>;
   client: Pick<RemotingClient, "invokeOneway">;
+  /** Whether a port is one of this server's. */
+  isOwnPort(port: number): boolean;
   /** Milliseconds for connecting and sending. */
   timeout: number;
 }
@@ -105,7 +106,7 @@ export class OnewayCalls {
 
   #checkPort(address: string): void {
     const { port } = parseAddress(address);
-    if (isOwnPort(port, this.#parts.options)) {
+    if (this.#parts.isOwnPort(port)) {
       throw new Error(`the port ${port} is one of this server's`);
     }
   }

@@ -26,9 +26,8 @@ describe("MinBrokerIdNotifier", () => {
       options: {
         maxNotifications: 3,
         maxNotificationsPerSecond: 5,
-        listenPort: 9876,
-        httpPort: 9890,
       },
+      isOwnPort: (port) => port === 9876 || port === 9890,
       client: {
         invokeOneway: (addr, { extFields }) =>
           new Promise((resolve, reject) => {
