@@ -35,9 +35,23 @@ export async function withControllers<T>(
   options: ControllerOptions,
   task: (controllers: readonly NameServer[]) => Promise<T>,
 ): Promise<T> {
-  const addresses = options.controllerAddr === undefined
+  return await withClients(session, await addressesOf(session, options), task);
+}
+
+async function addressesOf(
+  session: Session,
+  { controllerAddr }: ControllerOptions,
+): Promise<string[]> {
+  return controllerAddr === undefined
     ? await session.first(configuredControllers)
-    : controllerAddresses(options.controllerAddr, "--controllerAddr");
+    : controllerAddresses(controllerAddr, "--controllerAddr");
+}
+
+async function withClients<T>(
+  session: Session,
+  addresses: readonly string[],
+  task: (controllers: readonly NameServer[]) => Promise<T>,
+): Promise<T> {
   const controllers = addresses.map((address) => new NameServer(address, session.access));
   try {
     return await task(controllers);
@@ -68,7 +82,16 @@ export async function withLeader<T>(
   options: ControllerOptions,
   task: (leader: NameServer) => Promise<T>,
 ): Promise<T> {
-  return await withControllers(session, options, async (controllers) => {
+  return await withLeaderOf(session, await addressesOf(session, options), task);
+}
+
+/** Runs a task with the leader of the controllers at some addresses. */
+export async function withLeaderOf<T>(
+  session: Session,
+  addresses: readonly string[],
+  task: (leader: NameServer) => Promise<T>,
+): Promise<T> {
+  return await withClients(session, addresses, async (controllers) => {
     const leader = await findLeader(session, controllers);
     try {
       return await task(leader);
@@ -79,7 +102,7 @@ export async function withLeader<T>(
 }
 
 /** Asks controllers, one after the other, which of them leads. */
-export async function findLeader(
+async function findLeader(
   session: Session,
   controllers: readonly NameServer[],
 ): Promise<NameServer> {

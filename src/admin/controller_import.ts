@@ -11,6 +11,7 @@ import {
 } from "../controller/broker_set.ts";
 import { createStore } from "../controller/create_store.ts";
 import { type ControllerStore, NotLeaderError, StoreError } from "../controller/store.ts";
+import { errorMessage } from "../error_message.ts";
 import type { Log } from "../log/log.ts";
 import { RequestCode } from "../protocol/codes.ts";
 import type { ReplicasInfo } from "../protocol/controller_bodies.ts";
@@ -18,11 +19,11 @@ import { StartupError } from "../startup_error.ts";
 import {
   clustersByName,
   controllerAddresses,
-  findLeader,
   replicasInfo,
+  withLeaderOf,
 } from "./controller_client.ts";
 import { CommandFailure, ServerFailure } from "./failures.ts";
-import { NameServer } from "./name_server.ts";
+import type { NameServer } from "./name_server.ts";
 import type { ServerOptions } from "./options.ts";
 import type { Registry } from "./registry.ts";
 import type { Session } from "./session.ts";
@@ -94,10 +95,8 @@ async function readSets(
   if (wanted.length === 0) {
     throw new CommandFailure("the name server knows no brokers: name the broker sets to import");
   }
-  const from = controllerAddresses(options.from, "--from")
-    .map((address) => new NameServer(address, session.access));
-  const leader = await findLeader(session, from);
-  try {
+  const from = controllerAddresses(options.from, "--from");
+  return await withLeaderOf(session, from, async (leader) => {
     const found = await replicasInfo(leader, wanted, false);
     const missing = names.find((name) => !found.has(name));
     if (missing !== undefined) {
@@ -124,9 +123,7 @@ async function readSets(
       throw new ServerFailure(leader.address, `knows none of ${wanted.join(", ")}`, true);
     }
     return sets;
-  } finally {
-    await Promise.all([leader, ...from].map((server) => server.close()));
-  }
+  });
 }
 
 async function nextBrokerId(leader: NameServer, clusterName: string, brokerName: string) {
@@ -191,24 +188,13 @@ async function store(
       etcd,
     });
     try {
-      const known = await lead(target);
-      const first = sets.find(({ brokerName }) => known.has(brokerName));
-      if (first !== undefined && overwrite !== true) {
-        const what = `${first.brokerName} is stored already; --overwrite replaces it`;
-        throw new CommandFailure(what);
-      }
-      for (const set of sets) await target.commit(set.brokerName, set);
+      await storeInto(target, await lead(target), sets, overwrite === true);
     } finally {
       await target.stop();
       etcd?.close();
     }
   } catch (error) {
-    if (error instanceof StartupError || error instanceof StoreError) {
-      throw new CommandFailure(error.message);
-    }
-    if (error instanceof NotLeaderError) {
-      throw new CommandFailure("another controller began to lead: it may have a part of the sets");
-    }
+    if (error instanceof StartupError) throw new CommandFailure(error.message);
     throw error;
   }
 }
@@ -229,6 +215,47 @@ async function lead(target: ControllerStore): Promise<ReadonlyMap<string, Broker
   } finally {
     clearTimeout(timer);
   }
+}
+
+/**
+ * Stores imported sets, all at once: a store that can do so stores all of them or none.
+ *
+ * @param stored the sets that are in the store; those that are equal stay
+ * @throws {CommandFailure} when other sets of these names are stored and must not be overwritten, or when some
+ *   sets can't be stored: it names those that are
+ */
+export async function storeInto(
+  store: Pick<ControllerStore, "commit">,
+  stored: ReadonlyMap<string, BrokerSet>,
+  sets: readonly BrokerSet[],
+  overwrite: boolean,
+): Promise<void> {
+  const changed = sets.filter((set) => {
+    const known = stored.get(set.brokerName);
+    return known === undefined || encodeBrokerSet(known) !== encodeBrokerSet(set);
+  });
+  const other = changed.find(({ brokerName }) => stored.has(brokerName));
+  if (other !== undefined && !overwrite) {
+    const what = `${other.brokerName} is stored already, and is different; --overwrite replaces it`;
+    throw new CommandFailure(what);
+  }
+  const outcomes = await Promise.allSettled(
+    changed.map((set) => store.commit(set.brokerName, set)),
+  );
+  const reasons = outcomes.flatMap((it) => it.status === "rejected" ? [it.reason as unknown] : []);
+  if (reasons.length === 0) return;
+  const unknown = reasons.find((it) => !(it instanceof StoreError || it instanceof NotLeaderError));
+  if (unknown !== undefined) throw unknown;
+  const done = changed.filter((_, i) => outcomes[i]?.status === "fulfilled");
+  const names = done.map(({ brokerName }) => brokerName).join(", ") || "none";
+  const many = `${changed.length} broker sets`;
+  throw new CommandFailure(
+    reasons.some((it) => it instanceof NotLeaderError)
+      ? `another controller began to lead; of ${many} these are stored: ${names}; others may be`
+      : `${
+        errorMessage(reasons[0])
+      }; of ${many} these are stored: ${names}. Import again with --overwrite`,
+  );
 }
 
 /** The log of a store that a command opens: only warnings and errors are shown. */

@@ -2,7 +2,10 @@
 export interface Replica {
   /** "host:port", as the broker last registered it. */
   readonly address: string;
-  /** Proof that an id was given to this broker: it repeats it when the answer was lost. */
+  /**
+   * Proof that an id was given to this broker: it repeats it when the answer was lost. Empty when the replica was
+   * imported.
+   */
   readonly checkCode: string;
 }
 

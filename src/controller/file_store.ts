@@ -31,8 +31,9 @@ export interface FileStoreParts {
 }
 
 /**
- * Keeps the broker sets in one file, for a controller that is alone. The file is replaced as a whole;
- * changes that arrive during a write share the next one.
+ * Keeps the broker sets in one file, for a controller that is alone. The file is replaced as a whole.
+ * Changes that are committed at once share one write, so all of them are stored or none; those that arrive during
+ * a write share the next one.
  */
 export class FileStore implements ControllerStore {
   readonly problem = undefined;
@@ -108,6 +109,7 @@ export class FileStore implements ControllerStore {
   }
 
   async #writeAll(): Promise<void> {
+    await Promise.resolve();
     while (this.#waiting.length > 0) {
       const changes = this.#waiting;
       this.#waiting = [];

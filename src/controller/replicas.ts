@@ -68,10 +68,17 @@ export function applyBrokerId(
     };
   }
   const known = isBrokerId(brokerId) ? set.replicas.get(brokerId) : undefined;
-  if (!isBrokerId(brokerId) || (known !== undefined && known.checkCode !== checkCode)) {
+  // The check codes of imported replicas are not known: only the broker that was given the id can be at its address.
+  const isProof = known?.checkCode === checkCode ||
+    (known?.checkCode === "" && known.address === address);
+  if (!isBrokerId(brokerId) || (known !== undefined && !isProof)) {
     return invalid(`Fail to apply brokerId: ${brokerId} in broker-set: ${brokerName}`);
   }
-  if (known !== undefined) return {};
+  if (known?.checkCode === checkCode) return {};
+  if (known !== undefined) {
+    const replicas = new Map(set.replicas).set(brokerId, { ...known, checkCode });
+    return { next: { ...set, replicas } };
+  }
   const replicas = sortedById([...set.replicas, [brokerId, { address, checkCode }]]);
   return { next: { ...set, replicas, nextBrokerId: set.nextBrokerId + 1 } };
 }

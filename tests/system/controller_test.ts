@@ -300,7 +300,7 @@ describe("the controller", () => {
     const imported = await controlled.command(...words);
     assert.equal(imported.code, 0, imported.err);
     const again = await controlled.command(...words);
-    assert.deepEqual([again.code, /--overwrite/.test(again.err)], [1, true]);
+    assert.equal(again.code, 0, again.err);
     await using etcd = new FakeEtcd();
     const inEtcd = await controlled.home.configFile({
       enableControllerInNamesrv: "true",
@@ -312,6 +312,11 @@ describe("the controller", () => {
     const stored = await controlled.command(...words.slice(0, -1), inEtcd);
     assert.equal(stored.code, 0, stored.err);
     assert.deepEqual(etcd.keys(), ["/rocketmq-namesrv/controller/sets/s"]);
+    assert.equal((await peer.register("s", 1, "10.9.9.9:10911")).code, 0);
+    const different = await controlled.command(...words);
+    assert.deepEqual([different.code, /--overwrite/.test(different.err)], [1, true]);
+    const replaced = await controlled.command(...words, "--overwrite");
+    assert.equal(replaced.code, 0, replaced.err);
     await next.launch();
     await using taken = await next.peer();
     const masters = async (from: ControllerPeer) =>

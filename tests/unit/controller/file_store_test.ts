@@ -56,13 +56,22 @@ describe("FileStore", () => {
     await second.store.stop();
   });
 
-  it("writes changes that come together once, and each waits for the disk", async () => {
+  it("writes changes that come at once together: all of them or none", async () => {
     const { store } = await open();
     const before = disk.calls.length;
     await Promise.all(["a", "b", "c", "d"].map((name) => store.commit(name, named(name))));
     const renames = disk.calls.slice(before).filter((call) => call.startsWith("rename"));
-    // One write for the first, and one for those that came meanwhile.
-    assert.equal(renames.filter((call) => call.endsWith(` ${PATH}`)).length, 2);
+    assert.equal(renames.filter((call) => call.endsWith(` ${PATH}`)).length, 1);
+    const text = disk.text(PATH);
+    disk.before = (call) => {
+      if (call.startsWith("write")) throw new Error("No space left on device");
+    };
+    const outcomes = await Promise.allSettled(
+      ["a", "e"].map((name) => store.commit(name, undefined)),
+    );
+    assert.deepEqual(outcomes.map(({ status }) => status), ["rejected", "rejected"]);
+    assert.equal(disk.text(PATH), text);
+    disk.before = () => {};
     await store.stop();
   });
 

@@ -190,4 +190,17 @@ describe("applyBrokerId", () => {
     const other = applyBrokerId(next ?? undefined, application(4, "10.0.0.8:10911;7"));
     assert.equal(other.refused?.code, ResponseCode.CONTROLLER_BROKER_ID_INVALID);
   });
+
+  it("takes the check code of an imported replica from the broker at its address alone", () => {
+    const imported = { address: "10.0.0.9:10911", checkCode: "" };
+    const set = brokerSet({ replicas: new Map([[1, imported]]), syncStateSet: [1] });
+    const other = applyBrokerId(set, application(1, "10.0.0.8:10911;7"));
+    assert.equal(other.refused?.code, ResponseCode.CONTROLLER_BROKER_ID_INVALID);
+    const { next } = applyBrokerId(set, application(1));
+    const checkCode = "10.0.0.9:10911;7";
+    assert.deepEqual(next, { ...set, replicas: new Map([[1, { ...imported, checkCode }]]) });
+    assert.deepEqual(applyBrokerId(next ?? undefined, application(1)), {});
+    const late = applyBrokerId(next ?? undefined, application(1, "10.0.0.9:10911;8"));
+    assert.equal(late.refused?.code, ResponseCode.CONTROLLER_BROKER_ID_INVALID);
+  });
 });
