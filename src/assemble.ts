@@ -261,7 +261,6 @@ export async function assemble(parts: NamesrvParts): Promise<Assembly> {
       administration: processing.administration,
       client,
       serverParts,
-      lifecycle,
       guard: access.guard,
       etcd,
       disk,

@@ -1,7 +1,6 @@
 import type { Administration } from "./administration/administration.ts";
 import type { Guard } from "./access/guard.ts";
 import { parseAddress } from "./address.ts";
-import type { Lifecycle } from "./assemble.ts";
 import { type ControllerGroup, controllerGroup } from "./config/controller_group.ts";
 import type { LiveConfig } from "./config/live_config.ts";
 import { isOwnPort } from "./config/own_ports.ts";
@@ -10,7 +9,7 @@ import { createStore } from "./controller/create_store.ts";
 import type { FileSystem } from "./durable_file.ts";
 import type { EtcdClient } from "./etcd/client.ts";
 import { BrokerRoleNotifier } from "./outgoing/broker_role_notifier.ts";
-import { controllerTable } from "./processor/controller_table.ts";
+import { type ControllerQueues, controllerTable } from "./processor/controller_table.ts";
 import { Dispatcher } from "./processor/dispatcher.ts";
 import { RequestQueue } from "./processor/request_queue.ts";
 import type { RemotingClient } from "./remoting/client.ts";
@@ -22,7 +21,7 @@ export interface ControllerAssembly {
   readonly controller: Controller;
   readonly group: ControllerGroup;
   readonly server: RemotingServer;
-  readonly queue: RequestQueue;
+  readonly queues: ControllerQueues;
   readonly notifier: BrokerRoleNotifier;
   /** The port that brokers connect to. */
   readonly port: number;
@@ -35,7 +34,6 @@ export interface ControllerAssemblyParts {
   client: Pick<RemotingClient, "invokeOneway">;
   /** As for the name server's port, except for the handler. */
   serverParts: Omit<ConstructorParameters<typeof RemotingServer>[0], "handler">;
-  lifecycle: Readonly<Lifecycle>;
   /** Absent when there is neither access control nor an audit log. */
   guard: Guard | undefined;
   /** Absent when nothing is kept in etcd. */
@@ -50,7 +48,7 @@ export interface ControllerAssemblyParts {
 export async function assembleController(
   parts: ControllerAssemblyParts,
 ): Promise<ControllerAssembly> {
-  const { config, client, serverParts, lifecycle, guard, traced } = parts;
+  const { config, client, serverParts, guard, traced } = parts;
   const { log, clock, budget } = serverParts;
   const options = config.values;
   const group = controllerGroup(options);
@@ -79,26 +77,25 @@ export async function assembleController(
   for (const name of ["scanNotActiveBrokerInterval", "scanInactiveMasterInterval"] as const) {
     config.subscribe(name, () => controller.reschedule());
   }
-  const queue = new RequestQueue({
+  const limits = {
     capacity: () => options.controllerRequestThreadPoolQueueCapacity,
     concurrency: () => options.controllerThreadPoolNums,
     budget,
-  });
+  };
+  const queues = { reads: new RequestQueue(limits), writes: new RequestQueue(limits) };
   const table = controllerTable({
     controller,
     group,
     config,
     administration: parts.administration,
     port: () => port,
-    queue,
+    queues,
     log,
   });
-  const dispatcher = new Dispatcher(table, log, (peer) => {
-    if (!lifecycle.stopping) controller.disconnected(peer);
-  }, guard);
+  const dispatcher = new Dispatcher(table, log, (peer) => controller.disconnected(peer), guard);
   const server: RemotingServer = new RemotingServer({
     ...serverParts,
     handler: traced(dispatcher),
   });
-  return { controller, group, server, queue, notifier, port };
+  return { controller, group, server, queues, notifier, port };
 }

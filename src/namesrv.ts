@@ -103,7 +103,7 @@ export class Namesrv {
       await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
     }
     lifecycle.stopping = true;
-    // First, so that no master is elected because connections are closed, and brokers look elsewhere at once.
+    // First, so that brokers look for another controller at once.
     await this.#stopController();
     await server.stop(STOP_LIMIT);
     log.info("connections closed");
@@ -134,6 +134,7 @@ export class Namesrv {
   async #stopController(): Promise<void> {
     const { controller, config, log } = this.#parts;
     if (controller === undefined) return;
+    controller.controller.endElections();
     controller.notifier.stop();
     await controller.server.stop(STOP_LIMIT);
     if (!await endsWithin(DISK_LIMIT, controller.controller.stop())) {

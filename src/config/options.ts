@@ -345,8 +345,8 @@ const CONTROLLER = {
     applies: "live",
     effect: "mapped",
     doc:
-      "Number of requests to the controller that may wait for its store at once; heartbeats wait for " +
-      "nothing.",
+      "Number of changes that may wait for the controller's store at once; heartbeats and reads do not " +
+      "wait for them.",
   }),
   controllerRequestThreadPoolQueueCapacity: int({
     default: 50_000,
@@ -895,6 +895,22 @@ const LIMITS = {
     applies: "live",
     doc:
       "Bytes of all broker sets of the controller, as they are stored; a further broker is refused.",
+  }),
+  controllerMinHeartbeatTimeoutMillis: int({
+    default: 1000,
+    range: [100, 10_000],
+    applies: "live",
+    doc:
+      "Least milliseconds of silence after which a broker counts as dead for the controller. One that asks " +
+      "for less (controllerHeartBeatTimeoutMills) gets these.",
+  }),
+  controllerMaxHeartbeatTimeoutMillis: int({
+    default: 300_000,
+    range: [10_000, 86_400_000],
+    applies: "live",
+    doc:
+      "Most milliseconds of silence after which a broker counts as dead for the controller. One that asks " +
+      "for more gets these.",
   }),
   maxConnections: int({
     default: 100_000,

@@ -39,6 +39,11 @@ export function isBrokerId(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) > 0;
 }
 
+/** Whether the epochs fit an int of Java, as which brokers read them. */
+export function hasValidEpochs({ masterEpoch, syncStateSetEpoch }: BrokerSet): boolean {
+  return isEpoch(masterEpoch) && isEpoch(syncStateSetEpoch);
+}
+
 /** Encodes a broker set as JSON, for a store. */
 export function encodeBrokerSet(set: BrokerSet): string {
   return JSON.stringify({
@@ -82,13 +87,17 @@ export function decodeBrokerSet(value: unknown): BrokerSet {
   return set;
 }
 
+function isEpoch(value: unknown): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= MAX_INT;
+}
+
 /** Returns the replicas in the order of their ids. */
 export function sortedById(replicas: Iterable<readonly [number, Replica]>): Map<number, Replica> {
   return new Map([...replicas].sort(([a], [b]) => a - b));
 }
 
 function checkMembers(
-  { brokerName, replicas, syncStateSet, masterBrokerId }: BrokerSet,
+  { brokerName, replicas, syncStateSet, masterBrokerId, masterEpoch, syncStateSetEpoch }: BrokerSet,
   ids: number,
 ) {
   if (replicas.size === 0) throw new BrokerSetError(`${brokerName} has no replicas`);
@@ -97,6 +106,12 @@ function checkMembers(
   }
   if (masterBrokerId !== undefined && !syncStateSet.includes(masterBrokerId)) {
     throw new BrokerSetError(`the master of ${brokerName} is not in its syncStateSet`);
+  }
+  if (masterBrokerId !== undefined && masterEpoch === 0) {
+    throw new BrokerSetError(`${brokerName} has a master, but its masterEpoch is 0`);
+  }
+  if (syncStateSet.length > 0 && (masterEpoch === 0 || syncStateSetEpoch === 0)) {
+    throw new BrokerSetError(`${brokerName} has a syncStateSet, but an epoch is 0`);
   }
 }
 
@@ -132,9 +147,7 @@ class Fields {
 
   epoch(name: string): number {
     const value = this.#fields.get(name);
-    const isEpoch = typeof value === "number" && Number.isInteger(value) && value >= 0 &&
-      value <= MAX_INT;
-    return isEpoch ? value : this.#fail(name, "an epoch");
+    return isEpoch(value) ? value : this.#fail(name, "an epoch");
   }
 
   #fail(name: string, expected: string): never {

@@ -3,7 +3,7 @@ import { ResponseCode } from "../protocol/codes.ts";
 import type { Long } from "../protocol/long.ts";
 import { ScanTimer } from "../scan_timer.ts";
 import type { BrokerSet } from "./broker_set.ts";
-import { encodeBrokerSet } from "./broker_set.ts";
+import { encodeBrokerSet, hasValidEpochs } from "./broker_set.ts";
 import type { Candidate } from "./election.ts";
 import { type Heartbeat, Liveness, type LostReplica } from "./liveness.ts";
 import {
@@ -36,6 +36,10 @@ export interface ControllerOptions {
   controllerMaxReplicas: number;
   controllerMaxStateBytes: number;
   controllerMinInSyncReplicas: number;
+  /** Milliseconds. */
+  controllerMinHeartbeatTimeoutMillis: number;
+  /** Milliseconds. */
+  controllerMaxHeartbeatTimeoutMillis: number;
 }
 
 /** Dependencies of a {@link Controller}. */
@@ -70,6 +74,8 @@ export interface ControllerCounters {
   leaderships: number;
   /** Requests refused because of a limit. */
   readonly refused: Record<"sets" | "replicas" | "bytes", number>;
+  /** Heartbeats whose timeout was raised or lowered to what is allowed. */
+  limitedTimeouts: number;
 }
 
 /** The state of the sets at one moment, for metrics. */
@@ -87,10 +93,10 @@ export class ControllerLimitError extends Error {
 }
 
 /**
- * Milliseconds after the start in which a master that has not been heard of is not replaced: brokers find the
- * controller again within 3 s and then send a heartbeat each second. As long as the timeout of a heartbeat.
+ * Milliseconds that the brokers of stored sets have to be heard of when this controller begins to lead: they find
+ * it again within 3 s and then send a heartbeat each second. As long as the default timeout of a heartbeat.
  */
-const START_GRACE = 10_000;
+const GRACE = 10_000;
 
 /**
  * Who is master of each broker set, and who may become it. Changes of one set are made one after the
@@ -104,6 +110,7 @@ export class Controller {
     notStored: 0,
     leaderships: 0,
     refused: { sets: 0, replicas: 0, bytes: 0 },
+    limitedTimeouts: 0,
   };
   readonly #parts: ControllerParts;
   readonly #turns = new TurnByName();
@@ -112,11 +119,15 @@ export class Controller {
   /** The stored sets; `undefined` while another controller leads. */
   #sets: Map<string, BrokerSet> | undefined;
   #bytes = 0;
-  #graceEnds = Infinity;
+  /** Since when the brokers of stored sets could be heard of (monotonic). */
+  #listensSince = -Infinity;
   /** Names of the sets that were there when this controller began to lead. */
   #loaded: ReadonlySet<string> = new Set();
+  /** Names of those whose master has not been heard of since, and of which nobody knows that it is gone. */
+  readonly #unheard = new Set<string>();
   /** Names of the sets for which an election by the controller is in progress. */
   readonly #replacing = new Set<string>();
+  #stopping = false;
 
   constructor(parts: ControllerParts) {
     this.#parts = parts;
@@ -131,7 +142,7 @@ export class Controller {
       scan: () => this.#lost(this.liveness.scan(parts.expire)),
       paused: (millis) => {
         this.liveness.excuse(millis);
-        this.#graceEnds = Math.max(this.#graceEnds, monotonic() + START_GRACE);
+        this.#listensSince = monotonic();
       },
     });
     this.#masters = new ScanTimer({
@@ -148,9 +159,7 @@ export class Controller {
    * @throws {StartupError} when the stored sets can't be read
    */
   async start(): Promise<void> {
-    const { store, monotonic } = this.#parts;
-    this.#graceEnds = monotonic() + START_GRACE;
-    await store.start({
+    await this.#parts.store.start({
       leading: (sets) => this.#lead(sets),
       following: (reason) => this.#follow(reason),
     });
@@ -158,10 +167,16 @@ export class Controller {
     this.#masters.start();
   }
 
-  /** Gives leadership up. Resolves when no change is being stored. */
-  async stop(): Promise<void> {
+  /** From now on no election begins: connections close because this controller stops, not their brokers. */
+  endElections(): void {
+    this.#stopping = true;
     this.#silent.stop();
     this.#masters.stop();
+  }
+
+  /** Gives leadership up. Resolves when no change is being stored. */
+  async stop(): Promise<void> {
+    this.endElections();
     await this.#parts.store.stop();
   }
 
@@ -251,16 +266,18 @@ export class Controller {
   }
 
   /**
-   * Forgets brokers; see {@link applyBrokerId}. Just after the start, refuses to forget those of sets that were
-   * there already: they may be alive, but not have sent a heartbeat yet.
+   * Forgets brokers; see {@link applyBrokerId}. Refuses to forget those of stored sets when this controller has
+   * just begun to lead: they may be alive, but not have sent a heartbeat yet.
    */
   cleanBrokerData(cleaning: Cleaning): Promise<Change> {
     const { brokerName } = cleaning;
     return this.#change(brokerName, (set) => {
       const decision = cleanBrokerData(set, cleaning, this.live);
-      const waits = decision.next !== undefined && this.#isGrace && this.#loaded.has(brokerName);
-      if (!waits) return decision;
-      const seconds = Math.ceil((this.#graceEnds - this.#parts.monotonic()) / 1000);
+      const rest = this.#listensSince + GRACE - this.#parts.monotonic();
+      if (decision.next === undefined || !this.#loaded.has(brokerName) || rest <= 0) {
+        return decision;
+      }
+      const seconds = Math.ceil(rest / 1000);
       const remark =
         `Broker ${brokerName} may be alive: the controller has just started. Try again in ${seconds} s`;
       return { refused: { code: ResponseCode.CONTROLLER_INVALID_CLEAN_BROKER_METADATA, remark } };
@@ -268,7 +285,8 @@ export class Controller {
   }
 
   /**
-   * Elects a master, and tells the living replicas; see {@link applyBrokerId}.
+   * Elects a master, and tells the living replicas; see {@link applyBrokerId}. When this controller has just
+   * begun to lead, a master that it has not heard of yet counts as alive.
    *
    * @param brokerId the broker that asks, or is designated; absent for the controller's own election
    */
@@ -279,9 +297,11 @@ export class Controller {
   ): Promise<Change> {
     const { options, log } = this.#parts;
     const change = await this.#change(brokerName, (set) => {
-      const unclean = options.enableElectUncleanMaster;
-      const request = { designated, unclean, ...(brokerId !== undefined && { brokerId }) };
-      return electMaster(set, request, this.live);
+      if (this.#stopping) throw new NotLeaderError();
+      const masterMayLive = set !== undefined && this.#masterMayLive(set);
+      const unclean = options.enableElectUncleanMaster && !this.#awaitsBrokersOf(brokerName);
+      const asked = brokerId !== undefined && { brokerId };
+      return electMaster(set, { designated, unclean, masterMayLive, ...asked }, this.live);
     });
     const { before, after } = change;
     if (after === undefined || after === before) return change;
@@ -309,12 +329,13 @@ export class Controller {
   }
 
   /** Takes the heartbeat of a replica. */
-  heartbeat(heartbeat: Heartbeat, connection: object | undefined): void {
+  heartbeat(heartbeat: Heartbeat, connection: object): void {
     const { clusterName, brokerName, brokerId } = heartbeat;
     const set = this.sets.get(brokerName);
     // Heartbeats of brokers that are in no set must not displace those of brokers that are in one.
     const always = set?.clusterName === clusterName && set.replicas.has(brokerId);
-    if (this.liveness.heartbeat(heartbeat, connection, always)) return;
+    if (always && set.masterBrokerId === brokerId) this.#unheard.delete(brokerName);
+    if (this.liveness.heartbeat(this.#withinLimits(heartbeat), connection, always)) return;
     this.#parts.log.warn("controller follows too many replicas", {
       broker: brokerName,
       id: brokerId,
@@ -322,17 +343,46 @@ export class Controller {
     });
   }
 
-  /** A connection was closed: its replicas are not alive any more. */
+  /** A connection was closed: its replicas are not alive any more, unless this controller stops. */
   disconnected(connection: object): void {
+    if (this.#stopping) return;
     this.#lost(this.liveness.disconnected(connection));
+  }
+
+  #withinLimits(heartbeat: Heartbeat): Heartbeat {
+    const {
+      controllerMinHeartbeatTimeoutMillis: least,
+      controllerMaxHeartbeatTimeoutMillis: most,
+    } = this.#parts.options;
+    const { brokerName, brokerId, timeout: millis } = heartbeat;
+    const limit = Math.min(most, Math.max(least, millis));
+    if (limit === millis) return heartbeat;
+    this.counters.limitedTimeouts++;
+    if (this.liveness.find(heartbeat, brokerId) === undefined) {
+      this.#parts.log.warn("heartbeat timeout limited", {
+        broker: brokerName,
+        id: brokerId,
+        millis,
+        limit,
+      });
+    }
+    return { ...heartbeat, timeout: limit };
   }
 
   #lead(sets: Map<string, BrokerSet>): void {
     this.#sets = sets;
     this.counters.leaderships++;
     this.#loaded = new Set(sets.keys());
+    this.#listensSince = this.#parts.monotonic();
+    this.#unheard.clear();
     this.#bytes = 0;
-    for (const set of sets.values()) this.#bytes += sizeOf(set);
+    for (const [brokerName, set] of sets) {
+      this.#bytes += sizeOf(set);
+      const { masterBrokerId: id } = set;
+      const unheard = id !== undefined && this.live(set, id) === undefined &&
+        !this.liveness.isClosed(set, id);
+      if (unheard) this.#unheard.add(brokerName);
+    }
     this.#parts.log.info("controller leads", { sets: sets.size });
     this.#replaceDeadMasters();
   }
@@ -355,7 +405,7 @@ export class Controller {
     return this.#turns.run(brokerName, async () => {
       const sets = this.#leading();
       const before = sets.get(brokerName);
-      const { next, refused } = decide(before);
+      const { next, refused } = this.#checkEpochs(brokerName, decide(before));
       const outcome = refused === undefined ? {} : { refused };
       if (next === undefined) return { before, after: before, ...outcome };
       const after = next ?? undefined;
@@ -367,9 +417,18 @@ export class Controller {
       if (this.#leading() !== sets) throw new NotLeaderError();
       if (after === undefined) sets.delete(brokerName);
       else sets.set(brokerName, after);
+      if (after?.masterBrokerId !== before?.masterBrokerId) this.#unheard.delete(brokerName);
       this.#bytes += grown;
       return { before, after, ...outcome };
     });
+  }
+
+  /** Java's brokers can't read an epoch that does not fit an int, and no store would be read again with it. */
+  #checkEpochs(brokerName: string, decision: Decision): Decision {
+    if (decision.next == null || hasValidEpochs(decision.next)) return decision;
+    this.#parts.log.error("epochs of a broker set are used up", { broker: brokerName });
+    const remark = `The epochs of broker set ${brokerName} are used up`;
+    return { refused: { code: ResponseCode.SYSTEM_ERROR, remark } };
   }
 
   async #store(brokerName: string, set: BrokerSet | undefined): Promise<void> {
@@ -415,11 +474,11 @@ export class Controller {
   }
 
   #replaceDeadMasters(): void {
-    if (this.#isGrace) return;
     for (const [brokerName, set] of this.sets) {
       // Elections must not pile up while the store hangs.
       if (this.#replacing.has(brokerName)) continue;
-      if (!this.#masterLives(set) && this.#anyLives(set)) void this.#replace(brokerName);
+      if (this.#masterLives(set) || this.#masterMayLive(set)) continue;
+      if (this.#anyLives(set)) void this.#replace(brokerName);
     }
   }
 
@@ -445,8 +504,20 @@ export class Controller {
     }
   }
 
-  get #isGrace(): boolean {
-    return this.#parts.monotonic() < this.#graceEnds;
+  /** Whether brokers of a stored set may be alive that have not been heard of. */
+  #awaitsBrokersOf(brokerName: string): boolean {
+    return this.#loaded.has(brokerName) &&
+      this.#parts.monotonic() < this.#listensSince + GRACE;
+  }
+
+  /** Whether the master of a stored set may be alive, although it has not been heard of. */
+  #masterMayLive(set: BrokerSet): boolean {
+    if (!this.#unheard.has(set.brokerName)) return false;
+    // Its timeout is not known, but the others of the set are likely to have the same.
+    const timeouts = [...set.replicas.keys()].map((id) =>
+      this.liveness.find(set, id)?.timeout ?? 0
+    );
+    return this.#parts.monotonic() < this.#listensSince + Math.max(GRACE, ...timeouts);
   }
 
   #masterLives(set: BrokerSet): boolean {

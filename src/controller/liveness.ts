@@ -23,11 +23,13 @@ export interface LostReplica {
   readonly by: "close" | "silence";
 }
 
+type SetNames = Pick<BrokerSet, "clusterName" | "brokerName">;
+
 interface Live extends Heartbeat {
   /** When the last heartbeat came (monotonic). */
   readonly heard: number;
-  /** The connection of the last heartbeat; `undefined` when that was closed already. */
-  readonly connection: object | undefined;
+  /** Its newest connection. */
+  readonly connection: object;
 }
 
 /** Dependencies of {@link Liveness}. */
@@ -47,6 +49,11 @@ export class Liveness {
   readonly #live = new Map<string, Live>();
   /** Keys of the entries that a connection carries. */
   readonly #carried = new Map<object, Set<string>>();
+  /** Connections, numbered in the order of their first heartbeats. */
+  readonly #numbers = new WeakMap<object, number>();
+  /** Keys of the replicas whose connection closed, until they are heard of again. The oldest is first. */
+  readonly #closed = new Set<string>();
+  #lastNumber = 0;
   #refused = 0;
 
   constructor(parts: LivenessParts) {
@@ -66,17 +73,24 @@ export class Liveness {
   /**
    * Takes a heartbeat.
    *
-   * @param connection its connection; `undefined` when that is closed
+   * @param connection its connection, which is open
    * @param always whether the replica is followed however many there are
    * @returns whether the replica is followed: not when there are too many
    */
-  heartbeat(heartbeat: Heartbeat, connection: object | undefined, always = false): boolean {
+  heartbeat(heartbeat: Heartbeat, connection: object, always = false): boolean {
     const key = keyOf(heartbeat.clusterName, heartbeat.brokerName, heartbeat.brokerId);
     const known = this.#live.get(key);
     if (known === undefined && !always && this.#live.size >= this.#parts.limit()) {
       this.#refused++;
       return false;
     }
+    const number = this.#numberOf(connection);
+    if (known !== undefined && number < this.#numberOf(known.connection)) {
+      // Sent before the broker connected again: its data are old.
+      this.#live.set(key, { ...known, heard: this.#parts.monotonic() });
+      return true;
+    }
+    this.#closed.delete(key);
     const reconnected = known?.connection !== connection;
     // On one connection they only grow. After a restart the log may be shorter.
     const { epoch, maxOffset } = known === undefined || reconnected || isBeyond(heartbeat, known)
@@ -90,21 +104,31 @@ export class Liveness {
       connection,
     });
     if (reconnected) {
-      this.#uncarry(known?.connection, key);
+      if (known !== undefined) this.#uncarry(known.connection, key);
       this.#carry(connection, key);
     }
     return true;
   }
 
   /** Looks up a living replica. */
-  find({ clusterName, brokerName }: BrokerSet, brokerId: number): Candidate | undefined {
+  find({ clusterName, brokerName }: SetNames, brokerId: number): Heartbeat | undefined {
     return this.#live.get(keyOf(clusterName, brokerName, brokerId));
+  }
+
+  /** Whether the connection of a replica was closed, and it has not been heard of since. */
+  isClosed({ clusterName, brokerName }: SetNames, brokerId: number): boolean {
+    return this.#closed.has(keyOf(clusterName, brokerName, brokerId));
   }
 
   /** A connection was closed. Returns the replicas that are not alive any more. */
   disconnected(connection: object): LostReplica[] {
     const keys = this.#carried.get(connection);
     if (keys === undefined) return [];
+    for (const key of keys) this.#closed.add(key);
+    for (const key of this.#closed) {
+      if (this.#closed.size <= this.#parts.limit()) break;
+      this.#closed.delete(key);
+    }
     return [...keys].map((key) => this.#remove(key, "close")).filter((lost) => lost !== undefined);
   }
 
@@ -122,7 +146,7 @@ export class Liveness {
       const found = this.#remove(key, "silence");
       if (found !== undefined) lost.push(found);
       // A connection can carry several brokers.
-      if (connection !== undefined && !this.#carried.has(connection)) close(connection);
+      if (!this.#carried.has(connection)) close(connection);
     }
     return lost;
   }
@@ -135,6 +159,13 @@ export class Liveness {
     }
   }
 
+  #numberOf(connection: object): number {
+    const known = this.#numbers.get(connection);
+    if (known !== undefined) return known;
+    this.#numbers.set(connection, ++this.#lastNumber);
+    return this.#lastNumber;
+  }
+
   #remove(key: string, by: LostReplica["by"]): LostReplica | undefined {
     const live = this.#live.get(key);
     if (live === undefined) return undefined;
@@ -143,17 +174,16 @@ export class Liveness {
     return { brokerName: live.brokerName, brokerId: live.brokerId, by };
   }
 
-  #carry(connection: object | undefined, key: string): void {
-    if (connection === undefined) return;
+  #carry(connection: object, key: string): void {
     const keys = this.#carried.get(connection);
     if (keys === undefined) this.#carried.set(connection, new Set([key]));
     else keys.add(key);
   }
 
-  #uncarry(connection: object | undefined, key: string): void {
-    const keys = connection && this.#carried.get(connection);
+  #uncarry(connection: object, key: string): void {
+    const keys = this.#carried.get(connection);
     keys?.delete(key);
-    if (connection !== undefined && keys?.size === 0) this.#carried.delete(connection);
+    if (keys?.size === 0) this.#carried.delete(connection);
   }
 }
 

@@ -190,6 +190,8 @@ export interface ElectionRequest {
   readonly designated: boolean;
   /** Whether replicas outside the sync state set may become master, with loss of messages. */
   readonly unclean: boolean;
+  /** The master may be alive, although it has not been heard of: it stays unless another is designated. */
+  readonly masterMayLive?: boolean;
 }
 
 /**
@@ -202,7 +204,7 @@ export interface ElectionRequest {
  */
 export function electMaster(
   set: BrokerSet | undefined,
-  { brokerId, designated, unclean }: ElectionRequest,
+  { brokerId, designated, unclean, masterMayLive = false }: ElectionRequest,
   live: FindLive,
 ): Decision {
   if (set === undefined) {
@@ -221,7 +223,8 @@ export function electMaster(
     );
   }
   const wanted = designated ? brokerId : undefined;
-  const chosen = choose(set, wanted, unclean, live);
+  const stays = masterMayLive && (wanted === undefined || wanted === set.masterBrokerId);
+  const chosen = stays ? set.masterBrokerId : choose(set, wanted, unclean, live);
   if (chosen === set.masterBrokerId && chosen !== undefined) {
     return refused(
       ResponseCode.CONTROLLER_MASTER_STILL_EXIST,

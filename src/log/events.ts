@@ -896,6 +896,19 @@ const CONTROLLER = {
       "The heartbeat of a further broker is ignored, so the broker does not count as alive " +
       "(controllerMaxSets times controllerMaxReplicas).",
   },
+  "heartbeat timeout limited": {
+    levels: ["WARN"],
+    fields: ["broker", "id", "millis", "limit"],
+    meaning: "A broker wants to count as dead after `millis` of silence, and does after `limit` " +
+      "(controllerMinHeartbeatTimeoutMillis, controllerMaxHeartbeatTimeoutMillis).",
+  },
+  "epochs of a broker set are used up": {
+    levels: ["ERROR"],
+    fields: ["broker"],
+    meaning:
+      "Brokers know no epoch above 2147483647, so nothing of the set can change any more. docs/controller.md " +
+      "says how to make it anew.",
+  },
 } as const satisfies Rows;
 
 /** The table, in the order of the documentation. */

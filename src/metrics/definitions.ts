@@ -695,10 +695,20 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
           "or busy (controllerRequestThreadPoolQueueCapacity).",
         {
           labels: ["reason"],
-          read: ofController(({ controller: { counters, liveness }, queue }) =>
-            byLabel("reason", { ...counters.refused, live: liveness.refused, busy: queue.refused })
+          read: ofController(({ controller: { counters, liveness }, queues }) =>
+            byLabel("reason", {
+              ...counters.refused,
+              live: liveness.refused,
+              busy: queues.reads.refused + queues.writes.refused,
+            })
           ),
         },
+      ),
+      counter(
+        "controller_heartbeat_timeouts_limited_total",
+        "Heartbeats whose timeout is below controllerMinHeartbeatTimeoutMillis or above " +
+          "controllerMaxHeartbeatTimeoutMillis.",
+        { read: ofController(({ controller }) => sample(controller.counters.limitedTimeouts)) },
       ),
       counter(
         "controller_notifications_total",

@@ -70,7 +70,7 @@ export interface Sources {
       & Pick<Controller, "leading" | "problem" | "figures" | "counters">
       & { readonly liveness: Pick<Liveness, "size" | "refused"> };
     readonly server: Pick<RemotingServer, "connections">;
-    readonly queue: Pick<RequestQueue, "waiting" | "refused">;
+    readonly queues: Readonly<Record<"reads" | "writes", Pick<RequestQueue, "refused">>>;
     readonly notifier: Pick<BrokerRoleNotifier, "sent" | "failed">;
   };
   access: {

@@ -109,7 +109,9 @@ export function controllerHandlers({ controller, group, log }: ControllerHandler
         "Heart beat with empty brokerId",
       );
     }
-    controller.heartbeat(readHeartbeat(request), peer.closed ? undefined : peer);
+    const heartbeat = readHeartbeat(request);
+    // A closed connection shows nobody alive.
+    if (!peer.closed) controller.heartbeat(heartbeat, peer);
     return { code: ResponseCode.SUCCESS, remark: "Heart beat success" };
   }
 

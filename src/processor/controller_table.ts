@@ -19,13 +19,19 @@ export interface ControllerTableParts extends ControllerHandlersParts {
   administration: Administration;
   /** The port that GET_CONTROLLER_CONFIG reports as listenPort. */
   port(): number;
+  queues: ControllerQueues;
+}
+
+/** The queues of a controller's requests. */
+export interface ControllerQueues {
+  readonly reads: RequestQueue;
   /** Requests that wait for the store. */
-  queue: RequestQueue;
+  readonly writes: RequestQueue;
 }
 
 /** All requests that a controller answers on its port, by code. A code without a row does not compile. */
 export function controllerTable(parts: ControllerTableParts): ReadonlyMap<number, RequestRow> {
-  const { config, administration, port, queue } = parts;
+  const { config, administration, port, queues: { reads, writes } } = parts;
   const controller = controllerHandlers(parts);
   const { update, get } = configHandlers({
     update: (text, from) => administration.updateConfig(text, from, isControllerOption),
@@ -36,14 +42,14 @@ export function controllerTable(parts: ControllerTableParts): ReadonlyMap<number
     CONTROLLER_GET_METADATA_INFO: [undefined, controller.metadata],
     CONTROLLER_GET_REPLICA_INFO: [undefined, controller.replicaInfo],
     CONTROLLER_GET_NEXT_BROKER_ID: [undefined, controller.nextBrokerId],
-    CONTROLLER_GET_SYNC_STATE_DATA: [queue, controller.syncStateData],
-    CONTROLLER_APPLY_BROKER_ID: [queue, controller.applyBrokerId],
-    CONTROLLER_REGISTER_BROKER: [queue, controller.register],
-    CONTROLLER_ALTER_SYNC_STATE_SET: [queue, controller.alterSyncStateSet],
-    CONTROLLER_ELECT_MASTER: [queue, controller.electMaster],
-    CLEAN_BROKER_DATA: [queue, controller.clean],
-    GET_CONTROLLER_CONFIG: [queue, get],
-    UPDATE_CONTROLLER_CONFIG: [queue, update],
+    CONTROLLER_GET_SYNC_STATE_DATA: [reads, controller.syncStateData],
+    CONTROLLER_APPLY_BROKER_ID: [writes, controller.applyBrokerId],
+    CONTROLLER_REGISTER_BROKER: [writes, controller.register],
+    CONTROLLER_ALTER_SYNC_STATE_SET: [writes, controller.alterSyncStateSet],
+    CONTROLLER_ELECT_MASTER: [writes, controller.electMaster],
+    CLEAN_BROKER_DATA: [writes, controller.clean],
+    GET_CONTROLLER_CONFIG: [reads, get],
+    UPDATE_CONTROLLER_CONFIG: [writes, update],
   };
   const table = new Map<number, RequestRow>();
   for (const name of Object.keys(rows) as ControllerRequest[]) {

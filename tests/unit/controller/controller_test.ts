@@ -95,11 +95,19 @@ describe("Controller", () => {
       epoch: 1,
       maxOffset,
       electionPriority: 0,
-    }, connections.get(brokerId));
+    }, connections.get(brokerId) ?? assert.fail());
   }
 
   function close(brokerId: number): void {
     controller.disconnected(connections.get(brokerId) ?? {});
+  }
+
+  /** Lets seconds pass in which some brokers send heartbeats. */
+  async function live(seconds: number, ...beats: (() => void)[]): Promise<void> {
+    for (let i = 0; i < seconds; i++) {
+      for (const each of beats) each();
+      await pass(1000);
+    }
   }
 
   /** Lets time pass, and what begins then come to its end. */
@@ -158,15 +166,73 @@ describe("Controller", () => {
     assert.deepEqual(master(), [1, 3]);
   });
 
-  it("leaves the brokers ten seconds after a start to be heard of", async () => {
+  it("leaves the master ten seconds after a start to be heard of, whoever asks for an election", async () => {
     await start(brokerSet());
-    beat(2, { timeout: 600_000 });
+    beat(2);
     await pass(9000);
+    for (const asking of [2, undefined]) {
+      const { refused } = await controller.electMaster("s", asking, false);
+      assert.equal(refused?.code, ResponseCode.CONTROLLER_MASTER_STILL_EXIST);
+    }
     assert.deepEqual(master(), [1, 1]);
-    beat(1, { timeout: 600_000 });
+    beat(1, { timeout: 60_000 });
     await pass(10_000);
     assert.deepEqual(master(), [1, 1]);
     assert.equal(store.commits.length, 0);
+  });
+
+  it("waits for no master that is seen to close, that another is designated for, or that never was", async () => {
+    const fresh = { masterBrokerId: undefined, masterEpoch: 0, syncStateSet: [] };
+    await start(
+      brokerSet(),
+      brokerSet({ brokerName: "t" }),
+      brokerSet({ brokerName: "u", ...fresh }),
+    );
+    beat(2);
+    beat(1);
+    close(1);
+    await time.runMicrotasks();
+    assert.deepEqual(master(), [2, 2]);
+    beat(3, { brokerName: "t" });
+    await controller.electMaster("t", 3, true);
+    assert.equal(controller.find("t")?.masterBrokerId, 3);
+    await controller.electMaster("u", 2, false);
+    assert.equal(controller.find("u")?.masterBrokerId, 2);
+  });
+
+  it("waits as long for an unheard master as the others of its set want to be waited for", async () => {
+    await start(brokerSet());
+    beat(2, { timeout: 30_000 });
+    await pass(29_000);
+    assert.deepEqual(master(), [1, 1]);
+    await pass(5000);
+    assert.deepEqual(master(), [2, 2]);
+  });
+
+  it("waits for the master after taking over, unless it has seen its connection close", async () => {
+    await start();
+    store.events?.following("another leads");
+    const slaves = ["s", "t"].map((brokerName) => () => beat(2, { brokerName }));
+    beat(1);
+    close(1);
+    await live(20, ...slaves);
+    store.events?.leading(
+      new Map(["s", "t"].map((name) => [name, brokerSet({ brokerName: name })])),
+    );
+    await time.runMicrotasks();
+    assert.deepEqual([master(), controller.find("t")?.masterBrokerId], [[2, 2], 1]);
+    await live(15, ...slaves);
+    assert.equal(controller.find("t")?.masterBrokerId, 2);
+  });
+
+  it("elects nobody out of sync while those in sync may not have been heard of", async () => {
+    options.enableElectUncleanMaster = true;
+    await start(brokerSet({ masterBrokerId: undefined, syncStateSet: [1] }));
+    beat(2, { timeout: 60_000 });
+    await pass(9000);
+    assert.deepEqual(master(), [undefined, 1]);
+    await pass(5000);
+    assert.deepEqual(master(), [2, 2]);
   });
 
   it("forgets no broker that may not have been heard of since the start", async () => {
@@ -193,8 +259,7 @@ describe("Controller", () => {
 
   it("replaces a master that is not heard of after a start", async () => {
     await start(brokerSet());
-    beat(2, { timeout: 600_000 });
-    await pass(15_000);
+    await live(15, () => beat(2));
     assert.deepEqual(master(), [2, 2]);
   });
 
@@ -323,6 +388,76 @@ describe("Controller", () => {
     store.held.reject(new StoreError("the disk does not answer"));
     await time.runMicrotasks();
     assert.equal(store.commits.length, 1);
+  });
+
+  it("finds sets whose master is dead and a replica alive, not those where it is the other way round", async () => {
+    await start(brokerSet(), brokerSet({ brokerName: "t" }));
+    await live(20, () => beat(2), () => beat(1, { brokerName: "t" }));
+    assert.deepEqual([master(), controller.find("t")?.masterBrokerId], [[2, 2], 1]);
+    assert.equal(store.commits.length, 1);
+  });
+
+  it("keeps the timeouts of heartbeats within limits", async () => {
+    await start(brokerSet());
+    beat(1, { timeout: -5 });
+    beat(2, { timeout: 1e18 });
+    beat(3, { timeout: 10_000 });
+    const set = brokerSet();
+    const timeouts = [1, 2, 3].map((id) => controller.liveness.find(set, id)?.timeout);
+    assert.deepEqual(timeouts, [1000, 300_000, 10_000]);
+    for (const id of [1, 2]) beat(id, { timeout: 1e18 });
+    assert.equal(controller.counters.limitedTimeouts, 4);
+    assert.equal(log.namesAt("WARN").length, 2);
+  });
+
+  it("stores no epoch that brokers can't read", async () => {
+    const most = 2_147_483_647;
+    await start(
+      brokerSet({ masterEpoch: most }),
+      brokerSet({ brokerName: "t", syncStateSetEpoch: most }),
+    );
+    for (const brokerName of ["s", "t"]) for (const id of [1, 2, 3]) beat(id, { brokerName });
+    await pass(10_000);
+    for (const brokerName of ["s", "t"]) for (const id of [1, 2, 3]) beat(id, { brokerName });
+    const refusals = [
+      await controller.electMaster("s", 2, true),
+      await controller.electMaster("t", 2, true),
+      await controller.alterSyncStateSet("t", {
+        masterBrokerId: 1,
+        masterEpoch: 1,
+        wanted: [1],
+        syncStateSetEpoch: most,
+      }),
+    ].map(({ refused }) => refused?.code);
+    assert.deepEqual(refusals, Array(3).fill(ResponseCode.SYSTEM_ERROR));
+    close(1);
+    await pass(5000);
+    for (const brokerName of ["s", "t"]) {
+      const change = { brokerName, brokerIds: [1], evenWithMaster: false };
+      const { refused } = await controller.cleanBrokerData(change);
+      assert.equal(refused?.code, ResponseCode.SYSTEM_ERROR);
+    }
+    assert.deepEqual(store.commits, []);
+    assert.ok(log.namesAt("ERROR").includes("epochs of a broker set are used up"));
+  });
+
+  it("begins no election once it stops, whatever closes, falls silent or asks", async () => {
+    await start(brokerSet(), brokerSet({ brokerName: "t" }));
+    for (const id of [1, 2]) beat(id);
+    beat(1, { brokerName: "t", timeout: 1000 });
+    beat(2, { brokerName: "t" });
+    controller.endElections();
+    close(1);
+    await pass(20_000);
+    await assert.rejects(controller.electMaster("s", 2, true), NotLeaderError);
+    assert.deepEqual([master(), store.commits], [[1, 1], []]);
+    // Others are still answered, and see who was alive.
+    const kept = await controller.cleanBrokerData({
+      brokerName: "s",
+      brokerIds: [2],
+      evenWithMaster: false,
+    });
+    assert.match(kept.refused?.remark ?? "", /is still alive/);
   });
 
   it("counts sets, replicas, bytes and what is wrong with them", async () => {

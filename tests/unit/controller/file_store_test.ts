@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "@std/testing/bdd";
-import type { BrokerSet } from "../../../src/controller/broker_set.ts";
+import { type BrokerSet, encodeBrokerSet } from "../../../src/controller/broker_set.ts";
 import { FileStore } from "../../../src/controller/file_store.ts";
 import { NotLeaderError, StoreError } from "../../../src/controller/store.ts";
 import { DurableFile } from "../../../src/durable_file.ts";
@@ -36,6 +36,7 @@ describe("FileStore", () => {
     return { store, sets, leads: () => leads };
   }
 
+  const fileWith = (set: BrokerSet) => `{"format":1,"sets":[${encodeBrokerSet(set)}]}`;
   const named = (brokerName: string, changes: Partial<BrokerSet> = {}) =>
     brokerSet({ brokerName, ...changes });
 
@@ -100,6 +101,10 @@ describe("FileStore", () => {
       '{"format":2,"sets":[]}',
       '{"format":1,"sets":[{"brokerName":"a"}]}',
       `{"format":1,"sets":[${JSON.stringify({ ...brokerSet(), replicas: [] })}]}`,
+      fileWith(brokerSet({ masterEpoch: 0 })),
+      fileWith(brokerSet({ masterBrokerId: undefined, masterEpoch: 0 })),
+      fileWith(brokerSet({ syncStateSetEpoch: 0 })),
+      fileWith(brokerSet({ masterEpoch: 2_147_483_648 })),
     ];
     for (const text of wrong) {
       disk = MemoryDisk.with(PATH, text);

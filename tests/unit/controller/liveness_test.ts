@@ -17,7 +17,7 @@ describe("Liveness", () => {
   });
 
   function beat(
-    connection: object | undefined,
+    connection: object,
     { brokerId = 1, epoch = 1, maxOffset = 0 as number | bigint, timeout = 100 } = {},
   ): void {
     liveness.heartbeat({
@@ -42,6 +42,32 @@ describe("Liveness", () => {
       { brokerName: "s", brokerId: 1, by: "close" },
     ]);
     assert.ok(!alive());
+  });
+
+  it("stays with the newest connection when a heartbeat comes late over an old one", () => {
+    beat(first, { maxOffset: 9 });
+    beat(second, { maxOffset: 5 });
+    now += 90;
+    beat(first, { maxOffset: 9 });
+    assert.equal(liveness.find(set, 1)?.maxOffset, 5);
+    now += 90;
+    assert.deepEqual(liveness.scan(() => {}), []);
+    assert.deepEqual(liveness.disconnected(first), []);
+    assert.ok(alive());
+    assert.equal(liveness.disconnected(second).length, 1);
+  });
+
+  it("remembers whose connection closed until they are heard of again, but not of too many", () => {
+    limit = 2;
+    for (const brokerId of [1, 2, 3]) {
+      const connection = {};
+      beat(connection, { brokerId });
+      liveness.disconnected(connection);
+    }
+    const closed = () => [1, 2, 3].filter((id) => liveness.isClosed(set, id));
+    assert.deepEqual(closed(), [2, 3]);
+    beat(first, { brokerId: 2 });
+    assert.deepEqual(closed(), [3]);
   });
 
   it("finds brokers that are silent for longer than their own timeout", () => {

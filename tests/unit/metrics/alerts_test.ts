@@ -66,6 +66,45 @@ describe("the alerts of a server", () => {
     watch.sample();
   });
 
+  it("show a controller that can't work, and its sets without master or with few in sync", () => {
+    const figures = { sets: 1, replicas: 3, bytes: 1, withoutMaster: 0, fewInSync: 0 };
+    const controller = {
+      leading: true,
+      problem: undefined as string | undefined,
+      figures,
+      counters: {
+        elections: { elected: 0, none: 0 },
+        stored: 0,
+        notStored: 0,
+        leaderships: 1,
+        refused: { sets: 0, replicas: 0, bytes: 0 },
+        limitedTimeouts: 0,
+      },
+      liveness: { size: 3, refused: 0 },
+    };
+    sources.controller = {
+      controller,
+      server: { connections: 3 },
+      queues: { reads: { refused: 0 }, writes: { refused: 0 } },
+      notifier: { sent: 0, failed: 0 },
+    };
+    const ofController = () => names().filter((name) => name.startsWith("NamesrvController"));
+    pass(6);
+    assert.deepEqual(ofController(), []);
+    controller.problem = "no controller leads";
+    pass(2);
+    assert.deepEqual(ofController(), ["NamesrvControllerOut"]);
+    controller.problem = undefined;
+    Object.assign(figures, { withoutMaster: 1, fewInSync: 1 });
+    pass(2);
+    assert.deepEqual(ofController(), ["NamesrvControllerSetWithoutMaster"]);
+    pass(4);
+    assert.deepEqual(
+      ofController().sort(),
+      ["NamesrvControllerFewInSync", "NamesrvControllerSetWithoutMaster"],
+    );
+  });
+
   it("are silent while all is well", () => {
     pass(20, () => answer(10, 1));
     assert.deepEqual(names(), []);
