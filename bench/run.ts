@@ -131,6 +131,7 @@ async function runOwn(): Promise<void> {
           kind,
           machine,
           scenario.tls ? context.tls?.config : undefined,
+          scenario.controller,
         );
         try {
           await measure(scenario, server);

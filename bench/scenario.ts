@@ -35,6 +35,8 @@ export const METRICS = {
   routeP50: { label: "p50 of routes meanwhile", unit: "ms", better: "less" },
   routeP99: { label: "p99 of routes meanwhile", unit: "ms", better: "less" },
   routeMax: { label: "longest", unit: "ms", better: "less" },
+  electedP50: { label: "new master of a set, median", unit: "ms", better: "less" },
+  electedMax: { label: "of the last set", unit: "ms", better: "less" },
   heartbeatCpu: { label: "CPU", unit: "%", better: "less" },
   kbEach: { label: "memory a connection", unit: "KB", better: "less" },
   stormCpuMs: { label: "CPU", unit: "ms", better: "less" },
@@ -87,6 +89,8 @@ export interface Scenario {
   long?: boolean;
   /** Needs a server with the certificate of {@linkcode Context.tls}. */
   tls?: boolean;
+  /** Needs a server that hosts a controller. */
+  controller?: boolean;
   run(server: Server, context: Context): Promise<Sample>;
 }
 

@@ -1,5 +1,6 @@
 /** The scenarios, one entry each, and how each is measured on one running server. */
 import { broker, Client, heartbeat, topicNames } from "./brokers.ts";
+import { controller } from "./controller.ts";
 import { Code, encodeRequest } from "./frames.ts";
 import { growth } from "./growth.ts";
 import type { LoadOptions, LoadResult } from "./load.ts";
@@ -129,6 +130,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   ...tlsScenarios(SMALL_CLUSTER_TOPICS),
   ...STORMS,
+  controller,
   growth,
 ];
 

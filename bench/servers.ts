@@ -52,6 +52,8 @@ export class Server {
     readonly firstAnswerMs: number,
     /** HTTP port of our server; undefined for the others. */
     readonly httpPort: number | undefined,
+    /** Port of its controller; undefined when it hosts none. */
+    readonly controllerPort: number | undefined,
   ) {
     this.#process = process;
     this.#home = home;
@@ -65,16 +67,31 @@ export class Server {
   /**
    * Starts a server on a free port, with its own home folder, and waits for its first response.
    * @param config a file of properties for it; of tls.* alone for the reference
+   * @param controller whether it hosts a controller
    * @throws {Error} with its output, when it ends or does not respond within a minute
    */
-  static async start(kind: ServerKind, machine: Machine, config?: string): Promise<Server> {
+  static async start(
+    kind: ServerKind,
+    machine: Machine,
+    config?: string,
+    controller = false,
+  ): Promise<Server> {
     const home = await Deno.makeTempDir({ prefix: "namesrv-bench-" });
     const port = freePort();
     // Another checkout may predate this option.
     const httpPort = kind.startsWith("ours") && machine.project === undefined
       ? freePort()
       : undefined;
-    const command = await commandOf(kind, machine, port, home, config, httpPort);
+    const controllerPort = controller ? freePort() : undefined;
+    const command = await commandOf({
+      kind,
+      machine,
+      port,
+      home,
+      config,
+      httpPort,
+      controllerPort,
+    });
     const pinned = machine.serverCpus ? ["taskset", "-c", machine.serverCpus, ...command] : command;
     // In a home of its own it would find no cache, and compile the program anew.
     const { denoDir } = JSON.parse(await output(Deno.execPath(), ["info", "--json"]));
@@ -95,7 +112,8 @@ export class Server {
     process.status.then(() => ended = true);
     while (performance.now() - started < START_LIMIT_MS && !ended) {
       if (await answers(port)) {
-        return new Server(kind, port, process, home, performance.now() - started, httpPort);
+        const firstAnswerMs = performance.now() - started;
+        return new Server(kind, port, process, home, firstAnswerMs, httpPort, controllerPort);
       }
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
@@ -189,13 +207,17 @@ export function runHelper(
 }
 
 async function commandOf(
-  kind: ServerKind,
-  machine: Machine,
-  port: number,
-  home: string,
-  config: string | undefined,
-  httpPort: number | undefined,
+  { kind, machine, port, home, config, httpPort, controllerPort }: {
+    kind: ServerKind;
+    machine: Machine;
+    port: number;
+    home: string;
+    config: string | undefined;
+    httpPort: number | undefined;
+    controllerPort: number | undefined;
+  },
 ): Promise<string[]> {
+  const controller = controllerPort === undefined ? "" : controllerOptions(home, controllerPort);
   const bare = (transport: string) =>
     denoRun(["--allow-net"], `${HERE}bare.ts`, [transport, String(port), CANNED_BODY_BYTES]);
   switch (kind) {
@@ -216,13 +238,16 @@ async function commandOf(
       const [, ...args] = String(tasks.start.command).replaceAll("'", "").split(" ");
       const file = `${home}/bench.properties`;
       const given = config === undefined ? "" : await Deno.readTextFile(config);
-      await Deno.writeTextFile(file, kind === "ours" ? given : `${given}\ntransport=node\n`);
+      await Deno.writeTextFile(
+        file,
+        given + controller + (kind === "ours" ? "" : "\ntransport=node\n"),
+      );
       const http = httpPort === undefined ? [] : ["--httpPort", String(httpPort)];
       return [Deno.execPath(), ...args, "-c", file, "--listenPort", String(port), ...http];
     }
     case "reference": {
       const configuration = `${home}/namesrv.properties`;
-      await Deno.writeTextFile(configuration, `listenPort=${port}\n`);
+      await Deno.writeTextFile(configuration, `listenPort=${port}\n${controller}`);
       return [
         "java",
         "-server",
@@ -240,6 +265,18 @@ async function commandOf(
       ];
     }
   }
+}
+
+/** The options of a controller that is alone: the same for ours and for the reference. */
+function controllerOptions(home: string, port: number): string {
+  return `
+enableControllerInNamesrv=true
+controllerDLegerGroup=bench
+controllerDLegerPeers=n0-127.0.0.1:${port}
+controllerDLegerSelfId=n0
+controllerStorePath=${home}/controller
+mappedFileSize=16777216
+`;
 }
 
 /** The value of one of our metrics without labels. */
