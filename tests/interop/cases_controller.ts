@@ -11,89 +11,18 @@ import {
   type NameServer,
 } from "./cluster.ts";
 import { Command } from "./command.ts";
-import { member, Observer } from "./observer.ts";
+import { isMasterInRoute, NAME, startBroker } from "./controlled_brokers.ts";
+import { ControllerObserver, type SetState, SOON_MS } from "./controller_observer.ts";
 import { freePort, type Process } from "./processes.ts";
 import { client, type Cluster, lines, withCluster } from "./setup.ts";
 import { check, eventually, sleep, type Suite } from "./suite.ts";
-import { RequestCode } from "../../src/protocol/codes.ts";
 
-const NAME = "broker-c";
 const TOPIC = "ControllerTopic";
-/** Brokers take seconds to start, and a controller to notice silence; this allows for a busy machine. */
-const SOON_MS = 120_000;
 const SOME = 20;
 /** How long a controller that has started waits for brokers to be heard of. */
 const GRACE_MS = 10_000;
 /** Time between two scans for masters that are not alive, shorter than the default. */
 const SCAN_MS = 1_000;
-
-/** The state of a broker set, as its controller tells it. */
-interface SetState {
-  readonly master: number | undefined;
-  readonly epoch: number;
-  readonly inSync: string;
-  readonly alive: string;
-}
-
-/** Asks a controller over one connection for each question. */
-class ControllerObserver {
-  readonly #observer: Observer;
-
-  constructor(readonly address: string) {
-    this.#observer = new Observer(address);
-  }
-
-  async state(): Promise<SetState> {
-    const table = member(
-      await this.#observer.body({
-        code: RequestCode.CONTROLLER_GET_SYNC_STATE_DATA,
-        body: JSON.stringify([NAME]),
-      }),
-      "replicasInfoTable",
-    );
-    const set = table instanceof Map ? table.get(NAME) : undefined;
-    check(set !== undefined, "the controller does not know the set");
-    const list = (name: string, which: (replica: unknown) => boolean) => {
-      const replicas = member(set, name);
-      return Array.isArray(replicas)
-        ? replicas.filter(which).map((it) => Number(member(it, "brokerId")))
-        : [];
-    };
-    const isAlive = (replica: unknown) => member(replica as never, "alive") === true;
-    const alive = [...list("inSyncReplicas", isAlive), ...list("notInSyncReplicas", isAlive)];
-    const master = member(set, "masterBrokerId");
-    return {
-      master: master === undefined ? undefined : Number(master),
-      epoch: Number(member(set, "masterEpoch")),
-      inSync: list("inSyncReplicas", () => true).sort().join(","),
-      alive: alive.sort().join(","),
-    };
-  }
-
-  /** Waits until a state is as it should be. */
-  async until(what: string, holds: (state: SetState) => boolean, ms = SOON_MS): Promise<SetState> {
-    const { value } = await eventually(ms, async () => {
-      const state = await this.state().catch((error) => {
-        // The Java controller opens its port a while after the name server's.
-        check(!(error instanceof Deno.errors.ConnectionRefused), "the controller does not listen");
-        throw error;
-      });
-      check(holds(state), `${what}: ${JSON.stringify(state)}`);
-      return state;
-    });
-    return value;
-  }
-
-  /** Milliseconds until another than this one is the master. */
-  async replaced(master: number): Promise<number> {
-    const start = performance.now();
-    while ((await this.state()).master === master) {
-      check(performance.now() - start < SOON_MS, `${master} is still the master`);
-      await sleep(5);
-    }
-    return Math.round(performance.now() - start);
-  }
-}
 
 /** Options of a name server with a controller. */
 async function controllerConfig(kind: Kind, port: number): Promise<Record<string, string>> {
@@ -123,32 +52,12 @@ export async function controllerCases(
   });
 }
 
-/** Starts a broker in controller mode. */
-async function startBroker(
-  { launcher, version, nameServer }: Cluster,
-  controller: string,
-): Promise<Broker> {
-  return await launcher.broker({
-    version,
-    namesrv: nameServer.address,
-    name: NAME,
-    config: {
-      enableControllerMode: "true",
-      controllerAddr: controller,
-      allAckInSyncStateSet: "true",
-      // Brokers find the controller, their master and the way back into the set sooner than with the defaults.
-      syncControllerMetadataPeriod: "1000",
-      syncBrokerMetadataPeriod: "1000",
-      checkSyncStateSetPeriod: "2000",
-    },
-  });
-}
-
 /** Starts three brokers, one after the other: the first is the first master. */
 async function startThree(cluster: Cluster, controller: ControllerObserver): Promise<Broker[]> {
   const brokers: Broker[] = [];
+  const namesrv = cluster.nameServer.address;
   for (const inSync of ["1", "1,2", "1,2,3"]) {
-    brokers.push(await startBroker(cluster, controller.address));
+    brokers.push(await startBroker(cluster, namesrv, { controllerAddr: controller.leader }));
     await controller.until(`${inSync} in sync`, (state) => state.inSync === inSync);
   }
   return brokers;
@@ -167,19 +76,6 @@ async function unchanged(controller: ControllerObserver, before: SetState): Prom
   same(await controller.until("all alive", ({ alive }) => alive === "1,2,3"), before.inSync);
 }
 
-/** Waits until the route has this broker as the master. */
-async function isMasterInRoute(cluster: Cluster, broker: Broker | undefined): Promise<number> {
-  const { after } = await eventually(SOON_MS, async () => {
-    const addresses = (await cluster.observer.brokers()).get(NAME);
-    const master = addresses?.get("0");
-    check(
-      master === broker?.address,
-      `the master in the route is ${master}, not ${broker?.address}`,
-    );
-  });
-  return after;
-}
-
 class Life {
   readonly #cluster: Cluster;
   readonly #config: Record<string, string>;
@@ -189,7 +85,7 @@ class Life {
   constructor(cluster: Cluster, config: Record<string, string>, controller: string) {
     this.#cluster = cluster;
     this.#config = config;
-    this.#controller = new ControllerObserver(controller);
+    this.#controller = new ControllerObserver(NAME, [controller]);
   }
 
   async run(): Promise<void> {
@@ -198,7 +94,7 @@ class Life {
       this.#brokers = await startThree(cluster, this.#controller);
       const { master, epoch } = await this.#controller.state();
       check(master === 1 && epoch === 1, `master ${master} in epoch ${epoch}`);
-      await isMasterInRoute(cluster, this.#brokers[0]);
+      await isMasterInRoute(cluster.observer, this.#brokers[0]);
     });
     if (!isUp) return;
     await this.#adminReads();
@@ -245,12 +141,12 @@ class Life {
 
   async #adminReads(): Promise<void> {
     const { admin } = this.#cluster;
-    const at = ["-a", this.#controller.address];
+    const at = ["-a", this.#controller.leader];
     await this.#cluster.case("mqadmin reads and changes the controller", async () => {
       const metadata = await admin.run("getControllerMetaData", ...at);
       check(
         metadata.includes("#ControllerLeaderId\tn0") &&
-          metadata.includes(`#ControllerLeaderAddress\t${this.#controller.address}`),
+          metadata.includes(`#ControllerLeaderAddress\t${this.#controller.leader}`),
         metadata,
       );
       const state = await admin.run("getSyncStateSet", ...at, "-b", NAME);
@@ -284,7 +180,7 @@ class Life {
       const replaced = await controller.replaced(1);
       const { master = 0, epoch } = await controller.state();
       check(epoch === before.epoch + 1, `epoch ${before.epoch}, then ${epoch}`);
-      const shown = await isMasterInRoute(this.#cluster, this.#broker(master));
+      const shown = await isMasterInRoute(this.#cluster.observer, this.#broker(master));
       await goOn();
       return `new master after ${replaced} ms, in the route after another ${shown}`;
     });
@@ -306,7 +202,7 @@ class Life {
       try {
         const replaced = await controller.replaced(master);
         const { master: now = 0 } = await controller.state();
-        await isMasterInRoute(this.#cluster, this.#broker(now));
+        await isMasterInRoute(this.#cluster.observer, this.#broker(now));
         await goOn();
         old.process.freeze(false);
         const after = await this.#allInSync();
@@ -324,7 +220,7 @@ class Life {
     const controller = this.#controller;
     const elect = (
       id: number,
-    ) => ["-a", controller.address, "-b", `${id}`, "-bn", NAME, "-c", CLUSTER];
+    ) => ["-a", controller.leader, "-b", `${id}`, "-bn", NAME, "-c", CLUSTER];
     await this.#cluster.case("electMaster by mqadmin", async () => {
       const { master = 0, epoch } = await controller.state();
       const next = master === 1 ? 2 : 1;
@@ -333,7 +229,7 @@ class Life {
       check(output.includes(NAME), output);
       const after = await controller.until("elected", (state) => state.master === next);
       check(after.epoch === epoch + 1, `epoch ${after.epoch} after ${epoch}`);
-      await isMasterInRoute(this.#cluster, this.#broker(next));
+      await isMasterInRoute(this.#cluster.observer, this.#broker(next));
       const { inSync } = await controller.until(
         "a slave in sync",
         (state) => state.inSync.split(",").length > 1,
@@ -372,7 +268,7 @@ class Life {
     const { admin } = this.#cluster;
     const controller = this.#controller;
     const clean = (...args: string[]) =>
-      admin.attempt("cleanBrokerMetadata", "-a", controller.address, "-bn", NAME, ...args);
+      admin.attempt("cleanBrokerMetadata", "-a", controller.leader, "-bn", NAME, ...args);
     await this.#cluster.case("graceful stop of a slave, and cleanBrokerMetadata", async () => {
       const { master = 0, epoch } = await controller.state();
       const slave = [1, 2, 3].find((id) => id !== master) ?? 0;
@@ -410,25 +306,25 @@ export async function controllerImport(
   const config = await controllerConfig("reference", port);
   const reference = launcher.withKind("reference");
   await withCluster(suite, reference, version, "controller import", config, async (cluster) => {
-    const controller = new ControllerObserver(`127.0.0.1:${port}`);
+    const controller = new ControllerObserver(NAME, [`127.0.0.1:${port}`]);
     const command = await Command.of(cluster);
     let brokers: Broker[] = [];
     const isUp = await cluster.case("brokers run with the reference", async () => {
       brokers = await startThree(cluster, controller);
       await cluster.admin.run("updateTopic", "-c", CLUSTER, "-t", TOPIC, "-r", "2", "-w", "2");
-      await sets(cluster, command, controller.address);
+      await sets(cluster, command, controller.leader);
     });
     if (!isUp) return;
     await cluster.case("controller import, then ours in its place: the brokers go on", async () => {
       const before = await controller.until("all in sync", ({ inSync }) => inSync === "1,2,3");
-      const ours = await moveIn(cluster, command, config, controller.address);
+      const ours = await moveIn(cluster, command, config, controller.leader);
       await unchanged(controller, before);
       brokers[0]?.process.kill();
       await controller.replaced(1);
       const { master = 0, epoch } = await controller.state();
       check(epoch === before.epoch + 1, `epoch ${epoch}`);
-      await isMasterInRoute({ ...cluster, nameServer: ours }, brokers[master - 1]);
-      await sets(cluster, command, controller.address);
+      await isMasterInRoute(cluster.observer, brokers[master - 1]);
+      await sets(cluster, command, controller.leader);
       const work = { topic: TOPIC, group: "import-producers", count: 10 };
       const sent = await lines(client({ ...cluster, nameServer: ours }, "produce", work), "SENT");
       check(sent.length === 10, `${sent.length} messages were sent`);
