@@ -36,6 +36,15 @@ export async function receivesAll(consumer: Process, sent: readonly string[]): P
   await finish(consumer, "GOT");
 }
 
+/** Waits until a number of further messages was sent. */
+export async function sendingGoesOn(producer: Process, least: number): Promise<void> {
+  const before = (await saidBy(producer, "SENT")).length;
+  await eventually(120_000, async () => {
+    const more = (await saidBy(producer, "SENT")).length - before;
+    check(more >= least, `${more} were sent`);
+  });
+}
+
 /** Waits until a number of further messages was sent and received. */
 export async function messagesGoOn(
   producer: Process,

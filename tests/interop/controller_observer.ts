@@ -8,7 +8,7 @@ import { member, Observer, SUCCESS } from "./observer.ts";
 import { check, eventually, Failure, sleep } from "./suite.ts";
 
 /** Brokers take seconds to start, and a controller to notice silence; this allows for a busy machine. */
-export const SOON_MS = 120_000;
+export const SOON_MS = 180_000;
 
 /** The state of a broker set, as its controller tells it. */
 export interface SetState {

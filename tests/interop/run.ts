@@ -19,6 +19,7 @@ import { certifiedCluster, signedCluster } from "./cases_access.ts";
 import { authenticatedBrokers } from "./cases_access_brokers.ts";
 import { migration } from "./cases_access_migration.ts";
 import { controllerCases, controllerImport } from "./cases_controller.ts";
+import { controllersInEtcd } from "./cases_controller_etcd.ts";
 import { kvInEtcd } from "./cases_etcd.ts";
 import { gracefulEnd } from "./cases_graceful.ts";
 import { consolePages } from "./cases_console.ts";
@@ -175,6 +176,7 @@ function groupsOf(launcher: Launcher, only: string): Group[] {
     of("console", ours, consolePages);
     of("controller", started, controllerCases);
     of("controller import", ours, controllerImport);
+    of("controller in etcd", ours, controllersInEtcd);
     of("access, signed", ours, signedCluster);
     of("access, authenticated", ours, authenticatedBrokers);
     of("access, migration", ours, migration);
