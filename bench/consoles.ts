@@ -7,10 +7,12 @@
  *       bench/consoles.ts [--rounds N] [--seconds N] [--rate N] [--consoles N] [--typing]
  *
  * A console does what the browser's does: one stream of changes, and the overview and the history every five
- * seconds. One of them, or all with `--typing`, also searches topics, four keys a second.
+ * seconds. One of them, or all with `--typing`, also searches topics, four keys a second. They run on the
+ * generator's CPU, while that is idle: browsers take no CPU from a server or from its clients.
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { broker, Client, registration, registrationBody, topicNames } from "./brokers.ts";
+import type { ConsoleOptions } from "./consoles_load.ts";
 import type { LoadOptions, LoadResult } from "./load.ts";
 import { type Machine, runHelper, Server } from "./servers.ts";
 
@@ -19,9 +21,8 @@ const BROKERS = 300;
 /** Brokers that have the same topics. */
 const GROUP = 2;
 const TIMESTAMP = 1_700_000_000_000;
-const POLL_MS = 5000;
-const KEY_MS = 250;
-const TYPED = "BenchTopic0004";
+/** Of the consoles, around those of the load. */
+const MARGIN_SECONDS = 1.5;
 
 const flags = parseArgs(Deno.args, {
   string: ["rounds", "seconds", "rate", "consoles"],
@@ -30,60 +31,6 @@ const flags = parseArgs(Deno.args, {
 const consoles = Number(flags.consoles ?? 10);
 const names = topicNames(TOPICS);
 const machine: Machine = { serverCpus: "0", loadCpu: "1", heap: "1g" };
-
-/** Milliseconds of each kind of request. */
-const took = new Map<string, number[]>();
-
-async function timed(what: string, httpPort: number, ...paths: string[]): Promise<void> {
-  const begin = performance.now();
-  for (const path of paths) {
-    const response = await fetch(`http://127.0.0.1:${httpPort}${path}`);
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`);
-  }
-  const times = took.get(what) ?? [];
-  times.push(performance.now() - begin);
-  took.set(what, times);
-}
-
-/** The requests of a console's first page. */
-async function firstPage(httpPort: number): Promise<void> {
-  const page = await (await fetch(`http://127.0.0.1:${httpPort}/console/`)).text();
-  const files = Array.from(page.matchAll(/(?:src|href)="([^"]+)"/g), ([, file = ""]) => file);
-  await timed(
-    "first page",
-    httpPort,
-    "/console/",
-    ...files.map((file) => new URL(file, "http://x/console/").pathname),
-    "/api/v1/session",
-    "/api/v1/overview",
-    "/api/v1/history",
-  );
-}
-
-/** Looks until it is aborted; rejects when a request fails. */
-async function openConsole(
-  httpPort: number,
-  signal: AbortSignal,
-  types: boolean,
-): Promise<void> {
-  const stream = await fetch(`http://127.0.0.1:${httpPort}/api/v1/watch`, { signal });
-  const reading = stream.body!.pipeTo(new WritableStream(), { signal }).catch(() => {});
-  let key = 0;
-  let polled = -Infinity;
-  while (!signal.aborted) {
-    if (performance.now() - polled >= POLL_MS) {
-      polled = performance.now();
-      await timed("poll", httpPort, "/api/v1/overview", "/api/v1/history");
-    }
-    if (types) {
-      const search = TYPED.slice(0, 1 + key++ % TYPED.length);
-      await timed("key", httpPort, `/api/v1/topics?limit=50&search=${search}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, KEY_MS));
-  }
-  await reading;
-}
 
 async function register(server: Server): Promise<Client> {
   const client = await Client.connect(server.port);
@@ -117,23 +64,28 @@ try {
   };
   const measure = async (): Promise<LoadResult> =>
     JSON.parse(await runHelper(machine, ["--allow-ffi"], "load.ts", [JSON.stringify(load)]));
+  const took = new Map<string, number[]>();
+  const look = async (count: number, seconds: number): Promise<void> => {
+    const typing = flags.typing ? count : Math.min(1, count);
+    const opened: ConsoleOptions = { httpPort, consoles: count, typing, seconds };
+    const args = [JSON.stringify(opened)];
+    const idle = { ...machine, idle: true };
+    const times: Record<string, number[]> = JSON.parse(
+      await runHelper(idle, ["--allow-net=127.0.0.1"], "consoles_load.ts", args),
+    );
+    for (const [what, list] of Object.entries(times)) {
+      took.set(what, [...took.get(what) ?? [], ...list]);
+    }
+  };
   await measure();
-  await firstPage(httpPort);
+  await look(1, 1);
   took.clear();
   const rounds: { alone: LoadResult; looked: LoadResult; again: LoadResult }[] = [];
   for (let i = 0; i < Number(flags.rounds ?? 5); i++) {
     const alone = await measure();
-    const controller = new AbortController();
-    const looking = Promise.all(
-      Array.from(
-        { length: consoles },
-        (_, i) => openConsole(httpPort, controller.signal, i === 0 || flags.typing),
-      ),
-    );
-    const measuring = measure();
-    await firstPage(httpPort);
-    const looked = await measuring;
-    controller.abort();
+    const looking = look(consoles, load.seconds + 2 * MARGIN_SECONDS);
+    await new Promise((resolve) => setTimeout(resolve, MARGIN_SECONDS * 1000));
+    const looked = await measure();
     await looking;
     rounds.push({ alone, looked, again: await measure() });
   }

@@ -21,6 +21,8 @@ export interface Machine {
   /** CPU lists for taskset; undefined: nothing is pinned. */
   serverCpus?: string;
   loadCpu?: string;
+  /** Whether helpers run only while nobody else wants their CPU. */
+  idle?: boolean;
   /** Folder of the reference's jars; undefined if this machine has no reference. */
   referenceJars?: string;
   /** `-Xms` and `-Xmx` of the reference. */
@@ -202,7 +204,8 @@ export function runHelper(
   args: string[],
 ): Promise<string> {
   const command = denoRun(permissions, `${HERE}${program}`, args);
-  const pinned = machine.loadCpu ? ["taskset", "-c", machine.loadCpu, ...command] : command;
+  const polite = machine.idle ? ["chrt", "--idle", "0", ...command] : command;
+  const pinned = machine.loadCpu ? ["taskset", "-c", machine.loadCpu, ...polite] : polite;
   return output(pinned[0]!, pinned.slice(1));
 }
 

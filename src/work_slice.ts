@@ -9,6 +9,8 @@ export class WorkSlice {
   readonly #nextTurn: (task: () => void) => void;
   readonly #now: () => number;
   #spent = 0;
+  /** Of the piece of work that was counted last. */
+  #lastSpan = 0;
   #lastEnd = -Infinity;
   #waiting: (() => void)[] = [];
   #turnRequested = false;
@@ -51,7 +53,8 @@ export class WorkSlice {
   #count(start: number): void {
     const end = this.#now();
     if (start - this.#lastEnd > LENGTH) this.#spent = 0;
-    this.#spent += end - start;
+    this.#lastSpan = end - start;
+    this.#spent += this.#lastSpan;
     this.#lastEnd = end;
   }
 
@@ -75,13 +78,17 @@ export class WorkSlice {
   /**
    * Runs a generator to its end, and lets the network have a turn whenever the slice is over.
    *
+   * @param most milliseconds after which it has a turn even if the slice has time left
    * @returns what the generator returns
    */
-  async drive<T>(steps: Iterator<void, T>): Promise<T> {
-    for (;;) {
+  async drive<T>(steps: Iterator<void, T>, most = Infinity): Promise<T> {
+    for (let used = 0;;) {
       const step = this.run(() => steps.next());
       if (step.done) return step.value;
-      if (this.over) await this.turn();
+      used += this.#lastSpan;
+      if (!this.over && used < most) continue;
+      await this.turn();
+      used = 0;
     }
   }
 

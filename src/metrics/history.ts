@@ -42,6 +42,8 @@ export class History {
   /** Heap in use and resident memory of each sample. */
   readonly #memory: (readonly [heapUsed: number, rss: number])[] = [];
   #end: number;
+  /** Collected when somebody looks, and good until the next sample. */
+  #view: HistoryView | undefined;
 
   /**
    * @param parts.now milliseconds since the epoch
@@ -65,6 +67,7 @@ export class History {
     const first = this.#counters.size === 0;
     this.#counters.add(this.#monotonic() / 1000, [busy, ...byLatency]);
     this.#end = this.#now();
+    this.#view = undefined;
     // The first one is only what the second is compared with.
     if (first) return;
     const { heapUsed, resident } = runtime.memory();
@@ -72,8 +75,12 @@ export class History {
     this.#memory.push([heapUsed, resident]);
   }
 
-  /** The samples of the last 15 minutes. */
+  /** The samples of the last 15 minutes. The same object until there is another sample. */
   view(): HistoryView {
+    return this.#view ??= this.#collect();
+  }
+
+  #collect(): HistoryView {
     const growths = this.#memory.map((_, i) => {
       const before = this.#memory.length - 1 - i;
       const { seconds, by: [busy = 0, ...latencies] } = this.#counters.growth(before + 1, before);

@@ -96,6 +96,23 @@ describe("WorkSlice", () => {
     assert.equal(world.turns.length, 0);
   });
 
+  it("lets the network have a turn earlier where that is asked for", async () => {
+    const world = new World();
+    const steps = function* () {
+      for (let i = 0; i < 6; i++) {
+        world.now += 0.25;
+        yield;
+      }
+    };
+    const driven = world.slice.drive(steps(), 0.5);
+    for (let turns = 0; turns < 3; turns++) {
+      assert.deepEqual([world.now, world.turns.length], [0.5 * (turns + 1), 1]);
+      await world.turn();
+    }
+    await driven;
+    assert.equal(world.turns.length, 0);
+  });
+
   it("counts work that throws", () => {
     const world = new World();
     assert.throws(() =>

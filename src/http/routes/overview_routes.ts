@@ -1,13 +1,13 @@
 import type { Members } from "../../group/members.ts";
 import type { AlertWatch } from "../../metrics/alert_watch.ts";
-import type { History } from "../../metrics/history.ts";
+import type { History, HistoryView } from "../../metrics/history.ts";
 import type { Runtime } from "../../metrics/sources.ts";
 import { type BrokerRole, roleOf } from "../../route/broker_role.ts";
 import type { RouteAnswerOptions } from "../../route/route_answers.ts";
 import type { RouteView } from "../../route/route_view.ts";
 import type { TableLimits } from "../../route/table_limits.ts";
 import type { WorkSlice } from "../../work_slice.ts";
-import { json } from "../server/answer.ts";
+import { answer, json } from "../server/answer.ts";
 import type { Route, RouteRequest } from "../server/router.ts";
 import { type Check, isReady } from "./health_routes.ts";
 
@@ -49,6 +49,7 @@ export function overviewRoutes(
 ): Route[] {
   let counts: Promise<Record<BrokerRole, number>> | undefined;
   let goodUntil = -Infinity;
+  let encoded: { readonly view: HistoryView; readonly bytes: Uint8Array<ArrayBuffer> } | undefined;
   return [
     { path: "/api/v1/overview", permission: "cluster:read", answer: overview },
     { path: "/api/v1/history", permission: "cluster:read", answer: history },
@@ -92,9 +93,14 @@ export function overviewRoutes(
     });
   }
 
+  /** Pages that ask between two samples share one text. */
   function history(): Response {
-    const { end, ...view } = parts.history.view();
-    return json({ ...view, end: new Date(end).toISOString() });
+    const view = parts.history.view();
+    if (encoded?.view !== view) {
+      const text = JSON.stringify({ ...view, end: new Date(view.end).toISOString() });
+      encoded = { view, bytes: new TextEncoder().encode(text) };
+    }
+    return answer(encoded.bytes, "application/json");
   }
 
   /** Pages that ask at the same time share one count. */

@@ -44,6 +44,17 @@ describe("History", () => {
     assert.deepEqual(history.view().requests, []);
   });
 
+  it("is collected once for all who look between two samples", () => {
+    sampleAfter(0);
+    answer(10, 0);
+    sampleAfter(5);
+    const view = history.view();
+    answer(10, 0);
+    assert.equal(history.view(), view);
+    sampleAfter(5);
+    assert.deepEqual(history.view().requests, [2, 2]);
+  });
+
   it("shows rates, latencies and memory of each interval", () => {
     answer(1000, 0);
     history.sample();
