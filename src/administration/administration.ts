@@ -1,10 +1,9 @@
-import { ConfigFileError } from "../config/errors.ts";
-import type { ConfigChange, LiveConfig } from "../config/live_config.ts";
-import type { OptionName } from "../config/options.ts";
+import { ConfigConflictError, ConfigFileError } from "../config/errors.ts";
+import type { ConfigChange, LiveConfig, UpdateOptions } from "../config/live_config.ts";
 import { DurableFileError } from "../durable_file.ts";
 import { errorMessage } from "../error_message.ts";
-import { KvConfigError } from "../kv/kv_config.ts";
-import type { KvStore } from "../kv/kv_store.ts";
+import { KvConfigError, KvConflictError } from "../kv/kv_config.ts";
+import type { KvCondition, KvStore } from "../kv/kv_store.ts";
 import type { Log, PeerFields } from "../log/log.ts";
 import type { RouteInfoManager } from "../route/route_info_manager.ts";
 import type { RouteView } from "../route/route_view.ts";
@@ -14,10 +13,15 @@ export class ChangeError extends Error {
   override name = "ChangeError";
 
   /**
-   * @param kind `refused`: it is not allowed; `failed`: this server can't make it now
+   * @param kind `refused`: it is not allowed; `conflict`: its condition does not hold; `failed`: this server
+   *   can't make it now
    * @param cause the owner's error, when there is one
    */
-  constructor(readonly kind: "refused" | "failed", message: string, cause?: unknown) {
+  constructor(
+    readonly kind: "refused" | "conflict" | "failed",
+    message: string,
+    cause?: unknown,
+  ) {
     super(message, { cause });
   }
 }
@@ -54,13 +58,14 @@ export class Administration {
   /**
    * Sets a KV value. Resolves when it is safe, to the value that readers saw before.
    *
-   * @throws {ChangeError} when a limit forbids it, or the disk or etcd fails
+   * @throws {ChangeError} when a limit or the condition forbids it, or the disk or etcd fails
    */
   async putKv(
     namespace: string,
     key: string,
     value: string,
     from: PeerFields,
+    condition?: KvCondition,
   ): Promise<string | undefined> {
     // A null key once kept brokers from starting. The reference lets the name "null" through.
     if (namespace === "null" || key === "null") {
@@ -68,19 +73,24 @@ export class Administration {
     }
     const { kv } = this.#parts;
     const before = kv.get(namespace, key);
-    await this.#kvChange(kv.put(namespace, key, value, from));
+    await this.#kvChange(kv.put(namespace, key, value, from, condition));
     return before;
   }
 
   /**
    * Removes a KV value, if it exists. Resolves when that is safe, to the value that readers saw before.
    *
-   * @throws {ChangeError} when the disk or etcd fails
+   * @throws {ChangeError} when the condition forbids it, or the disk or etcd fails
    */
-  async deleteKv(namespace: string, key: string, from: PeerFields): Promise<string | undefined> {
+  async deleteKv(
+    namespace: string,
+    key: string,
+    from: PeerFields,
+    condition?: KvCondition,
+  ): Promise<string | undefined> {
     const { kv } = this.#parts;
     const before = kv.get(namespace, key);
-    await this.#kvChange(kv.delete(namespace, key, from));
+    await this.#kvChange(kv.delete(namespace, key, from, condition));
     return before;
   }
 
@@ -114,21 +124,22 @@ export class Administration {
    * Changes live options.
    *
    * @param text as {@link LiveConfig.update} takes it
-   * @param concerns whether an option may be changed; others are ignored. All by default.
+   * @param options as {@link LiveConfig.update} takes them
    * @returns the changes, once they are on disk and in effect
-   * @throws {ChangeError} when a key or value is not allowed, or the disk fails; then nothing changes
+   * @throws {ChangeError} when a key, a value or the condition forbids it, or the disk fails; then nothing changes
    */
   async updateConfig(
     text: string,
     from: PeerFields,
-    concerns?: (name: OptionName) => boolean,
+    options: Pick<UpdateOptions, "concerns" | "condition"> = {},
   ): Promise<readonly ConfigChange[]> {
     const { config, log } = this.#parts;
     try {
-      return await config.update(text, (keys) => {
+      return await config.update(text, {
+        ...options,
         // Before a change of the log level could hide it.
-        log.info("configuration updated", { ...from, keys: keys.join(",") });
-      }, concerns);
+        stored: (keys) => log.info("configuration updated", { ...from, keys: keys.join(",") }),
+      });
     } catch (error) {
       log.warn("configuration not updated", { ...from, reason: errorMessage(error) });
       if (error instanceof DurableFileError) {
@@ -140,7 +151,8 @@ export class Administration {
           "the configuration file has become unreadable (configStorePath): the log says where";
         throw new ChangeError("failed", reason, error);
       }
-      throw new ChangeError("refused", errorMessage(error), error);
+      const kind = error instanceof ConfigConflictError ? "conflict" : "refused";
+      throw new ChangeError(kind, errorMessage(error), error);
     }
   }
 
@@ -152,6 +164,7 @@ export class Administration {
         const reason = `the KV table can't be written (kvConfigPath): ${error.summary}`;
         throw new ChangeError("failed", reason, error);
       }
+      if (error instanceof KvConflictError) throw new ChangeError("conflict", error.message, error);
       if (!(error instanceof KvConfigError)) throw error;
       const kind = this.#parts.kv.etcd?.problem === undefined ? "refused" : "failed";
       throw new ChangeError(kind, error.message, error);

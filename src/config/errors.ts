@@ -32,6 +32,15 @@ export class ConfigFileError extends ConfigError {
   override readonly name = "ConfigFileError";
 }
 
+/** A change whose condition does not hold: values have changed meanwhile. */
+export class ConfigConflictError extends ConfigError {
+  override readonly name = "ConfigConflictError";
+
+  constructor() {
+    super("the values have changed meanwhile");
+  }
+}
+
 /** A key that no request may change. */
 export class ConfigDeniedError extends ConfigError {
   override readonly name = "ConfigDeniedError";

@@ -1,6 +1,7 @@
 import type { DurableFile } from "../durable_file.ts";
 import { formatOf } from "./config_file.ts";
 import {
+  ConfigConflictError,
   ConfigDeniedError,
   ConfigFileError,
   ConfigSyntaxError,
@@ -48,6 +49,16 @@ export interface ConfigChange {
   readonly key: string;
   readonly before: string;
   readonly after: string;
+}
+
+/** How an update is made. */
+export interface UpdateOptions {
+  /** Called with the keys when they are on disk, before they take effect. */
+  stored?(keys: readonly string[]): void;
+  /** Whether an option may be in the request; others are ignored like unknown keys. */
+  concerns?(name: OptionName): boolean;
+  /** Asked about the values that would change, secrets hidden, unless all have the new ones already. */
+  condition?(now: ReadonlyMap<string, string>): boolean;
 }
 
 /** A validated update. */
@@ -109,21 +120,16 @@ export class LiveConfig {
    * name an option nor occur in the configuration file are ignored.
    *
    * @param text the request's body, in properties syntax
-   * @param stored called with the keys when they are on disk, before they take effect
-   * @param concerns whether an option may be in the request; others are ignored like unknown keys
    * @returns the changes, once they are on disk and in effect; secrets are hidden
    * @throws ConfigSyntaxError when the text is malformed or too long
+   * @throws ConfigConflictError when the condition does not hold
    * @throws ConfigDeniedError for a key that no request may change
    * @throws ConfigValueError for values that are not allowed, or need a restart
    * @throws ConfigFileError when the store's content does not match its ending; DurableFileError
    * when it can't be read or written
    */
-  update(
-    text: string,
-    stored: (keys: readonly string[]) => void = () => {},
-    concerns: (name: OptionName) => boolean = () => true,
-  ): Promise<readonly ConfigChange[]> {
-    const update = this.#last.then(() => this.#update(text, stored, concerns));
+  update(text: string, options: UpdateOptions = {}): Promise<readonly ConfigChange[]> {
+    const update = this.#last.then(() => this.#update(text, options));
     this.#last = update.catch(() => {});
     return update;
   }
@@ -142,14 +148,13 @@ export class LiveConfig {
 
   async #update(
     text: string,
-    stored: (keys: readonly string[]) => void,
-    concerns: (name: OptionName) => boolean,
+    { stored, concerns, condition }: UpdateOptions,
   ): Promise<readonly ConfigChange[]> {
     const entries = parseProperties(text, "request", UPDATE_LIMITS);
     for (const key of entries.keys()) {
       if (this.#isDenied(key)) throw new ConfigDeniedError(key);
       const name = resolveOptionName(key);
-      if (name !== undefined && !concerns(name)) entries.delete(key);
+      if (name !== undefined && concerns?.(name) === false) entries.delete(key);
     }
     const plan = this.#plan(entries);
     const changes = new Map([
@@ -158,9 +163,11 @@ export class LiveConfig {
     ]);
     if (changes.size === 0) return [];
     const keys = [...changes.keys()];
-    await this.#persist(changes);
-    stored(keys);
     const before = new Map(keys.map((key) => [key, this.#shown(key)]));
+    const same = keys.every((key) => changes.get(key) === before.get(key));
+    if (!same && condition?.(before) === false) throw new ConfigConflictError();
+    await this.#persist(changes);
+    stored?.(keys);
     this.#apply(plan);
     const done = [...before].map(([key, text]) => ({
       key,

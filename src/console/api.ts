@@ -41,21 +41,27 @@ export function setCsrfToken(token: string | null): void {
  * @throws Problem
  */
 export function get<T>(path: string, signal?: AbortSignal): Promise<T> {
-  return request<T>("GET", path, undefined, signal);
+  return request<T>("GET", path, { signal });
 }
+
+/** The status of a change that was not made because others have changed the same meanwhile. */
+export const CHANGED_MEANWHILE = 412;
 
 /**
  * Changes something through the API.
  *
  * @param path below /api/v1
+ * @param replaced makes the change only if this `etag` is still that of what it replaces; `null`: only if
+ *   there is nothing to replace
  * @throws Problem
  */
 export function send<T>(
   method: "POST" | "PUT" | "PATCH" | "DELETE",
   path: string,
   body?: unknown,
+  replaced?: string | null,
 ): Promise<T> {
-  return request<T>(method, path, body);
+  return request<T>(method, path, { body, replaced });
 }
 
 /** A path of the API from its segments, percent-encoded: they may be any names of the network. */
@@ -74,10 +80,15 @@ export function withQuery(path: string, query: Record<string, string | undefined
 async function request<T>(
   method: string,
   path: string,
-  body?: unknown,
-  signal?: AbortSignal,
+  { body, replaced, signal }: {
+    body?: unknown;
+    replaced?: string | null | undefined;
+    signal?: AbortSignal | undefined;
+  },
 ): Promise<T> {
   const headers = new Headers({ accept: "application/json" });
+  if (replaced === null) headers.set("if-none-match", "*");
+  else if (replaced !== undefined) headers.set("if-match", replaced);
   if (method !== "GET" && csrfToken !== null) headers.set("x-csrf-token", csrfToken);
   if (body !== undefined) headers.set("content-type", "application/json");
   let answer: Response;

@@ -6,10 +6,10 @@ import { EtcdError, publicReason } from "../etcd/client.ts";
 import type { Histogram } from "../histogram.ts";
 import type { Log, PeerFields } from "../log/log.ts";
 import { sleep } from "../sleep.ts";
-import { type KvChange, type KvConfig, KvConfigError } from "./kv_config.ts";
+import { type KvChange, type KvConfig, KvConfigError, KvConflictError } from "./kv_config.ts";
 import { EtcdKvKeys } from "./etcd_kv_keys.ts";
 import type { KvLimits } from "./kv_limits.ts";
-import type { KvEtcdState, KvListener, KvStore } from "./kv_store.ts";
+import type { KvCondition, KvEtcdState, KvListener, KvStore } from "./kv_store.ts";
 import { bytesOfEntry, type KvNamespace } from "./kv_table.ts";
 
 /** Dependencies of {@link EtcdKv}. */
@@ -164,16 +164,29 @@ export class EtcdKv implements KvStore {
   /**
    * Sets a value. Resolves when etcd has it and the copy is on disk.
    *
+   * @param condition asked about etcd's value
+   * @throws {KvConflictError} when the condition does not hold
    * @throws {KvConfigError} when a limit forbids it, or etcd is out of reach
    * @throws {DurableFileError} when etcd has it, but the copy can't be written
    */
-  put(namespace: string, key: string, value: string, from?: PeerFields): Promise<void> {
-    return this.#change({ namespace, key, value, from });
+  put(
+    namespace: string,
+    key: string,
+    value: string,
+    from?: PeerFields,
+    condition?: KvCondition,
+  ): Promise<void> {
+    return this.#change({ namespace, key, value, from, condition });
   }
 
   /** Removes a value, if it exists, like {@link put}. */
-  delete(namespace: string, key: string, from?: PeerFields): Promise<void> {
-    return this.#change({ namespace, key, value: undefined, from });
+  delete(
+    namespace: string,
+    key: string,
+    from?: PeerFields,
+    condition?: KvCondition,
+  ): Promise<void> {
+    return this.#change({ namespace, key, value: undefined, from, condition });
   }
 
   async #change(change: KvChange): Promise<void> {
@@ -248,23 +261,30 @@ export class EtcdKv implements KvStore {
     const { signal } = this.#closed;
     const isTable = { key: this.#keys.table, value: table };
     let unknown: EtcdError | undefined;
+    let wished = batch;
     for (let tries = 0; tries < MOST_TRIES; tries++) {
       const now = await this.#client.transact({
         compare: [isTable],
-        success: batch.map(({ at }) => ({ type: "get", key: at })),
+        success: wished.map(({ at }) => ({ type: "get", key: at })),
       }, { signal }).catch((error) => Promise.reject(unknown ?? error));
       if (!now.succeeded) throw new KvConfigError("etcd's KV table was replaced: try again");
       const steps: EtcdOperation[] = [];
-      const made = batch.map((wanted, i) => {
+      const made: { wanted: Wanted; before: EtcdEntry | undefined }[] = [];
+      for (const [i, wanted] of wished.entries()) {
         const before = now.found[i];
-        const { at, value } = wanted;
+        const { at, value, condition } = wanted;
         if (value !== before?.value) {
+          if (condition?.(before?.value) === false) {
+            wanted.reject(new KvConflictError());
+            continue;
+          }
           steps.push(
             value === undefined ? { type: "delete", key: at } : { type: "put", key: at, value },
           );
         }
-        return { wanted, before };
-      });
+        made.push({ wanted, before });
+      }
+      wished = made.map(({ wanted }) => wanted);
       let revision = 0;
       if (steps.length > 0) {
         const compare = made.map(({ wanted, before }) => ({

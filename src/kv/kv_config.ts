@@ -7,12 +7,21 @@ import { StartupError } from "../startup_error.ts";
 import type { WorkSlice } from "../work_slice.ts";
 import { EmptyKvFileError, inChunks, type KvContent, KvFileError, parseKvFile } from "./kv_file.ts";
 import { type KvLimits, overLimits, whyNotPut } from "./kv_limits.ts";
-import type { KvListener, KvStore } from "./kv_store.ts";
+import type { KvCondition, KvListener, KvStore } from "./kv_store.ts";
 import { type KvDraft, type KvNamespace, KvTable } from "./kv_table.ts";
 
 /** A KV table that can't be loaded, or a change that a limit forbids. */
 export class KvConfigError extends StartupError {
   override name = "KvConfigError";
+}
+
+/** A change whose condition does not hold: the value has changed meanwhile. */
+export class KvConflictError extends KvConfigError {
+  override name = "KvConflictError";
+
+  constructor() {
+    super("the value has changed meanwhile");
+  }
 }
 
 /** Dependencies of {@link KvConfig}. */
@@ -36,6 +45,8 @@ export interface KvChange {
   readonly value: string | undefined;
   /** The peer that asked for it, as the log shows it; absent for the server itself. */
   readonly from?: PeerFields | undefined;
+  /** As {@link KvStore.put} takes it. */
+  readonly condition?: KvCondition | undefined;
 }
 
 /** A change that a limit forbids. */
@@ -189,21 +200,35 @@ export class KvConfig implements KvStore {
    * Sets a value. Resolves when it is on disk; changes that wait at the same time share one write.
    *
    * @param from the peer that asks for it, as the log shows it
+   * @param condition asked about the value that the change would replace, unless that is the same
+   * @throws {KvConflictError} when the condition does not hold
    * @throws {KvConfigError} naming the field and the option, when a limit forbids it
    * @throws {DurableFileError} when the disk fails; the table is then unchanged
    */
-  put(namespace: string, key: string, value: string, from?: PeerFields): Promise<void> {
-    return this.#change(namespace, key, value, from);
+  put(
+    namespace: string,
+    key: string,
+    value: string,
+    from?: PeerFields,
+    condition?: KvCondition,
+  ): Promise<void> {
+    return this.#change({ namespace, key, value, from, condition });
   }
 
   /**
    * Removes a value, if it exists. The namespace stays, even when empty, as in the reference.
    *
-   * @param from as for {@link put}
+   * @param from and the condition as for {@link put}
+   * @throws {KvConflictError} when the condition does not hold
    * @throws {DurableFileError} when the disk fails; the table is then unchanged
    */
-  delete(namespace: string, key: string, from?: PeerFields): Promise<void> {
-    return this.#change(namespace, key, undefined, from);
+  delete(
+    namespace: string,
+    key: string,
+    from?: PeerFields,
+    condition?: KvCondition,
+  ): Promise<void> {
+    return this.#change({ namespace, key, value: undefined, from, condition });
   }
 
   /**
@@ -289,14 +314,9 @@ export class KvConfig implements KvStore {
     return this.#working ??= this.#work();
   }
 
-  #change(
-    namespace: string,
-    key: string,
-    value: string | undefined,
-    from: PeerFields | undefined,
-  ): Promise<void> {
+  #change(change: KvChange): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#waiting.push({ namespace, key, value, from, resolve, reject });
+    this.#waiting.push({ ...change, resolve, reject });
     this.#working ??= this.#work();
     return promise;
   }
@@ -480,8 +500,13 @@ function* apply(
   limits: KvLimits,
 ): Generator<void, void> {
   for (const change of changes) {
-    const { namespace, key, value } = change;
-    if (value !== draft.get(namespace, key)) {
+    const { namespace, key, value, condition } = change;
+    const now = draft.get(namespace, key);
+    if (value !== now) {
+      if (condition?.(now) === false) {
+        refused.push({ change, error: new KvConflictError() });
+        continue;
+      }
       const reason = value === undefined
         ? undefined
         : whyNotPut(draft, limits, { namespace, key, value });

@@ -5,6 +5,9 @@ import type { KvNamespace } from "./kv_table.ts";
 /** Called for each changed or deleted value, once it is on disk. */
 export type KvListener = (namespace: string, key: string) => void;
 
+/** Decides from a value, or its absence, whether it may still be changed. */
+export type KvCondition = (now: string | undefined) => boolean;
+
 /** The KV table and the place where it is kept. Reads are answered from memory. */
 export interface KvStore {
   /** Number of values. */
@@ -33,12 +36,25 @@ export interface KvStore {
    * Sets a value. Resolves when it is safe, and this server's readers see it.
    *
    * @param from the peer that asks for it, as the log shows it
+   * @param condition asked about the value that the change would replace, unless that is the same
+   * @throws {KvConflictError} when the condition does not hold
    * @throws {KvConfigError} saying why the value can't be set
    * @throws {DurableFileError} when the disk fails
    */
-  put(namespace: string, key: string, value: string, from?: PeerFields): Promise<void>;
+  put(
+    namespace: string,
+    key: string,
+    value: string,
+    from?: PeerFields,
+    condition?: KvCondition,
+  ): Promise<void>;
   /** Removes a value, if it exists. The same in all else as {@link put}. */
-  delete(namespace: string, key: string, from?: PeerFields): Promise<void>;
+  delete(
+    namespace: string,
+    key: string,
+    from?: PeerFields,
+    condition?: KvCondition,
+  ): Promise<void>;
 
   /** Calls `listener` after each change that has taken effect. */
   subscribe(listener: KvListener): void;

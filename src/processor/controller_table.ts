@@ -34,7 +34,8 @@ export function controllerTable(parts: ControllerTableParts): ReadonlyMap<number
   const { config, administration, port, queues: { reads, writes } } = parts;
   const controller = controllerHandlers(parts);
   const { update, get } = configHandlers({
-    update: (text, from) => administration.updateConfig(text, from, isControllerOption),
+    update: (text, from) =>
+      administration.updateConfig(text, from, { concerns: isControllerOption }),
     format: () => config.formatForController(port()),
   });
   const rows: Record<ControllerRequest, readonly [RequestQueue | undefined, Handler]> = {

@@ -73,6 +73,17 @@ describe("the KV page", () => {
     assert.equal(await value(), "two");
     await button(page, "Close").click();
 
+    await page.getByRole("row").getByRole("button", { name: "Change" }).click();
+    await page.getByLabel("Value", { exact: true }).fill("four");
+    await button(page, "Change").click();
+    await page.getByText("was changed. Its value before").waitFor();
+    await world.ask(kvPut("N", MARKUP, "of somebody else"));
+    await button(page, "Put the old value back").click();
+    await page.getByText("Others have changed it meanwhile").waitFor();
+    assert.equal(await value(), "of somebody else");
+    await world.ask(kvPut("N", MARKUP, "two"));
+    await button(page, "Close").click();
+
     await page.getByRole("row").getByRole("button", { name: "Delete" }).click();
     await button(page, "Delete").click();
     await page.getByText("was deleted. Its value was").waitFor();

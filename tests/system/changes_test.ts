@@ -71,9 +71,14 @@ describe("changes over HTTP", () => {
 
   const session = async (accessKey: string) => {
     const client = new ConsoleClient(address);
+    const before = await logins();
     await client.logIn(account(accessKey));
+    // Its record must not be taken for one of what follows.
+    await until(async () => await logins() > before, "the record of the login");
     return client;
   };
+  const logins = async () =>
+    (await linesOf("audit.log")).filter((line) => JSON.parse(line).action === "login").length;
   const linesOf = async (name: string) =>
     (await Deno.readTextFile(home.file(name))).split("\n").slice(0, -1);
   /** All records so far of changes and of refusals. */
@@ -148,9 +153,11 @@ describe("changes over HTTP", () => {
     ]);
     assert.deepEqual(await state(), before);
     const allowed = await kv.json("PUT", "/api/v1/kv/N/other", { value: "x" });
-    assert.deepEqual(allowed.body, { namespace: "N", key: "other", value: "x", before: null });
+    const { etag, ...put } = allowed.body;
+    assert.deepEqual(put, { namespace: "N", key: "other", value: "x", before: null });
+    assert.equal(etag, '"LXEWQrcmsEQBYnyp-6wy9chTD7GQPMTbAiWHF5IaSIE"');
     const { body } = await live.json("PATCH", "/api/v1/config", { watchMaxWatchers: "63" });
-    assert.deepEqual(body, { changed: { watchMaxWatchers: { before: "64", after: "63" } } });
+    assert.deepEqual(body.changed, { watchMaxWatchers: { before: "64", after: "63" } });
   });
 
   it("need the page's origin and the session's token: CSRF", async () => {
@@ -305,7 +312,12 @@ describe("changes over HTTP", () => {
       for (const [method, path, body] of CHANGES) {
         const response = await admin.ask(method, path, body);
         assert.equal(response.status, 200, `${method} ${path}`);
-        answers.push(await described.check(path, response, method.toLowerCase()));
+        const { etag: _, ...answer } = await described.check(
+          path,
+          response,
+          method.toLowerCase(),
+        ) as Record<string, unknown>;
+        answers.push(answer);
       }
     }, CHANGES.length);
     assert.deepEqual(answers, [
@@ -336,6 +348,51 @@ describe("changes over HTTP", () => {
     for (const id of described.changing.filter((id) => !id.startsWith("log"))) {
       assert.ok(described.seen.has(`${id} 200`) && described.seen.has(`${id} 403`), id);
     }
+  });
+
+  it("are not made when others have changed the same meanwhile, if the request asks for that", async () => {
+    const admin = await session("AK-admin");
+    const ask = async (
+      method: string,
+      path: string,
+      body: unknown,
+      headers: Record<string, string> = {},
+    ) => {
+      const response = await admin.ask(method, path, body, headers);
+      const answer = await described.check(path, response, method.toLowerCase());
+      return { status: response.status, answer: answer as { etag: string; detail?: string } };
+    };
+    const key = "/api/v1/kv/N/cas";
+    const mine = await ask("PUT", key, { value: "mine" }, { "if-none-match": "*" });
+    assert.equal(mine.status, 200);
+    const match = { "if-match": mine.answer.etag };
+    assert.equal((await ask("PUT", key, { value: "x" }, { "if-none-match": "*" })).status, 412);
+    await ask("PUT", key, { value: "theirs" });
+    const [record] = await recorded(async () => {
+      const late = await ask("PUT", key, { value: "before" }, match);
+      assert.deepEqual([late.status, late.answer.detail], [412, "the value has changed meanwhile"]);
+    }, 1);
+    assert.deepEqual([record?.outcome, record?.reason], [
+      "failed",
+      "the value has changed meanwhile",
+    ]);
+    assert.equal((await ask("DELETE", key, undefined, match)).status, 412);
+    assert.equal((await http.json("/api/v1/kv/N?search=cas")).items[0].value, "theirs");
+    assert.equal((await ask("DELETE", key, undefined, { "if-match": "*" })).status, 200);
+    assert.equal((await ask("DELETE", key, undefined, { "if-match": "*" })).status, 412);
+    assert.equal((await ask("DELETE", key, undefined)).status, 404);
+    assert.equal((await ask("PUT", key, { value: "x" }, { "if-match": "no tag" })).status, 400);
+
+    const config = "/api/v1/config";
+    const option = (value: string) => ({ watchMaxWatchers: value });
+    const own = await ask("PATCH", config, option("50"));
+    const condition = { "if-match": own.answer.etag };
+    await ask("PATCH", config, { waitSecondsForService: "8" });
+    assert.equal((await ask("PATCH", config, option("51"), condition)).status, 200);
+    assert.equal((await ask("PATCH", config, option("50"), condition)).status, 412);
+    const { options } = await http.json(config);
+    const now = options.find(({ name }: { name: string }) => name === "watchMaxWatchers");
+    assert.equal(now.value, 51);
   });
 
   it("are made for a bearer token without a session, which needs no origin", async () => {

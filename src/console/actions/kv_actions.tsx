@@ -16,9 +16,15 @@ export interface KvKey {
   readonly key: string;
 }
 
-/** The answer to a change of a key. */
-interface Changed extends KvKey {
+/** The answer to a new value. */
+interface Put extends KvKey {
   readonly before: string | null;
+  readonly etag: string;
+}
+
+/** The answer to the removal of a key. */
+interface Deleted extends KvKey {
+  readonly before: string;
 }
 
 /**
@@ -29,7 +35,7 @@ interface Changed extends KvKey {
 export async function putKey({ namespace, key }: KvKey, value: string): Promise<Done> {
   const path = pathOf("kv", namespace, key);
   const subject = subjectOf({ namespace, key });
-  const { before } = await send<Changed>("PUT", path, { value });
+  const { before, etag } = await send<Put>("PUT", path, { value });
   const message = before === null
     ? t("kv.added", subject)
     : before === value
@@ -42,14 +48,14 @@ export async function putKey({ namespace, key }: KvKey, value: string): Promise<
       ? {
         label: t("kv.undoAdded"),
         run: async () => {
-          await send("DELETE", path);
+          await send("DELETE", path, undefined, etag);
           return t("kv.deleted", { ...subject, before: isolate(value) });
         },
       }
       : {
         label: t("actions.putBack"),
         run: async () => {
-          await send("PUT", path, { value: before });
+          await send("PUT", path, { value: before }, etag);
           return t("kv.restored", { ...subject, value: isolate(before) });
         },
       },
@@ -64,15 +70,13 @@ export async function putKey({ namespace, key }: KvKey, value: string): Promise<
 export async function deleteKey({ namespace, key }: KvKey): Promise<Done> {
   const path = pathOf("kv", namespace, key);
   const subject = subjectOf({ namespace, key });
-  const { before } = await send<Changed>("DELETE", path);
-  const message = t("kv.deleted", { ...subject, before: isolate(before ?? "") });
-  if (before === null) return { message };
+  const { before } = await send<Deleted>("DELETE", path);
   return {
-    message,
+    message: t("kv.deleted", { ...subject, before: isolate(before) }),
     undo: {
       label: t("actions.putBack"),
       run: async () => {
-        await send("PUT", path, { value: before });
+        await send("PUT", path, { value: before }, null);
         return t("kv.restored", { ...subject, value: isolate(before) });
       },
     },

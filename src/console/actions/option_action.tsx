@@ -31,6 +31,7 @@ export interface ServerOptions {
 /** The answer to a change of options. */
 interface Changed {
   readonly changed: Readonly<Record<string, { readonly before: string; readonly after: string }>>;
+  readonly etag: string;
 }
 
 /** The dialog that changes a live option. */
@@ -84,7 +85,7 @@ function choicesOf({ type, range }: ServerOption): readonly string[] | undefined
 }
 
 async function changeOption(name: string, value: string): Promise<Done> {
-  const { changed } = await send<Changed>("PATCH", "config", { [name]: value });
+  const { changed, etag } = await send<Changed>("PATCH", "config", { [name]: value });
   const change = Object.hasOwn(changed, name) ? changed[name] : undefined;
   if (change === undefined) return { message: t("config.same", { name }) };
   const { before, after } = change;
@@ -93,7 +94,7 @@ async function changeOption(name: string, value: string): Promise<Done> {
     undo: {
       label: t("actions.putBack"),
       run: async () => {
-        await send("PATCH", "config", { [name]: before });
+        await send("PATCH", "config", { [name]: before }, etag);
         return t("config.restored", { name, value: isolate(before) });
       },
     },

@@ -20,5 +20,9 @@ export const common = {
   "problem.parameter": ["Parameter: {parameter}", "参数:{parameter}"],
   "problem.401": ["Log in with an account that may see this.", "请使用有权查看的账号登录。"],
   "problem.403": ["Your account may not see this.", "您的账号无权查看。"],
+  "problem.412": [
+    "Others have changed it meanwhile, so nothing was changed now. Close this and look at it again.",
+    "其间已被他人更改,因此此次未作任何更改。请关闭后重新查看。",
+  ],
   "problem.retry": ["Try again", "重试"],
 } as const;

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import type { Problem } from "../api.ts";
+import { CHANGED_MEANWHILE, type Problem } from "../api.ts";
 import { t } from "../i18n.ts";
 import type { Tone } from "./badge.tsx";
 
@@ -28,6 +28,7 @@ export function ProblemNotice(
     >
       {!lost && detail !== "" && <p dir="auto">{detail}</p>}
       {parameter !== undefined && <p>{t("problem.parameter", { parameter })}</p>}
+      {status === CHANGED_MEANWHILE && <p>{t("problem.412")}</p>}
       {status === 401 && <p>{t("problem.401")}</p>}
       {status === 403 && <p>{t("problem.403")}</p>}
       {retry && <button type="button" class="button" onClick={retry}>{t("problem.retry")}</button>}

@@ -11,11 +11,13 @@ import type { LiveConfig } from "../../config/live_config.ts";
 import { nearestName } from "../../config/nearest.ts";
 import { OPTION_NAMES } from "../../config/options.ts";
 import { formatProperty } from "../../config/properties.ts";
+import type { KvCondition } from "../../kv/kv_store.ts";
 import type { PeerFields } from "../../log/log.ts";
 import type { RouteView } from "../../route/route_view.ts";
 import { accessProblem, HttpProblem, json } from "../server/answer.ts";
 import type { HttpRequest } from "../server/http_listener.ts";
 import { requiredText } from "../server/json_body.ts";
+import { entityTag, type Precondition, preconditionOf } from "../server/precondition.ts";
 import type { Route, RouteRequest, WritingMethod } from "../server/router.ts";
 import { controllerChanges, type HostedController } from "./controller_routes.ts";
 import { READ_ONLY } from "./session_routes.ts";
@@ -91,18 +93,23 @@ export function changeRoutes(parts: ChangeRoutesParts): Route[] {
     answer: (asked) => change({ run, cluster, ...route }, asked),
   }));
 
-  async function putKv({ path, body }: RouteRequest, from: PeerFields) {
+  async function putKv({ path, body, sender }: RouteRequest, from: PeerFields) {
     const { namespace = "", key = "" } = Object.fromEntries(path);
     const value = requiredText(body, "value");
-    const before = await administration.putKv(namespace, key, value, from);
-    const answer = { namespace, key, value, before: before ?? null };
+    const condition = kvCondition(preconditionOf(sender.headers));
+    const before = await administration.putKv(namespace, key, value, from, condition);
+    const answer = { namespace, key, value, before: before ?? null, etag: entityTag(value) };
     return { answer, change: kvChange(key, before, value) };
   }
 
-  async function deleteKv({ path }: RouteRequest, from: PeerFields) {
+  async function deleteKv({ path, sender }: RouteRequest, from: PeerFields) {
     const { namespace = "", key = "" } = Object.fromEntries(path);
-    const before = await administration.deleteKv(namespace, key, from);
-    if (before === undefined) throw new HttpProblem(404, "unknown namespace or key");
+    const precondition = preconditionOf(sender.headers);
+    const before = await administration.deleteKv(namespace, key, from, kvCondition(precondition));
+    if (before === undefined) {
+      if (precondition?.(undefined) === false) throw new HttpProblem(412, "the key is gone");
+      throw new HttpProblem(404, "unknown namespace or key");
+    }
     return { answer: { namespace, key, before }, change: kvChange(key, before, undefined) };
   }
 
@@ -136,7 +143,7 @@ export function changeRoutes(parts: ChangeRoutesParts): Route[] {
     return Promise.resolve({ answer, change: topicChange(deleted, cluster) });
   }
 
-  async function updateConfig({ body }: RouteRequest, from: PeerFields) {
+  async function updateConfig({ body, sender }: RouteRequest, from: PeerFields) {
     const unknown = [...body.keys()].find((name) => !config.knows(name));
     if (unknown !== undefined) {
       const parameter = unknown.slice(0, MAX_NAME);
@@ -145,9 +152,13 @@ export function changeRoutes(parts: ChangeRoutesParts): Route[] {
       throw new HttpProblem(400, `${parameter}: no such option${hint}`, { parameter });
     }
     const text = Array.from(body, (entry) => `${formatProperty(...entry)}\n`).join("");
-    const change = await administration.updateConfig(text, from);
-    const changed = change.map(({ key, ...values }) => [key, values] as const);
-    return { answer: { changed: Object.fromEntries(changed) }, change };
+    const precondition = preconditionOf(sender.headers);
+    const condition = precondition &&
+      ((now: ReadonlyMap<string, string>) => precondition(optionsTag(now)));
+    const change = await administration.updateConfig(text, from, { condition });
+    const changed = Object.fromEntries(change.map(({ key, ...values }) => [key, values]));
+    const etag = optionsTag(new Map(change.map(({ key, after }) => [key, after])));
+    return { answer: { changed, etag }, change };
   }
 
   /** Makes a change, if the rules allow it, and answers when it and its record are made. */
@@ -181,6 +192,18 @@ export function changeRoutes(parts: ChangeRoutesParts): Route[] {
 /** Characters of a name from a request in an answer. */
 const MAX_NAME = 100;
 
+const STATUSES = { refused: 400, conflict: 412, failed: 503 } as const;
+
 function problemOf({ kind, message }: ChangeError): HttpProblem {
-  return new HttpProblem(kind === "refused" ? 400 : 503, message);
+  return new HttpProblem(STATUSES[kind], message);
+}
+
+function kvCondition(precondition: Precondition | undefined): KvCondition | undefined {
+  return precondition &&
+    ((now) => precondition(now === undefined ? undefined : entityTag(now)));
+}
+
+/** The entity tag of some options' values. */
+function optionsTag(values: ReadonlyMap<string, string>): string {
+  return entityTag(JSON.stringify([...values].sort(([a], [b]) => a < b ? -1 : 1)));
 }

@@ -7,6 +7,7 @@ const TITLES = new Map([
   [404, "Not Found"],
   [405, "Method Not Allowed"],
   [409, "Conflict"],
+  [412, "Precondition Failed"],
   [413, "Content Too Large"],
   [415, "Unsupported Media Type"],
   [421, "Misdirected Request"],
@@ -26,7 +27,7 @@ export class HttpProblem extends Error {
   readonly refusal: HttpRefusal | undefined;
 
   /**
-   * @param status 400, 401, 403, 404, 405, 409, 413, 415, 421, 429, 431, 500 or 503
+   * @param status 400, 401, 403, 404, 405, 409, 412, 413, 415, 421, 429, 431, 500 or 503
    * @param more the invalid parameter, headers for the response, the limit that was reached
    */
   constructor(

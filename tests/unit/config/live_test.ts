@@ -69,10 +69,25 @@ describe("LiveConfig.update", () => {
   it("says what is stored before it takes effect", async () => {
     const { live, text } = await start("");
     const seen: unknown[] = [];
-    await live.update("orderMessageEnable=true", (keys) => {
-      seen.push(keys, text(), live.values.orderMessageEnable);
+    await live.update("orderMessageEnable=true", {
+      stored: (keys) => seen.push(keys, text(), live.values.orderMessageEnable),
     });
     assert.deepEqual(seen, [["orderMessageEnable"], "orderMessageEnable=true\n", false]);
+  });
+
+  it("is made only if its condition holds for the values at that moment", async () => {
+    const { live, text } = await start("");
+    const wasFalse = (now: ReadonlyMap<string, string>) =>
+      now.get("orderMessageEnable") === "false";
+    const outcomes = await Promise.allSettled([
+      live.update("orderMessageEnable=true", { condition: wasFalse }),
+      live.update("orderMessageEnable=true\nclusterTest=true", { condition: wasFalse }),
+      live.update("orderMessageEnable=true", { condition: wasFalse }),
+    ]);
+    assert.deepEqual(outcomes.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
+    assert.match(String((outcomes[1] as PromiseRejectedResult).reason), /changed meanwhile/);
+    assert.equal(live.values.clusterTest, false);
+    assert.equal(text(), "orderMessageEnable=true\n");
   });
 
   it("survives a restart", async () => {

@@ -125,6 +125,26 @@ describe("KV table in etcd", () => {
     assert.deepEqual(puts.map(({ fields }) => fields.peer), ["10.0.0.1:5"]);
   });
 
+  it("makes a change only if its condition holds for etcd's value at that moment", async () => {
+    await using etcd = new FakeEtcd();
+    await using table = await Table.following(etcd);
+    await table.kv.put("ns", "k", "one");
+    let between = 1;
+    etcd.after = (path) => {
+      // Somebody else changes the key after it was read.
+      if (path === "kv/txn" && between-- === 1) etcd.set([at(etcd, "ns/k"), "other"]);
+      return undefined;
+    };
+    const changed = table.kv.put("ns", "k", "two", undefined, (now) => now === "one");
+    const beside = table.kv.put("ns", "beside", "1");
+    assert.match(await refusal(changed), /changed meanwhile/);
+    await beside;
+    await table.kv.put("ns", "k", "three", undefined, (now) => now === "other");
+    await table.kv.put("ns", "k", "three", undefined, () => false);
+    assert.match(await refusal(table.kv.delete("ns", "k", undefined, () => false)), /meanwhile/);
+    assert.deepEqual(table.content(), { "ns/k": "three", "ns/beside": "1" });
+  });
+
   it("does not answer while the disk has not taken the change", async () => {
     await using etcd = new FakeEtcd();
     await using table = await Table.following(etcd);

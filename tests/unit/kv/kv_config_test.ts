@@ -1,7 +1,7 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { DurableFileError } from "../../../src/durable_file.ts";
-import { KvConfigError } from "../../../src/kv/kv_config.ts";
+import { KvConfigError, KvConflictError } from "../../../src/kv/kv_config.ts";
 import type { KvLimits } from "../../../src/kv/kv_limits.ts";
 import type { Fields, Log } from "../../../src/log/log.ts";
 import { loadKv } from "../../support/kv.ts";
@@ -228,6 +228,36 @@ describe("KvConfig.load", () => {
 });
 
 describe("KvConfig changes", () => {
+  it("are made only if their condition holds for what they replace at that moment", async () => {
+    const disk = new MemoryDisk();
+    const { kv } = await load(disk);
+    await kv.put("ns", "k", "one");
+    const was = (value: string | undefined) => (now: string | undefined) => now === value;
+    const outcomes = await Promise.allSettled([
+      kv.put("ns", "k", "two", undefined, was("one")),
+      kv.put("ns", "k", "three", undefined, was("one")),
+      kv.delete("ns", "k", undefined, was("one")),
+      kv.put("ns", "k", "two", undefined, was("one")),
+      kv.put("ns", "new", "x", undefined, was(undefined)),
+      kv.put("ns", "new", "y", undefined, was(undefined)),
+    ]);
+    assert.deepEqual(
+      outcomes.map((it) => it.status === "fulfilled" || it.reason instanceof KvConflictError || it),
+      outcomes.map(() => true),
+    );
+    assert.deepEqual(outcomes.map(({ status }) => status), [
+      "fulfilled",
+      "rejected",
+      "rejected",
+      // It has that value already.
+      "fulfilled",
+      "fulfilled",
+      "rejected",
+    ]);
+    assert.deepEqual([...kv.list("ns") ?? []], [["k", "two"], ["new", "x"]]);
+    assert.deepEqual(JSON.parse(disk.text(PATH)!).configTable, { ns: { k: "two", new: "x" } });
+  });
+
   it("are written as the reference writes them", async () => {
     const disk = new MemoryDisk();
     const { kv } = await load(disk);
