@@ -15,6 +15,14 @@ const BUILT = `${SOURCE}/built/assets.ts`;
 /** The entry of the browser's side; tools/bundle.ts asks for its packages. */
 export const CONSOLE_ENTRY = "src/console/main.tsx";
 
+/** src/console/texts/options_zh.json. */
+export interface OptionTranslations {
+  /** Titles of groups of options, by the English ones. */
+  readonly groups: Readonly<Record<string, string>>;
+  /** By name: the start of the SHA-256 of the English text that was translated, in hex, and its translation. */
+  readonly options: Readonly<Record<string, readonly [fingerprint: string, text: string]>>;
+}
+
 /** The console can't be built. */
 export class ConsoleError extends Error {
   override readonly name = "ConsoleError";
@@ -41,8 +49,18 @@ export async function buildConsole(): Promise<ConsoleFile[]> {
     await chartStyles() + withoutComments(await source("console.css")),
   );
   const script = await hashed("console.js", "text/javascript; charset=utf-8", await bundled());
+  const options = await hashed(
+    "options_zh.json",
+    "application/json; charset=utf-8",
+    translations(await source("texts/options_zh.json")),
+  );
   let page = await source("index.html");
-  const names = { "icon.svg": icon, "console.css": styles, "console.js": script };
+  const names = {
+    "icon.svg": icon,
+    "console.css": styles,
+    "console.js": script,
+    "options_zh.json": options,
+  };
   for (const [plain, { name }] of Object.entries(names)) {
     if (!page.includes(`"${plain}"`)) throw new ConsoleError(`index.html does not name ${plain}`);
     page = page.replace(`"${plain}"`, `"${name}"`);
@@ -52,6 +70,7 @@ export async function buildConsole(): Promise<ConsoleFile[]> {
     script,
     styles,
     icon,
+    options,
   ];
 }
 
@@ -117,6 +136,13 @@ async function chartStyles(): Promise<string> {
   const folder = packages.find(({ name }) => name === "uplot")?.localPath;
   if (folder === undefined) throw new ConsoleError("uplot is not among the packages");
   return await Deno.readTextFile(`${folder}/dist/uPlot.min.css`) + "\n";
+}
+
+/** Leaves out the fingerprints of the English texts. */
+function translations(file: string): string {
+  const { groups, options }: OptionTranslations = JSON.parse(file);
+  const texts = Object.entries(options).map(([name, [, text]]) => [name, text]);
+  return JSON.stringify({ groups, options: Object.fromEntries(texts) });
 }
 
 function withoutComments(styles: string): string {

@@ -51,6 +51,20 @@ describe("the configuration page", () => {
     assert.doesNotMatch(await configuration(), /scanNotActiveBrokerInterval=7000/);
   });
 
+  it("shows the texts of the options in Chinese when that is chosen", async () => {
+    await using world = await ConsoleWorld.open({ browser: { locale: "zh-CN" } });
+    const { page } = world;
+    await world.go("#/config");
+    const row = page.getByRole("row", { name: "scanNotActiveBrokerInterval" });
+    await row.getByText("两次扫描心跳超时的 Broker").waitFor();
+    await row.getByText("100 至 60000").waitFor();
+    await row.getByText("名字服务器", { exact: true }).waitFor();
+    await page.getByRole("searchbox").fill("心跳超时");
+    await page.getByRole("row", { name: "routeCacheMaxBytes" }).waitFor({ state: "detached" });
+    await row.waitFor();
+    await world.expectAccessible();
+  });
+
   it("lets a reader read, and says why nothing can be changed", async () => {
     await using world = await ConsoleWorld.open({ rules: RULES });
     const { page } = world;

@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import { send } from "../api.ts";
 import { t } from "../i18n.ts";
 import { isolate } from "../isolate.ts";
+import { rangeText, useOptionTexts } from "../option_texts.ts";
 import { Name } from "../view/name.tsx";
 import { ActionDialog, type Done } from "./action_dialog.tsx";
 import { ThisServerOnly } from "./this_server_only.tsx";
@@ -36,7 +37,8 @@ interface Changed {
 
 /** The dialog that changes a live option. */
 export function OptionDialog({ option, onClose }: { option: ServerOption; onClose(): void }) {
-  const { name, type, range, text } = option;
+  const { name, type, range } = option;
+  const { text, lang } = useOptionTexts().textOf(option);
   const now = String(option.value);
   const [value, setValue] = useState(now);
   const choices = choicesOf(option);
@@ -48,11 +50,11 @@ export function OptionDialog({ option, onClose }: { option: ServerOption; onClos
       run={() => changeOption(name, value)}
       onClose={onClose}
     >
-      <p lang="en">{text}</p>
+      <p lang={lang}>{text}</p>
       <p>
         {t("config.valueNow")}: <Name code>{now}</Name> · {t("config.default")}:{" "}
         <Name code>{String(option.default)}</Name>
-        {range !== null && <>· {t("config.range")}: {range}</>}
+        {range !== null && <>· {t("config.range")}: {rangeText(range)}</>}
       </p>
       <label class="field">
         {t("config.newValue")}

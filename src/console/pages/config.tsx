@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import { OptionDialog, type ServerOption, type ServerOptions } from "../actions/option_action.tsx";
 import { IfMayWrite, writeRefusal } from "../actions/write_access.tsx";
 import { t } from "../i18n.ts";
+import { type OptionTexts, rangeText, useOptionTexts } from "../option_texts.ts";
 import { useResource } from "../resource.ts";
 import { Badge } from "../view/badge.tsx";
 import { Loaded } from "../view/loaded.tsx";
@@ -14,7 +15,8 @@ export function ConfigPage() {
   const [search, setSearch] = useState("");
   const [changing, setChanging] = useState<ServerOption>();
   const options = useResource<ServerOptions>("config/options", { events: ["configChanged"] });
-  const columns = columnsOf(writeRefusal("config:write") === undefined, setChanging);
+  const texts = useOptionTexts();
+  const columns = columnsOf(texts, writeRefusal("config:write") === undefined, setChanging);
   return (
     <>
       <h1>{t("config")}</h1>
@@ -29,7 +31,7 @@ export function ConfigPage() {
           <Table
             label={t("config.title")}
             columns={columns}
-            rows={changedFirst(options.filter((it) => contains(it, search)))}
+            rows={changedFirst(options.filter((it) => contains(it, texts, search)))}
             rowKey={({ name }) => name}
             empty={t("config.empty")}
           />
@@ -41,6 +43,7 @@ export function ConfigPage() {
 }
 
 function columnsOf(
+  { textOf, groupOf }: OptionTexts,
   mayWrite: boolean,
   change: (option: ServerOption) => void,
 ): Column<ServerOption>[] {
@@ -54,7 +57,7 @@ function columnsOf(
           {isChanged(option) && <Badge tone="info">{t("config.changedMark")}</Badge>} {option.live
             ? <Badge tone="ok">{t("config.live")}</Badge>
             : <Badge tone="neutral">{t("config.restart")}</Badge>}
-          <small lang="en">{option.text}</small>
+          <small lang={textOf(option).lang}>{textOf(option).text}</small>
         </>
       ),
       sort: ({ name }) => name.toLowerCase(),
@@ -69,12 +72,12 @@ function columnsOf(
       title: t("config.default"),
       cell: (option) => <Name code>{shown(option.default)}</Name>,
     },
-    { id: "range", title: t("config.range"), cell: ({ range }) => range ?? "" },
+    { id: "range", title: t("config.range"), cell: ({ range }) => rangeText(range ?? "") },
     {
       id: "group",
       title: t("config.group"),
-      cell: ({ group }) => group,
-      sort: ({ group }) => group,
+      cell: (option) => <span lang={groupOf(option).lang}>{groupOf(option).text}</span>,
+      sort: (option) => groupOf(option).text,
     },
     ...mayWrite
       ? [{
@@ -105,9 +108,11 @@ function changedFirst(options: readonly ServerOption[]): ServerOption[] {
   return [...options.filter(isChanged), ...options.filter((it) => !isChanged(it))];
 }
 
-function contains({ name, text, value }: ServerOption, search: string): boolean {
+function contains(option: ServerOption, { textOf }: OptionTexts, search: string): boolean {
   const sought = search.toLowerCase();
-  return [name, text, String(value)].some((it) => it.toLowerCase().includes(sought));
+  return [option.name, option.text, textOf(option).text, String(option.value)].some((it) =>
+    it.toLowerCase().includes(sought)
+  );
 }
 
 function shown(value: string | number | boolean): string {
