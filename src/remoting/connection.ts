@@ -392,7 +392,7 @@ export class Connection implements SocketHandler, Peer, MemoryHolder {
     const since = this.#lastActive;
     const size = sizeOf(frame);
     this.#account.begin(size);
-    response.then((late) => {
+    const send = (late: Reply) => {
       this.#inFlight--;
       this.#account.done(size);
       if (frame.owned) this.#context.pool.give(frame.bytes);
@@ -401,6 +401,12 @@ export class Connection implements SocketHandler, Peer, MemoryHolder {
       this.#send(since);
       this.#stallWhenOverloaded();
       this.#goOn();
+    };
+    const { slice } = this.#context;
+    response.then((late) => {
+      // Many that waited are answered together: their large answers share the slice of long work.
+      const large = late.body !== undefined && late.body.length > LARGE_WRITE;
+      return large && slice.over ? slice.turn().then(() => send(late)) : send(late);
     }).catch((error) => this.#fail(error));
   }
 

@@ -151,6 +151,21 @@ describe("RemotingServer", () => {
     assert.equal(server.connections, 0, "one is closed at once");
   });
 
+  it("sends large answers to requests that waited in slices, and small ones at once", async () => {
+    const sockets = ["a:1", "b:2"].map((peer) => transport.open(peer));
+    const later = Promise.withResolvers<Reply>();
+    handle = ({ opaque }) => opaque === 1 ? later.promise : Promise.resolve({ code: 0 });
+    slice.run(() => worked += 10);
+    for (const socket of sockets) socket.send(request({ opaque: 1 }), request({ opaque: 2 }));
+    later.resolve({ code: 0, body: new Uint8Array(100_000) });
+    await time.runMicrotasks();
+    const received = () => sockets.map(({ received }) => opaques(received));
+    assert.deepEqual(received(), [[2], [2]]);
+    turns.shift()?.();
+    await time.runMicrotasks();
+    assert.deepEqual(received(), [[2, 1], [2, 1]]);
+  });
+
   it("answers on every connection, and counts them", () => {
     const sockets = Array.from({ length: 10 }, (_, i) => transport.open(`10.0.0.${i}:1`));
     assert.equal(server.connections, 10);
