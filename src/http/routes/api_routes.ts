@@ -16,6 +16,7 @@ import { roleOf } from "../../route/broker_role.ts";
 import type { RouteView } from "../../route/route_view.ts";
 import { HttpProblem, json } from "../server/answer.ts";
 import { PAGE_PARAMETERS, Pager } from "./pager.ts";
+import { type NamedTopic, TopicNames } from "./topic_names.ts";
 import openApi from "./openapi.json" with { type: "json" };
 import type { Route, RouteRequest } from "../server/router.ts";
 
@@ -38,6 +39,7 @@ const ID_DIGITS = 16;
 /** The part of the API that shows something, under `/api/v1`, as described in `openapi.json`. */
 export function apiRoutes(parts: ApiParts): Route[] {
   const { tables, answers, kv, config, server, options, pager } = parts;
+  const topicNames = new TopicNames(tables);
   return [
     { path: `${ROOT}/openapi.json`, answer: () => json(openApi) },
     {
@@ -139,18 +141,20 @@ export function apiRoutes(parts: ApiParts): Route[] {
   function topics({ query }: RouteRequest): Promise<Response> {
     const names = clusterNames(query.text("cluster"));
     const broker = query.text("broker");
+    const matches = ({ topic }: NamedTopic) =>
+      (broker === undefined || tables.queueData(topic, broker) !== undefined) &&
+      (names === undefined ||
+        (tables.queueDatas(topic)?.some((data) => names.has(data.brokerName)) ?? false));
     return pager.page({
-      entries: tables.topics(),
-      key: (topic) => topic,
-      matches: (topic) =>
-        (broker === undefined || tables.queueData(topic, broker) !== undefined) &&
-        (names === undefined ||
-          (tables.queueDatas(topic)?.some((data) => names.has(data.brokerName)) ?? false)),
+      entries: topicNames.topics(),
+      key: ({ topic }) => topic,
+      text: ({ folded }) => folded,
+      ...(broker === undefined && names === undefined ? {} : { matches }),
       show: showTopic,
     }, query);
   }
 
-  function showTopic(topic: string) {
+  function showTopic({ topic }: NamedTopic) {
     const datas = tables.queueDatas(topic);
     if (datas === undefined) return undefined;
     const clusters = new Set<string>();
@@ -220,7 +224,7 @@ export function apiRoutes(parts: ApiParts): Route[] {
     return pager.page({
       entries: server.views(),
       key: ({ id }) => `${id}`.padStart(ID_DIGITS, "0"),
-      text: ({ peer, proxied }) => proxied === undefined ? peer : `${peer} ${proxied}`,
+      text: ({ peer, proxied }) => `${peer} ${proxied ?? ""}`.toLowerCase(),
       show: showConnection,
     }, query);
   }
