@@ -174,7 +174,7 @@ export class Namesrv {
   }
 
   async #listen(): Promise<void> {
-    const { config, server, kv, tls, access, log } = this.#parts;
+    const { config, server, kv, etcd, tls, access, log } = this.#parts;
     const { bindAddress, listenPort } = config.values;
     const host = hostOf(bindAddress);
     try {
@@ -187,6 +187,10 @@ export class Namesrv {
     }
     log.info("listening", { address: bindAddress, port: this.#port });
     kv.watch();
+    etcd?.watchFiles((error) => {
+      if (error === undefined) log.info("etcd files taken");
+      else log.error("etcd files refused", { error });
+    });
     tls?.watch();
     access.rules?.store.watch();
   }

@@ -4,13 +4,16 @@
  * @module
  */
 
+import { errorMessage } from "../error_message.ts";
+import { FileWatch } from "../file_watch.ts";
 import { parseEtcdEndpoints } from "../config/etcd_endpoints.ts";
 import type { EtcdCounters } from "./counters.ts";
 import {
   type CreateHttpClient,
   type EtcdFileOptions,
   type EtcdFiles,
-  readCredentials,
+  makeCredentials,
+  readCredentialFiles,
 } from "./credentials.ts";
 import { EtcdError } from "./errors.ts";
 import { type EtcdCall, type EtcdRequestOptions, Gateway } from "./gateway.ts";
@@ -94,6 +97,9 @@ export class EtcdClient {
   readonly #files: EtcdFiles;
   readonly #createHttpClient: CreateHttpClient | undefined;
   readonly #gateway: Gateway;
+  /** Contents of the files in use. */
+  #inUse: string;
+  #watch: FileWatch | undefined;
 
   /**
    * Reads the files that the options name.
@@ -102,13 +108,19 @@ export class EtcdClient {
    */
   static async open(parts: EtcdParts): Promise<EtcdClient> {
     const { options, files, createHttpClient } = parts;
-    const credentials = await readCredentials(options, files, createHttpClient);
+    const contents = await readCredentialFiles(options, files);
+    const credentials = makeCredentials(contents, options, createHttpClient);
     const endpoints = parseEtcdEndpoints(options.etcdEndpoints);
     const gateway = new Gateway(endpoints, options, credentials, parts.fetch ?? fetch);
-    return new EtcdClient(parts, gateway);
+    return new EtcdClient(parts, gateway, JSON.stringify(contents));
   }
 
-  private constructor({ options, files, createHttpClient }: EtcdParts, gateway: Gateway) {
+  private constructor(
+    { options, files, createHttpClient }: EtcdParts,
+    gateway: Gateway,
+    inUse: string,
+  ) {
+    this.#inUse = inUse;
     this.#options = options;
     this.#files = files;
     this.#createHttpClient = createHttpClient;
@@ -121,16 +133,47 @@ export class EtcdClient {
   }
 
   /**
-   * Reads the files again and uses what they hold for new connections.
+   * Reads the files again and uses what they hold, if it is new, for new connections.
    *
+   * @returns whether it is new
    * @throws {EtcdFileError} when one can't be read or used; the old ones stay in use
    */
-  async reload(): Promise<void> {
-    this.#gateway.use(await readCredentials(this.#options, this.#files, this.#createHttpClient));
+  async reload(): Promise<boolean> {
+    const contents = await readCredentialFiles(this.#options, this.#files);
+    const text = JSON.stringify(contents);
+    if (text === this.#inUse) return false;
+    this.#gateway.use(makeCredentials(contents, this.#options, this.#createHttpClient));
+    this.#inUse = text;
+    return true;
+  }
+
+  /**
+   * Starts to reload the files when they change.
+   *
+   * @param outcome called with an error when they can't be used, once until that changes, and without one when
+   *   new ones are in use
+   */
+  watchFiles(outcome: (error?: unknown) => void): void {
+    const { etcdPasswordFile, etcdCaFile, etcdCertFile, etcdKeyFile } = this.#options;
+    const paths = [etcdPasswordFile, etcdCaFile, etcdCertFile, etcdKeyFile]
+      .filter((path) => path !== "");
+    if (paths.length === 0) return;
+    let told = "";
+    this.#watch = new FileWatch(this.#files, () => paths, async () => {
+      try {
+        if (await this.reload()) outcome();
+        told = "";
+      } catch (error) {
+        if (errorMessage(error) !== told) outcome(error);
+        told = errorMessage(error);
+      }
+    });
+    this.#watch.start();
   }
 
   /** Ends all requests and watches. */
   close(): void {
+    this.#watch?.close();
     this.#gateway.close();
   }
 

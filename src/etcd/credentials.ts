@@ -1,12 +1,14 @@
 import type { Options } from "../config/options.ts";
 import { errorMessage } from "../error_message.ts";
+import type { WatchFileSystem } from "../file_watch.ts";
 import { osReason } from "../os_error.ts";
-import { type FileKinds, requireRegularFile } from "../regular_file.ts";
+import { requireRegularFile } from "../regular_file.ts";
 import { StartupError } from "../startup_error.ts";
 
-/** The part of Deno that reads the files of a client. */
-export interface EtcdFiles extends FileKinds {
+/** The part of Deno that reads the files of a client, and tells when they change. */
+export interface EtcdFiles extends Omit<WatchFileSystem, "stat"> {
   readTextFile(path: string): Promise<string>;
+  stat(path: string): Promise<{ isFile: boolean; dev: number; ino: number | null }>;
 }
 
 /** The part of Deno that makes HTTP clients. */
@@ -22,7 +24,15 @@ export type EtcdFileOptions = Readonly<
   Pick<Options, "etcdPasswordFile" | "etcdCaFile" | "etcdCertFile" | "etcdKeyFile">
 >;
 
-/** The contents of the files: the password, and a client with certificate and authorities. */
+/** The contents of the files; empty ones for options that are not set. */
+export interface CredentialFiles {
+  readonly password: string;
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** The password, and a client with certificate and authorities. */
 export interface Credentials {
   readonly password: string;
   readonly client: Deno.HttpClient;
@@ -34,11 +44,10 @@ export interface Credentials {
  *
  * @throws {EtcdFileError} when a file can't be read, or is not what it should be
  */
-export async function readCredentials(
+export async function readCredentialFiles(
   options: EtcdFileOptions,
   files: EtcdFiles,
-  createHttpClient: CreateHttpClient = Deno.createHttpClient,
-): Promise<Credentials> {
+): Promise<CredentialFiles> {
   const read = async (option: keyof EtcdFileOptions, block?: RegExp): Promise<string> => {
     const path = options[option];
     if (path === "") return "";
@@ -63,6 +72,19 @@ export async function readCredentials(
   const ca = await read("etcdCaFile", /BEGIN CERTIFICATE/);
   const cert = await read("etcdCertFile", /BEGIN CERTIFICATE/);
   const key = await read("etcdKeyFile", /PRIVATE KEY/);
+  return { password, ca, cert, key };
+}
+
+/**
+ * Makes what requests need.
+ *
+ * @throws {EtcdFileError} when certificate and key can't be used
+ */
+export function makeCredentials(
+  { password, ca, cert, key }: CredentialFiles,
+  options: EtcdFileOptions,
+  createHttpClient: CreateHttpClient = Deno.createHttpClient,
+): Credentials {
   try {
     const client = createHttpClient({
       // With HTTP/1.1, the end of a request that takes too long is the end of its connection.

@@ -372,6 +372,24 @@ describe("EtcdClient with a user", () => {
       await Deno.writeTextFile(file, "");
     });
   });
+
+  it("takes changed files, and says once that one can't be used", async () => {
+    await using etcd = new FakeEtcd();
+    etcd.users.set("namesrv", "new");
+    await withUser(etcd, "old", async (client, file) => {
+      const outcomes: unknown[] = [];
+      client.watchFiles((error) => void outcomes.push(error));
+      await errorOf(client.get("/a"));
+      await Deno.writeTextFile(file, "new");
+      await until(() => outcomes.length === 1, "the new password is in use");
+      assert.deepEqual(outcomes, [undefined]);
+      await client.put("/a", "1");
+      await Deno.writeTextFile(file, "");
+      await until(() => outcomes.length === 2, "the empty file is refused");
+      assert.match(String(outcomes[1]), /etcdPasswordFile: .* is empty/);
+      await client.put("/a", "2");
+    });
+  });
 });
 
 describe("EtcdClient.watch", () => {
