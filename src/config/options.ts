@@ -1070,6 +1070,12 @@ const LIMITS = {
     applies: "live",
     doc: "KV namespaces; a further one is refused.",
   }),
+  maxKvWaitingWrites: int({
+    default: 1000,
+    range: [1, 100_000],
+    applies: "live",
+    doc: "Changes of the KV table that wait for etcd (kvStore=etcd); a further one is refused.",
+  }),
   maxInflatedBodyBytes: int({
     default: 32 * MiB,
     range: [MiB, 128 * MiB],

@@ -1,3 +1,4 @@
+import type { Options } from "../config/options.ts";
 import type { DurableFile } from "../durable_file.ts";
 import { DurableFileError } from "../durable_file.ts";
 import { errorMessage } from "../error_message.ts";
@@ -19,7 +20,10 @@ export interface EtcdKvParts {
   /** Holds the name of the table of which the copy is one. */
   origin: DurableFile;
   client: EtcdClient;
-  options: Readonly<KvLimits & { etcdPrefix: string; etcdRequestTimeoutMillis: number }>;
+  options: Readonly<
+    & KvLimits
+    & Pick<Options, "etcdPrefix" | "etcdRequestTimeoutMillis" | "maxKvWaitingWrites">
+  >;
   log: Log;
 }
 
@@ -41,6 +45,32 @@ interface Awaited {
   readonly timer: ReturnType<typeof setTimeout>;
 }
 
+/** An entry of etcd that the copy does not take. */
+interface Refusal {
+  /** Its key in etcd. */
+  readonly at: string;
+  readonly revision: number;
+  readonly reason: string;
+}
+
+/** The refusals of one synchronisation: of all of them, one line is logged. */
+class Refusals {
+  count = 0;
+  first: Refusal | undefined;
+  readonly #note: (refusal: Refusal) => void;
+
+  constructor(note: (refusal: Refusal) => void) {
+    this.#note = note;
+  }
+
+  add(refusal: Refusal): void {
+    this.count++;
+    this.first ??= refusal;
+    this.#note(refusal);
+  }
+}
+
+const NO_NAME = "it is not a namespace, a slash and a key in UTF-8";
 /** etcd allows 128 conditions and steps in a transaction by default, and 1.5 MiB. */
 const MOST_STEPS = 100;
 const MOST_CHARACTERS = 256 * 1024;
@@ -76,6 +106,9 @@ export class EtcdKv implements KvStore {
   /** The state that the log reported last; `undefined` before its first line about it. */
   #follows: boolean | undefined;
   #refused = 0;
+  #refusedWrites = 0;
+  /** Changes that were asked of this server and have not been answered. */
+  #unanswered = 0;
   #waiting: Wanted[] = [];
   #working = false;
   #awaited: Awaited[] = [];
@@ -114,7 +147,11 @@ export class EtcdKv implements KvStore {
   }
 
   get etcd(): KvEtcdState {
-    return { problem: this.#diskProblem ?? this.#problem, refused: this.#refused };
+    return {
+      problem: this.#diskProblem ?? this.#problem,
+      refused: this.#refused,
+      refusedWrites: this.#refusedWrites,
+    };
   }
 
   get(namespace: string, key: string): string | undefined {
@@ -197,11 +234,21 @@ export class EtcdKv implements KvStore {
     }
     const fault = value === undefined ? undefined : this.#copy.whyNotPut(namespace, key, value);
     if (fault !== undefined) throw new KvConfigError(fault);
+    const { maxKvWaitingWrites: most } = this.#options;
+    if (this.#unanswered >= most) {
+      this.#refusedWrites++;
+      throw new KvConfigError(`${most} changes wait for etcd already (maxKvWaitingWrites)`);
+    }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const at = this.#keys.keyOf(table, namespace, key);
     this.#waiting.push({ ...change, at, resolve, reject });
     void this.#work();
-    await promise;
+    this.#unanswered++;
+    try {
+      await promise;
+    } finally {
+      this.#unanswered--;
+    }
   }
 
   /** @throws {KvConfigError} when the copy does not follow etcd */
@@ -377,12 +424,12 @@ export class EtcdKv implements KvStore {
         pause = FIRST_PAUSE;
         await this.#takeChanges(table, revision);
       } catch (error) {
-        this.#table = undefined;
-        if (signal.aborted) return;
+        // Then it is read again, and changes can go on meanwhile.
         const isCompacted = error instanceof EtcdError && error.fault === "compacted";
+        if (!isCompacted || signal.aborted) this.#table = undefined;
+        if (signal.aborted) return;
         if (!isCompacted) this.#report(error);
       }
-      this.#table = undefined;
       await sleep(pause, signal);
       pause = Math.min(pause * 2, LONGEST_PAUSE);
     }
@@ -398,7 +445,10 @@ export class EtcdKv implements KvStore {
       onState: (failure) => this.#report(failure),
     });
     for await (const { revision, events } of watch) {
-      if (events.some(({ key }) => key === this.#keys.table)) return;
+      if (events.some(({ key }) => key === this.#keys.table)) {
+        this.#table = undefined;
+        return;
+      }
       await this.#take(events.filter(({ key }) => this.#keys.isOf(table, key)));
       this.#revision = revision;
       this.#complete();
@@ -410,11 +460,7 @@ export class EtcdKv implements KvStore {
     for (const event of events) {
       const name = event.utf8 ? this.#keys.parse(event.key) : undefined;
       if (name === undefined) {
-        this.#refuse(
-          event.key,
-          event.modRevision,
-          "it is not a namespace, a slash and a key in UTF-8",
-        );
+        this.#refuse({ at: event.key, revision: event.modRevision, reason: NO_NAME });
         continue;
       }
       const value = event.type === "put" ? event.value : undefined;
@@ -425,7 +471,7 @@ export class EtcdKv implements KvStore {
     }
     for (const { change, reason } of await this.#written(changes)) {
       const { at, revision } = change as typeof changes[number];
-      this.#refuse(at, revision, reason);
+      this.#refuse({ at, revision, reason });
     }
   }
 
@@ -450,9 +496,14 @@ export class EtcdKv implements KvStore {
     }
   }
 
-  #refuse(at: string, revision: number, reason: string): void {
+  #refuse(refusal: Refusal): void {
+    this.#log.warn("KV entry of etcd not taken", { key: refusal.at, reason: refusal.reason });
+    this.#note(refusal);
+  }
+
+  /** Remembers a refusal: it is the answer to those who wait for that change. */
+  #note({ at, revision, reason }: Refusal): void {
     this.#refused++;
-    this.#log.warn("KV entry of etcd not taken", { key: at, reason });
     this.#refusals.delete(at);
     this.#refusals.set(at, { revision, reason });
     const [oldest] = this.#refusals.keys();
@@ -469,6 +520,8 @@ export class EtcdKv implements KvStore {
     const table = found?.value ?? await this.#import();
     this.#candidate = undefined;
     const content = new Map<string, Map<string, string>>();
+    const revisions = new Map<string, number>();
+    const refusals = new Refusals((refusal) => this.#note(refusal));
     let revision = 0;
     let bytes = 0;
     let count = 0;
@@ -477,42 +530,51 @@ export class EtcdKv implements KvStore {
       for (const { key: at, value, utf8, modRevision } of page.entries) {
         const name = utf8 ? this.#keys.parse(at) : undefined;
         if (name === undefined) {
-          this.#refuse(at, modRevision, "it is not a namespace, a slash and a key in UTF-8");
+          refusals.add({ at, revision: modRevision, reason: NO_NAME });
           continue;
         }
         // More than this is refused in any case, and need not be kept until then.
         bytes += bytesOfEntry(name.key, value);
         if (++count > this.#options.maxKvKeys || bytes > this.#options.maxKvBytes) {
-          this.#refuse(at, modRevision, "the KV table is full (maxKvKeys, maxKvBytes)");
+          const reason = "the KV table is full (maxKvKeys, maxKvBytes)";
+          refusals.add({ at, revision: modRevision, reason });
           continue;
         }
+        revisions.set(at, modRevision);
         const values = content.get(name.namespace) ?? new Map<string, string>();
         values.set(name.key, value);
         content.set(name.namespace, values);
       }
     }
-    await this.#agree(content, table, origin);
+    for (const { at, reason } of await this.#agree(content, table, origin)) {
+      refusals.add({ at, revision: revisions.get(at) ?? 0, reason });
+    }
+    if (refusals.first !== undefined) {
+      const { at, reason } = refusals.first;
+      this.#log.warn("KV entries of etcd not taken", { entries: refusals.count, key: at, reason });
+    }
     if (origin !== table) await this.#origin.write(`${table}\n`, null);
     return { table, revision };
   }
 
+  /** Makes the copy have this content. Returns what a limit forbids. */
   async #agree(
     content: ReadonlyMap<string, ReadonlyMap<string, string>>,
     table: string,
     origin: string | undefined,
-  ): Promise<void> {
+  ): Promise<Pick<Refusal, "at" | "reason">[]> {
     const changes = await this.#copy.differences(content);
-    if (changes.length === 0) return;
+    if (changes.length === 0) return [];
     const isFirst = origin !== table && this.#copy.valueCount > 0;
     if (isFirst) this.#copy.keepBeforeEtcd();
     const refusals = await this.#written(changes, true);
-    for (const { change: { namespace, key }, reason } of refusals) {
-      this.#refuse(this.#keys.keyOf(table, namespace, key), 0, reason);
-    }
     const deleted = changes.filter(({ value }) => value === undefined).length;
     const fields = { put: changes.length - deleted - refusals.length, deleted };
     if (isFirst) this.#log.warn("KV table of etcd taken, it differs from this server's", fields);
     else this.#log.info("KV changes of etcd taken", fields);
+    return refusals.map(({ change: { namespace, key }, reason }) => {
+      return { at: this.#keys.keyOf(table, namespace, key), reason };
+    });
   }
 
   /**

@@ -74,4 +74,6 @@ export interface KvEtcdState {
   readonly problem: string | undefined;
   /** Changes found in etcd that were not taken, because of a limit or their form. */
   readonly refused: number;
+  /** Changes that were refused because too many others waited for etcd. */
+  readonly refusedWrites: number;
 }

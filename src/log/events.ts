@@ -523,12 +523,24 @@ const KV_AND_CONFIGURATION = {
       "etcd has a key that this server must not take: it is over a limit, or it was not written by " +
       "a name server. The table keeps what it had. `key` is the key in etcd.",
   },
+  "KV entries of etcd not taken": {
+    levels: ["WARN"],
+    fields: ["entries", "key", "reason"],
+    meaning:
+      "When this server read etcd's table anew, so many entries were not taken; `key` is the first of " +
+      "them, and `reason` why.",
+  },
   "etcd files refused": {
     levels: ["ERROR"],
     fields: ["error"],
     meaning:
-      "After a SIGHUP: password, certificate or key for etcd can't be read or used. The old " +
+      "Changed files with password, certificate or key for etcd can't be read or used. The old " +
       "ones stay in use.",
+  },
+  "etcd files taken": {
+    levels: ["INFO"],
+    fields: [],
+    meaning: "Changed files with password, certificate or key for etcd are in use.",
   },
   "KV file changed and is broken: the change is ignored": {
     levels: ["WARN"],

@@ -501,6 +501,11 @@ export const METRIC_GROUPS: readonly { title: string; metrics: readonly Definiti
         "Values found in etcd that were not taken because of a limit or their form.",
         { read: ({ kv }) => kv.etcd === undefined ? [] : sample(kv.etcd.refused) },
       ),
+      counter(
+        "kv_writes_refused_total",
+        "Changes of the KV table refused because too many waited for etcd (maxKvWaitingWrites).",
+        { read: ({ kv }) => kv.etcd === undefined ? [] : sample(kv.etcd.refusedWrites) },
+      ),
       counter("etcd_requests_total", "Requests to etcd. result: ok or failed.", {
         labels: ["result"],
         read: ({ etcd }) =>

@@ -28,7 +28,8 @@ export class FakeEtcd implements AsyncDisposable {
   /** Path below /v3 and body of each request. */
   readonly requests: { path: string; body: Body; token: string | null }[] = [];
   /** Answers instead of the store when it returns something. */
-  answer: (path: string, body: Body) => Response | Promise<Response> | undefined = () => undefined;
+  answer: (path: string, body: Body) => Response | undefined | Promise<Response | undefined> = () =>
+    undefined;
   /** Called when a request was carried out; an answer from it replaces the real one. */
   after: (path: string) => Response | Promise<Response> | undefined = () => undefined;
   revision = 1;

@@ -71,7 +71,7 @@ describe("OpenTelemetry", () => {
     await drive(peer);
     // There is no certificate before the first TLS connection, and there are no rules, no etcd and no controller.
     const absent =
-      /tls_certificate|access_(decisions|account|rules)|etcd|kv_entries_refused|_controller_/;
+      /tls_certificate|access_(decisions|account|rules)|etcd|kv_(entries|writes)_refused|_controller_/;
     const expected = DEFINITIONS.filter(({ name }) => !absent.test(name));
     await untilDriven(collector);
     await until(() => expected.every(({ name }) => collector.metrics.has(name)));

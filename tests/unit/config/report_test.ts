@@ -113,6 +113,7 @@ const OURS = [
   "maxKvNamespaceBytes",
   "maxKvNamespaces",
   "maxKvValueBytes",
+  "maxKvWaitingWrites",
   "maxNotifications",
   "maxNotificationsPerSecond",
   "maxOrderTopicConfigBytes",

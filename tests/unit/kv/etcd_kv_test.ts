@@ -152,11 +152,14 @@ describe("KV table in etcd", () => {
     table.disk.before = (call) => call.startsWith("rename") ? held.promise : undefined;
     let answered = false;
     const put = table.kv.put("ns", "k", "v").then(() => void (answered = true));
-    await until(() => keysIn(etcd).length === 1);
-    assert.equal(table.kv.get("ns", "k"), undefined);
-    assert.equal(answered, false);
-    held.resolve();
-    await put;
+    try {
+      await until(() => keysIn(etcd).length === 1);
+      assert.equal(table.kv.get("ns", "k"), undefined);
+      assert.equal(answered, false);
+    } finally {
+      held.resolve();
+    }
+    await withLimit(put, "no answer");
     assert.equal(table.kv.get("ns", "k"), "v");
   });
 
@@ -325,6 +328,97 @@ describe("KV table in etcd", () => {
     await using table = await Table.following(etcd, new MemoryDisk(), { maxKvKeys: 3 });
     assert.equal(table.kv.valueCount, 3);
     assert.equal(table.kv.etcd?.refused, 2);
+  });
+
+  it("writes one line about all that it does not take when it reads the table", async () => {
+    await using etcd = new FakeEtcd();
+    etcd.set(
+      [`${PREFIX}table`, "t"],
+      ...Array.from({ length: 5 }, (_, i) => [`${PREFIX}t/foreign${i}`, "v"] as const),
+    );
+    await using table = await Table.following(etcd);
+    assert.deepEqual(table.log.at("WARN"), [{
+      level: "WARN",
+      event: "KV entries of etcd not taken",
+      fields: {
+        entries: 5,
+        key: `${PREFIX}t/foreign0`,
+        reason: "it is not a namespace, a slash and a key in UTF-8",
+      },
+    }]);
+    assert.equal(table.kv.etcd?.refused, 5);
+  });
+
+  it("refuses a change that a limit forbids when the table is read again", async () => {
+    await using etcd = new FakeEtcd();
+    await using table = await Table.following(etcd, new MemoryDisk(), {
+      maxOrderTopicConfigBytes: 100,
+    });
+    const isWrite = (path: string) =>
+      path === "kv/txn" && etcd.requests.filter((it) => it.path === path).length === writing;
+    const writing = etcd.requests.filter(({ path }) => path === "kv/txn").length + 2;
+    etcd.answer = (path) => {
+      // The watch does not bring it.
+      if (isWrite(path)) etcd.dropWatchers();
+      return undefined;
+    };
+    etcd.after = (path) => {
+      if (!isWrite(path)) return undefined;
+      etcd.set([at(etcd, "ORDER_TOPIC_CONFIG/a"), "x".repeat(60)]);
+      etcd.compacted = etcd.revision;
+      return undefined;
+    };
+    const answer = await refusal(table.kv.put("ORDER_TOPIC_CONFIG", "k", "x".repeat(60)));
+    assert.match(answer, /maxOrderTopicConfigBytes/);
+    assert.deepEqual(keysIn(etcd), ["ORDER_TOPIC_CONFIG/a"]);
+  });
+
+  it("takes changes while it reads the table again", async () => {
+    await using etcd = new FakeEtcd();
+    await using table = await Table.following(etcd);
+    const held = Promise.withResolvers<void>();
+    let isReading = false;
+    etcd.answer = async (path) => {
+      if (path !== "kv/range") return undefined;
+      isReading = true;
+      await held.promise;
+      return undefined;
+    };
+    try {
+      etcd.revision += 10;
+      etcd.compacted = etcd.revision;
+      etcd.dropWatchers();
+      await until(() => isReading);
+      const put = table.kv.put("ns", "k", "v");
+      await until(() => keysIn(etcd).length === 1);
+      held.resolve();
+      await withLimit(put, "no answer");
+    } finally {
+      held.resolve();
+    }
+    assert.equal(table.kv.get("ns", "k"), "v");
+  });
+
+  it("lets no more changes wait for etcd than maxKvWaitingWrites", async () => {
+    await using etcd = new FakeEtcd();
+    await using table = await Table.following(etcd, new MemoryDisk(), { maxKvWaitingWrites: 2 });
+    const hang = Promise.withResolvers<Response>();
+    let isAsked = false;
+    etcd.answer = (path) => {
+      isAsked ||= path === "kv/txn";
+      return path === "kv/txn" ? hang.promise : undefined;
+    };
+    const waiting = ["1", "2"].map((key) => refusal(table.kv.put("ns", key, "v")));
+    assert.match(
+      await refusal(table.kv.put("ns", "3", "v")),
+      /2 changes wait for etcd already \(maxKvWaitingWrites\)/,
+    );
+    assert.equal(table.kv.etcd?.refusedWrites, 1);
+    await until(() => isAsked);
+    hang.resolve(fault(503, 14, "etcdserver: request timed out"));
+    await Promise.all(waiting);
+    etcd.answer = () => undefined;
+    await table.kv.put("ns", "3", "v");
   });
 
   it("takes a change back when others have filled the table meanwhile", async () => {
