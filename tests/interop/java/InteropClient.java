@@ -110,8 +110,10 @@ public class InteropClient {
         for (int i = 0; !isToldToEnd(); i++) {
             String body = "java-" + i;
             try {
+                Message message = new Message(topic, body.getBytes(StandardCharsets.UTF_8));
+                // A broker on a busy machine can take seconds for its first message.
                 SendResult result =
-                    producer.send(new Message(topic, body.getBytes(StandardCharsets.UTF_8)));
+                    producer.send(message, i == 0 ? 15_000 : producer.getSendMsgTimeout());
                 String broker = result.getMessageQueue().getBrokerName();
                 String word = result.getSendStatus() == SendStatus.SEND_OK ? "SENT" : "FAILED";
                 System.out.println(word + " " + broker + " " + body);
