@@ -1,3 +1,4 @@
+import type { ActionOfCode } from "./actions.ts";
 import type { Authenticated, Decision, Refused } from "./decision.ts";
 import { matchesCertificate, type NamesReader } from "./certificates.ts";
 import type { Tally } from "./counters.ts";
@@ -60,8 +61,13 @@ export type HttpSender = ProvenAccount | FailedProof | undefined;
 /** Most characters of an access key; no account has a longer one. */
 const MAX_ACCESS_KEY = 128;
 
+/** What {@link AccessControl} needs to know of the row of an action. */
+export type RowOfAction = Pick<ActionOfCode, "fields">;
+
 /** A decision that holds for each request with the same header, as long as the account's conditions do. */
 export interface Remembered {
+  /** The row of the action: a controller finds out anew which cluster a broker set belongs to. */
+  readonly row: RowOfAction | undefined;
   /** Stands for the rules that it was made by. */
   readonly era: object;
   readonly decision: Decision;
@@ -125,15 +131,15 @@ export class AccessControl {
   /**
    * Decides about a request.
    *
-   * @param fields the fields that a request of this kind has, besides {@link COMMON_FIELDS}
+   * @param row the row of the action. Its fields are those that such a request has, besides {@link COMMON_FIELDS}
    */
   decide(
     action: Action,
     request: Signed,
     peer: AccessPeer,
-    fields?: ReadonlySet<string>,
+    row?: RowOfAction,
   ): Decision {
-    const remembered = this.recall(request, peer);
+    const remembered = this.recall(request, peer, row);
     if (remembered !== undefined) return remembered.decision;
     const policy = this.#policy();
     const sender = this.#identify(peer, policy);
@@ -155,7 +161,7 @@ export class AccessControl {
         : unproven("no_grant", accessKey);
     }
     if (!this.#isSignedBy(account, request)) return unproven("bad_signature", accessKey);
-    if (fields !== undefined && !this.#knowsAll(request, fields)) {
+    if (row !== undefined && !this.#knowsAll(request, row.fields)) {
       return { allowed: false, reason: "field", authenticated: "signature", account: accessKey };
     }
     const decision: Decision = {
@@ -166,19 +172,23 @@ export class AccessControl {
       rule,
     };
     const verified = verifiedBefore(request);
-    if (verified?.account === account) verified.allowed = { era: this.#eraOf(policy), decision };
+    if (verified?.account === account) {
+      verified.allowed = { row, era: this.#eraOf(policy), decision };
+    }
     return decision;
   }
 
   /**
    * The decision about a request, if one with the same header was allowed to an account: the same header has
-   * the same code, fields and signature, and so the same action. Only the account's conditions, which look at
-   * the peer and the time, are checked again.
+   * the same code, fields and signature, and so, with the same row, the same action. Only the account's
+   * conditions, which look at the peer and the time, are checked again.
+   *
+   * @param row as for {@link decide}
    */
-  recall(request: Signed, peer: AccessPeer): Remembered | undefined {
+  recall(request: Signed, peer: AccessPeer, row?: RowOfAction): Remembered | undefined {
     const verified = verifiedBefore(request);
     const allowed = verified?.allowed;
-    if (verified === undefined || allowed === undefined) return undefined;
+    if (verified === undefined || allowed === undefined || allowed.row !== row) return undefined;
     const policy = this.#policy();
     if (allowed.era !== this.#eraOf(policy)) return undefined;
     return this.#holds(verified.account, peer, policy) ? allowed : undefined;

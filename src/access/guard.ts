@@ -87,7 +87,7 @@ export class Guard {
     const { rules, counters, audit } = this.#parts;
     let decision = ANYBODY;
     let outcome: "done" | "would_deny" = "done";
-    const remembered = rules?.control.recall(request, peer);
+    const remembered = rules?.control.recall(request, peer, row);
     if (remembered !== undefined) {
       decision = remembered.decision;
       remembered.tally ??= counters.tally(row.permission, decision, true);
@@ -96,7 +96,7 @@ export class Guard {
     } else if (rules !== undefined) {
       const action = new RequestAction(row, request);
       const enforcing = rules.store.policy.mode === "enforce";
-      decision = rules.control.decide(action, request, peer, row.fields);
+      decision = rules.control.decide(action, request, peer, row);
       counters.count(action.permission, decision, enforcing, this.#time());
       if (!decision.allowed) {
         this.#refuse(code, action, decision, peer, rules, enforcing);

@@ -158,6 +158,24 @@ accounts:
     assert.equal(outcome(access.decide(READ, signed, peer("10.9.0.1:1"))), "network");
   });
 
+  it("decides anew when a controller has learnt the cluster of a broker set", async () => {
+    const { access } = await control(
+      `accounts: [${account("AK", "may: [{controller:write: {cluster: [Mine]}}]")}]`,
+    );
+    const signed = {
+      ...request("AK", [["clusterName", "Mine"], ["brokerName", "s"]]),
+      notes: {},
+    };
+    const unknownSet = ACTIONS.CLEAN_BROKER_DATA;
+    const by = (row: typeof unknownSet) =>
+      outcome(access.decide(new RequestAction(row, signed), signed, peer(), row));
+    assert.equal(by(unknownSet), "account AK");
+    assert.equal(access.recall(signed, peer(), unknownSet)?.decision.allowed, true);
+    const setOfOthers = { ...unknownSet, clusterName: "Other" };
+    assert.equal(access.recall(signed, peer(), setOfOthers), undefined);
+    assert.equal(by(setOfOthers), "no_grant");
+  });
+
   it("believes a PROXY header only when it comes from a trusted proxy", async () => {
     const { access } = await control(`
 trustedProxies: [10.0.9.1]
@@ -212,7 +230,7 @@ anonymous: [{broker: {cluster: C1, name: [broker-a, broker-b*]}}]`);
     const { access } = await control(`accounts: [${account("AK", "may: client")}]`);
     const fields = new Set(["topic"]);
     const signed = (name: string) => request("AK", [["topic", "T"], [name, "x"]]);
-    const by = (name: string) => outcome(access.decide(READ, signed(name), peer(), fields));
+    const by = (name: string) => outcome(access.decide(READ, signed(name), peer(), { fields }));
     assert.equal(by("brokerName"), "field");
     for (const known of ["__ZONE_NAME", "acceptStandardJsonOnly", "OnsChannel"]) {
       assert.equal(by(known), "account AK");
