@@ -33,16 +33,21 @@ export class Description {
     this.#ajv.addSchema(document, "document");
   }
 
-  /** All operations of the document that change nothing. */
-  get reading(): string[] {
-    return Object.values(this.#document.paths).flatMap(({ get }) => get?.operationId ?? []);
+  /** All operations of the document that change nothing, on some paths. */
+  reading(has: (path: string) => boolean): string[] {
+    return this.#items(has).flatMap(({ get }) => get?.operationId ?? []);
   }
 
   /** All others. */
-  get changing(): string[] {
-    return Object.values(this.#document.paths).flatMap(({ get: _, ...others }) =>
+  changing(has: (path: string) => boolean): string[] {
+    return this.#items(has).flatMap(({ get: _, ...others }) =>
       Object.values(others).map(({ operationId }) => operationId)
     );
+  }
+
+  #items(has: (path: string) => boolean): Record<string, Operation>[] {
+    return Object.entries(this.#document.paths).filter(([path]) => has(path))
+      .map(([, item]) => item);
   }
 
   /**

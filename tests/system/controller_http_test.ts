@@ -201,5 +201,9 @@ describe("the controller over HTTP", () => {
       before: { master: 1, masterEpoch: 1, inSync: [1, 2], replicas: before },
       after: { master: 2, masterEpoch: 2, inSync: [2], replicas: before },
     });
+    const own = (path: string) => path.startsWith("/api/v1/controller");
+    for (const id of [...described.reading(own), ...described.changing(own)]) {
+      assert.ok(described.seen.has(`${id} 200`), id);
+    }
   });
 });
