@@ -9,6 +9,12 @@ const REPLICAS = 3;
 const CLUSTER = "BenchCluster";
 /** Sets whose masters end at once. */
 const ENDING = 10;
+/** Sets made at once. */
+const AT_ONCE = 10;
+/** As in brokers: milliseconds of silence after which they count as dead. */
+const TIMEOUT = 10_000;
+/** The same until all brokers are there. */
+const SETUP_TIMEOUT = 120_000;
 /** As in brokers: seconds from one request to the next. */
 const REPLICA_INFO_SECONDS = 5;
 const METADATA_SECONDS = 10;
@@ -34,7 +40,10 @@ async function measure(server: Server, { libc, scale }: Context): Promise<Sample
   const port = server.controllerPort!;
   await leads(port);
   const sets: Broker[][] = [];
-  for (let set = 0; set < SETS; set++) sets.push(await makeSet(port, `broker-${set}`));
+  while (sets.length < SETS) {
+    const names = Array.from({ length: AT_ONCE }, (_, i) => `broker-${sets.length + i}`);
+    sets.push(...await Promise.all(names.map((name) => makeSet(port, name))));
+  }
   const brokers = sets.flat();
   const load = new Load(brokers);
   try {
@@ -118,7 +127,7 @@ class Broker {
       brokerId: `${id}`,
       brokerAddress: address,
     });
-    await this.heartbeat();
+    await this.heartbeat(SETUP_TIMEOUT);
   }
 
   /** Becomes the first master of its set, with all of it in sync. */
@@ -136,7 +145,7 @@ class Broker {
     );
   }
 
-  heartbeat(): Promise<void> {
+  heartbeat(timeout: number): Promise<void> {
     return this.client.send(encodeRequest(
       Code.BROKER_HEARTBEAT,
       this.client.nextOpaque(),
@@ -147,7 +156,7 @@ class Broker {
         epoch: "1",
         maxOffset: "1000",
         confirmOffset: "1000",
-        heartbeatTimeoutMills: "10000",
+        heartbeatTimeoutMills: `${timeout}`,
         electionPriority: "2147483647",
       },
       undefined,
@@ -165,7 +174,7 @@ class Broker {
   }
 
   async #turn(second: number): Promise<void> {
-    await this.heartbeat();
+    await this.heartbeat(TIMEOUT);
     const offset = second + this.id;
     // Answers are awaited one at a time: a late one must not be taken for the next.
     if (this.#asking) return;
