@@ -255,7 +255,13 @@ export class EtcdClient {
     const onlyReads = [...success, ...failure].every(({ type }) => type === "get");
     const send = onlyReads ? this.#gateway.ask : this.#gateway.change;
     const body = transactionBody(transaction);
-    return transactionResultOf(await send.call(this.#gateway, "kv/txn", body, call));
+    try {
+      return transactionResultOf(await send.call(this.#gateway, "kv/txn", body, call));
+    } catch (error) {
+      const isUnknown = error instanceof EtcdError && error.fault === "unreadable" && !onlyReads;
+      // Its status was a success.
+      throw isUnknown ? new EtcdError(error.fault, error.message, true) : error;
+    }
   }
 
   /** Creates a lease. etcd may choose a longer time than asked for. */

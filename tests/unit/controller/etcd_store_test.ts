@@ -194,6 +194,20 @@ describe("EtcdStore", () => {
     assert.deepEqual(node.events, ["leading"]);
   });
 
+  it("finds out whether a set was stored whose answer can't be read", async () => {
+    await using etcd = new FakeEtcd();
+    await using node = await Node.leading(etcd);
+    const answers = ["<html>", '{"header":{"revision":"x"},"succeeded":true}'];
+    etcd.after = (path) => {
+      const text = path === "kv/txn" ? answers.shift() : undefined;
+      return text === undefined ? undefined : new Response(text);
+    };
+    await node.store.commit("broker-a", brokerSet(1));
+    assert.deepEqual(answers, []);
+    await node.store.commit("broker-a", brokerSet(2));
+    assert.deepEqual(node.events, ["leading"]);
+  });
+
   it("says when etcd refuses a set", async () => {
     await using etcd = new FakeEtcd();
     await using node = await Node.leading(etcd);
