@@ -29,6 +29,8 @@ export interface EtcdKvParts {
 
 /** A change that was asked of this server. */
 interface Wanted extends KvChange {
+  /** The table that it belongs to. */
+  readonly table: string;
   /** Its key in etcd. */
   readonly at: string;
   resolve(): void;
@@ -241,7 +243,7 @@ export class EtcdKv implements KvStore {
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const at = this.#keys.keyOf(table, namespace, key);
-    this.#waiting.push({ ...change, at, resolve, reject });
+    this.#waiting.push({ ...change, table, at, resolve, reject });
     void this.#work();
     this.#unanswered++;
     try {
@@ -268,7 +270,11 @@ export class EtcdKv implements KvStore {
       const batch = this.#takeBatch();
       for (const wanted of batch) this.#own.set(wanted.at, wanted);
       try {
-        await this.#make(this.#usable(), batch);
+        const table = this.#usable();
+        if (batch.some((wanted) => wanted.table !== table)) {
+          throw new KvConfigError("the KV table was replaced meanwhile (kvStore=etcd)");
+        }
+        await this.#make(table, batch);
       } catch (error) {
         for (const wanted of batch) wanted.reject(asKvError(error));
         // The others need not wait for the same time limits one after another.
