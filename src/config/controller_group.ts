@@ -74,6 +74,10 @@ function dLedgerGroup(options: Readonly<GroupOptions>): ControllerGroup {
       "enableControllerInNamesrv=true";
     throw new ControllerGroupError(option, reason);
   }
+  const twice = peers.find(({ id }, i) => peers.findIndex((other) => other.id === id) !== i);
+  if (twice !== undefined) {
+    throw new ControllerGroupError(option, `must not name ${twice.id} twice`);
+  }
   const self = peers.find(({ id }) => id === options.controllerDLegerSelfId);
   if (self === undefined) {
     const reason = `must be an id of controllerDLegerPeers: ${

@@ -51,6 +51,10 @@ describe("controllerGroup", () => {
       [{ ...DLEDGER, controllerDLegerPeers: "n0-127.0.0.1" }, "controllerDLegerPeers"],
       [{ ...DLEDGER, controllerDLegerPeers: "n0-127.0.0.1:0" }, "controllerDLegerPeers"],
       [{ ...DLEDGER, controllerDLegerPeers: "n0-a:1;n1-b:1" }, "controllerDLegerPeers"],
+      [
+        { ...DLEDGER, controllerStore: "etcd", controllerDLegerPeers: "n0-a:1;n0-b:1" },
+        "controllerDLegerPeers",
+      ],
       [{ ...DLEDGER, controllerDLegerSelfId: "n1" }, "controllerDLegerSelfId"],
       [{ ...JRAFT, jRaftServerId: "127.0.0.1:1" }, "jRaftServerId"],
       [{ ...JRAFT, jRaftControllerRPCAddr: "a:1,b:2" }, "jRaftControllerRPCAddr"],
