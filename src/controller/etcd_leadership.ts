@@ -161,6 +161,10 @@ export class EtcdLeadership {
     const { client, key } = this.#parts;
     const call = { timeoutMillis: TIMEOUT, signal: this.#stopped.signal };
     const found = await client.get(key, call);
+    if (found?.lease === "0") {
+      // Put by hand or copied from another etcd.
+      throw new Error(`${key} in etcd has no lease, so it never ends: delete it`);
+    }
     if (found !== undefined && found.lease === this.#unrevoked) await this.#revoke(found.lease);
     else if (this.#follow(found)) return undefined;
     const until = this.#until();

@@ -84,6 +84,13 @@ export class FakeEtcd implements AsyncDisposable {
     this.#flush();
   }
 
+  /** Sets a key with a lease of another client. */
+  setLeased(key: string, value: string): void {
+    this.revision++;
+    this.#put(encode(key), Buffer.from(value).toString("base64"), "7");
+    this.#flush();
+  }
+
   /** Ends a lease, and removes its keys. Returns whether there was one. */
   endLease(id: string): boolean {
     const found = this.leases.delete(id);

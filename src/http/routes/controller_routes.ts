@@ -112,6 +112,8 @@ export function controllerChanges(hosted: HostedController | undefined): ChangeR
       if (error instanceof StoreError) throw new HttpProblem(503, error.message);
       throw error;
     });
+    // Another controller may have begun to lead while the answer waited.
+    leading(hosted);
     if (refused !== undefined) throw new HttpProblem(409, refused.remark);
     return {
       answer: { set: after === undefined ? null : showSet(after, controller) },

@@ -154,7 +154,7 @@ describe("EtcdStore", () => {
     await using etcd = new FakeEtcd();
     await using node = await Node.leading(etcd);
     etcd.set([LEADER, undefined]);
-    etcd.set([LEADER, `{"id":"n9","address":"10.0.0.9:1"}`]);
+    etcd.setLeased(LEADER, `{"id":"n9","address":"10.0.0.9:1"}`);
     await assert.rejects(node.store.commit("broker-a", brokerSet()), NotLeaderError);
     assert.deepEqual(etcd.keys(), [LEADER]);
     assert.deepEqual(node.events, ["leading", "following"]);
@@ -332,13 +332,13 @@ describe("EtcdStore", () => {
 
   it("looks when the watch says that the leader's key is free", async () => {
     await using etcd = new FakeEtcd();
-    etcd.set([LEADER, `{"id":"n9","address":"10.0.0.9:1"}`]);
+    etcd.setLeased(LEADER, `{"id":"n9","address":"10.0.0.9:1"}`);
     await using node = await Node.start(etcd, "n0");
     await until(() => node.store.leader?.id === "n9" && etcd.watchers === 1);
     const looks = () => etcd.requests.filter(({ path }) => path === "kv/range").length;
     // Well before the next look.
     const before = looks();
-    etcd.set([LEADER, `{"id":"n8","address":"10.0.0.8:1"}`]);
+    etcd.setLeased(LEADER, `{"id":"n8","address":"10.0.0.8:1"}`);
     await until(() => looks() > before);
     await until(() => node.store.leader?.id === "n8");
     assert.deepEqual(
@@ -350,7 +350,7 @@ describe("EtcdStore", () => {
 
   it("names no leader while the key is its own from before, and says if that does not end", async () => {
     await using etcd = new FakeEtcd();
-    etcd.set([LEADER, `{"id":"n0","address":"10.0.0.9:1"}`]);
+    etcd.setLeased(LEADER, `{"id":"n0","address":"10.0.0.9:1"}`);
     await using node = await Node.start(etcd, "n0");
     await until(() => node.store.problem === undefined);
     assert.equal(node.store.leader, undefined);
@@ -360,6 +360,16 @@ describe("EtcdStore", () => {
     etcd.set([LEADER, undefined]);
     await until(() => node.store.leads);
     assert.equal(node.store.problem, undefined);
+  });
+
+  it("says so when the leader's key never ends", async () => {
+    await using etcd = new FakeEtcd();
+    etcd.set([LEADER, `{"id":"n9","address":"10.0.0.9:1"}`]);
+    await using node = await Node.start(etcd, "n0");
+    await until(() => /has no lease.*delete it/.test(node.store.problem ?? ""));
+    assert.equal(node.store.leader, undefined);
+    etcd.set([LEADER, undefined]);
+    await until(() => node.store.leads);
   });
 
   it("starts and stops without etcd", async () => {
