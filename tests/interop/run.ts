@@ -170,16 +170,17 @@ function groupsOf(launcher: Launcher, only: string): Group[] {
       of("access, certificate", ours, certifiedCluster);
       continue;
     }
-    of("acting master", [], actingMaster);
-    of("TLS", started, tlsClusters);
-    of("graceful end", started, gracefulEnd);
-    of("console", ours, consolePages);
-    of("controller", started, controllerCases);
-    of("controller import", ours, controllerImport);
+    // Those with three brokers and many JVMs begin beside others that wait a lot.
     of("controller in etcd", ours, controllersInEtcd);
-    of("access, signed", ours, signedCluster);
-    of("access, authenticated", ours, authenticatedBrokers);
+    of("acting master", [], actingMaster);
+    of("console", ours, consolePages);
+    of("graceful end", started, gracefulEnd);
+    of("TLS", started, tlsClusters);
+    of("controller", started, controllerCases);
     of("access, migration", ours, migration);
+    of("access, authenticated", ours, authenticatedBrokers);
+    of("access, signed", ours, signedCluster);
+    of("controller import", ours, controllerImport);
     of("cluster, transport=node", bothTransports, ordinaryCluster, onNode);
     of("TLS, transport=node", bothTransports, tlsClusters, onNode);
   }
