@@ -344,7 +344,7 @@ describe("the controller", () => {
     controlled.server.kill("SIGSTOP");
     await pause(5200);
     for (const lease of etcd.leases) etcd.endLease(lease);
-    etcd.set(["/rocketmq-namesrv/controller/leader", '{"id":"n9","address":"10.0.0.9:1"}']);
+    etcd.setLeased("/rocketmq-namesrv/controller/leader", '{"id":"n9","address":"10.0.0.9:1"}');
     // They wait in the sockets until it goes on.
     const answers = Promise.all([peer.info("s"), peer.elect("s", 2, true), isLeader(peer)]);
     controlled.server.kill("SIGCONT");
