@@ -1,18 +1,20 @@
 /** A network between controllers and etcd that can be cut. */
 
+import { TcpRelay } from "../support/tcp_relay.ts";
+
 /** Passes connections on to a port of 127.0.0.1, unless it is cut. */
 export class Relay {
-  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  readonly #connections = new Set<Deno.TcpConn>();
+  readonly #relay: TcpRelay;
   #mended: PromiseWithResolvers<void> | undefined;
 
   /** @param target the port to which it passes connections on */
   constructor(target: number) {
-    void this.#accept(target);
+    const address = { hostname: "127.0.0.1", port: target };
+    this.#relay = new TcpRelay(address, (bytes) => this.#whenMended(bytes));
   }
 
   get port(): number {
-    return this.#listener.addr.port;
+    return this.#relay.port;
   }
 
   /** From now on nothing arrives on either side. Connections stay open. */
@@ -28,55 +30,21 @@ export class Relay {
 
   /** Closes all connections. New ones are taken. */
   break(): void {
-    for (const connection of this.#connections) this.#drop(connection);
+    this.#relay.break();
   }
 
   /** Ends it. */
   close(): void {
-    this.#listener.close();
     this.mend();
-    this.break();
+    this.#relay.close();
   }
 
-  async #accept(port: number): Promise<void> {
-    for await (const client of this.#listener) {
-      this.#connections.add(client);
-      void this.#connect(client, port);
-    }
-  }
-
-  async #connect(client: Deno.TcpConn, port: number): Promise<void> {
-    try {
-      const server = await Deno.connect({ hostname: "127.0.0.1", port });
-      this.#connections.add(server);
-      void this.#pass(client, server);
-      void this.#pass(server, client);
-    } catch {
-      // This member of etcd does not run.
-      this.#drop(client);
-    }
-  }
-
-  async #pass(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
-    try {
-      for await (const chunk of from.readable) {
-        await this.#mended?.promise;
-        for (let sent = 0; sent < chunk.length;) sent += await to.write(chunk.subarray(sent));
-      }
+  async *#whenMended(bytes: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of bytes) {
       await this.#mended?.promise;
-    } catch {
-      // One side is gone, so the other is closed, too.
+      yield chunk;
     }
-    this.#drop(from);
-    this.#drop(to);
-  }
-
-  #drop(connection: Deno.TcpConn): void {
-    if (!this.#connections.delete(connection)) return;
-    try {
-      connection.close();
-    } catch {
-      // Its stream has closed it.
-    }
+    // The end of a connection does not arrive, either.
+    await this.#mended?.promise;
   }
 }

@@ -7,8 +7,8 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import { chance } from "../support/chance.ts";
+import { runOptions } from "../support/run_options.ts";
 import { pause } from "../support/wait.ts";
 import { chooseFault } from "./faults.ts";
 import { heal } from "./healing.ts";
@@ -26,39 +26,17 @@ const MOST_GAP = 1200;
 /** Faults that a failure shows, as those that may have led to it. */
 const SHOWN = 20;
 
-function exit(message: string): never {
-  console.error(message);
-  Deno.exit(1);
-}
-
-const options = parseArgs(Deno.args, {
-  string: ["faults", "seed"],
-  boolean: ["help"],
-  alias: { help: "h" },
-  unknown: (argument) => exit(`unknown argument: ${argument}\n${HELP}`),
-});
-if (options.help) {
-  console.log(HELP);
-  Deno.exit(0);
-}
-
-/** Reads an option that is a whole number, at least 1. */
-function whole(name: "faults" | "seed", otherwise: number): number {
-  const text = options[name];
-  if (text === undefined) return otherwise;
-  if (!/^[1-9]\d{0,9}$/.test(text)) exit(`--${name}=${text}: a number from 1 on expected\n${HELP}`);
-  return Number(text);
-}
-
-const faults = whole("faults", 200);
-const seed = whole("seed", crypto.getRandomValues(new Uint32Array(1))[0]! || 1);
+const options = runOptions(["faults"], HELP);
+const faults = options.whole("faults", 200);
+const { seed } = options;
 console.log(`seed ${seed}, ${faults} faults`);
 const start = performance.now();
 const world = await World.start(chance(seed));
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   Deno.addSignalListener(signal, () => {
     world.cluster.killAll();
-    exit(`ended by ${signal}`);
+    console.error(`ended by ${signal}`);
+    Deno.exit(1);
   });
 }
 const begun: { kind: string; at: Date; over: Promise<void> }[] = [];

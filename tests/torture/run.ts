@@ -6,8 +6,8 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import { chance } from "../support/chance.ts";
+import { runOptions } from "../support/run_options.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { World } from "./world.ts";
 
@@ -17,34 +17,12 @@ const HELP = `Usage: deno task torture [options]
   --only NAME       only one kind: ${SCENARIOS.map(({ name }) => `"${name}"`).join(", ")}
 `;
 
-function exit(message: string): never {
-  console.error(message);
-  Deno.exit(1);
-}
-
-const options = parseArgs(Deno.args, {
-  string: ["cycles", "seed", "only"],
-  boolean: ["help"],
-  alias: { help: "h" },
-  unknown: (argument) => exit(`unknown argument: ${argument}\n${HELP}`),
-});
-if (options.help) {
-  console.log(HELP);
-  Deno.exit(0);
-}
-
-/** Reads an option that is a whole number, at least 1. */
-function whole(name: "cycles" | "seed", otherwise: number): number {
-  const text = options[name];
-  if (text === undefined) return otherwise;
-  if (!/^[1-9]\d{0,9}$/.test(text)) exit(`--${name}=${text}: a number from 1 on expected\n${HELP}`);
-  return Number(text);
-}
-
-const cycles = whole("cycles", 100);
-const seed = whole("seed", crypto.getRandomValues(new Uint32Array(1))[0]! || 1);
-const chosen = SCENARIOS.filter(({ name }) => options.only === undefined || name === options.only);
-if (chosen.length === 0) exit(`--only=${options.only}: there is no such kind\n${HELP}`);
+const options = runOptions(["cycles", "only"], HELP);
+const cycles = options.whole("cycles", 100);
+const only = options.text("only");
+const { seed } = options;
+const chosen = SCENARIOS.filter(({ name }) => only === undefined || name === only);
+if (chosen.length === 0) options.fail(`--only=${only}: there is no such kind`);
 
 const able = [];
 for (const scenario of chosen) {
@@ -52,7 +30,10 @@ for (const scenario of chosen) {
   if (reason === undefined) able.push(scenario);
   else console.log(`not tried: ${scenario.name}: ${reason}`);
 }
-if (able.length === 0) exit("nothing can be tried on this machine");
+if (able.length === 0) {
+  console.error("nothing can be tried on this machine");
+  Deno.exit(1);
+}
 
 console.log(`seed ${seed}, ${cycles} cycles`);
 const start = performance.now();
