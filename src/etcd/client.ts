@@ -25,6 +25,7 @@ import {
   type EtcdEntry,
   type EtcdTransaction,
   type EtcdTransactionResult,
+  type Json,
   listOf,
   numberOf,
   revisionOf,
@@ -232,7 +233,7 @@ export class EtcdClient {
    */
   async put(key: string, value: string, lease = "0", call?: EtcdCall): Promise<number> {
     const body = { key: encode(key), value: encode(value), lease };
-    return revisionOf(await this.#gateway.change("kv/put", body, call));
+    return await this.#change("kv/put", body, call, revisionOf);
   }
 
   /**
@@ -242,7 +243,7 @@ export class EtcdClient {
    */
   async deletePrefix(prefix: string, call?: EtcdCall): Promise<void> {
     const body = { key: encode(prefix), range_end: encode(endOfPrefix(prefix)) };
-    await this.#gateway.change("kv/deleterange", body, call);
+    await this.#change("kv/deleterange", body, call, () => {});
   }
 
   /**
@@ -253,15 +254,10 @@ export class EtcdClient {
   async transact(transaction: EtcdTransaction, call?: EtcdCall): Promise<EtcdTransactionResult> {
     const { success, failure = [] } = transaction;
     const onlyReads = [...success, ...failure].every(({ type }) => type === "get");
-    const send = onlyReads ? this.#gateway.ask : this.#gateway.change;
     const body = transactionBody(transaction);
-    try {
-      return transactionResultOf(await send.call(this.#gateway, "kv/txn", body, call));
-    } catch (error) {
-      const isUnknown = error instanceof EtcdError && error.fault === "unreadable" && !onlyReads;
-      // Its status was a success.
-      throw isUnknown ? new EtcdError(error.fault, error.message, true) : error;
-    }
+    return onlyReads
+      ? transactionResultOf(await this.#gateway.ask("kv/txn", body, call))
+      : await this.#change("kv/txn", body, call, transactionResultOf);
   }
 
   /** Creates a lease. etcd may choose a longer time than asked for. */
@@ -302,6 +298,21 @@ export class EtcdClient {
    */
   watch(request: EtcdWatchRequest): AsyncGenerator<EtcdWatchBatch, void> {
     return watchKeys(this.#gateway, this.#options, request);
+  }
+
+  /** Sends a change. When its answer can't be read although it was a success, it may have been made. */
+  async #change<T>(
+    path: string,
+    body: Json,
+    call: EtcdCall | undefined,
+    read: (answer: Json) => T,
+  ): Promise<T> {
+    try {
+      return read(await this.#gateway.change(path, body, call));
+    } catch (error) {
+      const isUnread = error instanceof EtcdError && error.fault === "unreadable";
+      throw isUnread ? new EtcdError(error.fault, error.message, true) : error;
+    }
   }
 }
 
