@@ -61,7 +61,7 @@ export type HttpSender = ProvenAccount | FailedProof | undefined;
 /** Most characters of an access key; no account has a longer one. */
 const MAX_ACCESS_KEY = 128;
 
-/** What {@link AccessControl} needs to know of the row of an action. */
+/** The part of an action's row that {@link AccessControl} reads. */
 export type RowOfAction = Pick<ActionOfCode, "fields">;
 
 /** A decision that holds for each request with the same header, as long as the account's conditions do. */

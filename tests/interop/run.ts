@@ -195,7 +195,7 @@ async function lane(groups: Group[]): Promise<void> {
     try {
       await run(own);
     } catch (error) {
-      // What fails outside of its cases is a failed case, too.
+      // A group that fails outside of its cases counts as a failed case.
       await suite.case(`${name}: set up`, () => Promise.reject(error));
     } finally {
       await own.processes.end();

@@ -166,7 +166,7 @@ describe("Controller", () => {
     assert.deepEqual(master(), [1, 3]);
   });
 
-  it("leaves the master ten seconds after a start to be heard of, whoever asks for an election", async () => {
+  it("replaces no master in the first ten seconds after a start, even if a broker asks for an election", async () => {
     await start(brokerSet());
     beat(2);
     await pass(9000);
